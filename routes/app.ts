@@ -1,0 +1,64 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { requestId } from "hono/request-id";
+import { Fault } from "../src/core/faults.ts";
+import type { Tokens } from "../src/daemon/auth.ts";
+import type { Env } from "./env.ts";
+import { authGuard, bodyGuard, hostGuard, originGuard } from "./guard.ts";
+import { type Metrics, observe } from "./metrics.ts";
+import { newRoutes } from "./openapi.ts";
+import { problemPages, problemResponse } from "./problems.ts";
+
+/** What the whole HTTP surface is put together from. */
+export interface AppParts {
+  readonly version: string;
+  readonly tokens: Tokens;
+  readonly allowedHosts: readonly string[];
+  readonly metrics: Metrics;
+  /** Routes that need no token, mounted at the root. */
+  readonly open: readonly OpenAPIHono<Env>[];
+  /** Routes that need a caller, mounted at the root. */
+  readonly guarded: readonly OpenAPIHono<Env>[];
+}
+
+/** The whole HTTP surface: guards first, then the routes, one problem answer for every fault. */
+export function createApp(parts: AppParts): OpenAPIHono<Env> {
+  const app = newRoutes();
+  app.onError(problemResponse);
+  app.use(requestId());
+  app.use(observe(parts.metrics));
+  app.use(hostGuard(parts.allowedHosts), originGuard, bodyGuard);
+  app.route("/", problemPages);
+  for (const routes of parts.open) app.route("/", routes);
+  app.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "Innkeeper", version: parts.version, license: { name: "MIT" } },
+  });
+  app.use("/v1/*", authGuard(parts.tokens));
+  app.use("/metrics", authGuard(parts.tokens));
+  for (const routes of parts.guarded) app.route("/", routes);
+  app.notFound((c) => {
+    const path = new URL(c.req.url).pathname;
+    throw refusalOf(app, c.req.method, path);
+  });
+  return app;
+}
+
+function refusalOf(app: OpenAPIHono<Env>, method: string, path: string): Fault {
+  const allow = allowedMethods(app, path);
+  if (allow.length === 0) {
+    return new Fault("no-such-path", `Cannot find ${path.slice(0, 200)}: see /openapi.json`);
+  }
+  return new Fault(
+    "method-not-allowed",
+    `Cannot ${method} ${path.slice(0, 200)}: allowed are ${allow.join(", ")}`,
+    { members: { allow: allow.join(", ") } },
+  );
+}
+
+function allowedMethods(app: OpenAPIHono<Env>, path: string): string[] {
+  const methods = app.routes
+    .filter((route) => route.method !== "ALL")
+    .filter((route) => new URLPattern({ pathname: route.path }).test({ pathname: path }))
+    .map((route) => route.method);
+  return [...new Set(methods)].sort();
+}

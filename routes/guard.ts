@@ -1,0 +1,83 @@
+import type { MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { Fault } from "../src/core/faults.ts";
+import { BYTES_BODY_BYTES_MAX, JSON_BODY_BYTES_MAX } from "../src/core/limits.ts";
+import type { Tokens } from "../src/daemon/auth.ts";
+import type { Env } from "./env.ts";
+
+const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+
+/**
+ * Refuses requests over TCP whose Host header names another machine: a page in a browser that
+ * was led here by DNS rebinding sends its own name.
+ */
+export function hostGuard(allowed: readonly string[]): MiddlewareHandler<Env> {
+  const known = new Set([...LOOPBACK_HOSTS, ...allowed].map((name) => name.toLowerCase()));
+  return async (c, next) => {
+    const host = c.req.header("host") ?? new URL(c.req.url).host;
+    const name = host.replace(/:\d+$/, "").toLowerCase();
+    if (c.env.listener.kind === "tcp" && !known.has(name)) {
+      throw new Fault(
+        "host-not-allowed",
+        `Cannot answer for host "${name.slice(0, 80)}": start with --allow-host to allow it`,
+      );
+    }
+    await next();
+  };
+}
+
+/** Refuses what a web page of another origin sends: there are no CORS answers, ever. */
+export const originGuard: MiddlewareHandler<Env> = async (c, next) => {
+  const origin = c.req.header("origin");
+  if (origin !== undefined) {
+    const host = c.req.header("host") ?? new URL(c.req.url).host;
+    if (origin !== `http://${host}` && origin !== `https://${host}`) {
+      throw new Fault(
+        "origin-not-allowed",
+        `Cannot answer a page of origin "${origin.slice(0, 80)}": only pages of ${host} may call`,
+      );
+    }
+  }
+  await next();
+};
+
+/** Finds out who calls: the unix socket's principal, or the one behind a bearer token. */
+export function authGuard(tokens: Tokens): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const { listener } = c.env;
+    c.set(
+      "principal",
+      listener.kind === "unix"
+        ? listener.principal
+        : tokens.authenticate(bearer(c.req.header("authorization"))),
+    );
+    await next();
+  };
+}
+
+function bearer(authorization: string | undefined): string {
+  const match = /^Bearer +([^\s]+)$/i.exec(authorization ?? "");
+  if (match === null) {
+    throw new Fault(
+      "token-missing",
+      "Cannot let a caller over TCP in without a token: send Authorization: Bearer TOKEN",
+    );
+  }
+  return match[1] as string;
+}
+
+const tooLarge = (): never => {
+  throw new Fault(
+    "body-too-large",
+    `Cannot read the body: JSON may have ${JSON_BODY_BYTES_MAX} bytes, others ` +
+      `${BYTES_BODY_BYTES_MAX}`,
+  );
+};
+const jsonLimit = bodyLimit({ maxSize: JSON_BODY_BYTES_MAX, onError: tooLarge });
+const bytesLimit = bodyLimit({ maxSize: BYTES_BODY_BYTES_MAX, onError: tooLarge });
+
+/** Bounds the body of every request, by its media type. */
+export const bodyGuard: MiddlewareHandler<Env> = (c, next) => {
+  const isBytes = c.req.header("content-type")?.startsWith("application/octet-stream") ?? false;
+  return (isBytes ? bytesLimit : jsonLimit)(c, next);
+};

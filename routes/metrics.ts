@@ -1,0 +1,84 @@
+import type { MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
+import { getLogger } from "@logtape/logtape";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Env } from "./env.ts";
+import { needs, newRoutes } from "./openapi.ts";
+
+/** A figure of the daemon that `/metrics` shows, read when it is asked for. */
+export interface GaugeSource {
+  /** Prometheus name, with its unit last, such as `innkeeper_cache_resident_bytes`. */
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => number;
+}
+
+/** The figures of the daemon in Prometheus' form. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly requests: Counter<"method" | "route" | "status">;
+  readonly seconds: Histogram<"method" | "route">;
+
+  constructor(sources: readonly GaugeSource[]) {
+    const registers = [this.registry];
+    this.requests = new Counter({
+      name: "innkeeper_http_requests_total",
+      help: "Requests answered",
+      labelNames: ["method", "route", "status"],
+      registers,
+    });
+    this.seconds = new Histogram({
+      name: "innkeeper_http_request_seconds",
+      help: "Time to answer a request, waiting included",
+      labelNames: ["method", "route"],
+      buckets: [0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2, 10, 60],
+      registers,
+    });
+    for (const { name, help, read } of sources) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect(): void {
+          this.set(read());
+        },
+      });
+    }
+  }
+}
+
+const log = getLogger(["innkeeper", "http"]);
+
+/** Counts and logs every request. A query is not logged: it can hold a ticket. */
+export function observe(metrics: Metrics): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const start = performance.now();
+    await next();
+    const ms = performance.now() - start;
+    const { method } = c.req;
+    const route = routePath(c, -1);
+    metrics.requests.inc({ method, route, status: c.res.status });
+    metrics.seconds.observe({ method, route }, ms / 1000);
+    const entry = {
+      requestId: c.get("requestId"),
+      method,
+      path: c.req.path,
+      status: c.res.status,
+      ms: Math.round(ms * 1000) / 1000,
+    };
+    if (c.res.status >= 500) log.warn("request failed", entry);
+    else if (method === "GET" || method === "HEAD") log.debug("request", entry);
+    else log.info("request", entry);
+  };
+}
+
+/** `GET /metrics` in Prometheus' text form. */
+export function metricsRoutes(metrics: Metrics): ReturnType<typeof newRoutes> {
+  const routes = newRoutes();
+  routes.get("/metrics", needs("read"), async (c) => {
+    return c.body(await metrics.registry.metrics(), 200, {
+      "content-type": metrics.registry.contentType,
+    });
+  });
+  return routes;
+}

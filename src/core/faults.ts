@@ -1,0 +1,242 @@
+/**
+ * Everything that Innkeeper refuses or fails to do, in one vocabulary. A fault knows its stable
+ * code, its POSIX name and whether trying again can help; it knows nothing of HTTP.
+ *
+ * @module
+ */
+
+/** POSIX error names that faults carry, as the seeds return them. */
+export type Errno =
+  | "E2BIG"
+  | "EACCES"
+  | "EAGAIN"
+  | "EBUSY"
+  | "EEXIST"
+  | "EFBIG"
+  | "EINTR"
+  | "EINVAL"
+  | "EIO"
+  | "EISDIR"
+  | "ELOOP"
+  | "EMFILE"
+  | "ENOBUFS"
+  | "ENODEV"
+  | "ENOENT"
+  | "ENOMEM"
+  | "ENOSPC"
+  | "ENOTDIR"
+  | "EPERM"
+  | "EROFS"
+  | "ESTALE"
+  | "ETIME"
+  | "EXDEV";
+
+/** What sort of refusal a fault is. The wire maps each kind to one HTTP status. */
+export type FaultKind =
+  | "malformed"
+  | "unauthenticated"
+  | "forbidden"
+  | "missing"
+  | "wrong-method"
+  | "conflict"
+  | "gone"
+  | "stale"
+  | "too-large"
+  | "wrong-type"
+  | "unsatisfiable"
+  | "invalid"
+  | "unavailable"
+  | "exhausted"
+  | "internal";
+
+interface FaultSpec {
+  readonly kind: FaultKind;
+  readonly errno?: Errno;
+  readonly title: string;
+  /** Doing the same again, unchanged, may succeed. */
+  readonly retryable?: true;
+}
+
+/** Every fault code with its meaning. A code is never renamed or given another meaning. */
+export const FAULTS = {
+  // requests
+  "malformed-request": { kind: "malformed", errno: "EINVAL", title: "Request cannot be read" },
+  "wrong-length": { kind: "malformed", errno: "ENOBUFS", title: "Wrong number of bytes" },
+  "bad-name": { kind: "invalid", errno: "EINVAL", title: "Name is not allowed" },
+  "value-not-allowed": { kind: "invalid", errno: "EINVAL", title: "Value is not allowed" },
+  "token-missing": { kind: "unauthenticated", errno: "EACCES", title: "Token is missing" },
+  "token-unknown": { kind: "unauthenticated", errno: "EACCES", title: "Token is unknown" },
+  "not-permitted": { kind: "forbidden", errno: "EACCES", title: "Not permitted" },
+  "host-not-allowed": { kind: "forbidden", errno: "EACCES", title: "Host is not allowed" },
+  "origin-not-allowed": { kind: "forbidden", errno: "EACCES", title: "Origin is not allowed" },
+  "no-such-path": { kind: "missing", errno: "ENOENT", title: "No such path" },
+  "method-not-allowed": { kind: "wrong-method", errno: "EINVAL", title: "Method is not allowed" },
+  "body-too-large": { kind: "too-large", errno: "E2BIG", title: "Body is too large" },
+  "wrong-media-type": { kind: "wrong-type", errno: "EINVAL", title: "Media type is not accepted" },
+  "range-not-satisfiable": {
+    kind: "unsatisfiable",
+    errno: "EINVAL",
+    title: "Range is not satisfiable",
+  },
+  "internal-error": { kind: "internal", errno: "EIO", title: "Innkeeper made a mistake" },
+  "shutting-down": {
+    kind: "unavailable",
+    errno: "EAGAIN",
+    title: "Innkeeper is shutting down",
+    retryable: true,
+  },
+  "state-unavailable": {
+    kind: "unavailable",
+    errno: "EIO",
+    title: "State cannot be written",
+    retryable: true,
+  },
+
+  // generations
+  "scope-not-found": { kind: "missing", errno: "ENOENT", title: "Scope is unknown" },
+  "scope-in-use": { kind: "conflict", errno: "EBUSY", title: "Scope is in use" },
+  "scopes-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many scopes" },
+  "watcher-not-found": { kind: "missing", errno: "ENOENT", title: "Watcher is unknown" },
+  "watchers-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many watchers" },
+  "not-watching": { kind: "conflict", errno: "EINVAL", title: "Connection does not watch this" },
+  "bump-not-permitted": { kind: "forbidden", errno: "EACCES", title: "Bump is not permitted" },
+  "minimum-out-of-range": { kind: "invalid", errno: "EINVAL", title: "Minimum is out of range" },
+  "stale-generation": { kind: "conflict", errno: "EINVAL", title: "Generation is not current" },
+  "watchers-outdated": {
+    kind: "conflict",
+    errno: "ETIME",
+    title: "Watchers have not confirmed",
+    retryable: true,
+  },
+  "generation-changed": {
+    kind: "conflict",
+    errno: "EINTR",
+    title: "Generation changed",
+    retryable: true,
+  },
+  "caller-outdated": { kind: "conflict", errno: "EINTR", title: "Caller is outdated itself" },
+  "page-unusable": { kind: "conflict", errno: "EINVAL", title: "Page file cannot be used" },
+
+  // devices
+  "device-not-found": { kind: "missing", errno: "ENODEV", title: "Device is unknown" },
+  "no-such-device": { kind: "missing", errno: "ENODEV", title: "Host has no such device" },
+  "device-path-escapes": {
+    kind: "invalid",
+    errno: "EINVAL",
+    title: "Device name leads out of /dev",
+  },
+  "device-unreadable": { kind: "conflict", errno: "EIO", title: "Device cannot be read" },
+  "wrong-device-kind": { kind: "conflict", errno: "EINVAL", title: "Device is of another kind" },
+  "mapping-not-found": { kind: "missing", errno: "ENOENT", title: "Mapping is unknown" },
+  "mapping-conflict": { kind: "conflict", errno: "EEXIST", title: "Mapping is taken" },
+  "minors-exhausted": { kind: "exhausted", errno: "EMFILE", title: "No minor is left" },
+  "inodes-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "No inode number is left" },
+  "mappings-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many mappings" },
+
+  // inodes
+  "root-not-found": { kind: "missing", errno: "ENOENT", title: "Root is unknown" },
+  "outside-root": { kind: "forbidden", errno: "EXDEV", title: "Path leads out of its root" },
+  "root-read-only": { kind: "forbidden", errno: "EROFS", title: "Root is read-only" },
+  "file-not-found": { kind: "missing", errno: "ENOENT", title: "File does not exist" },
+  "file-exists": { kind: "conflict", errno: "EEXIST", title: "File exists" },
+  "not-a-file": { kind: "invalid", errno: "EISDIR", title: "Not a regular file" },
+  "inode-not-found": { kind: "missing", errno: "ENOENT", title: "Inode is unknown" },
+  "inode-mode-differs": { kind: "conflict", errno: "EBUSY", title: "Inode is open otherwise" },
+  "inode-read-only": { kind: "forbidden", errno: "EROFS", title: "Inode is read-only" },
+  "holder-not-found": { kind: "missing", errno: "ENOENT", title: "Holder is unknown" },
+  "open-inodes-exhausted": { kind: "exhausted", errno: "EMFILE", title: "Too many open inodes" },
+  "holders-exhausted": { kind: "exhausted", errno: "EMFILE", title: "Too many holders" },
+  "backing-failed": {
+    kind: "unavailable",
+    errno: "EIO",
+    title: "Backing file failed",
+    retryable: true,
+  },
+  "backing-full": {
+    kind: "exhausted",
+    errno: "ENOSPC",
+    title: "Backing file system is full",
+    retryable: true,
+  },
+  "backing-changed": { kind: "stale", errno: "ESTALE", title: "Backing file changed" },
+  "cache-full": {
+    kind: "unavailable",
+    errno: "EAGAIN",
+    title: "Cache is full of unsaved pages",
+    retryable: true,
+  },
+
+  // guests
+  "guest-not-found": { kind: "missing", errno: "ENOENT", title: "Guest is unknown" },
+  "already-initialized": { kind: "conflict", errno: "EBUSY", title: "Guest exists already" },
+  "guests-exhausted": { kind: "exhausted", errno: "ENOMEM", title: "Too many guests" },
+  "memory-exhausted": { kind: "exhausted", errno: "ENOMEM", title: "Guest memory is used up" },
+  "not-owner": { kind: "forbidden", errno: "EPERM", title: "Caller does not own the guest" },
+  "already-running": { kind: "conflict", errno: "EBUSY", title: "Guest runs already" },
+  "wrong-state": { kind: "conflict", errno: "EINVAL", title: "Guest is in another state" },
+  "guest-dead": { kind: "gone", errno: "ENOENT", title: "Guest is dead" },
+  "line-out-of-range": { kind: "invalid", errno: "EINVAL", title: "No such interrupt line" },
+  "vcpu-out-of-range": { kind: "invalid", errno: "EINVAL", title: "No such vCPU" },
+  "register-unknown": { kind: "missing", errno: "ENOENT", title: "No such register" },
+  "register-read-only": { kind: "forbidden", errno: "EPERM", title: "Register is read-only" },
+  "address-out-of-range": {
+    kind: "invalid",
+    errno: "EINVAL",
+    title: "Address is outside the guest's memory",
+  },
+  "engine-unavailable": { kind: "unavailable", errno: "ENODEV", title: "Engine is not available" },
+  "snapshot-not-found": { kind: "missing", errno: "ENOENT", title: "Snapshot is unknown" },
+  "snapshot-damaged": { kind: "conflict", errno: "EIO", title: "Snapshot is damaged" },
+  "snapshots-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many snapshots" },
+} as const satisfies Record<string, FaultSpec>;
+
+/** A stable kebab-case word that names a fault. */
+export type FaultCode = keyof typeof FAULTS;
+
+/** What a {@linkcode Fault} may carry beside its code and text. */
+export interface FaultOptions extends ErrorOptions {
+  /** Members of the problem document that tell more, such as who is late. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  /** The POSIX name, where the host gave a closer one than the code's own. */
+  readonly errno?: Errno;
+  /** How long to wait before trying again, in seconds. */
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * A refusal or failure with a stable code.
+ *
+ * @example
+ * ```ts
+ * import { Fault } from "./faults.ts";
+ *
+ * const fault = new Fault("scope-not-found", 'Cannot bump scope "vm-7": it does not exist');
+ * if (fault.errno !== "ENOENT") throw fault;
+ * ```
+ */
+export class Fault extends Error {
+  override readonly name = "Fault";
+  readonly code: FaultCode;
+  readonly kind: FaultKind;
+  readonly errno: Errno;
+  readonly title: string;
+  readonly retryable: boolean;
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly retryAfterSeconds: number | undefined;
+
+  /**
+   * @param code Stable word of the fault
+   * @param detail What failed, with the value, and what to do about it
+   */
+  constructor(code: FaultCode, detail: string, options: FaultOptions = {}) {
+    super(detail, options);
+    const spec: FaultSpec & { errno: Errno } = FAULTS[code];
+    this.code = code;
+    this.kind = spec.kind;
+    this.errno = options.errno ?? spec.errno;
+    this.title = spec.title;
+    this.retryable = spec.retryable ?? false;
+    this.members = options.members ?? {};
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

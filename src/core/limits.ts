@@ -1,0 +1,120 @@
+/**
+ * Every bound of the system, each with its reason. What passes a bound is refused with a clear
+ * fault; nothing is ever cut off or dropped in silence.
+ *
+ * @module
+ */
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+/** Largest unsigned 32-bit value: generations, register values. */
+export const U32_MAX = 0xffff_ffff;
+/** Largest unsigned 64-bit value: device and inode numbers, offsets, epochs. */
+export const U64_MAX = (1n << 64n) - 1n;
+/** Page size of the sysgenid page, the inode cache and guest memory, in bytes. */
+export const PAGE_BYTES = 4096;
+
+// requests
+
+/** Names of scopes, holders, guests, roots: fits a file name and a metric label. */
+export const NAME_CHARS_MAX = 64;
+/** A free text that an operator reads, such as the reason of a bump. */
+export const REASON_CHARS_MAX = 256;
+/** A JSON body: the largest legal one is 10,000 mapping keys of about 100 bytes. */
+export const JSON_BODY_BYTES_MAX = 2 * MIB;
+/** A body of bytes: one request may hold this much memory while it is read. */
+export const BYTES_BODY_BYTES_MAX = 64 * MIB;
+/** One answer of bytes; a client asks for more with further ranges. */
+export const BYTES_REPLY_BYTES_MAX = 64 * MIB;
+/** Items of one page of a list. */
+export const LIST_ITEMS_MAX = 1000;
+/** Items of one page of a list when the client does not say. */
+export const LIST_ITEMS_DEFAULT = 100;
+/** Longest `Prefer: wait`, in seconds: below the idle time-outs of common proxies. */
+export const PREFER_WAIT_SECONDS_MAX = 60;
+/** Requests that may be running when the daemon stops get this long to end. */
+export const DRAIN_MS = 5_000;
+
+// generations
+
+/** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
+export const SCOPES_MAX = 10_000;
+/** Watchers of one scope: a barrier names them all, and a bump visits each. */
+export const WATCHERS_PER_SCOPE_MAX = 20_000;
+/** Names that one barrier answer lists; the count is always whole. */
+export const BARRIER_NAMES_MAX = 100;
+/** Longest barrier wait by `timeoutMs`; a huge or zero value means this. */
+export const BARRIER_MS_MAX = 10 * 60_000;
+/** Bumps that a scope remembers for its history. */
+export const HISTORY_BUMPS_MAX = 32;
+
+// watch sockets
+
+/** One text frame from a client: every legal one is far smaller. */
+export const FRAME_BYTES_MAX = 64 * KIB;
+/** Scopes that one connection may watch: one slot each is kept in memory. */
+export const SCOPES_PER_CONNECTION_MAX = 1_000;
+/** Replies waiting for a socket that does not drain; past it the client is too slow. */
+export const REPLIES_WAITING_MAX = 256;
+/** A socket whose bytes stay unsent this long is closed: the kernel holds its backlog. */
+export const SLOW_SOCKET_MS = 10_000;
+/** The server pings this often; two silent periods end the connection. */
+export const HEARTBEAT_MS = 15_000;
+/** Connections of all clients together: about 30 KiB of daemon memory each. */
+export const CONNECTIONS_MAX = 20_000;
+
+// devices
+
+/** Minors of anonymous devices: the 20 bits that Linux has for them, less the last. */
+export const MINORS_MAX = (1 << 20) - 2;
+/** Keys of one map request: keeps one request below a few milliseconds of the event loop. */
+export const MAP_KEYS_MAX = 10_000;
+/** Mappings of all multi devices together: about 300 bytes of memory each. */
+export const MAPPINGS_MAX = 2_000_000;
+/** A secondary device name in a mapping key. */
+export const SECONDARY_DEVICE_CHARS_MAX = 256;
+/** A file below /sys or of the vhost-user store: one page is what sysfs gives. */
+export const HOST_FILE_BYTES_MAX = 64 * KIB;
+/** Entries of one host folder that a look-up visits. */
+export const HOST_DIR_ENTRIES_MAX = 65_536;
+
+// inodes
+
+/** Default budget of cached pages of all inodes, in bytes. */
+export const CACHE_BYTES_DEFAULT = 256 * MIB;
+/** Smallest budget: one fill window of read-ahead for a few inodes. */
+export const CACHE_BYTES_MIN = 1 * MIB;
+/** Open inodes: one or two file descriptors each, within a common ulimit of 65,536. */
+export const OPEN_INODES_MAX = 10_000;
+/** Named holders of one inode. */
+export const HOLDERS_PER_INODE_MAX = 1_000;
+/** Bytes that one fill may read beyond what was asked (seed 001, maxFillRange). */
+export const FILL_BYTES_MAX = 64 * KIB;
+/** Chunk of a mapped cache file: one huge page (gVisor's host file mapper). */
+export const CHUNK_BYTES = 2 * MIB;
+/** Largest offset of a file: Linux keeps it in a signed 64-bit number. */
+export const FILE_OFFSET_MAX = (1n << 63n) - 1n;
+/** A path below a root: Linux PATH_MAX. */
+export const PATH_BYTES_MAX = 4096;
+
+// guests
+
+/** Guests of one daemon: one Worker and about 30 MiB each. */
+export const GUESTS_MAX = 256;
+/** Memory of one bare guest, in pages: 256 MiB. */
+export const GUEST_PAGES_MAX = 65_536;
+/** Memory of all guests together, in bytes. */
+export const GUEST_BYTES_TOTAL_MAX = 4096 * MIB;
+/** Pieces that one create request may load into a guest. */
+export const GUEST_LOADS_MAX = 16;
+/** Interrupt lines: 0 is the timer (seed 003, LGUEST_IRQS). */
+export const INTERRUPT_LINES = 32;
+/** Longest run that one request may ask for, in milliseconds. */
+export const RUN_BUDGET_MS_MAX = 60_000;
+/** A run without a budget ends after this long, in milliseconds. */
+export const RUN_BUDGET_MS_DEFAULT = 60_000;
+/** A Worker that does not answer a stop within this time is terminated. */
+export const ENGINE_STOP_MS = 2_000;
+/** Snapshots kept in the state folder. */
+export const SNAPSHOTS_MAX = 1_000;

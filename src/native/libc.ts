@@ -1,0 +1,235 @@
+/**
+ * The one door to the host's C library: every symbol that Innkeeper calls, and the gate that turns
+ * a failed call into a {@linkcode SystemError}.
+ *
+ * Addresses are `usize`, never `pointer`: with `--allow-ffi=<path of libc>` Deno refuses pointer
+ * views, while numbers and `memcpy` work.
+ *
+ * @module
+ */
+import { SystemError } from "../core/system_error.ts";
+
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "usize" },
+  memcpy_to_js: {
+    name: "memcpy",
+    parameters: ["buffer", /* dest */ "usize", /* src */ "usize" /* n */],
+    result: "usize",
+  },
+  memcpy_from_js: {
+    name: "memcpy",
+    parameters: ["usize", /* dest */ "buffer", /* src */ "usize" /* n */],
+    result: "usize",
+  },
+  memset: { parameters: ["usize", /* s */ "i32", /* c */ "usize" /* n */], result: "usize" },
+
+  open: {
+    parameters: ["buffer", /* path */ "i32", /* flags */ "u32" /* mode */],
+    result: "i32",
+  },
+  syscall_openat2: {
+    name: "syscall",
+    parameters: [
+      "isize", /* number */
+      "i32", /* dirfd */
+      "buffer", /* path */
+      "buffer", /* how */
+      "usize", /* size of how */
+    ],
+    result: "isize",
+  },
+  close: { parameters: ["i32" /* fd */], result: "i32" },
+  read: { parameters: ["i32", /* fd */ "buffer", /* buf */ "usize" /* count */], result: "isize" },
+  pread: {
+    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    result: "isize",
+  },
+  pread_thread: {
+    name: "pread",
+    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    result: "isize",
+    nonblocking: true,
+  },
+  preadv2: {
+    parameters: [
+      "i32", /* fd */
+      "buffer", /* iov */
+      "i32", /* iovcnt */
+      "i64", /* offset */
+      "i32", /* flags */
+    ],
+    result: "isize",
+  },
+  pwrite: {
+    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    result: "isize",
+  },
+  pwrite_thread: {
+    name: "pwrite",
+    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    result: "isize",
+    nonblocking: true,
+  },
+  fdatasync: { parameters: ["i32" /* fd */], result: "i32" },
+  fdatasync_thread: {
+    name: "fdatasync",
+    parameters: ["i32" /* fd */],
+    result: "i32",
+    nonblocking: true,
+  },
+  ftruncate: { parameters: ["i32", /* fd */ "i64" /* length */], result: "i32" },
+  fallocate: {
+    parameters: ["i32", /* fd */ "i32", /* mode */ "i64", /* offset */ "i64" /* len */],
+    result: "i32",
+  },
+  statx: {
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* path */
+      "i32", /* flags */
+      "u32", /* mask */
+      "buffer", /* statxbuf */
+    ],
+    result: "i32",
+  },
+  readlink: {
+    parameters: ["buffer", /* path */ "buffer", /* buf */ "usize" /* bufsiz */],
+    result: "isize",
+  },
+  getdents64: {
+    parameters: ["i32", /* fd */ "buffer", /* dirp */ "usize" /* count */],
+    result: "isize",
+  },
+  mmap: {
+    parameters: [
+      "usize", /* addr */
+      "usize", /* length */
+      "i32", /* prot */
+      "i32", /* flags */
+      "i32", /* fd */
+      "i64", /* offset */
+    ],
+    result: "isize",
+  },
+  munmap: { parameters: ["usize", /* addr */ "usize" /* length */], result: "i32" },
+  execv: { parameters: ["buffer", /* path */ "buffer" /* argv */], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The C library's symbols, ready to call. */
+export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** Where distributions keep the C library. Deno's permission wants the absolute path. */
+export const LIBC_PATHS = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/usr/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/usr/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+];
+
+/** Numbers of errno that Innkeeper tells apart; the same on x86-64 and arm64 Linux. */
+const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  4: "EINTR",
+  5: "EIO",
+  6: "ENXIO",
+  7: "E2BIG",
+  9: "EBADF",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  14: "EFAULT",
+  16: "EBUSY",
+  17: "EEXIST",
+  18: "EXDEV",
+  19: "ENODEV",
+  20: "ENOTDIR",
+  21: "EISDIR",
+  22: "EINVAL",
+  23: "ENFILE",
+  24: "EMFILE",
+  25: "ENOTTY",
+  26: "ETXTBSY",
+  27: "EFBIG",
+  28: "ENOSPC",
+  29: "ESPIPE",
+  30: "EROFS",
+  36: "ENAMETOOLONG",
+  38: "ENOSYS",
+  40: "ELOOP",
+  61: "ENODATA",
+  62: "ETIME",
+  75: "EOVERFLOW",
+  95: "EOPNOTSUPP",
+  105: "ENOBUFS",
+  116: "ESTALE",
+  122: "EDQUOT",
+};
+
+/** The C library, opened once by whoever puts the daemon together. */
+export class Libc implements Disposable {
+  readonly symbols: LibcSymbols;
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #errno = new Int32Array(1);
+
+  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>, readonly path: string) {
+    this.#library = library;
+    this.symbols = library.symbols;
+  }
+
+  /**
+   * Opens the first C library of {@linkcode LIBC_PATHS} that exists and is permitted.
+   *
+   * @throws {SystemError} naming the paths tried
+   */
+  static open(): Libc {
+    for (const path of LIBC_PATHS) {
+      try {
+        return new Libc(Deno.dlopen(path, SYMBOLS), path);
+      } catch {
+        continue;
+      }
+    }
+    throw new SystemError("ENOENT", "dlopen", LIBC_PATHS.join(", "));
+  }
+
+  /**
+   * The errno gate: passes a result of 0 or more through and throws for -1. Call it at once
+   * after the call, before anything else can set errno.
+   *
+   * @param result What the call returned
+   * @param call Name of the call
+   * @param subject What it was called on
+   */
+  check<Result extends number | bigint>(result: Result, call: string, subject: string): Result {
+    if (result < 0) throw new SystemError(this.errno(), call, subject);
+    return result;
+  }
+
+  /** The name of the last error of this thread. */
+  errno(): string {
+    const address = this.symbols.__errno_location();
+    this.symbols.memcpy_to_js(this.#errno, address, 4n);
+    const number = this.#errno[0] ?? 0;
+    return ERRNO_NAMES[number] ?? `E${number}`;
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * A string as C wants it: UTF-8, ended by a zero byte.
+ *
+ * @throws {SystemError} EINVAL when it holds a zero byte, which would cut it short unseen
+ */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) throw new SystemError("EINVAL", "encode", JSON.stringify(text));
+  return encoder.encode(`${text}\0`);
+}

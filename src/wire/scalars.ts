@@ -1,0 +1,117 @@
+/**
+ * The scalars of the API as zod schemas. Each says of a bad value whether it is of the wrong type
+ * (`malformed-request`) or of the right type and not allowed (`value-not-allowed`, `bad-name`):
+ * {@linkcode faultOf} turns the issues of a failed parse into that fault.
+ *
+ * @module
+ */
+import { z } from "@hono/zod-openapi";
+import { Fault, type FaultCode } from "../core/faults.ts";
+import {
+  LIST_ITEMS_DEFAULT,
+  LIST_ITEMS_MAX,
+  NAME_CHARS_MAX,
+  REASON_CHARS_MAX,
+  U32_MAX,
+  U64_MAX,
+} from "../core/limits.ts";
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
+const SIGNED_DECIMAL = /^-?[0-9]+$/;
+
+function refuse(ctx: z.RefinementCtx, message: string, code: FaultCode): never {
+  ctx.addIssue({ code: "custom", message, params: { fault: code } });
+  return z.NEVER;
+}
+
+/** A name that a client chooses: `[a-z0-9][a-z0-9._-]{0,63}`, else `bad-name`. */
+export const Name = z.string().superRefine((text, ctx) => {
+  if (!NAME.test(text)) {
+    refuse(
+      ctx,
+      `name must be 1 to ${NAME_CHARS_MAX} of a-z 0-9 . _ - and begin with a letter or digit: ` +
+        `received ${JSON.stringify(text.slice(0, 80))}`,
+      "bad-name",
+    );
+  }
+}).openapi({ pattern: NAME.source, example: "vm-7" });
+
+/** A text that an operator reads. */
+export const Reason = z.string().min(1).max(REASON_CHARS_MAX);
+
+/**
+ * An unsigned 64-bit number: a decimal string, or a safe integer in a request. A `bigint` after
+ * the parse.
+ */
+export const U64 = z.union([z.string(), z.number()]).transform((value, ctx): bigint => {
+  if (typeof value === "number") {
+    if (!Number.isInteger(value)) {
+      return refuse(ctx, `must be an integer: received ${value}`, "malformed-request");
+    }
+    if (value < 0 || !Number.isSafeInteger(value)) {
+      return refuse(
+        ctx,
+        `must be from 0 to 2^53 - 1 as a number, above that a decimal string: received ${value}`,
+        "value-not-allowed",
+      );
+    }
+    return BigInt(value);
+  }
+  if (!SIGNED_DECIMAL.test(value)) {
+    return refuse(
+      ctx,
+      `must be a decimal number: received ${JSON.stringify(value.slice(0, 40))}`,
+      "malformed-request",
+    );
+  }
+  if (!DECIMAL.test(value) || value.length > 20 || BigInt(value) > U64_MAX) {
+    return refuse(
+      ctx,
+      `must be from 0 to 2^64 - 1 without leading zeros: received ${value.slice(0, 40)}`,
+      "value-not-allowed",
+    );
+  }
+  return BigInt(value);
+}).openapi({ type: "string", pattern: "^(0|[1-9][0-9]*)$", example: "4096" });
+
+/** An unsigned 64-bit number in an answer: always a decimal string. */
+export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
+
+/** An unsigned 32-bit number: generations, counts. */
+export const U32 = z.int().min(0).max(U32_MAX);
+
+/** `?limit=` of a list. */
+export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
+  .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
+  .openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX });
+
+/** Issues that say "wrong type, missing or unknown member": 400. All others are 422. */
+const MALFORMED = new Set(["invalid_type", "unrecognized_keys", "invalid_union"]);
+
+/**
+ * The fault of a failed parse: the first issue that concerns the form of the request, else the
+ * first one at all. All issues are listed in the member `issues`.
+ *
+ * @param where What was parsed: `json`, `query`, `param`, `header` or `frame`
+ */
+export function faultOf(error: z.ZodError, where: string): Fault {
+  const issues = error.issues.map((issue) => ({
+    code: issueFault(issue),
+    at: issue.path.map(String).join(".") || where,
+    message: issue.message,
+  }));
+  const first = issues.find((issue) => issue.code === "malformed-request") ?? issues[0];
+  const { code, at, message } = first ??
+    { code: "malformed-request" as const, at: where, message: "cannot be read" };
+  return new Fault(code, `Cannot accept ${where} at "${at}": ${message}`, {
+    members: { issues: issues.map(({ at, message }) => ({ at, message })) },
+  });
+}
+
+function issueFault(issue: z.core.$ZodIssue): FaultCode {
+  if (issue.code === "custom" && issue.params !== undefined) {
+    return issue.params["fault"] as FaultCode;
+  }
+  return MALFORMED.has(issue.code) ? "malformed-request" : "value-not-allowed";
+}

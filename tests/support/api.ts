@@ -1,0 +1,126 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { assert, assertEquals } from "@std/assert";
+import Ajv2020, { type ValidateFunction } from "ajv/dist/2020.js";
+import type { FaultCode } from "../../src/core/faults.ts";
+import { admin } from "../../src/daemon/auth.ts";
+import { Tokens } from "../../src/daemon/auth.ts";
+import { PROBLEM_TYPE } from "../../src/wire/problem.ts";
+import { createApp } from "../../routes/app.ts";
+import type { Env, Listener } from "../../routes/env.ts";
+import { Metrics } from "../../routes/metrics.ts";
+
+interface Operation {
+  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
+}
+interface Document {
+  readonly paths: Record<string, Record<string, Operation>>;
+}
+
+/** What a test says of one request. */
+export interface Ask {
+  readonly json?: unknown;
+  readonly body?: BodyInit;
+  readonly headers?: Record<string, string>;
+  readonly listener?: Listener;
+}
+
+/**
+ * Routes under test without a socket. Every answer is held against the OpenAPI document that the
+ * same routes serve: its path, status, media type and body.
+ */
+export class Api {
+  readonly app: OpenAPIHono<Env>;
+  readonly #ajv = new Ajv2020.default({ strict: false, validateFormats: false });
+  readonly #validators = new Map<string, ValidateFunction>();
+  #document: Document | undefined;
+
+  constructor(app: OpenAPIHono<Env>) {
+    this.app = app;
+  }
+
+  /** An app of only these routes, all of them behind the token guard. */
+  static of(...guarded: readonly OpenAPIHono<Env>[]): Api {
+    return new Api(createApp({
+      version: "0.0.0-test",
+      tokens: new Tokens([{ token: "secret", access: ["admin"] }]),
+      allowedHosts: [],
+      metrics: new Metrics([]),
+      open: [],
+      guarded,
+    }));
+  }
+
+  /** Sends a request as the unix socket's admin, unless `ask` says otherwise. */
+  async send(method: string, path: string, ask: Ask = {}): Promise<Response> {
+    const headers = new Headers(ask.headers);
+    let body = ask.body ?? null;
+    if (ask.json !== undefined) {
+      if (!headers.has("content-type")) headers.set("content-type", "application/json");
+      body = JSON.stringify(ask.json);
+    }
+    const request = new Request(`http://localhost${path}`, { method, headers, body });
+    const listener = ask.listener ?? { kind: "unix", principal: admin("test") };
+    const response = await this.app.fetch(request, { listener });
+    await this.#conforms(method, new URL(request.url).pathname, response.clone());
+    return response;
+  }
+
+  /** Sends a request and returns the JSON of an answer that must have this status. */
+  // deno-lint-ignore no-explicit-any -- tests read members as they come and assert on each
+  async json(status: number, method: string, path: string, ask: Ask = {}): Promise<any> {
+    const response = await this.send(method, path, ask);
+    const text = await response.text();
+    assertEquals(response.status, status, `${method} ${path}: ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** Sends a request that must be refused with this fault. */
+  async refused(code: FaultCode, method: string, path: string, ask: Ask = {}): Promise<unknown> {
+    const response = await this.send(method, path, ask);
+    const problem = await response.json();
+    assertEquals(problem.code, code, `${method} ${path}: ${JSON.stringify(problem)}`);
+    assertEquals(response.headers.get("content-type"), PROBLEM_TYPE);
+    return problem;
+  }
+
+  async #conforms(method: string, path: string, response: Response): Promise<void> {
+    if (response.status === 404 || response.status === 405) {
+      if ((await response.clone().json()).code === "no-such-path") return;
+      if (response.status === 405) return;
+    }
+    this.#document ??= await (await this.app.request("/openapi.json", {}, {
+      listener: { kind: "unix", principal: admin("test") },
+    })).json() as Document;
+    const template = Object.keys(this.#document.paths).find((candidate) =>
+      new URLPattern({ pathname: candidate.replaceAll(/\{(.+?)\}/g, ":$1") })
+        .test({ pathname: path }) &&
+      method.toLowerCase() in (this.#document?.paths[candidate] ?? {})
+    );
+    assert(template !== undefined, `${method} ${path} is not in /openapi.json`);
+    const operation = this.#document.paths[template]?.[method.toLowerCase()];
+    const described = operation?.responses[String(response.status)];
+    assert(
+      described !== undefined,
+      `${method} ${template} answered ${response.status}, which /openapi.json does not name: ` +
+        await response.clone().text(),
+    );
+    const type = response.headers.get("content-type")?.split(";")[0];
+    if (described.content === undefined) {
+      assertEquals((await response.arrayBuffer()).byteLength, 0, `${template}: unexpected body`);
+      return;
+    }
+    const media = described.content[type ?? ""];
+    assert(media !== undefined, `${method} ${template} ${response.status}: type ${type}`);
+    if (type?.endsWith("json") !== true) return;
+    const key = `${method} ${template} ${response.status} ${type}`;
+    const validate = this.#validators.get(key) ??
+      this.#ajv.compile({ ...media.schema, components: this.#componentsOf() });
+    this.#validators.set(key, validate);
+    const body = await response.json();
+    assert(validate(body), `${key}: ${this.#ajv.errorsText(validate.errors)}`);
+  }
+
+  #componentsOf(): unknown {
+    return (this.#document as unknown as { components?: unknown })?.components ?? {};
+  }
+}

@@ -1,0 +1,27 @@
+import type { KeptEntry, Ledger, LedgerEntry, LedgerKind } from "../../src/core/ports/ledger.ts";
+
+/** A ledger in memory. It can be told to fail, as a full disk would. */
+export class MemoryLedger implements Ledger {
+  readonly #entries = new Map<LedgerKind, Map<string, string>>();
+  failing: Error | undefined;
+
+  load(kind: LedgerKind): Promise<readonly KeptEntry[]> {
+    const kept = [...this.#entries.get(kind) ?? []].sort(([a], [b]) => a < b ? -1 : 1);
+    return Promise.resolve(kept.map(([id, body]) => ({ id, body: JSON.parse(body) as unknown })));
+  }
+
+  async commit(entries: readonly LedgerEntry[]): Promise<void> {
+    await Promise.resolve();
+    if (this.failing !== undefined) throw this.failing;
+    for (const { kind, id, body } of entries) {
+      const ofKind = this.#entries.get(kind) ?? new Map<string, string>();
+      this.#entries.set(kind, ofKind);
+      if (body === undefined) ofKind.delete(id);
+      else ofKind.set(id, JSON.stringify(body));
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Registers a test that needs a part of the system. Where the part is missing the test is
+ * reported as ignored and its name says why.
+ *
+ * @param missing Why it cannot run here, `undefined` when it can
+ */
+export function testWhere(
+  name: string,
+  missing: string | undefined,
+  fn: (t: Deno.TestContext) => void | Promise<void>,
+): void {
+  if (missing === undefined) Deno.test(name, fn);
+  else Deno.test.ignore(`${name} (skipped: ${missing})`, fn);
+}
