@@ -1,0 +1,86 @@
+/**
+ * The page that a guest shares with its host (lguest's `lguest_data`), and what the host keeps
+ * written in it. A guest names its address with LGUEST_INIT. Little-endian.
+ *
+ * | offset | field | written by |
+ * |---|---|---|
+ * | 0 | irqEnabled: 0x200 when interrupts may be delivered, else 0 | both |
+ * | 4 | irqPending: 0x200 when one waits for irqEnabled | host |
+ * | 8 | blockedInterrupts: one bit a line | guest |
+ * | 12, 16 | noirqStart, noirqEnd: no delivery while ip is in [start, end) | guest |
+ * | 20 | reserved | - |
+ * | 24, 32 | time: seconds (64 bits) and nanoseconds (32 bits) since 1970 | host |
+ * | 36 | generation of the guest's scope | host |
+ * | 40 | epoch of the guest's scope (64 bits) | host |
+ * | 48 | unique of the guest's scope, 16 bytes | host |
+ *
+ * @module
+ */
+import type { Vcpu } from "./vcpu.ts";
+
+/** What the guest's scope says of it: clones differ in it from their first instruction on. */
+export interface GuestIdentity {
+  /** Generation of the scope, unsigned 32 bits. */
+  readonly generation: number;
+  /** How many bumps the scope has had. */
+  readonly epoch: bigint;
+  /** 16 random bytes of the last bump, as 32 hexadecimal digits. */
+  readonly unique: string;
+}
+
+/** Size of the fields, in bytes. */
+export const DATA_PAGE_BYTES = 64;
+/** The interrupt flag of the flags register, and the value of "on" in the data page. */
+export const IF = 0x200;
+
+const NS_PER_SECOND = 1_000_000_000n;
+
+/** A view of the shared page in a guest's memory. */
+export class DataPage {
+  readonly #vcpu: Vcpu;
+
+  /** @param at Physical address, checked by whoever made this */
+  constructor(vcpu: Vcpu, readonly at: number) {
+    this.#vcpu = vcpu;
+  }
+
+  get irqEnabled(): boolean {
+    return this.#vcpu.readU32(this.at) !== 0;
+  }
+
+  set irqEnabled(on: boolean) {
+    this.#vcpu.writeU32(this.at, on ? IF : 0);
+  }
+
+  set irqPending(on: boolean) {
+    this.#vcpu.writeU32(this.at + 4, on ? IF : 0);
+  }
+
+  get blockedInterrupts(): number {
+    return this.#vcpu.readU32(this.at + 8);
+  }
+
+  /** Whether an interrupt must not be delivered at this instruction. */
+  isNoirq(ip: number): boolean {
+    return ip >= this.#vcpu.readU32(this.at + 12) && ip < this.#vcpu.readU32(this.at + 16);
+  }
+
+  /** Writes the time stamp. */
+  writeTime(wallNs: bigint): void {
+    const bytes = new Uint8Array(12);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(0, wallNs / NS_PER_SECOND, true);
+    view.setUint32(8, Number(wallNs % NS_PER_SECOND), true);
+    this.#vcpu.write(this.at + 24, bytes);
+  }
+
+  /** Writes generation, epoch and unique in one piece. */
+  writeIdentity(identity: GuestIdentity): void {
+    const bytes = new Uint8Array(28);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, identity.generation, true);
+    view.setBigUint64(4, identity.epoch, true);
+    bytes.set(Uint8Array.fromHex(identity.unique), 12);
+    this.#vcpu.write(this.at + 36, bytes);
+  }
+}

@@ -1,0 +1,200 @@
+import { PAGE_BYTES } from "../limits.ts";
+import { DATA_PAGE_BYTES, DataPage, type GuestIdentity, IF } from "./data_page.ts";
+import {
+  ABI_VERSION,
+  HYPERCALL,
+  IGNORED_VECTORS,
+  SHUTDOWN_MESSAGE_BYTES,
+  SHUTDOWN_RESTART,
+  STACK_PAGES_MAX,
+  VECTORS,
+} from "./hypercalls.ts";
+import { BadWrite, Interrupts, type InterruptState } from "./interrupts.ts";
+import type { Vcpu } from "./vcpu.ts";
+
+/** Why a guest will never run again. */
+export type Death =
+  | { readonly reason: "dead"; readonly deathReason: string }
+  /** SHUTDOWN with restart: an errno in lguest (ERESTART), not a text. */
+  | { readonly reason: "reboot" };
+
+/** What the host remembers of a guest beside its vCPU and memory, as it goes into a snapshot. */
+export interface AbiState {
+  /** Address of the shared page, `undefined` before LGUEST_INIT. */
+  readonly dataPage?: number;
+  readonly interrupts: InterruptState;
+  /** Nanoseconds until the clock event, `undefined` when none is set. */
+  readonly clockNs?: string;
+}
+
+/** What the ABI needs to know of the time. */
+export interface AbiClock {
+  wallNs(): bigint;
+  monotonicMs(): number;
+}
+
+const NS_PER_MS = 1e6;
+const hex = (value: number): string => `0x${value.toString(16)}`;
+
+/**
+ * The host's half of the guest ABI, on a stopped vCPU: hypercalls, interrupt delivery, the clock
+ * event and the first reason of death (lguest's do_hcall() and run_guest()).
+ */
+export class GuestAbi {
+  readonly interrupts = new Interrupts();
+  readonly #vcpu: Vcpu;
+  readonly #clock: AbiClock;
+  readonly #identity: GuestIdentity;
+  #page: DataPage | undefined;
+  #clockAtMs: number | undefined;
+  #death: Death | undefined;
+
+  constructor(vcpu: Vcpu, identity: GuestIdentity, clock: AbiClock) {
+    this.#vcpu = vcpu;
+    this.#identity = identity;
+    this.#clock = clock;
+  }
+
+  /** Prepares the first instruction: eax holds the ABI's version, esi the boot block's address. */
+  start(ip: number): void {
+    this.#vcpu.set("ip", ip);
+    this.#vcpu.set("ax", ABI_VERSION);
+    this.#vcpu.set("si", 0);
+    this.#vcpu.set("flags", IF | 2);
+  }
+
+  /** Goes on from a snapshot; the shared page gets this guest's own identity. */
+  restore(state: AbiState): void {
+    this.interrupts.state = state.interrupts;
+    if (state.dataPage !== undefined) {
+      this.#page = new DataPage(this.#vcpu, state.dataPage);
+      this.#page.writeIdentity(this.#identity);
+    }
+    if (state.clockNs !== undefined) this.#setClock(Number(state.clockNs));
+  }
+
+  /** What goes into a snapshot. */
+  get state(): AbiState {
+    return {
+      ...(this.#page === undefined ? {} : { dataPage: this.#page.at }),
+      interrupts: this.interrupts.state,
+      // At least 1: an event that is due must not turn into 0, which is none.
+      ...(this.#clockAtMs === undefined
+        ? {}
+        : { clockNs: String(Math.max(1, Math.ceil(this.#clockLeftNs))) }),
+    };
+  }
+
+  /** Why the guest is dead, `undefined` while it lives. */
+  get death(): Death | undefined {
+    return this.#death;
+  }
+
+  /** Milliseconds until the clock event, infinite when none is set. */
+  get clockLeftMs(): number {
+    return this.#clockLeftNs / NS_PER_MS;
+  }
+
+  get #clockLeftNs(): number {
+    return this.#clockAtMs === undefined
+      ? Infinity
+      : Math.max(0, (this.#clockAtMs - this.#clock.monotonicMs()) * NS_PER_MS);
+  }
+
+  /** Ends the guest. Only the first reason is kept. */
+  die(deathReason: string): void {
+    this.#death ??= { reason: "dead", deathReason };
+  }
+
+  /**
+   * What comes before the guest is entered: the clock event, then one interrupt.
+   *
+   * @returns Whether to enter it; `false` when it is dead or halted
+   */
+  prepareEntry(): boolean {
+    if (this.#clockAtMs !== undefined && this.#clockLeftNs === 0) {
+      this.#clockAtMs = undefined;
+      this.interrupts.raise(0);
+    }
+    try {
+      this.interrupts.deliver(this.#vcpu, this.#page, this.#clock.wallNs());
+    } catch (error) {
+      if (!(error instanceof BadWrite)) throw error;
+      this.die(error.message);
+    }
+    return this.#death === undefined && !this.interrupts.halted;
+  }
+
+  /**
+   * Does the hypercall that eax, ebx, ecx and edx hold. It is done when this returns, so a run
+   * that is interrupted here neither loses nor repeats it.
+   *
+   * @returns The value of a NOTIFY that is to end the run, else `undefined`
+   */
+  hypercall(): number | undefined {
+    const number = this.#vcpu.get("ax");
+    const [first, second, third] = [
+      this.#vcpu.get("bx"),
+      this.#vcpu.get("cx"),
+      this.#vcpu.get("dx"),
+    ];
+    if (number === HYPERCALL.LGUEST_INIT) this.#initialize(first);
+    else if (this.#page === undefined) this.die(`hypercall ${number | 0} before INIT`);
+    else if (number === HYPERCALL.NOTIFY) return first === 0 ? undefined : first;
+    else if (number === HYPERCALL.SHUTDOWN) this.#shutdown(first, second);
+    else if (number === HYPERCALL.LOAD_IDT_ENTRY) this.#loadGate(first, second, third);
+    else if (number === HYPERCALL.SET_STACK) this.#setStack(first, second, third);
+    else if (number === HYPERCALL.SET_CLOCKEVENT) this.#setClock(first);
+    else if (number === HYPERCALL.HALT) this.interrupts.halted = true;
+    else if (number !== HYPERCALL.FLUSH_ASYNC && number !== HYPERCALL.SEND_INTERRUPTS) {
+      this.die(`Bad hypercall ${number | 0}`);
+    }
+    return undefined;
+  }
+
+  #initialize(at: number): void {
+    if (this.#page !== undefined) return this.die("already have lguest_data");
+    if (at + DATA_PAGE_BYTES > this.#vcpu.memoryBytes) return this.die(`bad guest page ${hex(at)}`);
+    this.#page = new DataPage(this.#vcpu, at);
+    this.#page.writeTime(this.#clock.wallNs());
+    this.#page.writeIdentity(this.#identity);
+  }
+
+  #shutdown(at: number, how: number): void {
+    if (at + SHUTDOWN_MESSAGE_BYTES > this.#vcpu.memoryBytes) {
+      return this.die(`bad read address ${hex(at)} len ${SHUTDOWN_MESSAGE_BYTES}`);
+    }
+    if (how === SHUTDOWN_RESTART) {
+      this.#death ??= { reason: "reboot" };
+      return;
+    }
+    const bytes = this.#vcpu.read(at, SHUTDOWN_MESSAGE_BYTES - 1);
+    const end = bytes.indexOf(0);
+    const message = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    this.die(`CRASH: ${message}`);
+  }
+
+  #loadGate(vector: number, low: number, high: number): void {
+    if (IGNORED_VECTORS.has(vector)) return;
+    if (vector >= VECTORS) return this.die(`Setting idt entry ${vector}`);
+    const present = (high & 0x8000) !== 0;
+    if (!present) return this.interrupts.setGate(vector, undefined);
+    const type = (high >>> 8) & 0xf;
+    if (type !== 0xe && type !== 0xf) return this.die(`bad IDT type ${type}`);
+    const handler = ((high & 0xffff_0000) | (low & 0xffff)) >>> 0;
+    this.interrupts.setGate(vector, { handler, masks: type === 0xe });
+  }
+
+  #setStack(segment: number, pointer: number, pages: number): void {
+    if ((segment & 3) !== 0) return this.die(`bad stack segment ${segment}`);
+    if (pages > STACK_PAGES_MAX) return this.die(`bad stack pages ${pages}`);
+    if (pointer > this.#vcpu.memoryBytes || pages * PAGE_BYTES > pointer) {
+      return this.die(`bad stack page ${hex(pointer)}`);
+    }
+    this.interrupts.stack = { segment: segment & 0xffff, pointer };
+  }
+
+  #setClock(deltaNs: number): void {
+    this.#clockAtMs = deltaNs === 0 ? undefined : this.#clock.monotonicMs() + deltaNs / NS_PER_MS;
+  }
+}

@@ -1,0 +1,72 @@
+import type { AbiState, Death } from "../abi/guest_abi.ts";
+import type { GuestIdentity } from "../abi/data_page.ts";
+import type { RegisterChanges, Registers } from "../abi/registers.ts";
+
+/** Why a run ended. */
+export type GuestExit =
+  /** The guest notified an address that nobody is attached to. */
+  | { readonly reason: "notify"; readonly value: number }
+  /** The guest executed HLT: `idle` with the processor's interrupts on, `halt` with them off. */
+  | { readonly reason: "halt" | "idle" }
+  /** It was interrupted from outside, as by a signal; the next run goes on at the same place. */
+  | { readonly reason: "interrupted" }
+  /** The budget was used up; the next run goes on at the same place. */
+  | { readonly reason: "budget" }
+  | Death;
+
+/** How a guest begins. */
+export interface GuestStart {
+  /** Memory in bytes, whole pages. */
+  readonly memoryBytes: number;
+  /** Address of the first instruction. */
+  readonly start: number;
+  /** What is in memory at first; the rest is zero. */
+  readonly load: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  readonly identity: GuestIdentity;
+}
+
+/** All of a stopped guest: what a snapshot holds and a clone begins from. */
+export interface GuestImage {
+  /** Name of the engine whose vCPU state this is. */
+  readonly engine: string;
+  readonly memoryBytes: number;
+  /** vCPU state, JSON of the engine's own form. */
+  readonly vcpu: unknown;
+  readonly abi: AbiState;
+  /** Numbers of the pages that are not all zero, ascending. */
+  readonly pages: Uint32Array;
+  /** Those pages, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * One guest on an engine. The engine runs it on a thread of its own and does the host's half of
+ * the guest ABI there ({@linkcode GuestAbi}), so a guest that calls a million times a second
+ * costs the daemon's thread nothing.
+ *
+ * Calls are done in the order they are made. A call rejects with a {@linkcode SystemError}: ENODEV
+ * when the engine failed, ECANCELED when `close` came first. Whoever calls sees to it that there
+ * is one run at a time and that addresses are within memory.
+ */
+export interface GuestEngine {
+  /** Name of the engine, such as `v86`. */
+  readonly name: string;
+  /** Makes the guest. Once, and instead of `restore`. */
+  initialize(start: GuestStart): Promise<void>;
+  /** Makes the guest from an image, with an identity of its own. Once. */
+  restore(image: GuestImage, identity: GuestIdentity): Promise<void>;
+  /** Runs it until something interesting happens, `budgetMs` at most. */
+  run(budgetMs: number): Promise<GuestExit>;
+  /** Ends the run in progress, if there is one. */
+  interrupt(): void;
+  /** Makes an interrupt line pending. */
+  raise(line: number): void;
+  registers(): Promise<Registers>;
+  setRegisters(changes: RegisterChanges): Promise<void>;
+  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  write(at: number, bytes: Uint8Array): Promise<void>;
+  /** Everything that a clone needs. The guest stays as it is. */
+  capture(): Promise<GuestImage>;
+  /** Frees everything; a run in progress rejects. May be called again. */
+  close(): void;
+}

@@ -1,0 +1,117 @@
+import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
+import type {
+  GuestEngine,
+  GuestExit,
+  GuestImage,
+  GuestStart,
+} from "../../core/ports/guest_engine.ts";
+import { SystemError } from "../../core/system_error.ts";
+import type { Answer, Call, CallName, Calls, Signal } from "./protocol.ts";
+
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: SystemError) => void;
+}
+
+/** A guest on v86, in a Worker of its own. The Worker needs to read its own module files. */
+export class V86Engine implements GuestEngine {
+  readonly name = "v86";
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 0;
+  #run = -1;
+  #failure: SystemError | undefined;
+
+  constructor() {
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+      name: "guest",
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#settle(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new SystemError("ENODEV", "run v86", event.message));
+    };
+  }
+
+  initialize(start: GuestStart): Promise<void> {
+    return this.#call("initialize", { start });
+  }
+
+  restore(image: GuestImage, identity: GuestIdentity): Promise<void> {
+    return this.#call("restore", { image, identity });
+  }
+
+  async run(budgetMs: number): Promise<GuestExit> {
+    this.#run = this.#nextId;
+    try {
+      return await this.#call("run", { budgetMs });
+    } finally {
+      this.#run = -1;
+    }
+  }
+
+  interrupt(): void {
+    if (this.#run >= 0) this.#signal({ signal: "interrupt", run: this.#run });
+  }
+
+  raise(line: number): void {
+    this.#signal({ signal: "raise", line });
+  }
+
+  registers(): Promise<Registers> {
+    return this.#call("registers", {});
+  }
+
+  setRegisters(changes: RegisterChanges): Promise<void> {
+    return this.#call("setRegisters", { changes });
+  }
+
+  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#call("read", { at, length });
+  }
+
+  write(at: number, bytes: Uint8Array): Promise<void> {
+    return this.#call("write", { at, bytes });
+  }
+
+  capture(): Promise<GuestImage> {
+    return this.#call("capture", {});
+  }
+
+  close(): void {
+    this.#fail(new SystemError("ECANCELED", "run v86", "the engine is closed"));
+  }
+
+  #call<Name extends CallName>(
+    call: Name,
+    ask: Calls[Name]["ask"],
+  ): Promise<Calls[Name]["answer"]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, call, ...ask } as Call);
+    });
+  }
+
+  #signal(signal: Signal): void {
+    if (this.#failure === undefined) this.#worker.postMessage(signal);
+  }
+
+  #settle(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if ("error" in answer) waiting?.reject(new SystemError("ENODEV", "run v86", answer.error));
+    else waiting?.resolve(answer.value as never);
+  }
+
+  #fail(error: SystemError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,117 @@
+import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import { type AbiClock, GuestAbi } from "../../core/abi/guest_abi.ts";
+import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
+import { type LoopHost, RunLoop } from "../../core/abi/run_loop.ts";
+import { PAGE_BYTES } from "../../core/limits.ts";
+import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import { bareMachine, type Cpu } from "./machine.ts";
+import { type V86State, V86Vcpu } from "./vcpu.ts";
+
+/** Name of this engine in images and answers. */
+export const ENGINE = "v86";
+
+/** What a guest needs of the thread it is on. */
+export interface GuestHost extends AbiClock {
+  /** Lets messages in; waits until `wake`, or for `ms`. */
+  idle(ms: number): Promise<void>;
+  wake(): void;
+}
+
+/** One guest on v86, inside its Worker. */
+export class V86Guest {
+  readonly #cpu: Cpu;
+  readonly #vcpu: V86Vcpu;
+  readonly #abi: GuestAbi;
+  readonly #loop: RunLoop;
+
+  private constructor(cpu: Cpu, memoryBytes: number, identity: GuestIdentity, host: GuestHost) {
+    this.#cpu = cpu;
+    this.#vcpu = new V86Vcpu(cpu, memoryBytes);
+    this.#abi = new GuestAbi(this.#vcpu, identity, host);
+    const loopHost: LoopHost = {
+      monotonicMs: () => host.monotonicMs(),
+      slice: () => this.#vcpu.slice(),
+      idle: (ms) => host.idle(ms),
+      wake: () => host.wake(),
+    };
+    this.#loop = new RunLoop(loopHost, this.#abi);
+  }
+
+  static async start(start: GuestStart, host: GuestHost): Promise<V86Guest> {
+    const { memoryBytes, identity } = start;
+    const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
+    for (const { at, bytes } of start.load) guest.#vcpu.write(at, bytes);
+    guest.#abi.start(start.start);
+    return guest;
+  }
+
+  static async restore(
+    image: GuestImage,
+    identity: GuestIdentity,
+    host: GuestHost,
+  ): Promise<V86Guest> {
+    const { memoryBytes, pages, bytes } = image;
+    const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
+    for (const [index, page] of pages.entries()) {
+      const from = index * PAGE_BYTES;
+      guest.#vcpu.write(page * PAGE_BYTES, bytes.subarray(from, from + PAGE_BYTES));
+    }
+    guest.#vcpu.state = image.vcpu as V86State;
+    guest.#abi.restore(image.abi);
+    return guest;
+  }
+
+  run(budgetMs: number): Promise<GuestExit> {
+    return this.#loop.run(budgetMs);
+  }
+
+  interrupt(): void {
+    this.#loop.interrupt();
+  }
+
+  raise(line: number): void {
+    this.#loop.raise(line);
+  }
+
+  get registers(): Registers {
+    return this.#vcpu.registers;
+  }
+
+  set(changes: RegisterChanges): void {
+    for (const [name, value] of Object.entries(changes)) {
+      this.#vcpu.set(name as keyof RegisterChanges, Number(value));
+    }
+  }
+
+  read(at: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#vcpu.read(at, length);
+  }
+
+  write(at: number, bytes: Uint8Array): void {
+    this.#vcpu.write(at, bytes);
+  }
+
+  capture(): GuestImage {
+    const { memoryBytes } = this.#vcpu;
+    const memory = this.#cpu.mem8.subarray(0, memoryBytes);
+    const words = new BigUint64Array(memory.buffer, memory.byteOffset, memoryBytes / 8);
+    const wordsPerPage = PAGE_BYTES / 8;
+    const pages: number[] = [];
+    for (let page = 0; page < memoryBytes / PAGE_BYTES; page++) {
+      const from = page * wordsPerPage;
+      if (words.subarray(from, from + wordsPerPage).some((word) => word !== 0n)) pages.push(page);
+    }
+    const bytes = new Uint8Array(pages.length * PAGE_BYTES);
+    for (const [index, page] of pages.entries()) {
+      bytes.set(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), index * PAGE_BYTES);
+    }
+    return {
+      engine: ENGINE,
+      memoryBytes,
+      vcpu: this.#vcpu.state,
+      abi: this.#abi.state,
+      pages: Uint32Array.from(pages),
+      bytes,
+    };
+  }
+}

@@ -1,0 +1,99 @@
+/// <reference lib="deno.worker" />
+/**
+ * Entry of a guest's Worker: one guest, calls done in the order they come. While a run is in
+ * progress only signals are looked at; calls that come then wait behind it.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import type { GuestExit } from "../../core/ports/guest_engine.ts";
+import { type GuestHost, V86Guest } from "./guest.ts";
+import type { Answer, Call, CallName, Calls, Signal } from "./protocol.ts";
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+
+let wake = (): void => {};
+const host: GuestHost = {
+  wallNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
+  monotonicMs: () => performance.now(),
+  idle: (ms) =>
+    new Promise((resolve) => {
+      if (ms === 0) {
+        setImmediate(resolve);
+        return;
+      }
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }),
+  wake: () => wake(),
+};
+
+let guest: V86Guest | undefined;
+let running = -1;
+let interrupted = -1;
+let last: Promise<void> = Promise.resolve();
+
+function made(): V86Guest {
+  if (guest === undefined) throw new TypeError("the guest is not initialized");
+  return guest;
+}
+
+async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
+  switch (message.call) {
+    case "initialize":
+      guest = await V86Guest.start(message.start, host);
+      return undefined;
+    case "restore":
+      guest = await V86Guest.restore(message.image, message.identity, host);
+      return undefined;
+    case "run":
+      return await run(message.id, message.budgetMs);
+    case "registers":
+      return made().registers;
+    case "setRegisters":
+      made().set(message.changes);
+      return undefined;
+    case "read":
+      return made().read(message.at, message.length);
+    case "write":
+      made().write(message.at, message.bytes);
+      return undefined;
+    case "capture":
+      return made().capture();
+  }
+}
+
+async function run(id: number, budgetMs: number): Promise<GuestExit> {
+  // The signal can come while the run still waits behind an earlier call.
+  if (interrupted === id) return { reason: "interrupted" };
+  running = id;
+  try {
+    return await made().run(budgetMs);
+  } finally {
+    running = -1;
+  }
+}
+
+function take(signal: Signal): void {
+  if (signal.signal === "raise") guest?.raise(signal.line);
+  else {
+    interrupted = signal.run;
+    if (running === interrupted) guest?.interrupt();
+  }
+}
+
+async function respond(message: Call): Promise<void> {
+  try {
+    scope.postMessage({ id: message.id, value: await answer(message) } satisfies Answer);
+  } catch (error) {
+    scope.postMessage({ id: message.id, error: String(error) } satisfies Answer);
+  }
+}
+
+scope.onmessage = ({ data }: MessageEvent<Call | Signal>) => {
+  if ("signal" in data) take(data);
+  else last = last.then(() => respond(data));
+};
