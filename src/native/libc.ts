@@ -38,6 +38,18 @@ const SYMBOLS = {
     ],
     result: "isize",
   },
+  syscall_openat2_thread: {
+    name: "syscall",
+    parameters: [
+      "isize", /* number */
+      "i32", /* dirfd */
+      "buffer", /* path */
+      "buffer", /* how */
+      "usize", /* size of how */
+    ],
+    result: "isize",
+    nonblocking: true,
+  },
   close: { parameters: ["i32" /* fd */], result: "i32" },
   read: { parameters: ["i32", /* fd */ "buffer", /* buf */ "usize" /* count */], result: "isize" },
   pread: {
@@ -78,9 +90,21 @@ const SYMBOLS = {
     nonblocking: true,
   },
   ftruncate: { parameters: ["i32", /* fd */ "i64" /* length */], result: "i32" },
+  ftruncate_thread: {
+    name: "ftruncate",
+    parameters: ["i32", /* fd */ "i64" /* length */],
+    result: "i32",
+    nonblocking: true,
+  },
   fallocate: {
     parameters: ["i32", /* fd */ "i32", /* mode */ "i64", /* offset */ "i64" /* len */],
     result: "i32",
+  },
+  fallocate_thread: {
+    name: "fallocate",
+    parameters: ["i32", /* fd */ "i32", /* mode */ "i64", /* offset */ "i64" /* len */],
+    result: "i32",
+    nonblocking: true,
   },
   statx: {
     parameters: [
@@ -92,8 +116,29 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  statx_thread: {
+    name: "statx",
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* path */
+      "i32", /* flags */
+      "u32", /* mask */
+      "buffer", /* statxbuf */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
   readlink: {
     parameters: ["buffer", /* path */ "buffer", /* buf */ "usize" /* bufsiz */],
+    result: "isize",
+  },
+  readlinkat: {
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* pathname */
+      "buffer", /* buf */
+      "usize", /* bufsiz */
+    ],
     result: "isize",
   },
   getdents64: {
@@ -112,6 +157,7 @@ const SYMBOLS = {
     result: "isize",
   },
   munmap: { parameters: ["usize", /* addr */ "usize" /* length */], result: "i32" },
+  flock: { parameters: ["i32", /* fd */ "i32" /* operation */], result: "i32" },
   execv: { parameters: ["buffer", /* path */ "buffer" /* argv */], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -207,6 +253,23 @@ export class Libc implements Disposable {
   check<Result extends number | bigint>(result: Result, call: string, subject: string): Result {
     if (result < 0) throw new SystemError(this.errno(), call, subject);
     return result;
+  }
+
+  /**
+   * The errno gate for a call that ran on another thread, where its errno stayed. A call that
+   * failed is made once more on this thread, to succeed or to tell why not; so it must be one
+   * that does no harm when made twice.
+   *
+   * @param result What the call on the other thread returned
+   * @param again Makes the same call on this thread
+   */
+  checkThread<Result extends number | bigint>(
+    result: Result,
+    again: () => Result,
+    call: string,
+    subject: string,
+  ): Result {
+    return result < 0 ? this.check(again(), call, subject) : result;
   }
 
   /** The name of the last error of this thread. */

@@ -1,0 +1,48 @@
+/** What a path of the host leads to. */
+export type HostNodeKind =
+  | "file"
+  | "directory"
+  | "block"
+  | "char"
+  | "fifo"
+  | "socket"
+  | "other";
+
+/** A node of the host, links followed. */
+export interface HostNode {
+  readonly kind: HostNodeKind;
+  /** Number of the device that a `block` or `char` node stands for; else 0. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+}
+
+/**
+ * The host's /sys and /dev, or a folder that looks like them, read and never changed.
+ *
+ * Paths are absolute. No link, relative or absolute, leads out of the tree: its root is the root
+ * of every look-up. A failed call throws a {@linkcode SystemError} with the errno that the host
+ * gives: ENOENT, ENOTDIR, ELOOP, EACCES, ….
+ */
+export interface HostTree {
+  /** What the path leads to. Opens nothing, so a device is not woken. */
+  stat(path: string): Promise<HostNode>;
+  /**
+   * The whole content of a regular file.
+   *
+   * @throws {SystemError} EISDIR for a folder, EINVAL for any other node that is not a file,
+   * EFBIG above HOST_FILE_BYTES_MAX
+   */
+  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Where a link leads, as it is written.
+   *
+   * @throws {SystemError} EINVAL when it is no link
+   */
+  readLink(path: string): Promise<string>;
+  /**
+   * The names in a folder, in ascending order of their bytes, without `.` and `..`.
+   *
+   * @throws {SystemError} ENOTDIR; EOVERFLOW above HOST_DIR_ENTRIES_MAX
+   */
+  list(path: string): Promise<readonly string[]>;
+}

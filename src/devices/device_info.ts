@@ -1,0 +1,46 @@
+/** Kind of device file: character, unbuffered character, block, FIFO (mknod(1)). */
+export type DeviceFileType = "c" | "u" | "b" | "p";
+
+/** What a caller tells of a host device (seed 002, DeviceInfo). */
+export interface DeviceInfo {
+  /** Path in the container; never empty. */
+  readonly containerPath: string;
+  /** Path on the host; only looked at for persistent memory. */
+  readonly hostPath?: string | undefined;
+  readonly type: DeviceFileType;
+  readonly major: bigint;
+  readonly minor: bigint;
+  /** Persistent memory: the host path is the backing file of an NVDIMM. */
+  readonly pmem?: boolean | undefined;
+  /** Permission bits of the device file. */
+  readonly fileMode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly driverOptions?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Which driver a device needs (seed 002, DeviceType). */
+export type DeviceDriver =
+  | "vfio"
+  | "block"
+  | "generic"
+  | "vhost-user-blk-pci"
+  | "vhost-user-scsi-pci";
+
+/** Majors that stand for vhost-user block devices (seed 002, VhostUserBlkMajor and …SCSIMajor). */
+export const VHOST_USER_DRIVERS: ReadonlyMap<bigint, DeviceDriver> = new Map([
+  [241n, "vhost-user-blk-pci"],
+  [242n, "vhost-user-scsi-pci"],
+]);
+
+const VFIO_GROUP = /^\/dev\/vfio\/(?!vfio)./;
+
+/**
+ * The driver of a device, as Kata's manager chooses it by its path on the host, then by its
+ * numbers. Unlike there a major counts for block devices only, and 242 is told from a plain one.
+ */
+export function driverOf(info: DeviceInfo, hostPath: string): DeviceDriver {
+  if (VFIO_GROUP.test(hostPath)) return "vfio";
+  if (info.type !== "b") return "generic";
+  return VHOST_USER_DRIVERS.get(info.major) ?? "block";
+}
