@@ -1,5 +1,4 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { requestId } from "hono/request-id";
 import { Fault } from "../src/core/faults.ts";
 import type { Tokens } from "../src/daemon/auth.ts";
 import type { Env } from "./env.ts";
@@ -7,6 +6,7 @@ import { authGuard, bodyGuard, hostGuard, originGuard } from "./guard.ts";
 import { type Metrics, observe } from "./metrics.ts";
 import { newRoutes } from "./openapi.ts";
 import { problemPages, problemResponse } from "./problems.ts";
+import { requestIds } from "./request_id.ts";
 
 /** What the whole HTTP surface is put together from. */
 export interface AppParts {
@@ -24,7 +24,7 @@ export interface AppParts {
 export function createApp(parts: AppParts): OpenAPIHono<Env> {
   const app = newRoutes();
   app.onError(problemResponse);
-  app.use(requestId());
+  app.use(requestIds);
   app.use(observe(parts.metrics));
   app.use(hostGuard(parts.allowedHosts), originGuard, bodyGuard);
   app.route("/", problemPages);

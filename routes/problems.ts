@@ -20,14 +20,15 @@ export function problemResponse(error: unknown, c: Context<Env>): Response {
   }
   return new Response(toJson(problemOf(fault, c.req.path)), {
     status: statusOf(fault.code),
-    headers: headersOf(fault, c),
+    headers: headersOf(fault),
   });
 }
 
-function headersOf(fault: Fault, c: Context<Env>): Headers {
-  const headers = new Headers(c.res.headers);
-  headers.set("content-type", PROBLEM_TYPE);
-  headers.set("x-content-type-options", "nosniff");
+function headersOf(fault: Fault): Headers {
+  const headers = new Headers({
+    "content-type": PROBLEM_TYPE,
+    "x-content-type-options": "nosniff",
+  });
   if (fault.kind === "unauthenticated") headers.set("www-authenticate", "Bearer");
   if (fault.kind === "unavailable") {
     headers.set("retry-after", String(fault.retryAfterSeconds ?? 1));

@@ -40,14 +40,16 @@ export const DRAIN_MS = 5_000;
 
 /** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
 export const SCOPES_MAX = 10_000;
+/** Deleted scopes whose counters are kept, so that none repeats: about 300 bytes each. */
+export const TOMBSTONES_MAX = 100_000;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
 /** Names that one barrier answer lists; the count is always whole. */
 export const BARRIER_NAMES_MAX = 100;
 /** Longest barrier wait by `timeoutMs`; a huge or zero value means this. */
 export const BARRIER_MS_MAX = 10 * 60_000;
-/** Bumps that a scope remembers for its history. */
-export const HISTORY_BUMPS_MAX = 32;
+/** Acknowledgements are written to the ledger in groups this long after the first of a group. */
+export const ACK_FLUSH_MS = 20;
 
 // watch sockets
 
@@ -85,8 +87,16 @@ export const HOST_DIR_ENTRIES_MAX = 65_536;
 export const CACHE_BYTES_DEFAULT = 256 * MIB;
 /** Smallest budget: one fill window of read-ahead for a few inodes. */
 export const CACHE_BYTES_MIN = 1 * MIB;
-/** Open inodes: one or two file descriptors each, within a common ulimit of 65,536. */
+/** Share of the budget that may be dirty, as a divisor: the rest can always make room for reads. */
+export const CACHE_DIRTY_DIVISOR = 2;
+/** Bytes that one write to a backing file carries in a write-back. */
+export const WRITE_BACK_BYTES = 1 * MIB;
+/** Records after which a journal is rewritten as the dirt that they amount to: about 400 KiB. */
+export const JOURNAL_RECORDS_MAX = 10_000;
+/** Open inodes: up to three file descriptors each, within a common ulimit of 65,536. */
 export const OPEN_INODES_MAX = 10_000;
+/** Ranges of one evict request. */
+export const EVICT_RANGES_MAX = 1_000;
 /** Named holders of one inode. */
 export const HOLDERS_PER_INODE_MAX = 1_000;
 /** Bytes that one fill may read beyond what was asked (seed 001, maxFillRange). */
@@ -118,3 +128,5 @@ export const RUN_BUDGET_MS_DEFAULT = 60_000;
 export const ENGINE_STOP_MS = 2_000;
 /** Snapshots kept in the state folder. */
 export const SNAPSHOTS_MAX = 1_000;
+/** Index of one snapshot: in the largest guest every second page can be a run of its own. */
+export const SNAPSHOT_INDEX_BYTES_MAX = MIB;

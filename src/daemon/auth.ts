@@ -13,8 +13,9 @@ export class Principal {
   /**
    * @param name How logs and history call it; never the token
    * @param access What it may do
+   * @param isToken Whether it is known by a token, and gone when that is removed
    */
-  constructor(readonly name: string, access: Iterable<Access>) {
+  constructor(readonly name: string, access: Iterable<Access>, readonly isToken = false) {
     this.#access = new Set(access);
   }
 
@@ -111,7 +112,10 @@ export class Tokens {
       const same = before.find((known) =>
         equalBytes(known.bytes, bytes) && access.every((one) => known.principal.may(one))
       );
-      return { bytes, principal: same?.principal ?? new Principal(`token ${index + 1}`, access) };
+      return {
+        bytes,
+        principal: same?.principal ?? new Principal(`token ${index + 1}`, access, true),
+      };
     });
   }
 

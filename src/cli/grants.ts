@@ -1,0 +1,36 @@
+import { dirname } from "node:path/posix";
+import { type Config, twinOf } from "../daemon/config.ts";
+
+/**
+ * Deno's permission flags for a daemon of this configuration, as narrow as Deno allows. They
+ * bound what the JavaScript side does by mistake; the C library can do whatever the user can
+ * (SECURITY.md).
+ *
+ * @param appFolder Folder of this program, from which guest Workers are started
+ * @param libcPath The one library that may be opened
+ */
+export function grantsOf(config: Config, appFolder: string, libcPath: string): readonly string[] {
+  const sockets = config.listen.filter((address) => address.kind === "unix")
+    .map((address) => address.path);
+  const tls = config.tls === undefined ? [] : [config.tls.certFile, config.tls.keyFile];
+  const read = [appFolder, config.state, config.run, config.tokenFile, ...tls];
+  const write = [config.state, config.run];
+  const net = config.listen.map((address) =>
+    address.kind === "unix" ? `unix:${address.path}` : hostAndPort(address)
+  );
+  return [
+    allow("read", [...read, ...sockets, ...sockets.map(dirname)]),
+    allow("write", [...write, ...sockets, ...sockets.map(dirname)]),
+    allow("net", net),
+    allow("env", [twinOf("*"), "XDG_*", "HOME"]),
+    allow("ffi", [libcPath]),
+  ];
+}
+
+function allow(permission: string, values: readonly string[]): string {
+  return `--allow-${permission}=${[...new Set(values)].join(",")}`;
+}
+
+function hostAndPort({ hostname, port }: { hostname: string; port: number }): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -1,0 +1,44 @@
+import { resolve } from "node:path/posix";
+import { type Config, parseConfig, serveHelp, UsageError } from "../daemon/config.ts";
+import { execute } from "../native/exec.ts";
+import { Libc } from "../native/libc.ts";
+import { EXIT } from "./exit.ts";
+import { grantsOf } from "./grants.ts";
+import { surroundings } from "./surroundings.ts";
+
+/**
+ * Becomes the daemon, under grants that fit its flags. Deno has no way to narrow a running
+ * process, so this one, which may read everything, makes room for one that may not.
+ */
+function launch(args: readonly string[]): void {
+  if (args.includes("--help")) return void Deno.stdout.writeSync(encode(serveHelp()));
+  let config: Config;
+  try {
+    config = parseConfig(args, surroundings);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    Deno.stderr.writeSync(encode(`${error.message}\nSee --help.\n`));
+    Deno.exit(EXIT.usage);
+  }
+  const app = resolve(import.meta.dirname ?? ".", "../..");
+  const libc = Libc.open();
+  execute(libc, "/proc/self/exe", [
+    "deno",
+    "run",
+    "--no-prompt",
+    "--frozen",
+    `--config=${app}/deno.json`,
+    ...grantsOf(config, app, libc.path),
+    `${app}/src/cli/main.ts`,
+    "serve",
+    ...args,
+    // The daemon may not ask who it is, so what depends on that is settled here.
+    ...["--state", config.state, "--run", config.run],
+  ]);
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+if (import.meta.main) launch(Deno.args);

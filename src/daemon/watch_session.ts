@@ -1,0 +1,226 @@
+import { Fault } from "../core/faults.ts";
+import { REPLIES_WAITING_MAX, SCOPES_PER_CONNECTION_MAX } from "../core/limits.ts";
+import type { LiveScope, ScopeChange } from "../generations/live_scope.ts";
+import type { Scopes } from "../generations/scopes.ts";
+
+/** A request of a client, already checked. */
+export type WatchRequest =
+  | {
+    readonly type: "watch";
+    readonly id: number | string;
+    readonly scope: string;
+    readonly name: string;
+    readonly track: boolean;
+    readonly token?: string | undefined;
+  }
+  | {
+    readonly type: "ack";
+    readonly id: number | string;
+    readonly scope: string;
+    readonly generation: number;
+    readonly epoch?: bigint | undefined;
+  }
+  | { readonly type: "unwatch"; readonly id: number | string; readonly scope: string };
+
+/** Where the messages of a session go. */
+export interface WatchSink {
+  /** An answer to a request, or a message that must not be left out. */
+  reply(message: object): void;
+  /** A request was refused. */
+  refuse(id: number | string, fault: Fault): void;
+  /** The newest message of a topic. */
+  offer(topic: string, message: object): void;
+  /** A topic has nothing to say any more. */
+  withdraw(topic: string): void;
+}
+
+interface Subscription {
+  readonly scope: LiveScope;
+  readonly watcher: string;
+  readonly stop: () => void;
+}
+
+/**
+ * One connection's watchers. Level, not edge: whatever happens, a client is owed only the newest
+ * generation of each of its scopes, until it confirms exactly that one.
+ */
+export class WatchSession {
+  readonly #scopes: Scopes;
+  readonly #sink: WatchSink;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #waiting: WatchRequest[] = [];
+  #working = false;
+  #ended = false;
+
+  constructor(scopes: Scopes, sink: WatchSink) {
+    this.#scopes = scopes;
+    this.#sink = sink;
+  }
+
+  /**
+   * Takes a request; each is answered once, in order.
+   *
+   * @returns `false` when the client sends faster than it is served and must be cut off
+   */
+  receive(request: WatchRequest): boolean {
+    if (this.#waiting.length >= REPLIES_WAITING_MAX) return false;
+    this.#waiting.push(request);
+    if (!this.#working) void this.#work();
+    return true;
+  }
+
+  /** The connection ended: tracked watchers are held, the others released. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    const subscriptions = [...this.#subscriptions.values()];
+    this.#subscriptions.clear();
+    for (const { stop } of subscriptions) stop();
+    await Promise.allSettled(subscriptions.map(({ scope, watcher }) => scope.leave(watcher)));
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    for (let request = this.#waiting.shift(); request; request = this.#waiting.shift()) {
+      try {
+        const done = this.#serve(request);
+        if (done !== undefined) await done;
+      } catch (error) {
+        this.#sink.refuse(
+          request.id,
+          error instanceof Fault ? error : new Fault(
+            "internal-error",
+            "Cannot answer this frame because of a mistake in Innkeeper",
+            { cause: error },
+          ),
+        );
+      }
+    }
+    this.#working = false;
+  }
+
+  #serve(request: WatchRequest): Promise<void> | undefined {
+    switch (request.type) {
+      case "watch":
+        return this.#watch(request);
+      case "ack":
+        return this.#ack(request);
+      case "unwatch":
+        return this.#unwatch(request);
+    }
+  }
+
+  async #watch(request: WatchRequest & { type: "watch" }): Promise<void> {
+    const known = this.#subscriptions.get(request.scope);
+    const token = known === undefined
+      ? await this.#subscribe(request)
+      : await known.scope.track(known.watcher, request.track).then(() => undefined);
+    const subscription = this.#subscriptions.get(request.scope);
+    if (subscription === undefined) return;
+    const { state } = subscription.scope;
+    const outdated = state.isOutdated(state.watcher(subscription.watcher));
+    this.#sink.reply({
+      type: "watching",
+      id: request.id,
+      scope: request.scope,
+      watcher: subscription.watcher,
+      generation: state.generation,
+      epoch: state.epoch,
+      unique: state.current.unique,
+      outdated,
+      resumed: token?.resumed ?? false,
+      ...(token === undefined ? {} : { token: token.token }),
+    });
+    if (outdated) this.#offerGeneration(subscription);
+  }
+
+  async #subscribe(
+    { scope: name, name: watcherName, track, token }: WatchRequest & { type: "watch" },
+  ): Promise<{ resumed: boolean; token: string } | undefined> {
+    if (this.#subscriptions.size >= SCOPES_PER_CONNECTION_MAX) {
+      throw new Fault(
+        "watchers-exhausted",
+        `Cannot watch scope "${name}": one connection may watch ${SCOPES_PER_CONNECTION_MAX}`,
+      );
+    }
+    const scope = this.#scopes.get(name);
+    const { watcher, resumed, token: next } = await scope.watch({
+      name: watcherName,
+      track,
+      token,
+    });
+    if (this.#ended) {
+      await scope.leave(watcher.id);
+      return undefined;
+    }
+    const stop = scope.listen((change) => this.#hear(name, change));
+    this.#subscriptions.set(name, { scope, watcher: watcher.id, stop });
+    return { resumed, token: next };
+  }
+
+  #ack(request: WatchRequest & { type: "ack" }): undefined {
+    const { scope, watcher } = this.#subscription(request.scope);
+    scope.ack(watcher, request.generation, request.epoch);
+    this.#sink.withdraw(`generation ${request.scope}`);
+    this.#sink.reply({
+      type: "acked",
+      id: request.id,
+      scope: request.scope,
+      outdated: scope.state.counts.outdated,
+    });
+  }
+
+  async #unwatch({ id, scope: name }: WatchRequest & { type: "unwatch" }): Promise<void> {
+    const { scope, watcher, stop } = this.#subscription(name);
+    await scope.release(watcher);
+    stop();
+    this.#forget(name);
+    this.#sink.reply({ type: "unwatched", id, scope: name });
+  }
+
+  #hear(name: string, change: ScopeChange): void {
+    const subscription = this.#subscriptions.get(name);
+    if (subscription === undefined) return;
+    switch (change.kind) {
+      case "generation":
+        return this.#offerGeneration(subscription);
+      case "settled":
+        return this.#sink.offer(`settled ${name}`, {
+          type: "settled",
+          scope: name,
+          ...change.settled,
+        });
+      case "deleted":
+        this.#forget(name);
+        return this.#sink.reply({ type: "unwatched", scope: name });
+    }
+  }
+
+  #offerGeneration({ scope, watcher }: Subscription): void {
+    const { name, current } = scope.state;
+    const { generation, epoch, unique, reason } = current;
+    this.#sink.offer(`generation ${name}`, {
+      type: "generation",
+      scope: name,
+      watcher,
+      generation,
+      epoch,
+      unique,
+      reason,
+    });
+  }
+
+  #forget(name: string): void {
+    this.#subscriptions.delete(name);
+    this.#sink.withdraw(`generation ${name}`);
+    this.#sink.withdraw(`settled ${name}`);
+  }
+
+  #subscription(name: string): Subscription {
+    const subscription = this.#subscriptions.get(name);
+    if (subscription !== undefined) return subscription;
+    throw new Fault(
+      "not-watching",
+      `Cannot do this for scope "${name}": this connection does not watch it; send watch first`,
+    );
+  }
+}

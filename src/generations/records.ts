@@ -1,0 +1,107 @@
+/**
+ * Scopes and watchers as the ledger keeps them. Times and epochs are decimal strings, since JSON
+ * has no 64-bit numbers.
+ *
+ * @module
+ */
+import type { KeptEntry, LedgerEntry } from "../core/ports/ledger.ts";
+import { type Bump, Scope, type ScopeOptions, type Watcher } from "./scope.ts";
+
+interface ScopeBody {
+  readonly options: ScopeOptions;
+  readonly generation: number;
+  readonly previousGeneration?: number;
+  readonly epoch: string;
+  readonly unique: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly atNs: string;
+  readonly deleted?: true;
+}
+
+interface WatcherBody {
+  readonly scope: string;
+  readonly id: string;
+  readonly name: string;
+  readonly ackedEpoch: string;
+  readonly ackedAtNs?: string;
+  readonly tokenHash: string;
+}
+
+/** A scope after `bump`, or a deleted one, whose counter must still never repeat. */
+export function scopeEntry(
+  name: string,
+  options: ScopeOptions,
+  bump: Bump,
+  previousGeneration: number | undefined,
+  deleted = false,
+): LedgerEntry {
+  const body: ScopeBody = {
+    options,
+    generation: bump.generation,
+    ...(previousGeneration === undefined ? {} : { previousGeneration }),
+    epoch: String(bump.epoch),
+    unique: bump.unique,
+    reason: bump.reason,
+    by: bump.by,
+    atNs: String(bump.atNs),
+    ...(deleted ? { deleted } : {}),
+  };
+  return { kind: "scope", id: name, body };
+}
+
+/** A scope read back, and whether it is a tombstone. */
+export function scopeOf({ id, body }: KeptEntry): { scope: Scope; deleted: boolean } {
+  const kept = body as ScopeBody;
+  const bump = { ...kept, epoch: BigInt(kept.epoch), atNs: BigInt(kept.atNs) };
+  const { generation, epoch, unique, reason, by, atNs } = bump;
+  return {
+    scope: new Scope(
+      id,
+      kept.options,
+      { generation, epoch, unique, reason, by, atNs },
+      kept.previousGeneration,
+    ),
+    deleted: kept.deleted ?? false,
+  };
+}
+
+function watcherEntryId(scope: string, watcher: string): string {
+  return `${scope}/${watcher}`;
+}
+
+/** A tracked watcher as it is now. */
+export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
+  const { id, name, ackedEpoch, ackedAtNs, tokenHash } = watcher;
+  const body: WatcherBody = {
+    scope,
+    id,
+    name,
+    ackedEpoch: String(ackedEpoch),
+    ...(ackedAtNs === undefined ? {} : { ackedAtNs: String(ackedAtNs) }),
+    tokenHash,
+  };
+  return { kind: "watcher", id: watcherEntryId(scope, id), body };
+}
+
+/** The removal of a watcher. */
+export function watcherGone(scope: string, watcher: string): LedgerEntry {
+  return { kind: "watcher", id: watcherEntryId(scope, watcher), body: undefined };
+}
+
+/** A watcher read back: held, since its connection is gone with the old process. */
+export function watcherOf({ body }: KeptEntry): { scope: string; watcher: Watcher } {
+  const { scope, id, name, ackedEpoch, ackedAtNs, tokenHash } = body as WatcherBody;
+  return {
+    scope,
+    watcher: {
+      id,
+      name,
+      tracked: true,
+      presence: "held",
+      ackedEpoch: BigInt(ackedEpoch),
+      ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
+      tokenHash,
+    },
+  };
+}

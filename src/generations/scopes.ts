@@ -1,0 +1,150 @@
+import { Fault } from "../core/faults.ts";
+import { keep } from "../core/keep.ts";
+import { SCOPES_MAX, TOMBSTONES_MAX, U32_MAX } from "../core/limits.ts";
+import type { PageFolder } from "../core/ports/page_file.ts";
+import { Serial } from "../core/serial.ts";
+import { LiveScope, mintBump, scopeNotFound, type ScopePorts } from "./live_scope.ts";
+import { reconcile } from "./reconcile.ts";
+import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
+import { DEFAULT_OPTIONS, Scope, type ScopeOptions } from "./scope.ts";
+
+/** The scope that stands for the whole machine and always exists. */
+export const SYSTEM_SCOPE = "system";
+
+/** What the scopes need from outside. */
+export interface ScopesPorts extends ScopePorts {
+  readonly pages: PageFolder;
+}
+
+/** All scopes of the daemon: made, found and deleted by name. */
+export class Scopes {
+  readonly #ports: ScopesPorts;
+  readonly #scopes = new Map<string, LiveScope>();
+  /** Deleted scopes: their counters go on if they are made again. */
+  readonly #tombstones = new Map<string, Scope>();
+  readonly #serial = new Serial();
+
+  private constructor(ports: ScopesPorts) {
+    this.#ports = ports;
+  }
+
+  /** Reads everything back from the ledger and brings every page in line with it. */
+  static async open(ports: ScopesPorts): Promise<Scopes> {
+    const scopes = new Scopes(ports);
+    const watchers = Map.groupBy(
+      (await ports.ledger.load("watcher")).map(watcherOf),
+      ({ scope }) => scope,
+    );
+    for (const entry of await ports.ledger.load("scope")) {
+      const { scope, deleted } = scopeOf(entry);
+      if (deleted) {
+        scopes.#tombstones.set(scope.name, scope);
+        continue;
+      }
+      for (const { watcher } of watchers.get(scope.name) ?? []) scope.add(watcher);
+      await scopes.#publish(scope);
+    }
+    if (!scopes.#scopes.has(SYSTEM_SCOPE)) await scopes.put(SYSTEM_SCOPE, DEFAULT_OPTIONS);
+    return scopes;
+  }
+
+  /** All scopes in the order of their names. */
+  list(): LiveScope[] {
+    return [...this.#scopes.values()]
+      .sort((a, b) => a.state.name < b.state.name ? -1 : 1);
+  }
+
+  has(name: string): boolean {
+    return this.#scopes.has(name);
+  }
+
+  /** @throws {Fault} `scope-not-found` */
+  get(name: string): LiveScope {
+    const scope = this.#scopes.get(name);
+    if (scope === undefined) throw scopeNotFound(name);
+    return scope;
+  }
+
+  /**
+   * Makes a scope, or gives an existing one other options. A scope that was deleted goes on with
+   * its next generation on the same page.
+   *
+   * @throws {Fault} `scopes-exhausted`, `page-unusable`, `state-unavailable`
+   */
+  put(name: string, options: ScopeOptions): Promise<{ scope: LiveScope; created: boolean }> {
+    return this.#serial.run(async () => {
+      const known = this.#scopes.get(name);
+      if (known !== undefined) {
+        await known.configure(options);
+        return { scope: known, created: false };
+      }
+      return { scope: await this.#create(name, options), created: true };
+    });
+  }
+
+  /**
+   * Deletes a scope with its watchers. Its page stays, and its counter is kept.
+   *
+   * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced, and always for
+   * the scope `system`; `scopes-exhausted` when no more counter can be kept
+   */
+  delete(name: string, force: boolean): Promise<void> {
+    return this.#serial.run(async () => {
+      const scope = this.get(name);
+      if (name === SYSTEM_SCOPE) {
+        throw new Fault("scope-in-use", `Cannot delete scope "${name}": it always exists`);
+      }
+      const { tracked } = scope.state.counts;
+      if (tracked > 0 && !force) {
+        throw new Fault(
+          "scope-in-use",
+          `Cannot delete scope "${name}": it has ${tracked} tracked watchers; release them first`,
+        );
+      }
+      if (this.#tombstones.size >= TOMBSTONES_MAX) {
+        throw new Fault(
+          "scopes-exhausted",
+          `Cannot delete scope "${name}": ${TOMBSTONES_MAX} deleted scopes are remembered already`,
+        );
+      }
+      await scope.delete();
+      this.#scopes.delete(name);
+      this.#tombstones.set(name, scope.state);
+    });
+  }
+
+  /** Writes what is still to be written and lets go of the pages. */
+  async close(): Promise<void> {
+    await Promise.all(this.list().map((scope) => scope.close()));
+  }
+
+  async #create(name: string, options: ScopeOptions): Promise<LiveScope> {
+    if (this.#scopes.size >= SCOPES_MAX) {
+      throw new Fault(
+        "scopes-exhausted",
+        `Cannot make scope "${name}": there are ${this.#scopes.size}; delete one first`,
+      );
+    }
+    const buried = this.#tombstones.get(name);
+    const next = buried?.next(0) ?? { generation: 0, epoch: 0n };
+    const first = mintBump(this.#ports, next, "created", "innkeeper");
+    const scope = new Scope(name, options, first, buried?.generation);
+    await keep(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
+    const live = await this.#publish(scope);
+    this.#tombstones.delete(name);
+    return live;
+  }
+
+  async #publish(scope: Scope): Promise<LiveScope> {
+    const { page, found } = this.#ports.pages.open(scope.name, scope.generation);
+    const live = new LiveScope(scope, page, this.#ports);
+    const action = reconcile(found, scope);
+    if (action === "store") page.store(scope.generation);
+    if (action === "recover") {
+      const minimum = found === undefined || found === U32_MAX ? 0 : found + 1;
+      await live.bump({ minimum, reason: "recovered", by: "innkeeper" });
+    }
+    this.#scopes.set(scope.name, live);
+    return live;
+  }
+}

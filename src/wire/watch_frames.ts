@@ -1,0 +1,67 @@
+import { z } from "@hono/zod-openapi";
+import type { Fault } from "../core/faults.ts";
+import { problemOf, toJson } from "./problem.ts";
+import { faultOf, Name, U32, U64 } from "./scalars.ts";
+
+/** The subprotocol of JSON frames. */
+export const WATCH_PROTOCOL = "innkeeper.watch.v1";
+
+const Id = z.union([z.int().min(0), z.string().max(64)]);
+
+/** Every frame that a client may send. */
+export const ClientFrame = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("watch"),
+    id: Id,
+    scope: Name,
+    name: Name,
+    track: z.boolean().default(false),
+    token: z.string().min(1).max(128).optional(),
+  }),
+  z.strictObject({
+    type: z.literal("ack"),
+    id: Id,
+    scope: Name,
+    generation: U32,
+    epoch: U64.optional(),
+  }),
+  z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name }),
+  z.strictObject({ type: z.literal("ping"), at: z.unknown() }),
+  z.strictObject({ type: z.literal("pong"), at: z.unknown() }),
+]);
+
+/** A frame of a client. */
+export type ClientFrame = z.infer<typeof ClientFrame>;
+
+/** What a text frame turned out to be. */
+export type ReadFrame =
+  | { readonly ok: true; readonly frame: ClientFrame }
+  /** It says which request it is, so that request can be refused. */
+  | { readonly ok: false; readonly id: number | string; readonly fault: Fault }
+  /** It is no frame at all: the connection ends. */
+  | { readonly ok: false; readonly id: undefined };
+
+/** Reads a text frame. */
+export function readFrame(text: string): ReadFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, id: undefined };
+  }
+  const parsed = ClientFrame.safeParse(value);
+  if (parsed.success) return { ok: true, frame: parsed.data };
+  const id = Id.safeParse((value as { id?: unknown } | null)?.id);
+  if (!id.success) return { ok: false, id: undefined };
+  return { ok: false, id: id.data, fault: faultOf(parsed.error, "frame") };
+}
+
+/** The text of an answer: any message, or an error with its problem document. */
+export function frameText(message: object): string {
+  return toJson(message);
+}
+
+/** The text of the answer to a request that was refused. */
+export function errorFrameText(id: number | string, fault: Fault): string {
+  return toJson({ type: "error", id, problem: problemOf(fault) });
+}
