@@ -19,6 +19,12 @@ export class Principal {
     this.#access = new Set(access);
   }
 
+  /** Whether this caller may do exactly this and no more. */
+  hasExactly(access: readonly Access[]): boolean {
+    return new Set(access).size === this.#access.size &&
+      access.every((one) => this.#access.has(one));
+  }
+
   /** Whether this caller may do it. */
   may(access: Access): boolean {
     return this.#access.has("admin") || this.#access.has(access);
@@ -104,13 +110,13 @@ export class Tokens {
     this.replace(entries);
   }
 
-  /** Puts other tokens in force; a token that stays keeps its principal. */
+  /** Puts other tokens in force; a token that stays, with its rights, keeps its principal. */
   replace(entries: readonly TokenEntry[]): void {
     const before = this.#known;
     this.#known = entries.map(({ token, access }, index) => {
       const bytes = this.#encoder.encode(token);
       const same = before.find((known) =>
-        equalBytes(known.bytes, bytes) && access.every((one) => known.principal.may(one))
+        equalBytes(known.bytes, bytes) && known.principal.hasExactly(access)
       );
       return {
         bytes,

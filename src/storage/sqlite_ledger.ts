@@ -9,8 +9,15 @@ export class StateFolderError extends Error {
   override readonly name = "StateFolderError";
 }
 
+interface Row {
+  readonly kind: LedgerKind;
+  readonly id: string;
+  /** The body as JSON; `undefined` removes the row. */
+  readonly text: string | undefined;
+}
+
 interface Waiting {
-  readonly entries: readonly LedgerEntry[];
+  readonly rows: readonly Row[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -67,7 +74,13 @@ export class SqliteLedger implements Ledger {
 
   commit(entries: readonly LedgerEntry[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, resolve, reject });
+      // Turned into text here, so that a body that has none fails its own commit alone.
+      const rows = entries.map(({ kind, id, body }) => ({
+        kind,
+        id,
+        text: body === undefined ? undefined : JSON.stringify(body),
+      }));
+      this.#waiting.push({ rows, resolve, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#flush());
     });
   }
@@ -82,11 +95,9 @@ export class SqliteLedger implements Ledger {
     this.#waiting = [];
     try {
       this.#database.exec("BEGIN IMMEDIATE");
-      for (const { entries } of group) {
-        for (const { kind, id, body } of entries) {
-          if (body === undefined) this.#remove.run(kind, id);
-          else this.#put.run(kind, id, JSON.stringify(body));
-        }
+      for (const { kind, id, text } of group.flatMap(({ rows }) => rows)) {
+        if (text === undefined) this.#remove.run(kind, id);
+        else this.#put.run(kind, id, text);
       }
       this.#database.exec("COMMIT");
     } catch (error) {

@@ -13,11 +13,12 @@ export class MemoryLedger implements Ledger {
   async commit(entries: readonly LedgerEntry[]): Promise<void> {
     await Promise.resolve();
     if (this.failing !== undefined) throw this.failing;
-    for (const { kind, id, body } of entries) {
+    const rows = entries.map(({ kind, id, body }) => ({ kind, id, text: JSON.stringify(body) }));
+    for (const { kind, id, text } of rows) {
       const ofKind = this.#entries.get(kind) ?? new Map<string, string>();
       this.#entries.set(kind, ofKind);
-      if (body === undefined) ofKind.delete(id);
-      else ofKind.set(id, JSON.stringify(body));
+      if (text === undefined) ofKind.delete(id);
+      else ofKind.set(id, text);
     }
   }
 

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { REPLIES_WAITING_MAX, SLOW_SOCKET_MS } from "../../src/core/limits.ts";
+import { Outbox } from "../../src/daemon/outbox.ts";
+import { FakeClock } from "../support/clock.ts";
+
+class FakeSocket {
+  bufferedAmount = 0;
+  readonly sent: string[] = [];
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+}
+
+function bench() {
+  const socket = new FakeSocket();
+  const clock = new FakeClock();
+  const tooSlow: number[] = [];
+  const outbox = new Outbox(socket, clock, () => tooSlow.push(clock.monotonicMs()));
+  return { socket, clock, tooSlow, outbox };
+}
+
+Deno.test("Outbox sends replies in order, then the newest of each topic", async () => {
+  const { socket, outbox } = bench();
+  outbox.offer("a", "a1");
+  outbox.reply("r1");
+  outbox.offer("a", "a2");
+  outbox.offer("b", "b1");
+  outbox.reply("r2");
+  outbox.withdraw("b");
+  await Promise.resolve();
+  assertEquals(socket.sent, ["r1", "r2", "a2"]);
+});
+
+Deno.test("Outbox writes nothing to a socket with unsent bytes and keeps only the newest (case 25)", async () => {
+  const { socket, clock, outbox, tooSlow } = bench();
+  socket.bufferedAmount = 1;
+  for (let n = 0; n < 1000; n++) outbox.offer("a", `a${n}`);
+  await Promise.resolve();
+  clock.advance(100);
+  assertEquals(socket.sent, []);
+  socket.bufferedAmount = 0;
+  clock.advance(100);
+  assertEquals(socket.sent, ["a999"]);
+  assertEquals([tooSlow, clock.pending], [[], 0]);
+});
+
+Deno.test("Outbox gives a client up that does not read for too long, once", async () => {
+  const { socket, clock, outbox, tooSlow } = bench();
+  socket.bufferedAmount = 1;
+  outbox.reply("r");
+  await Promise.resolve();
+  clock.advance(SLOW_SOCKET_MS - 100);
+  assertEquals(tooSlow.length, 0);
+  clock.advance(200);
+  assertEquals(tooSlow.length, 1);
+  outbox.reply("later");
+  await Promise.resolve();
+  clock.advance(SLOW_SOCKET_MS * 2);
+  assertEquals([tooSlow.length, socket.sent.length, clock.pending], [1, 0, 0]);
+});
+
+Deno.test("Outbox gives a client up that asks without reading the answers", async () => {
+  const { socket, outbox, tooSlow } = bench();
+  socket.bufferedAmount = 1;
+  for (let n = 0; n < REPLIES_WAITING_MAX; n++) outbox.reply(`r${n}`);
+  await Promise.resolve();
+  assertEquals(tooSlow.length, 0);
+  outbox.reply("one too many");
+  assertEquals(tooSlow.length, 1);
+});

@@ -1,0 +1,249 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Fault, type FaultCode } from "../../src/core/faults.ts";
+import { U32_MAX } from "../../src/core/limits.ts";
+import type { LiveScope, ScopeChange } from "../../src/generations/live_scope.ts";
+import { SYSTEM_SCOPE } from "../../src/generations/scopes.ts";
+import { ScopesBench } from "../support/scopes.ts";
+
+const ask = { reason: "restore", by: "test" };
+
+async function refused(code: FaultCode, promise: Promise<unknown>): Promise<Fault> {
+  const fault = await assertRejects(() => promise, Fault);
+  assertEquals(fault.code, code, fault.message);
+  return fault;
+}
+
+async function tracked(scope: LiveScope, ...names: string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) ids.push((await scope.watch({ name, track: true })).watcher.id);
+  return ids;
+}
+
+Deno.test("Scopes.open() makes the scope system with generation 0 in its page (case 1)", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.open();
+  assertEquals(scopes.get(SYSTEM_SCOPE).state.generation, 0);
+  assertEquals(bench.pages.words.get(SYSTEM_SCOPE), 0);
+});
+
+Deno.test("LiveScope.bump() goes ledger, page, memory, listeners (case 18)", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  const order: string[] = [];
+  bench.pages.onStore = (_scope, generation) => {
+    order.push(`page ${generation}, memory ${scope.state.generation}`);
+  };
+  scope.listen((change) => {
+    if (change.kind !== "generation") return;
+    order.push(`told ${change.bump.generation}, page ${bench.pages.words.get("vm-7")}`);
+  });
+  await scope.bump(ask);
+  assertEquals(order, ["page 1, memory 0", "told 1, page 1"]);
+});
+
+Deno.test("LiveScope.bump() with a failing ledger changes nothing and says so", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  const changes: ScopeChange[] = [];
+  scope.listen((change) => changes.push(change));
+  bench.ledger.failing = new Error("disk full");
+  await refused("state-unavailable", scope.bump(ask));
+  assertEquals([scope.state.generation, bench.pages.words.get("vm-7")], [0, 0]);
+  assertEquals(changes, []);
+  bench.ledger.failing = undefined;
+  assertEquals((await scope.bump(ask)).bump.generation, 1);
+});
+
+Deno.test("LiveScope.bump() refuses minimums that are no u32 and does not bump (case 2)", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  for (const minimum of [-1, 1.5, U32_MAX + 1, NaN]) {
+    await refused("minimum-out-of-range", scope.bump({ ...ask, minimum }));
+  }
+  assertEquals(scope.state.epoch, 0n);
+});
+
+Deno.test("LiveScope.bump() gives parallel callers one generation each", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const bumps = await Promise.all(Array.from({ length: 20 }, () => scope.bump(ask)));
+  assertEquals(
+    bumps.map(({ bump }) => bump.generation),
+    Array.from({ length: 20 }, (_, i) => i + 1),
+  );
+  assertEquals(new Set(bumps.map(({ bump }) => bump.unique)).size, 20);
+});
+
+Deno.test("LiveScope.barrier() opens when the last tracked watcher confirms", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const [a, b] = await tracked(scope, "a", "b") as [string, string];
+  await scope.watch({ name: "reader", track: false });
+  await scope.bump(ask);
+  const open = scope.barrier({}, 1000);
+  scope.ack(a, 1);
+  scope.ack(b, 1);
+  assertEquals(await open, { generation: 1, epoch: 1n });
+});
+
+Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 13)", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  const [a] = await tracked(scope, "a", "b") as [string];
+  await scope.bump(ask);
+  scope.ack(a, 1);
+  let ended = false;
+  const waiting = scope.barrier({}, 50).finally(() => ended = true);
+  waiting.catch(() => {});
+  bench.clock.advance(49);
+  await Promise.resolve();
+  assert(!ended);
+  bench.clock.advance(1);
+  const fault = await refused("watchers-outdated", waiting);
+  assertEquals(fault.errno, "ETIME");
+  assertEquals((fault.members["watchers"] as { name: string }[]).map(({ name }) => name), ["b"]);
+});
+
+Deno.test("LiveScope.barrier() ends with EINTR when bumped while waiting, even if all confirm (case 12)", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const [a] = await tracked(scope, "a") as [string];
+  await scope.bump(ask);
+  const waiting = scope.barrier({}, 1000);
+  waiting.catch(() => {});
+  await scope.bump(ask);
+  scope.ack(a, 2);
+  assertEquals((await refused("generation-changed", waiting)).errno, "EINTR");
+});
+
+Deno.test("LiveScope.barrier() never opens for a generation that came after (case 14)", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const [a] = await tracked(scope, "a") as [string];
+  for (let round = 0; round < 10_000; round++) {
+    const { bump } = await scope.bump(ask);
+    const waiting = scope.barrier({}, 1000).then((open) => open.generation, (fault) => fault.code);
+    // The acknowledgement and the next bump race: the bump is under way when the ack comes.
+    const racing = round % 2 === 0 ? scope.bump(ask) : undefined;
+    scope.ack(a, bump.generation);
+    const verdict = await waiting;
+    assert(verdict === bump.generation || verdict === "generation-changed", String(verdict));
+    await racing;
+    assertEquals(scope.state.counts.outdated, racing === undefined ? 0 : 1);
+  }
+});
+
+Deno.test("LiveScope.barrier() is let go by release, and by a caller that goes away", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const [a] = await tracked(scope, "a") as [string];
+  await scope.bump(ask);
+  const gone = new AbortController();
+  const abandoned = scope.barrier({}, 1000, gone.signal);
+  abandoned.catch(() => {});
+  gone.abort();
+  await refused("watchers-outdated", abandoned);
+  assertEquals(scope.state.counts.outdated, 1);
+  const open = scope.barrier({}, 1000);
+  await scope.release(a);
+  assertEquals((await open).generation, 1);
+});
+
+Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier names them (decision 9)", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  const [a] = await tracked(scope, "a", "b", "c") as [string];
+  await scope.watch({ name: "untracked", track: false });
+  await scope.bump(ask);
+  scope.ack(a, 1);
+  bench.clock.advance(1000);
+  await scope.close();
+  const again = (await bench.open()).get("vm-7");
+  assertEquals(again.state.counts, { watchers: 3, tracked: 3, outdated: 2 });
+  const fault = await refused("watchers-outdated", again.barrier({}, 0));
+  const late = fault.members["watchers"] as { name: string; presence: string }[];
+  assertEquals(late.map(({ name, presence }) => [name, presence]).sort(), [
+    ["b", "held"],
+    ["c", "held"],
+  ]);
+});
+
+Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated if it was (case 24)", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  const first = await scope.watch({ name: "a", track: true });
+  await scope.leave(first.watcher.id);
+  await scope.bump(ask);
+  await scope.bump(ask);
+  const back = await scope.watch({ name: "a", track: true, token: first.token });
+  assertEquals([back.watcher.id, back.resumed], [first.watcher.id, true]);
+  assert(scope.state.isOutdated(back.watcher));
+  assert(back.token !== first.token);
+  assertEquals(scope.state.counts.tracked, 1);
+});
+
+Deno.test("LiveScope.watch() with a spent token makes a second watcher, which starts outdated (case 23)", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const { token, watcher } = await scope.watch({ name: "a", track: true });
+  await scope.bump(ask);
+  const [one, other] = await Promise.all([
+    scope.watch({ name: "a", track: true, token }),
+    scope.watch({ name: "a", track: true, token }),
+  ]);
+  assertEquals([one.resumed, other.resumed], [true, false]);
+  assertEquals(one.watcher.id, watcher.id);
+  assert(other.watcher.id !== watcher.id);
+  scope.ack(one.watcher.id, 1);
+  assertEquals(scope.state.counts.outdated, 1);
+});
+
+Deno.test("LiveScope.leave() forgets instead of holding where the scope says so", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.open();
+  await scopes.put("vm-7", { trackOnOpen: true, onDisconnect: "forget" });
+  const scope = scopes.get("vm-7");
+  const { watcher } = await scope.watch({ name: "a", track: false });
+  assert(watcher.tracked);
+  await scope.leave(watcher.id);
+  assertEquals(scope.state.counts.watchers, 0);
+  assertEquals((await bench.ledger.load("watcher")).length, 0);
+});
+
+Deno.test("Scopes.delete() keeps page and counter: made again it goes on with the next generation", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.withScope("vm-7");
+  const scope = scopes.get("vm-7");
+  await scope.bump({ ...ask, minimum: 41 });
+  const [a] = await tracked(scope, "a") as [string];
+  await refused("scope-in-use", scopes.delete("vm-7", false));
+  await scope.release(a);
+  await scopes.delete("vm-7", false);
+  await refused("scope-not-found", scope.bump(ask));
+  const { scope: again } = await (await bench.open()).put("vm-7", scope.state.options);
+  assertEquals([again.state.generation, bench.pages.words.get("vm-7")], [42, 42]);
+});
+
+Deno.test("Scopes.delete() by force answers those who wait at the barrier", async () => {
+  const scopes = await new ScopesBench().withScope("vm-7");
+  const scope = scopes.get("vm-7");
+  await tracked(scope, "a");
+  await scope.bump(ask);
+  const waiting = scope.barrier({}, 1000);
+  waiting.catch(() => {});
+  await scopes.delete("vm-7", true);
+  await refused("scope-not-found", waiting);
+});
+
+for (
+  const [name, page, generation, reason] of [
+    ["equal to the ledger's is left alone", 7, 7, "restore"],
+    ["behind by the last bump gets that value (a crash between commit and store)", 6, 7, "restore"],
+    ["ahead of the ledger is bumped past (a state folder from a backup)", 90, 91, "recovered"],
+    ["of foreign content is bumped past, over the wrap", U32_MAX, 8, "recovered"],
+  ] as const
+) {
+  Deno.test(`Scopes.open() and a page: one ${name} (decision 3, cases 20, 32)`, async () => {
+    const bench = new ScopesBench();
+    const scope = (await bench.withScope("vm-7")).get("vm-7");
+    await scope.bump({ ...ask, minimum: 6 });
+    await scope.bump(ask);
+    bench.pages.words.set("vm-7", page);
+    const again = (await bench.open()).get("vm-7");
+    assertEquals([again.state.generation, again.state.current.reason], [generation, reason]);
+    assertEquals(bench.pages.words.get("vm-7"), generation);
+  });
+}
