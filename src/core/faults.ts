@@ -26,6 +26,7 @@ export type Errno =
   | "ENOSPC"
   | "ENOTDIR"
   | "EPERM"
+  | "ERESTART"
   | "EROFS"
   | "ESTALE"
   | "ETIME"
@@ -139,6 +140,7 @@ export const FAULTS = {
   "root-read-only": { kind: "forbidden", errno: "EROFS", title: "Root is read-only" },
   "file-not-found": { kind: "missing", errno: "ENOENT", title: "File does not exist" },
   "file-exists": { kind: "conflict", errno: "EEXIST", title: "File exists" },
+  "file-not-permitted": { kind: "forbidden", errno: "EACCES", title: "File may not be opened" },
   "not-a-file": { kind: "invalid", errno: "EISDIR", title: "Not a regular file" },
   "inode-not-found": { kind: "missing", errno: "ENOENT", title: "Inode is unknown" },
   "inode-mode-differs": { kind: "conflict", errno: "EBUSY", title: "Inode is open otherwise" },
@@ -187,6 +189,11 @@ export const FAULTS = {
   "engine-unavailable": { kind: "unavailable", errno: "ENODEV", title: "Engine is not available" },
   "snapshot-not-found": { kind: "missing", errno: "ENOENT", title: "Snapshot is unknown" },
   "snapshot-damaged": { kind: "conflict", errno: "EIO", title: "Snapshot is damaged" },
+  "snapshot-version": {
+    kind: "conflict",
+    errno: "EINVAL",
+    title: "Snapshot has an unknown version",
+  },
   "snapshots-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many snapshots" },
 } as const satisfies Record<string, FaultSpec>;
 

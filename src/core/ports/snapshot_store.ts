@@ -1,9 +1,3 @@
-/** A snapshot that is kept. */
-export interface KeptSnapshot {
-  readonly id: string;
-  readonly sizeBytes: number;
-}
-
 /**
  * Where snapshots are kept, as bytes. What `put` has promised is on stable storage; a snapshot is
  * whole or not there. Every method rejects with a {@linkcode SystemError}.
@@ -11,9 +5,11 @@ export interface KeptSnapshot {
 export interface SnapshotStore {
   /** Keeps a snapshot under a new id. */
   put(id: string, bytes: Uint8Array): Promise<void>;
-  /** All of them, in ascending order of their ids. */
-  list(): Promise<readonly KeptSnapshot[]>;
-  /** The first `length` bytes, or all; `undefined` when there is no such snapshot. */
+  /** The ids of all, ascending. */
+  ids(): Promise<readonly string[]>;
+  /** How many bytes it has; `undefined` when there is no such snapshot. */
+  size(id: string): Promise<number | undefined>;
+  /** The first `length` bytes, fewer at its end, or all; `undefined` when there is none. */
   read(id: string, length?: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes it; `false` when there was none. */
   delete(id: string): Promise<boolean>;

@@ -1,0 +1,131 @@
+import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
+import { SystemError } from "../core/system_error.ts";
+
+const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const SUFFIX = ".snapshot";
+const UNFINISHED = ".unfinished";
+
+/**
+ * Snapshots as files of one folder, `<id>.snapshot`. They hold the memory of guests, so only this
+ * user can read them.
+ */
+export class SnapshotFiles implements SnapshotStore {
+  private constructor(readonly folder: string) {}
+
+  /**
+   * Makes the folder where it is missing, and removes what a crash left unfinished.
+   *
+   * @param folder Such as `/var/lib/innkeeper/snapshots`
+   * @throws {SystemError}
+   */
+  static async open(folder: string): Promise<SnapshotFiles> {
+    await host("mkdir", folder, () => Deno.mkdir(folder, { recursive: true, mode: 0o700 }));
+    for (const name of await namesIn(folder)) {
+      if (!name.endsWith(UNFINISHED)) continue;
+      await host("unlink", name, () => Deno.remove(`${folder}/${name}`));
+    }
+    return new SnapshotFiles(folder);
+  }
+
+  async put(id: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(id);
+    const unfinished = `${path}${UNFINISHED}`;
+    try {
+      await host("write", unfinished, () => writeDurably(unfinished, bytes));
+      await host("rename", path, () => Deno.rename(unfinished, path));
+      await host("fsync", this.folder, () => syncFolder(this.folder));
+    } catch (error) {
+      await Deno.remove(unfinished).catch(() => {});
+      throw error;
+    }
+  }
+
+  async ids(): Promise<readonly string[]> {
+    return (await namesIn(this.folder))
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => name.slice(0, -SUFFIX.length))
+      .sort();
+  }
+
+  async size(id: string): Promise<number | undefined> {
+    const path = this.#path(id);
+    return (await found(() => host("stat", path, () => Deno.stat(path))))?.size;
+  }
+
+  async read(id: string, length?: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const path = this.#path(id);
+    return await found(() =>
+      host("read", path, () => length === undefined ? Deno.readFile(path) : readStart(path, length))
+    );
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const path = this.#path(id);
+    const removed = await found(async () => {
+      await host("unlink", path, () => Deno.remove(path));
+      await host("fsync", this.folder, () => syncFolder(this.folder));
+      return true;
+    });
+    return removed ?? false;
+  }
+
+  #path(id: string): string {
+    if (!ID.test(id)) throw new SystemError("EINVAL", "open", JSON.stringify(id));
+    return `${this.folder}/${id}${SUFFIX}`;
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  let written = 0;
+  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await file.sync();
+}
+
+async function readStart(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(length);
+  let read = 0;
+  while (read < length) {
+    const count = await file.read(bytes.subarray(read));
+    if (count === null) break;
+    read += count;
+  }
+  return bytes.subarray(0, read);
+}
+
+/** A rename lasts through a power failure only when its folder is on stable storage too. */
+async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await host("readdir", folder, async () => {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+    return names;
+  });
+}
+
+async function found<Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function host<Answer>(
+  call: string,
+  subject: string,
+  action: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await action();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "EIO";
+    throw new SystemError(code, call, subject);
+  }
+}

@@ -1,0 +1,136 @@
+import { z } from "@hono/zod-openapi";
+import {
+  GUEST_LOADS_MAX,
+  GUEST_PAGES_MAX,
+  RUN_BUDGET_MS_DEFAULT,
+  RUN_BUDGET_MS_MAX,
+} from "../core/limits.ts";
+import { FAULTS } from "../core/faults.ts";
+import type { FaultCode } from "../core/faults.ts";
+import { Limit, Name, U32, U64, U64Text } from "./scalars.ts";
+
+const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" });
+
+/** A piece of a guest's first memory: the whole of an inode, or bytes in the request itself. */
+const LoadBody = z.union([
+  z.strictObject({ at: U64, inode: z.string().min(1).max(64) }),
+  z.strictObject({ at: U64, bytes: Base64 }),
+]).openapi("GuestLoad");
+
+const ProgramBody = z.strictObject({
+  pfnLimit: z.int().min(1).max(GUEST_PAGES_MAX).openapi({
+    description: "Pages of memory",
+    example: 16,
+  }),
+  start: U64.openapi({ description: "Address of the first instruction" }),
+  load: z.array(LoadBody).max(GUEST_LOADS_MAX),
+}).openapi("GuestProgram");
+
+/** `POST /v1/guests`. */
+export const CreateGuestBody = z.strictObject({
+  name: Name.optional(),
+  engine: z.enum(["auto", "v86", "kvm"]).default("auto"),
+  scope: Name.optional().openapi({ description: "Whose generation it shows; its own by default" }),
+  bare: ProgramBody.optional(),
+  snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
+}).superRefine(({ bare, snapshot }, ctx) => {
+  if ((bare === undefined) === (snapshot === undefined)) {
+    ctx.addIssue({
+      code: "custom",
+      message: "must have exactly one of bare and snapshot",
+      params: { fault: "malformed-request" },
+    });
+  }
+}).openapi("CreateGuestRequest");
+
+/** How a run ended. */
+export const ExitView = z.object({
+  reason: z.enum(["notify", "halt", "idle", "dead", "reboot", "interrupted", "budget"]),
+  value: U64Text.optional().openapi({ description: "Of a notify" }),
+  deathReason: z.string().optional().openapi({ example: "CRASH: out of beds" }),
+}).openapi("GuestExit");
+
+const State = z.enum(["ready", "running", "paused", "dead"]);
+
+/** A guest as it is shown. */
+export const GuestView = z.object({
+  id: z.string().openapi({ example: "hello" }),
+  state: State,
+  engine: z.string().openapi({ example: "v86" }),
+  scope: z.string(),
+  generation: U32.openapi({ description: "What its data page shows" }),
+  memoryBytes: U64Text,
+  createdAt: z.iso.datetime({ precision: 9 }),
+  exit: ExitView.optional().openapi({ description: "Of the last run" }),
+  notifies: z.int().min(0).openapi({ description: "Runs that a notify has ended" }),
+  deathReason: z.string().optional(),
+  deathErrno: z.string().optional().openapi({ example: "ERESTART" }),
+}).openapi("Guest");
+
+/** A guest that was made: its owner's token is shown only here. */
+export const CreatedGuestView = GuestView.extend({ ownerToken: z.string() })
+  .openapi("CreatedGuest");
+
+/** A page of guests. */
+export const GuestList = z.object({
+  items: z.array(GuestView),
+  next: z.string().optional(),
+}).openapi("GuestList");
+
+/** `?limit=&cursor=` of a list. */
+export const GuestsQuery = z.strictObject({ limit: Limit, cursor: z.string().max(128).optional() });
+
+/** `?vcpu=`: guests have one, so 0 is the only one there is. */
+export const VcpuQuery = z.strictObject({
+  vcpu: z.string().superRefine((text, ctx) => {
+    if (text === "0") return;
+    const fault: FaultCode = /^[0-9]+$/.test(text) ? "vcpu-out-of-range" : "malformed-request";
+    const message = `must be 0: received ${JSON.stringify(text.slice(0, 40))}`;
+    ctx.addIssue({ code: "custom", message, params: { fault } });
+  }).optional().openapi({ type: "integer", minimum: 0, maximum: 0 }),
+});
+
+/** `POST /v1/guests/{g}/runs`. */
+export const RunBody = z.strictObject({
+  budgetMs: z.int().min(1).max(RUN_BUDGET_MS_MAX).default(RUN_BUDGET_MS_DEFAULT),
+}).openapi("RunRequest");
+
+/** `PUT /v1/guests/{g}/state`. */
+export const StateBody = z.strictObject({ state: z.enum(["ready", "paused"]) })
+  .openapi("GuestStateRequest");
+
+/** `POST /v1/guests/{g}/interrupts`. Which lines there are the guest says, after it lives. */
+export const InterruptBody = z.strictObject({ line: z.int() }).openapi("InterruptRequest");
+
+/** The registers of a guest, by lguest's names. */
+export const RegistersView = z.record(z.string(), U64Text).openapi("Registers", {
+  example: { ip: "4096", ax: "1" },
+});
+
+/** One register. */
+export const RegisterView = z.object({ name: z.string(), value: U64Text }).openapi("Register");
+
+/** `PUT /v1/guests/{g}/registers/{name}`. */
+export const RegisterBody = z.strictObject({ value: U64 }).openapi("RegisterRequest");
+
+/** `PATCH /v1/guests/{g}/registers`: names and values, all or nothing. */
+export const RegistersBody = z.record(z.string().max(40), U64).openapi("RegistersRequest");
+
+/** A snapshot as it is shown; `fault` instead of the rest when it cannot be read. */
+export const SnapshotView = z.object({
+  id: z.string().openapi({ example: "snapshot-0011223344556677" }),
+  sizeBytes: U64Text.optional(),
+  guest: z.string().optional(),
+  scope: z.string().optional(),
+  generation: U32.optional(),
+  engine: z.string().optional(),
+  memoryBytes: U64Text.optional(),
+  createdAt: z.iso.datetime({ precision: 9 }).optional(),
+  fault: z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]]).optional(),
+}).openapi("Snapshot");
+
+/** A page of snapshots. */
+export const SnapshotList = z.object({
+  items: z.array(SnapshotView),
+  next: z.string().optional(),
+}).openapi("SnapshotList");
