@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { MAP_KEYS_MAX, PATH_BYTES_MAX, SECONDARY_DEVICE_CHARS_MAX } from "../core/limits.ts";
-import { Limit, Name, U32, U64, U64Text } from "./scalars.ts";
+import { Limit, Name, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `POST /v1/devices/anonymous`. */
 export const AnonymousDeviceBody = z.strictObject({
-  kind: z.enum(["simple", "multi"]),
+  kind: wordOf("simple", "multi"),
   name: Name.optional(),
 }).openapi("AnonymousDeviceRequest");
 
@@ -82,7 +82,7 @@ const HostPath = z.string().max(PATH_BYTES_MAX);
 export const DeviceInfoBody = z.strictObject({
   containerPath: HostPath.min(1),
   hostPath: HostPath.optional(),
-  type: z.enum(["c", "u", "b", "p"]),
+  type: wordOf("c", "u", "b", "p"),
   major: U64,
   minor: U64,
   pmem: z.boolean().optional(),

@@ -81,6 +81,13 @@ export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
 /** An unsigned 32-bit number: generations, counts. */
 export const U32 = z.int().min(0).max(U32_MAX);
 
+/** One of a few words: another word is not allowed, what is no text or missing is malformed. */
+export function wordOf<const Words extends readonly [string, ...string[]]>(
+  ...words: Words
+): z.ZodPipe<z.ZodString, z.ZodEnum<{ [Word in Words[number]]: Word }>> {
+  return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
+}
+
 /** `?limit=` of a list. */
 export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
   .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
