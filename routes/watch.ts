@@ -82,8 +82,10 @@ function attach(
     outbox.close();
     void session.end();
   };
+  const { promise: closed, resolve: gone } = Promise.withResolvers<void>();
   const connection: Connection = {
     principal,
+    closed,
     ping: () => outbox.offer("ping", frameText({ type: "ping", at: Date.now() })),
     close(code, reason) {
       socket.close(code, reason);
@@ -114,5 +116,8 @@ function attach(
     }));
   socket.onmessage = ({ data }) => receive(data);
   socket.onerror = end;
-  socket.onclose = end;
+  socket.onclose = () => {
+    end();
+    gone();
+  };
 }

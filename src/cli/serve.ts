@@ -1,6 +1,7 @@
 import { resolve } from "node:path/posix";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
+import { deadline } from "@std/async";
 import { DRAIN_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import { Tokens } from "../daemon/auth.ts";
@@ -33,8 +34,8 @@ export interface House {
   readonly app: OpenAPIHono<Env>;
   /** Ends the sockets whose token was removed. */
   reloadTokens(): void;
-  /** From now on nothing new is taken, and whoever waits is answered. */
-  beginStop(): void;
+  /** From now on nothing new is taken; whoever waits is answered, WebSockets are told. */
+  beginStop(): Promise<void>;
   /** Writes everything down and lets go of it. */
   close(): Promise<void>;
 }
@@ -89,15 +90,15 @@ export async function openHouse(config: Config, clock: Clock = systemClock): Pro
     app,
     reloadTokens() {
       tokens.replace(readTokens(config.tokenFile));
-      connections.close(
+      void connections.close(
         CLOSE.tokenRemoved,
         "the token was removed",
         ({ principal }) => principal.isToken && !tokens.knows(principal),
       );
     },
-    beginStop() {
+    async beginStop() {
       stopping.abort();
-      connections.close(CLOSE.restart, "the daemon stops");
+      await connections.close(CLOSE.restart, "the daemon stops");
     },
     async close() {
       await innkeeper.close();
@@ -151,8 +152,10 @@ export async function serve(args: readonly string[]): Promise<number> {
   Deno.addSignalListener("SIGHUP", () => reload(house));
   await announce(config, listening);
   log.info("stopping", { signal: await signalled });
-  house.beginStop();
-  await Promise.all(listening.map((one) => one.stop(AbortSignal.timeout(DRAIN_MS))));
+  const drained = AbortSignal.timeout(DRAIN_MS);
+  // Deno would tell the WebSockets something else if it stopped listening first.
+  await deadline(house.beginStop(), DRAIN_MS).catch(() => {});
+  await Promise.all(listening.map((one) => one.stop(drained)));
   await house.close();
   return EXIT.clean;
 }

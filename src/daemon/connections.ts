@@ -20,6 +20,8 @@ export interface Connection {
   ping(): void;
   /** Ends it; the client is told why. */
   close(code: number, reason: string): void;
+  /** Resolves when the socket is gone, which a client that does not read can put off. */
+  readonly closed: Promise<void>;
 }
 
 /** All open WebSockets: bounded, kept alive, and ended together. */
@@ -65,11 +67,19 @@ export class Connections {
     }
   }
 
-  /** Ends those connections that `which` picks; all of them when it is left out. */
-  close(code: number, reason: string, which: (one: Connection) => boolean = () => true): void {
-    for (const connection of [...this.#heardMs.keys()].filter(which)) {
-      connection.close(code, reason);
-    }
+  /**
+   * Ends those connections that `which` picks; all of them when it is left out.
+   *
+   * @returns When their sockets are gone
+   */
+  async close(
+    code: number,
+    reason: string,
+    which: (one: Connection) => boolean = () => true,
+  ): Promise<void> {
+    const chosen = [...this.#heardMs.keys()].filter(which);
+    for (const connection of chosen) connection.close(code, reason);
+    await Promise.all(chosen.map(({ closed }) => closed));
   }
 
   #sweep(): void {

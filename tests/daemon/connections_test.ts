@@ -12,6 +12,7 @@ function bench() {
     let pings = 0;
     const connection: Connection = {
       principal,
+      closed: Promise.resolve(),
       ping: () => pings++,
       close(code) {
         closed.push(code);
@@ -37,12 +38,12 @@ Deno.test("Connections pings, and ends who is silent for two heartbeats", () => 
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("Connections.close() ends all, or those that are picked", () => {
+Deno.test("Connections.close() ends all, or those that are picked", async () => {
   const { connections, connect } = bench();
   const one = connect(new Principal("one", ["watch"]));
   const other = connect(new Principal("other", ["watch"]));
-  connections.close(CLOSE.tokenRemoved, "gone", ({ principal }) => principal.name === "one");
+  await connections.close(CLOSE.tokenRemoved, "gone", ({ principal }) => principal.name === "one");
   assertEquals([one.closed, other.closed], [[4401], []]);
-  connections.close(CLOSE.restart, "stop");
+  await connections.close(CLOSE.restart, "stop");
   assertEquals([one.closed, other.closed, connections.count], [[4401], [1012], 0]);
 });

@@ -1,0 +1,31 @@
+import type { CreatedGuest, EngineName, Guests } from "../guests/guests.ts";
+
+/** A piece of a guest's first memory: the whole of an inode, or these bytes. */
+export type GuestLoad =
+  | { readonly at: bigint; readonly inode: string }
+  | { readonly at: bigint; readonly bytes: Uint8Array };
+
+/** A guest that a caller wants. */
+export interface CreateGuest {
+  /** A fresh id when there is none. */
+  readonly name: string | undefined;
+  readonly engine: EngineName;
+  /** The scope whose generation it shows; one of its own when there is none. */
+  readonly scope: string | undefined;
+  readonly from:
+    | {
+      readonly program: {
+        readonly pfnLimit: number;
+        readonly start: bigint;
+        readonly load: readonly GuestLoad[];
+      };
+    }
+    | { readonly snapshot: string };
+}
+
+/** Guests as the routes see them: making one joins inodes, generations and guests. */
+export interface GuestHouse {
+  readonly guests: Guests;
+  /** Reads what is to be loaded, bumps the scope of a clone, and makes the guest. */
+  createGuest(command: CreateGuest): Promise<CreatedGuest>;
+}
