@@ -48,8 +48,8 @@ export class MultiDevice {
   readonly #byKey = new Map<string, Mapping>();
   readonly #byInode = new Map<bigint, Mapping>();
   readonly #space: NumberSpace;
-  /** Ascending while `#sorted`; may hold freed numbers, and twice those that came back. */
-  #order: bigint[] = [];
+  /** Ascending while `#sorted`; holds every mapping, and may hold freed ones. */
+  #order: Mapping[] = [];
   #sorted = true;
 
   /** @param inodeMax The highest virtual inode */
@@ -192,11 +192,20 @@ export class MultiDevice {
    * @param limit At most so many
    */
   ascending(after = 0n, limit = Infinity): Mapping[] {
-    const order = this.#ordered();
+    const hasFreed = this.#order.length > this.size;
+    // For one page it is cheaper to step over the freed ones, unless they are the most of it.
+    if (!this.#sorted || (hasFreed && limit === Infinity) || this.#order.length > 2 * this.size) {
+      this.#order = [...this.#byInode.values()].sort((a, b) =>
+        a.virtualInode < b.virtualInode ? -1 : 1
+      );
+      this.#sorted = true;
+    }
+    const start = firstAbove(this.#order, after);
+    if (this.#order.length === this.size) return this.#order.slice(start, start + limit);
     const items: Mapping[] = [];
-    for (let at = firstAbove(order, after); at < order.length && items.length < limit; at++) {
-      const mapping = this.#byInode.get(order[at] as bigint);
-      if (mapping !== undefined) items.push(mapping);
+    for (let at = start; at < this.#order.length && items.length < limit; at++) {
+      const mapping = this.#order[at] as Mapping;
+      if (this.#byInode.get(mapping.virtualInode) === mapping) items.push(mapping);
     }
     return items;
   }
@@ -205,16 +214,8 @@ export class MultiDevice {
     const { key, virtualInode } = mapping;
     this.#byKey.set(textOf(key), mapping);
     this.#byInode.set(virtualInode, mapping);
-    if (virtualInode <= (this.#order.at(-1) ?? 0n)) this.#sorted = false;
-    this.#order.push(virtualInode);
-  }
-
-  /** Sorting late, and freed numbers only when they are half, keeps both changes at O(1). */
-  #ordered(): readonly bigint[] {
-    if (this.#sorted && this.#order.length <= 2 * this.size) return this.#order;
-    this.#order = [...this.#byInode.keys()].sort((a, b) => a < b ? -1 : 1);
-    this.#sorted = true;
-    return this.#order;
+    if (virtualInode < (this.#order.at(-1)?.virtualInode ?? 0n)) this.#sorted = false;
+    this.#order.push(mapping);
   }
 }
 
@@ -232,12 +233,12 @@ function textOf({ device, secondaryDevice, inode }: MappingKey): string {
   return `${device} ${inode} ${secondaryDevice}`;
 }
 
-function firstAbove(ascending: readonly bigint[], bound: bigint): number {
+function firstAbove(ascending: readonly Mapping[], bound: bigint): number {
   let low = 0;
   let high = ascending.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((ascending[middle] as bigint) <= bound) low = middle + 1;
+    if ((ascending[middle] as Mapping).virtualInode <= bound) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -219,3 +219,29 @@ Deno.test("MultiDevice.ascending() gives the part that was asked for, of one mom
   for (const inode of [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]) free(device, inode);
   assertEquals(inodes(device.ascending(0n, 2)), [9, 10]);
 });
+
+Deno.test("MultiDevice.ascending() shows a freed number that was loaded again once", () => {
+  const device = new MultiDevice(IDENTITY);
+  map(device, keyOf(1n), keyOf(2n), keyOf(3n));
+  device.ascending();
+  free(device, 3n);
+  load(device, keyOf(9n), 3n);
+  const expected = [
+    { key: keyOf(1n), virtualInode: 1n },
+    { key: keyOf(2n), virtualInode: 2n },
+    { key: keyOf(9n), virtualInode: 3n },
+  ];
+  assertEquals(device.ascending(0n, 10), expected);
+  assertEquals(device.ascending(), expected);
+});
+
+Deno.test("MultiDevice.plan() steps over a number that was loaded, freed and loaded again", () => {
+  const device = new MultiDevice(IDENTITY, {}, 3n);
+  load(device, keyOf(1n), 2n);
+  free(device, 2n);
+  assertEquals(device.kept, 1);
+  load(device, keyOf(9n), 2n);
+  assertEquals([device.kept, map(device, keyOf(3n), keyOf(4n))], [1, [1n, 3n]]);
+  assertEquals(device.lookUp(2n).key, keyOf(9n));
+  refused("inodes-exhausted", () => device.plan([keyOf(5n)]));
+});

@@ -39,7 +39,8 @@ class NaiveSpace {
 
 type Step =
   | { readonly do: "draw"; readonly count: number; readonly accept: boolean }
-  | { readonly do: "take" | "free"; readonly number: bigint };
+  | { readonly do: "take" | "free"; readonly number: bigint }
+  | { readonly do: "reopen" };
 
 const number = fc.bigInt({ min: 1n, max: 12n });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -49,6 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     accept: fc.boolean(),
   }),
   fc.record({ do: fc.constantFrom("take" as const, "free" as const), number }),
+  fc.record({ do: fc.constant("reopen" as const) }),
 );
 
 Deno.test("NumberSpace hands out the numbers that a naive space hands out", () => {
@@ -69,6 +71,10 @@ Deno.test("NumberSpace hands out the numbers that a naive space hands out", () =
             assertEquals(drawn, Array.from({ length: one.count }, () => naive.next()));
             space.accept(draw);
             for (const number of drawn as bigint[]) used.add(number);
+          } else if (one.do === "reopen") {
+            const retired = Array.from({ length: Number(max) }, (_, i) => BigInt(i + 1))
+              .filter((number) => space.isRetired(number));
+            space = new NumberSpace(max, space.last, retired);
           } else if (one.number > max) {
             continue;
           } else if (one.do === "take" && !used.has(one.number)) {
@@ -80,9 +86,6 @@ Deno.test("NumberSpace hands out the numbers that a naive space hands out", () =
             naive.used.delete(one.number);
           }
           assertEquals(used, naive.used);
-          const retired = Array.from({ length: Number(max) }, (_, i) => BigInt(i + 1))
-            .filter((number) => space.isRetired(number));
-          space = new NumberSpace(max, space.last, retired);
         }
       },
     ),
@@ -111,4 +114,28 @@ Deno.test("NumberSpace hands out no number that was given back while fresh ones 
   assertEquals(Array.from({ length: 6 }, () => draw.next()), [1n, 2n, 3n, 4n, 6n, 5n]);
   space.accept(draw);
   assertEquals(space.retiredCount, 0);
+});
+
+Deno.test("NumberSpace looks for free numbers where it left off, and again below what came back", () => {
+  const space = new NumberSpace(4n, 4n);
+  const asked: bigint[] = [];
+  const used = new Set([1n, 2n]);
+  const drawOne = (): bigint | undefined => {
+    asked.length = 0;
+    const draw = space.draw((number) => {
+      asked.push(number);
+      return used.has(number);
+    });
+    const number = draw.next();
+    if (number === undefined) return undefined;
+    space.accept(draw);
+    used.add(number);
+    return number;
+  };
+  assertEquals([drawOne(), asked], [3n, [1n, 2n, 3n]]);
+  assertEquals([drawOne(), asked], [4n, [4n]]);
+  assertEquals([drawOne(), asked], [undefined, []]);
+  used.delete(2n);
+  space.giveBack(2n);
+  assertEquals([drawOne(), asked], [2n, [2n]]);
 });

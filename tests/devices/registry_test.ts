@@ -178,6 +178,20 @@ Deno.test("DeviceRegistry counts a number that was loaded and freed until it is 
   assertEquals([again.mappingCount, (await ledger.load("mapping")).length], [2, 2]);
 });
 
+Deno.test("DeviceRegistry counts and keeps a number that was loaded, freed and loaded again", async () => {
+  const ledger = new MemoryLedger();
+  const registry = await DeviceRegistry.open({ ledger });
+  await registry.create("multi");
+  await registry.load("anon-1", mappingOf(1, 2n));
+  await registry.free("anon-1", 2n);
+  await registry.load("anon-1", mappingOf(9, 2n));
+  assertEquals(registry.mappingCount, 1);
+  assertEquals(await inodesOf(registry, "anon-1", 5, 6), [1, 3]);
+  assertEquals([registry.mappingCount, (await ledger.load("mapping")).length], [3, 3]);
+  const again = await DeviceRegistry.open({ ledger });
+  assertEquals(again.lookUp("anon-1", 2n).key, keyOf(9));
+});
+
 Deno.test("DeviceRegistry refuses what a device of the other kind does", async () => {
   const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
   await registry.create("simple");
