@@ -70,7 +70,7 @@ export const CONNECTIONS_MAX = 20_000;
 
 /** Minors of anonymous devices: the 20 bits that Linux has for them, less the last. */
 export const MINORS_MAX = (1 << 20) - 2;
-/** Keys of one map request: keeps one request below a few milliseconds of the event loop. */
+/** Keys of one map request: reading, keeping and answering them holds the event loop 0.1 s. */
 export const MAP_KEYS_MAX = 10_000;
 /** Mappings of all multi devices together: about 300 bytes of memory each. */
 export const MAPPINGS_MAX = 2_000_000;

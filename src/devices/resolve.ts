@@ -39,7 +39,11 @@ export class DeviceResolver {
 
   constructor({ hostTree }: ResolverPorts, roots: HostRoots = HOST_ROOTS) {
     this.#tree = hostTree;
-    this.#roots = roots;
+    this.#roots = {
+      sysDev: cleanPath(roots.sysDev),
+      dev: cleanPath(roots.dev),
+      vhostStore: roots.vhostStore === undefined ? undefined : cleanPath(roots.vhostStore),
+    };
   }
 
   /**

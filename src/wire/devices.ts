@@ -1,5 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { MAP_KEYS_MAX, PATH_BYTES_MAX, SECONDARY_DEVICE_CHARS_MAX } from "../core/limits.ts";
+import {
+  LIST_ITEMS_MAX,
+  MAP_KEYS_MAX,
+  PATH_BYTES_MAX,
+  SECONDARY_DEVICE_CHARS_MAX,
+} from "../core/limits.ts";
 import { Limit, Name, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `POST /v1/devices/anonymous`. */
@@ -26,9 +31,11 @@ export const DeviceParam = z.object({ id: z.string().openapi({ example: "anon-1"
 /** An inode number handed out. */
 export const InodeView = z.object({ inode: U64Text }).openapi("InodeNumber");
 
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+
 /** Control characters would forge lines of the text form, and half a surrogate pair is not kept. */
 const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
-  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u, "must be without control characters");
+  .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
 
 /** What names a file in a device of the host. */
 export const MappingKeyBody = z.strictObject({
@@ -66,7 +73,7 @@ export const MapView = z.object({
 
 /** `?limit=&cursor=` of the mappings; the text form has all when no limit is given. */
 export const MappingsQuery = z.strictObject({
-  limit: Limit.unwrap(),
+  limit: Limit.unwrap().openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX }),
   cursor: U64.optional().openapi({ type: "string", description: "`next` of the page before" }),
 });
 

@@ -229,3 +229,13 @@ Deno.test("DeviceResolver.resolve() asks the store for vhost-user block majors o
   const off = await resolve(tree, VHOST);
   assertEquals([off.driver, off.hostPath], ["vhost-user-blk-pci", "/dev/mine"]);
 });
+
+Deno.test("DeviceResolver takes roots with slashes at their ends", async () => {
+  const hostTree = await host();
+  await hostTree.device(`${NODES}/b`, "block", 241, 5);
+  await hostTree.socket(`${SOCKETS}/b`);
+  const roots = { sysDev: "/sys/dev/", dev: "/dev//", vhostStore: `${STORE}/` };
+  const resolver = new DeviceResolver({ hostTree }, roots);
+  assertEquals((await resolver.resolve(NULL)).hostPath, "/dev/null");
+  assertEquals((await resolver.resolve(VHOST)).evidence, [NODES, `${NODES}/b`, `${SOCKETS}/b`]);
+});

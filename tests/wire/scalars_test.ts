@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { U64_MAX } from "../../src/core/limits.ts";
-import { faultOf, Name, U64 } from "../../src/wire/scalars.ts";
+import { faultOf, Name, U64, wordOf } from "../../src/wire/scalars.ts";
 
 function codeOf(schema: typeof U64 | typeof Name, value: unknown): string {
   const parsed = schema.safeParse(value);
@@ -45,4 +45,20 @@ Deno.test("Name takes 1 to 64 letters, digits, dots, dashes and underscores", ()
     assertEquals(codeOf(Name, bad), "bad-name", JSON.stringify(bad));
   }
   assertEquals(codeOf(Name, 7), "malformed-request");
+});
+
+Deno.test("wordOf() takes its words, does not allow others and cannot read what is no text", () => {
+  const schema = wordOf("simple", "multi");
+  const codes = ["simple", "other", "", 1, null, undefined].map((value) => {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? parsed.data : faultOf(parsed.error, "test").code;
+  });
+  assertEquals(codes, [
+    "simple",
+    "value-not-allowed",
+    "value-not-allowed",
+    "malformed-request",
+    "malformed-request",
+    "malformed-request",
+  ]);
 });
