@@ -49,6 +49,20 @@ export function bytesResponse(
 }
 
 /**
+ * Lets only a body of bytes through.
+ *
+ * @param type The `Content-Type` of the request
+ * @throws {Fault} `wrong-media-type`
+ */
+export function requireOctets(type: string | undefined): void {
+  if (type?.split(";")[0]?.trim().toLowerCase() === "application/octet-stream") return;
+  throw new Fault(
+    "wrong-media-type",
+    `Cannot take a body of type ${type?.slice(0, 80)}: send application/octet-stream`,
+  );
+}
+
+/**
  * The body of a request, of exactly `expected` bytes where that is given.
  *
  * @throws {Fault} `wrong-length`, `body-too-large`

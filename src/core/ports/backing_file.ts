@@ -1,0 +1,51 @@
+/** What the storage says of a file. Times are nanoseconds since 1970-01-01T00:00:00Z. */
+export interface BackingAttributes {
+  /** Number of the device that the file is on, and of the inode there: together its identity. */
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly sizeBytes: bigint;
+  /** Storage that the file takes up. */
+  readonly usageBytes: bigint;
+  /** Permission bits with sticky, setuid and setgid: the lowest 12 bits of the mode. */
+  readonly permissions: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly accessTimeNs: bigint;
+  readonly modificationTimeNs: bigint;
+  readonly statusChangeTimeNs: bigint;
+  readonly links: number;
+}
+
+/** What a look at the storage found. */
+export interface BackingLook {
+  readonly attributes: BackingAttributes;
+  /** Whether the path still leads to this file, and not to another one or to nothing. */
+  readonly named: boolean;
+}
+
+/**
+ * An open regular file below a root (seed 001, `CachedFileObject`). Every failure is a
+ * {@linkcode SystemError}. No promise is pending when {@linkcode BackingFile.close} is called.
+ */
+export interface BackingFile {
+  /** The attributes as the host has them in memory: asks no storage. */
+  attributes(): BackingAttributes;
+  /** The attributes and the name as the storage has them now. */
+  look(): Promise<BackingLook>;
+  /**
+   * Reads what can be had without waiting for storage.
+   *
+   * @returns How many bytes were read, perhaps fewer than asked, 0 at the end of the file;
+   * `undefined` when storage would have to be waited for
+   */
+  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
+  /** Reads; perhaps fewer bytes than asked, 0 at the end of the file. */
+  read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
+  /** Writes; perhaps fewer bytes than given. */
+  write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
+  /** Sets the size. */
+  truncate(sizeBytes: bigint): Promise<void>;
+  /** Waits until content and size are on stable storage. */
+  sync(): Promise<void>;
+  close(): void;
+}

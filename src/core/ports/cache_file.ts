@@ -1,0 +1,38 @@
+import type { Range } from "../segments.ts";
+
+/**
+ * The sparse file that holds the cached pages of one inode, at the offsets that they have in the
+ * file behind it. Ranges are whole pages. What is in it outlives the process, not the host.
+ */
+export interface CacheFile {
+  /**
+   * Takes storage for pages, so that storing into them cannot fail. They read as zeros.
+   *
+   * @throws {SystemError} ENOSPC, EFBIG or ENOMEM when they cannot be had
+   */
+  reserve(range: Range): Promise<void>;
+  /** Copies bytes out of reserved pages. */
+  load(into: Uint8Array<ArrayBuffer>, offset: bigint): void;
+  /** Copies bytes into reserved pages. */
+  store(bytes: Uint8Array<ArrayBuffer>, offset: bigint): void;
+  /** Gives the storage of pages back. */
+  punch(range: Range): Promise<void>;
+  /** Lets go of the file, which stays. */
+  close(): void;
+}
+
+/** The folder of cache files. */
+export interface CacheFiles {
+  /** Makes the cache file of an inode, empty. */
+  create(id: string): Promise<CacheFile>;
+  /** The ids of all cache files that are there. */
+  list(): Promise<readonly string[]>;
+  /**
+   * Reads from a cache file that an earlier process left.
+   *
+   * @returns How many bytes there were; what was never stored reads as zeros
+   */
+  salvage(id: string, into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
+  /** Removes a cache file, also when it is not there. */
+  remove(id: string): Promise<void>;
+}

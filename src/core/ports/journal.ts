@@ -1,0 +1,61 @@
+/** What the journal of an inode begins with: which file its records are about. */
+export interface JournalHeader {
+  /** Names one run of the host: cached pages do not outlive it. */
+  readonly bootId: string;
+  readonly root: string;
+  readonly path: string;
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+/** One step of an inode's dirt. Replayed in order the steps give the dirt as it was. */
+export type JournalRecord =
+  /** Bytes of the range are in the cache and not in the backing file. */
+  | { readonly kind: "dirty"; readonly start: bigint; readonly end: bigint }
+  /** Bytes of the range are in the backing file, or no longer wanted. */
+  | { readonly kind: "clean"; readonly start: bigint; readonly end: bigint }
+  /** The backing file is as Innkeeper left it with this size and time. */
+  | { readonly kind: "settled"; readonly sizeBytes: bigint; readonly modificationTimeNs: bigint }
+  /** Innkeeper is changing the backing file: its size and time tell nothing. */
+  | { readonly kind: "changing" }
+  /** Somebody else changed the backing file below the dirt: it must not be written back. */
+  | { readonly kind: "overtaken" };
+
+/**
+ * The dirt of one inode, kept through the death of the process (spec decision 6). Records are
+ * kept in the order in which they were added. A record that could not be written stays queued and
+ * is tried again first, so that no later one is kept without it.
+ */
+export interface Journal {
+  /** Records added since the journal was made or rewritten. */
+  readonly records: number;
+  /** Adds records behind all earlier ones. */
+  append(...records: readonly JournalRecord[]): void;
+  /** Puts these records in the place of all earlier ones, at once or not at all. */
+  rewrite(records: readonly JournalRecord[]): void;
+  /**
+   * Resolves when all that was added so far is kept; at once when nothing waits.
+   *
+   * @throws {SystemError} when it cannot be written now
+   */
+  flush(): Promise<void>;
+  /** Waits for a running write and lets go of the file, which stays. */
+  close(): Promise<void>;
+}
+
+/** A journal that an earlier process left. */
+export interface LeftJournal {
+  readonly id: string;
+  readonly header: JournalHeader;
+  readonly records: readonly JournalRecord[];
+}
+
+/** The folder of journals. */
+export interface Journals {
+  /** Makes the journal of an inode, with its header kept. */
+  create(id: string, header: JournalHeader): Promise<Journal>;
+  /** The journals that are there. One without a whole header never held a record: it is removed. */
+  left(): Promise<readonly LeftJournal[]>;
+  /** Removes a journal, also when it is not there. */
+  remove(id: string): Promise<void>;
+}

@@ -1,0 +1,145 @@
+import { Fault, type FaultCode } from "../core/faults.ts";
+import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
+import { SystemError } from "../core/system_error.ts";
+
+/** What the errnos of a backing file mean; any other is `backing-failed`. */
+const FAULT_OF: Readonly<Record<string, FaultCode>> = {
+  ENOSPC: "backing-full",
+  EDQUOT: "backing-full",
+  EFBIG: "value-not-allowed",
+  EROFS: "root-read-only",
+};
+
+/** A read that stopped before the end of what was asked. */
+export interface PartialRead {
+  readonly done: number;
+  /** Why it stopped; `undefined` at the end of the file. */
+  readonly failure: Fault | undefined;
+}
+
+/**
+ * A backing file that reads and writes whole: short reads and writes go on where they stopped,
+ * an answer of nothing is an error and no endless loop, host errors are faults.
+ */
+export class Backing {
+  /** @param name How faults call the file */
+  constructor(readonly file: BackingFile, readonly name: string) {}
+
+  /** @throws {Fault} `backing-failed` */
+  attributes(): BackingAttributes {
+    try {
+      return this.file.attributes();
+    } catch (error) {
+      throw this.#fault("ask", error);
+    }
+  }
+
+  /** @throws {Fault} `backing-failed` */
+  async look(): Promise<BackingLook> {
+    try {
+      return await this.file.look();
+    } catch (error) {
+      throw this.#fault("look at", error);
+    }
+  }
+
+  /**
+   * Reads from memory alone.
+   *
+   * @returns How many bytes there were up to the end of the file, `undefined` when storage would
+   * have to be waited for
+   */
+  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+    let done = 0;
+    while (done < into.byteLength) {
+      let read: number | undefined;
+      try {
+        read = this.file.readNow(into.subarray(done), offset + BigInt(done));
+      } catch (error) {
+        throw this.#fault("read", error);
+      }
+      if (read === undefined) return undefined;
+      if (read === 0) break;
+      done += read;
+    }
+    return done;
+  }
+
+  /**
+   * Reads until `into` is full or the file ends.
+   *
+   * @throws {Fault} `backing-failed`
+   */
+  async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
+    const { done, failure } = await this.readSome(into, offset);
+    if (failure !== undefined) throw failure;
+    return done;
+  }
+
+  /** Reads until `into` is full, the file ends or a read fails. */
+  async readSome(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<PartialRead> {
+    let done = 0;
+    try {
+      while (done < into.byteLength) {
+        const rest = into.subarray(done);
+        const at = offset + BigInt(done);
+        const read = this.file.readNow(rest, at) ?? await this.file.read(rest, at);
+        if (read === 0) break;
+        done += read;
+      }
+      return { done, failure: undefined };
+    } catch (error) {
+      return { done, failure: this.#fault("read", error) };
+    }
+  }
+
+  /**
+   * Writes all bytes.
+   *
+   * @throws {Fault} `backing-failed`, `backing-full`, `value-not-allowed` past the largest file
+   */
+  async write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void> {
+    for (let done = 0; done < bytes.byteLength;) {
+      let written: number;
+      try {
+        written = await this.file.write(bytes.subarray(done), offset + BigInt(done));
+      } catch (error) {
+        throw this.#fault("write", error);
+      }
+      if (written <= 0) {
+        throw new Fault(
+          "backing-failed",
+          `Cannot write ${this.name}: it took no byte at offset ${offset + BigInt(done)}`,
+        );
+      }
+      done += written;
+    }
+  }
+
+  /** @throws {Fault} as {@linkcode write} */
+  async truncate(sizeBytes: bigint): Promise<void> {
+    try {
+      await this.file.truncate(sizeBytes);
+    } catch (error) {
+      throw this.#fault("truncate", error);
+    }
+  }
+
+  /** @throws {Fault} `backing-failed`, `backing-full` */
+  async sync(): Promise<void> {
+    try {
+      await this.file.sync();
+    } catch (error) {
+      throw this.#fault("sync", error);
+    }
+  }
+
+  #fault(action: string, error: unknown): Fault {
+    if (!(error instanceof SystemError)) throw error;
+    return new Fault(
+      FAULT_OF[error.errno] ?? "backing-failed",
+      `Cannot ${action} ${this.name}: ${error.call} gave ${error.errno}`,
+      { cause: error },
+    );
+  }
+}

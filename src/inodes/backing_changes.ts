@@ -1,0 +1,124 @@
+import { Fault } from "../core/faults.ts";
+import type { BackingAttributes } from "../core/ports/backing_file.ts";
+import type { Range } from "../core/segments.ts";
+import { Serial } from "../core/serial.ts";
+import type { Backing } from "./backing.ts";
+import { type DirtLog, isAsBefore } from "./dirt_log.ts";
+
+/**
+ * Makes the changes of a backing file one at a time, and tells our own from those that somebody
+ * else makes: one of those is taken over while there is no dirt, and below dirt it ends every
+ * write-back until the conflict is over (spec decision 7).
+ */
+export class BackingChanges {
+  readonly #serial = new Serial();
+  readonly #backing: Backing;
+  readonly #dirt: DirtLog;
+  readonly #onTakeover: (sizeBytes: bigint) => void;
+  #takeovers = 0;
+  #isOver = false;
+
+  /** @param onTakeover Called with the new size when a change from outside is taken over */
+  constructor(backing: Backing, dirt: DirtLog, onTakeover: (sizeBytes: bigint) => void) {
+    this.#backing = backing;
+    this.#dirt = dirt;
+    this.#onTakeover = onTakeover;
+  }
+
+  /** How many changes from outside were taken over. */
+  get takeovers(): number {
+    return this.#takeovers;
+  }
+
+  /** Makes a change after all earlier ones. All steps of the dirt so far are kept before. */
+  make(change: () => Promise<void>): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#notice(this.#backing.attributes());
+      await this.#asOurs(change);
+    });
+  }
+
+  /**
+   * Writes the dirt of a range back after all earlier changes. What `copy` is given stays dirty
+   * when it fails, and where it was written to meanwhile.
+   *
+   * @param durable Whether the backing file is synced before the dirt counts as clean
+   * @returns Whether there was any dirt; `false` as well after {@linkcode atLast}
+   * @throws {Fault} `backing-changed` when somebody else changed the file below it
+   */
+  writeBack(
+    range: Range,
+    durable: boolean,
+    copy: (dirt: Range) => Promise<void>,
+  ): Promise<boolean> {
+    return this.#serial.run(async () => {
+      if (this.#isOver) return false;
+      const epoch = this.#dirt.closeEpoch();
+      const dirt = this.#dirt.within(range);
+      if (dirt.length === 0 && !durable) return false;
+      const { attributes, named } = await this.#backing.look();
+      this.#notice(attributes);
+      if (dirt.length > 0 && (this.#dirt.isOvertaken || !named)) throw this.#conflict(named);
+      await this.#asOurs(async () => {
+        for (const part of dirt) await copy(part);
+        if (durable) await this.#backing.sync();
+      });
+      this.#dirt.markClean(range, epoch);
+      return dirt.length > 0;
+    });
+  }
+
+  /**
+   * Looks for a change from outside.
+   *
+   * @throws {Fault} `backing-changed` when there is one that cannot be taken over
+   */
+  revalidate(): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#notice((await this.#backing.look()).attributes);
+      if (this.#dirt.isOvertaken) throw this.#conflict(true);
+    });
+  }
+
+  /** Ends a conflict: the whole content is ours now. */
+  endConflict(): Promise<void> {
+    return this.#serial.run(() => this.#dirt.endConflict(this.#backing.attributes()));
+  }
+
+  /** Runs a last task after all earlier changes; no later write-back does anything. */
+  atLast(task: () => Promise<void>): Promise<void> {
+    return this.#serial.run(() => {
+      this.#isOver = true;
+      return task();
+    });
+  }
+
+  async #asOurs(change: () => Promise<void>): Promise<void> {
+    await this.#dirt.beginChange();
+    try {
+      await change();
+    } finally {
+      this.#dirt.settle(this.#backing.attributes());
+    }
+  }
+
+  #notice(now: BackingAttributes): void {
+    if (isAsBefore(this.#dirt.baseline, now)) return;
+    if (this.#dirt.bytes > 0n) this.#dirt.beOvertaken();
+    else {
+      this.#takeovers++;
+      this.#dirt.settle(now);
+      this.#onTakeover(now.sizeBytes);
+    }
+  }
+
+  #conflict(named: boolean): Fault {
+    return new Fault(
+      "backing-changed",
+      `Cannot write back ${this.#backing.name}: ` +
+        (named ? "it was changed from outside" : "its path leads to another file or to none") +
+        ` below ${this.#dirt.bytes} unsaved bytes; replace the whole content to end the conflict`,
+      { members: { dirtyBytes: String(this.#dirt.bytes) } },
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import { Fault, type FaultCode } from "../core/faults.ts";
+import { PATH_BYTES_MAX } from "../core/limits.ts";
+import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
+import { SystemError } from "../core/system_error.ts";
+import type { InodeModes } from "./caching_inode.ts";
+
+/** What a client asks to open. */
+export interface InodeRequest extends InodeModes {
+  readonly root: string;
+  readonly path: string;
+  readonly create: OpenRequest["create"];
+  /** Permission bits of a file that is made. */
+  readonly permissions: number;
+  readonly holder: string;
+}
+
+/** What the errnos of an open mean; any other is `backing-failed`. */
+const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
+  EXDEV: ["outside-root", "it leads out of the root"],
+  ELOOP: ["outside-root", "it leads through a magic link or too many links"],
+  ENOENT: ["file-not-found", "there is no such file; create makes one"],
+  EEXIST: ["file-exists", "there is something by this name already"],
+  ENOTDIR: ["not-a-file", "a part of it is no folder"],
+  EISDIR: ["not-a-file", "it is a folder"],
+  EINVAL: ["not-a-file", "it is no regular file"],
+  ENAMETOOLONG: ["value-not-allowed", "a name in it is too long"],
+  EACCES: ["file-not-permitted", "the host does not let Innkeeper open it"],
+  EPERM: ["file-not-permitted", "the host does not let Innkeeper open it"],
+  EROFS: ["root-read-only", "its file system is read-only"],
+  EMFILE: ["open-inodes-exhausted", "the process has no file descriptor left"],
+  ENFILE: ["open-inodes-exhausted", "the host has no file descriptor left"],
+  ENOSPC: ["backing-full", "its file system is full"],
+  EDQUOT: ["backing-full", "its quota is used up"],
+};
+
+/**
+ * Opens the file that a request names, below its root.
+ *
+ * @throws {Fault} as the host's answer means
+ */
+export async function openBacking(
+  roots: ReadonlyMap<string, RootFolder>,
+  request: InodeRequest,
+): Promise<OpenedBacking> {
+  const { root, path, access, create, permissions } = request;
+  const folder = roots.get(root);
+  if (folder === undefined) {
+    const known = [...roots.keys()].join(", ") || "none";
+    throw new Fault("root-not-found", `Cannot open in root "${root}": roots are ${known}`);
+  }
+  if (folder.readOnly && (access === "rw" || create !== "never")) {
+    throw new Fault("root-read-only", `Cannot write in root "${root}": it is read-only`);
+  }
+  requirePath(path);
+  try {
+    return await folder.open({ path, access, create, permissions });
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const [code, why] = OPEN_FAULTS[error.errno] ??
+      ["backing-failed", `${error.call} gave ${error.errno}`];
+    throw new Fault(code, `Cannot open "${path.slice(0, 200)}" in ${root}: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+function requirePath(path: string): void {
+  const bytes = new TextEncoder().encode(path).byteLength;
+  if (bytes > 0 && bytes < PATH_BYTES_MAX && !path.includes("\0")) return;
+  throw new Fault(
+    "value-not-allowed",
+    `Cannot open a path of ${bytes} bytes: it must have 1 to ${PATH_BYTES_MAX - 1} bytes ` +
+      "and no zero byte",
+  );
+}

@@ -1,0 +1,185 @@
+import type {
+  Journal,
+  JournalHeader,
+  JournalRecord,
+  Journals,
+  LeftJournal,
+} from "../core/ports/journal.ts";
+import { SystemError } from "../core/system_error.ts";
+import { decodeJournal, encodeHeader, encodeRecord } from "./journal_format.ts";
+
+const SUFFIX = ".journal";
+/** A rewritten journal grows under this name until it takes the place of the old one. */
+const DRAFT_SUFFIX = ".journal.draft";
+
+/** Journals as append-only files in a folder of ours, one for each inode (spec decision 6). */
+export class JournalFiles implements Journals {
+  /** @param folder Is made when it is not there; its parent must be */
+  constructor(readonly folder: string) {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  async create(id: string, header: JournalHeader): Promise<Journal> {
+    const path = `${this.folder}/${id}${SUFFIX}`;
+    try {
+      const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+      const journal = new JournalFile(path, file, header);
+      await journal.flush();
+      return journal;
+    } catch (error) {
+      throw asSystemError(error, path);
+    }
+  }
+
+  async left(): Promise<readonly LeftJournal[]> {
+    const found: LeftJournal[] = [];
+    for await (const { name } of Deno.readDir(this.folder)) {
+      const path = `${this.folder}/${name}`;
+      if (name.endsWith(DRAFT_SUFFIX)) await Deno.remove(path);
+      if (!name.endsWith(SUFFIX)) continue;
+      const journal = decodeJournal(await Deno.readFile(path));
+      if (journal === undefined) await Deno.remove(path);
+      else found.push({ id: name.slice(0, -SUFFIX.length), ...journal });
+    }
+    return found.sort((a, b) => a.id < b.id ? -1 : 1);
+  }
+
+  async remove(id: string): Promise<void> {
+    try {
+      await Deno.remove(`${this.folder}/${id}${SUFFIX}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+class JournalFile implements Journal {
+  readonly #path: string;
+  readonly #header: JournalHeader;
+  #file: Deno.FsFile;
+  /** Length of the file up to its last whole frame, in bytes. */
+  #goodBytes = 0;
+  /** A write failed: the file may end in a part of a frame. */
+  #torn = false;
+  #sequence = 0n;
+  /** Frames that are not in the file yet, and whether they replace it. */
+  #waiting: Uint8Array<ArrayBuffer>[];
+  #replaces = false;
+  #writing: Promise<void> | undefined;
+
+  constructor(path: string, file: Deno.FsFile, header: JournalHeader) {
+    this.#path = path;
+    this.#file = file;
+    this.#header = header;
+    this.#waiting = [encodeHeader(header)];
+  }
+
+  get records(): number {
+    return Number(this.#sequence);
+  }
+
+  append(...records: readonly JournalRecord[]): void {
+    for (const record of records) {
+      this.#waiting.push(encodeRecord(record, this.#sequence++, this.#header.inode));
+    }
+  }
+
+  rewrite(records: readonly JournalRecord[]): void {
+    this.#waiting = [encodeHeader(this.#header)];
+    this.#replaces = true;
+    this.#sequence = 0n;
+    this.append(...records);
+  }
+
+  async flush(): Promise<void> {
+    // Records added while a write runs go together into the next one.
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
+    if (this.#waiting.length === 0) return;
+    const writing = this.#write();
+    this.#writing = writing;
+    try {
+      await writing;
+    } catch (error) {
+      throw asSystemError(error, this.#path);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#writing?.catch(() => {});
+    this.#file.close();
+  }
+
+  async #write(): Promise<void> {
+    const frames = this.#waiting;
+    const replaces = this.#replaces;
+    this.#waiting = [];
+    this.#replaces = false;
+    try {
+      const bytes = joined(frames);
+      if (replaces) await this.#replaceWith(bytes);
+      else await this.#add(bytes);
+    } catch (error) {
+      // A rewrite that came meanwhile stands for all of this too.
+      if (!this.#replaces) {
+        this.#waiting = [...frames, ...this.#waiting];
+        this.#replaces = replaces;
+      }
+      throw error;
+    }
+  }
+
+  async #add(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#torn) {
+      await this.#file.truncate(this.#goodBytes);
+      await this.#file.seek(this.#goodBytes, Deno.SeekMode.Start);
+      this.#torn = false;
+    }
+    this.#torn = true;
+    await writeAll(this.#file, bytes);
+    this.#torn = false;
+    this.#goodBytes += bytes.byteLength;
+  }
+
+  async #replaceWith(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const draft = this.#path.slice(0, -SUFFIX.length) + DRAFT_SUFFIX;
+    const file = await Deno.open(draft, {
+      write: true,
+      create: true,
+      truncate: true,
+      mode: 0o600,
+    });
+    try {
+      await writeAll(file, bytes);
+      await Deno.rename(draft, this.#path);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#file.close();
+    this.#file = file;
+    this.#torn = false;
+    this.#goodBytes = bytes.byteLength;
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) done += await file.write(bytes.subarray(done));
+}
+
+function joined(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0));
+  let at = 0;
+  for (const frame of frames) {
+    bytes.set(frame, at);
+    at += frame.byteLength;
+  }
+  return bytes;
+}
+
+function asSystemError(error: unknown, path: string): SystemError {
+  if (error instanceof SystemError) return error;
+  const code = (error as { code?: unknown }).code;
+  return new SystemError(typeof code === "string" ? code : "EIO", "write", path);
+}

@@ -1,0 +1,152 @@
+/**
+ * The bytes of a journal: frames of `length u32, crc32c u32, body`, little-endian, the checksum
+ * over the body. The first body is the header as JSON; each later one is a record of 33 bytes:
+ * `sequence u64, inode u64, kind u8, two operands u64`.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { crc32c } from "../core/crc32c.ts";
+import type { JournalHeader, JournalRecord } from "../core/ports/journal.ts";
+
+const FRAME_BYTES = 8;
+const RECORD_BYTES = 33;
+/** A header is a path of at most 4096 bytes and some names; JSON makes six bytes of one at most. */
+const BODY_BYTES_MAX = 32 * 1024;
+const KINDS = [
+  "dirty",
+  "clean",
+  "settled",
+  "changing",
+  "overtaken",
+] as const satisfies readonly JournalRecord[
+  "kind"
+][];
+
+const Decimal = z.string().regex(/^[0-9]{1,20}$/).transform(BigInt);
+const Header = z.strictObject({
+  version: z.literal(1),
+  bootId: z.string(),
+  root: z.string(),
+  path: z.string(),
+  device: Decimal,
+  inode: Decimal,
+});
+
+/** What the bytes of a journal hold, up to its last whole frame. */
+export interface DecodedJournal {
+  readonly header: JournalHeader;
+  readonly records: readonly JournalRecord[];
+}
+
+/** The frame that a journal begins with. */
+export function encodeHeader(header: JournalHeader): Uint8Array<ArrayBuffer> {
+  const { device, inode, ...names } = header;
+  const body = { version: 1, ...names, device: String(device), inode: String(inode) };
+  return frame(new TextEncoder().encode(JSON.stringify(body)));
+}
+
+/** The frame of a record. */
+export function encodeRecord(
+  record: JournalRecord,
+  sequence: bigint,
+  inode: bigint,
+): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(RECORD_BYTES);
+  const view = new DataView(body.buffer);
+  const [a, b] = operandsOf(record);
+  view.setBigUint64(0, sequence, true);
+  view.setBigUint64(8, inode, true);
+  view.setUint8(16, KINDS.indexOf(record.kind));
+  view.setBigUint64(17, a, true);
+  // A time before 1970 is negative; its 64 bits are kept as they are.
+  view.setBigInt64(25, b, true);
+  return frame(body);
+}
+
+/**
+ * Reads a journal up to its last whole frame: what follows was not whole when the process died.
+ *
+ * @returns `undefined` when not even the header is whole
+ */
+export function decodeJournal(bytes: Uint8Array<ArrayBuffer>): DecodedJournal | undefined {
+  const [first, ...rest] = bodiesOf(bytes);
+  const header = first === undefined ? undefined : headerOf(first);
+  if (header === undefined) return undefined;
+  const records: JournalRecord[] = [];
+  for (const body of rest) {
+    const record = recordOf(body, BigInt(records.length), header.inode);
+    if (record === undefined) break;
+    records.push(record);
+  }
+  return { header, records };
+}
+
+function* bodiesOf(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + FRAME_BYTES <= bytes.byteLength;) {
+    const length = view.getUint32(at, true);
+    const end = at + FRAME_BYTES + length;
+    if (length === 0 || length > BODY_BYTES_MAX || end > bytes.byteLength) return;
+    const body = bytes.slice(at + FRAME_BYTES, end);
+    if (crc32c(body) !== view.getUint32(at + 4, true)) return;
+    yield body;
+    at = end;
+  }
+}
+
+function headerOf(body: Uint8Array): JournalHeader | undefined {
+  try {
+    const { version: _version, ...header } = Header.parse(
+      JSON.parse(new TextDecoder().decode(body)),
+    );
+    return header;
+  } catch {
+    return undefined;
+  }
+}
+
+function recordOf(
+  body: Uint8Array<ArrayBuffer>,
+  sequence: bigint,
+  inode: bigint,
+): JournalRecord | undefined {
+  if (body.byteLength !== RECORD_BYTES) return undefined;
+  const view = new DataView(body.buffer);
+  if (view.getBigUint64(0, true) !== sequence || view.getBigUint64(8, true) !== inode) {
+    return undefined;
+  }
+  const kind = KINDS[view.getUint8(16)];
+  const [a, b] = [view.getBigUint64(17, true), view.getBigUint64(25, true)];
+  switch (kind) {
+    case "dirty":
+    case "clean":
+      return { kind, start: a, end: b };
+    case "settled":
+      return { kind, sizeBytes: a, modificationTimeNs: BigInt.asIntN(64, b) };
+    default:
+      return kind === undefined ? undefined : { kind };
+  }
+}
+
+function operandsOf(record: JournalRecord): [bigint, bigint] {
+  switch (record.kind) {
+    case "dirty":
+    case "clean":
+      return [record.start, record.end];
+    case "settled":
+      return [record.sizeBytes, record.modificationTimeNs];
+    case "changing":
+    case "overtaken":
+      return [0n, 0n];
+  }
+}
+
+function frame(body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(FRAME_BYTES + body.byteLength);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, body.byteLength, true);
+  view.setUint32(4, crc32c(body), true);
+  bytes.set(body, FRAME_BYTES);
+  return bytes;
+}

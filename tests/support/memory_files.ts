@@ -1,0 +1,299 @@
+import type {
+  BackingAttributes,
+  BackingFile,
+  BackingLook,
+} from "../../src/core/ports/backing_file.ts";
+import type { CacheFile, CacheFiles } from "../../src/core/ports/cache_file.ts";
+import type {
+  Journal,
+  JournalHeader,
+  JournalRecord,
+  Journals,
+  LeftJournal,
+} from "../../src/core/ports/journal.ts";
+import type { OpenedBacking, OpenRequest, RootFolder } from "../../src/core/ports/root_folder.ts";
+import type { Range } from "../../src/core/segments.ts";
+import { SystemError } from "../../src/core/system_error.ts";
+
+/** The content of a file in memory, and how its storage misbehaves. */
+export class MemoryNode {
+  bytes = new Uint8Array(0);
+  modificationTimeNs = 1n;
+  syncs = 0;
+  reads = 0;
+  writes = 0;
+  /** At most so many bytes are read or written at one time. */
+  chunkBytes = Infinity;
+  /** Writes take nothing and say nothing. */
+  takesNothing = false;
+  /** These calls fail with this errno. */
+  readonly failing = new Map<"read" | "write" | "truncate" | "sync" | "look", string>();
+  /** Reads from this offset on fail with EIO. */
+  failsFrom = Infinity;
+  /** Reads and writes wait for this. */
+  gate: Promise<void> = Promise.resolve();
+  isNamed = true;
+
+  constructor(readonly inode: bigint) {}
+
+  /** Replaces the content, as another program would. */
+  setContent(bytes: Uint8Array): void {
+    this.bytes = new Uint8Array(bytes);
+    this.modificationTimeNs++;
+  }
+}
+
+/** A backing file in memory. Nothing of it is ever read without waiting. */
+export class MemoryFile implements BackingFile {
+  isClosed = false;
+
+  constructor(readonly node: MemoryNode) {}
+
+  attributes(): BackingAttributes {
+    const { inode, bytes, modificationTimeNs } = this.node;
+    return {
+      device: 1n,
+      inode,
+      sizeBytes: BigInt(bytes.byteLength),
+      usageBytes: BigInt(bytes.byteLength),
+      permissions: 0o644,
+      uid: 0,
+      gid: 0,
+      accessTimeNs: 0n,
+      modificationTimeNs,
+      statusChangeTimeNs: modificationTimeNs,
+      links: 1,
+    };
+  }
+
+  async look(): Promise<BackingLook> {
+    await this.#may("look");
+    return { attributes: this.attributes(), named: this.node.isNamed };
+  }
+
+  readNow(): undefined {
+    return undefined;
+  }
+
+  async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
+    this.node.reads++;
+    await this.#may("read");
+    const start = Number(offset);
+    if (start >= this.node.failsFrom) throw new SystemError("EIO", "pread", "memory");
+    const end = Math.min(
+      start + Math.min(into.byteLength, this.node.chunkBytes),
+      this.node.failsFrom,
+      this.node.bytes.byteLength,
+    );
+    if (end <= start) return 0;
+    into.set(this.node.bytes.subarray(start, end));
+    return end - start;
+  }
+
+  async write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
+    this.node.writes++;
+    await this.#may("write");
+    if (this.node.takesNothing) return 0;
+    const count = Math.min(bytes.byteLength, this.node.chunkBytes);
+    const end = Number(offset) + count;
+    if (end > this.node.bytes.byteLength) this.#resize(end);
+    this.node.bytes.set(bytes.subarray(0, count), Number(offset));
+    this.node.modificationTimeNs++;
+    return count;
+  }
+
+  async truncate(sizeBytes: bigint): Promise<void> {
+    await this.#may("truncate");
+    this.#resize(Number(sizeBytes));
+    this.node.modificationTimeNs++;
+  }
+
+  async sync(): Promise<void> {
+    await this.#may("sync");
+    this.node.syncs++;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  #resize(size: number): void {
+    const bytes = new Uint8Array(size);
+    bytes.set(this.node.bytes.subarray(0, size));
+    this.node.bytes = bytes;
+  }
+
+  async #may(call: "read" | "write" | "truncate" | "sync" | "look"): Promise<void> {
+    if (this.isClosed) throw new SystemError("EBADF", call, "memory");
+    await this.node.gate;
+    const errno = this.node.failing.get(call);
+    if (errno !== undefined) throw new SystemError(errno, call, "memory");
+  }
+}
+
+/** A root in memory: names without folders. */
+export class MemoryRoot implements RootFolder {
+  readonly readOnly = false;
+  readonly nodes = new Map<string, MemoryNode>();
+  #nextInode = 1n;
+
+  /** Makes a file with this content. */
+  put(path: string, bytes: Uint8Array): MemoryNode {
+    const node = new MemoryNode(this.#nextInode++);
+    node.setContent(bytes);
+    this.nodes.set(path, node);
+    return node;
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async open({ path, create }: OpenRequest): Promise<OpenedBacking> {
+    const found = this.nodes.get(path);
+    if (found === undefined && create === "never") throw new SystemError("ENOENT", "open", path);
+    if (found !== undefined && create === "exclusive") {
+      throw new SystemError("EEXIST", "open", path);
+    }
+    const node = found ?? this.put(path, new Uint8Array(0));
+    return { file: new MemoryFile(node), created: found === undefined };
+  }
+}
+
+/** Cache files in memory. They outlive a store, as real ones outlive a process. */
+export class MemoryCacheFiles implements CacheFiles {
+  readonly files = new Map<string, Map<bigint, Uint8Array>>();
+  /** Reserving fails with this errno. */
+  full: string | undefined;
+
+  create(id: string): Promise<CacheFile> {
+    const pages = new Map<bigint, Uint8Array>();
+    this.files.set(id, pages);
+    return Promise.resolve(new MemoryCacheFile(this, pages));
+  }
+
+  list(): Promise<readonly string[]> {
+    return Promise.resolve([...this.files.keys()].sort());
+  }
+
+  salvage(id: string, into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
+    const pages = this.files.get(id);
+    if (pages === undefined) throw new SystemError("ENOENT", "open", id);
+    copyPages(pages, into.byteLength, offset, (page, at, inPage, length) => {
+      into.set(page?.subarray(inPage, inPage + length) ?? new Uint8Array(length), at);
+    });
+    return Promise.resolve(into.byteLength);
+  }
+
+  remove(id: string): Promise<void> {
+    this.files.delete(id);
+    return Promise.resolve();
+  }
+}
+
+const PAGE = 4096n;
+
+function copyPages(
+  pages: ReadonlyMap<bigint, Uint8Array>,
+  length: number,
+  offset: bigint,
+  copy: (page: Uint8Array | undefined, at: number, inPage: number, length: number) => void,
+): void {
+  for (let done = 0; done < length;) {
+    const at = offset + BigInt(done);
+    const inPage = Number(at % PAGE);
+    const count = Math.min(length - done, Number(PAGE) - inPage);
+    copy(pages.get(at / PAGE), done, inPage, count);
+    done += count;
+  }
+}
+
+class MemoryCacheFile implements CacheFile {
+  constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
+
+  async reserve({ start, end }: Range): Promise<void> {
+    await Promise.resolve();
+    if (this.owner.full !== undefined) {
+      throw new SystemError(this.owner.full, "fallocate", "memory");
+    }
+    for (let page = start / PAGE; page * PAGE < end; page++) {
+      if (!this.pages.has(page)) this.pages.set(page, new Uint8Array(Number(PAGE)));
+    }
+  }
+
+  load(into: Uint8Array<ArrayBuffer>, offset: bigint): void {
+    copyPages(this.pages, into.byteLength, offset, (page, at, inPage, length) => {
+      into.set(reserved(page).subarray(inPage, inPage + length), at);
+    });
+  }
+
+  store(bytes: Uint8Array<ArrayBuffer>, offset: bigint): void {
+    copyPages(this.pages, bytes.byteLength, offset, (page, at, inPage, length) => {
+      reserved(page).set(bytes.subarray(at, at + length), inPage);
+    });
+  }
+
+  async punch({ start, end }: Range): Promise<void> {
+    await Promise.resolve();
+    for (let page = start / PAGE; page * PAGE < end; page++) this.pages.delete(page);
+  }
+
+  close(): void {}
+}
+
+function reserved(page: Uint8Array | undefined): Uint8Array {
+  if (page === undefined) throw new Error("a page was touched that was not reserved");
+  return page;
+}
+
+interface KeptJournal {
+  readonly header: JournalHeader;
+  records: JournalRecord[];
+}
+
+/** Journals in memory. They outlive a store, as real ones outlive a process. */
+export class MemoryJournals implements Journals {
+  readonly kept = new Map<string, KeptJournal>();
+  /** Writing fails. */
+  isFull = false;
+
+  create(id: string, header: JournalHeader): Promise<Journal> {
+    const kept: KeptJournal = { header, records: [] };
+    this.kept.set(id, kept);
+    return Promise.resolve(new MemoryJournal(this, kept));
+  }
+
+  left(): Promise<readonly LeftJournal[]> {
+    return Promise.resolve([...this.kept].map(([id, kept]) => ({ id, ...kept })));
+  }
+
+  remove(id: string): Promise<void> {
+    this.kept.delete(id);
+    return Promise.resolve();
+  }
+}
+
+class MemoryJournal implements Journal {
+  records = 0;
+  #waiting: ((kept: KeptJournal) => void)[] = [];
+
+  constructor(readonly owner: MemoryJournals, readonly kept: KeptJournal) {}
+
+  append(...records: readonly JournalRecord[]): void {
+    this.records += records.length;
+    this.#waiting.push((kept) => kept.records.push(...records));
+  }
+
+  rewrite(records: readonly JournalRecord[]): void {
+    this.records = records.length;
+    this.#waiting = [(kept) => kept.records = [...records]];
+  }
+
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    await Promise.resolve();
+    if (this.owner.isFull) throw new SystemError("ENOSPC", "write", "journal");
+    for (const step of this.#waiting.splice(0)) step(this.kept);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
