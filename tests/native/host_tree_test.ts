@@ -129,3 +129,29 @@ Deno.test("NativeHostTree works with a grant of the C library's path alone", asy
   assertEquals([hasText, hasNames, node.kind], [true, true, "char"]);
   assertEquals(cwd, Deno.cwd());
 });
+
+Deno.test("NativeHostTree goes through links while others rename on the host", async () => {
+  await using builder = await FolderBuilder.create();
+  await builder.file("/sys/devices/virtual/null/uevent", "DEVNAME=null\n");
+  await builder.link("/sys/dev/char/1:3", "../../devices/virtual/null");
+  await builder.file("/elsewhere/a", "");
+  using libc = Libc.open();
+  using tree = new NativeHostTree(libc, builder.folder);
+  const [a, b] = ["a", "b"].map((name) => JSON.stringify(`${builder.folder}/elsewhere/${name}`));
+  const source = `for (let i = 0; i < 10000; i++) {
+    Deno.renameSync(${a}, ${b});
+    Deno.renameSync(${b}, ${a});
+  }`;
+  let renaming = true;
+  const renames = run(
+    Deno.execPath(),
+    "run",
+    "-A",
+    `data:text/javascript,${encodeURIComponent(source)}`,
+  ).finally(() => renaming = false);
+  while (renaming) {
+    for (let i = 0; i < 100; i++) await tree.readFile("/sys/dev/char/1:3/uevent");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await renames;
+});
