@@ -212,17 +212,25 @@ export class Guest {
     await this.#ask(this.#engine.setRegisters(registersToWrite(values)));
   }
 
-  /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
-  async read(at: bigint, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  /**
+   * That these bytes can be read or written now.
+   *
+   * @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range`
+   */
+  requireMemory(at: bigint, length: bigint): void {
     this.#requireState("ready", "paused");
     requireWithin(at, length, this.memoryBytes);
+  }
+
+  /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
+  async read(at: bigint, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    this.requireMemory(at, BigInt(length));
     return await this.#ask(this.#engine.read(Number(at), length));
   }
 
   /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
   async write(at: bigint, bytes: Uint8Array): Promise<void> {
-    this.#requireState("ready", "paused");
-    requireWithin(at, bytes.length, this.memoryBytes);
+    this.requireMemory(at, BigInt(bytes.length));
     await this.#ask(this.#engine.write(Number(at), bytes));
   }
 
@@ -260,8 +268,8 @@ export class Guest {
  * @throws {Fault} `address-out-of-range` when not all of these bytes are in memory (lguest's
  * lguest_address_ok())
  */
-export function requireWithin(at: bigint, length: number, memoryBytes: number): void {
-  if (at >= 0n && at + BigInt(length) <= BigInt(memoryBytes)) return;
+export function requireWithin(at: bigint, length: bigint, memoryBytes: number): void {
+  if (at >= 0n && at + length <= BigInt(memoryBytes)) return;
   throw new Fault(
     "address-out-of-range",
     `Cannot reach ${length} bytes at ${at}: the guest has ${memoryBytes} bytes of memory`,

@@ -237,21 +237,32 @@ export class Guests {
   }
 
   /**
-   * Ends a guest and frees what it had; a run in progress is told that it is dead (seed 003,
-   * close(), which never fails: an id that does not exist is no error).
+   * Ends a guest and frees what it had; a run in progress is told that it is dead. As the seed's
+   * close() never fails, an id that does not exist is no error.
+   *
+   * @param by Its owner's token, or `force` to do without
+   * @throws {Fault} `not-owner`
    */
-  delete(id: string): void {
+  delete(
+    id: string,
+    by: { readonly ownerToken: string | undefined; readonly force: boolean },
+  ): void {
     const guest = this.#guests.get(id);
     if (guest === undefined) return;
-    this.#guests.delete(id);
-    this.#memoryBytes.delete(id);
+    if (!by.force) guest.requireOwner(by.ownerToken);
+    this.#remove(guest);
+  }
+
+  #remove(guest: Guest): void {
+    this.#guests.delete(guest.id);
+    this.#memoryBytes.delete(guest.id);
     guest.die({ reason: "deleted", errno: "ENOENT" });
   }
 
   /** Ends all guests. Those in the making end when they are made. */
   close(): void {
     this.#closed = true;
-    for (const id of [...this.#guests.keys()]) this.delete(id);
+    for (const guest of [...this.#guests.values()]) this.#remove(guest);
   }
 }
 
@@ -269,6 +280,6 @@ function checkProgram({ pfnLimit, start, load }: Program): void {
     );
   }
   const memoryBytes = pfnLimit * PAGE_BYTES;
-  requireWithin(start, 1, memoryBytes);
-  for (const { at, bytes } of load) requireWithin(at, bytes.length, memoryBytes);
+  requireWithin(start, 1n, memoryBytes);
+  for (const { at, bytes } of load) requireWithin(at, BigInt(bytes.length), memoryBytes);
 }

@@ -1,21 +1,29 @@
 import { z } from "@hono/zod-openapi";
+import { type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   GUEST_LOADS_MAX,
   GUEST_PAGES_MAX,
   RUN_BUDGET_MS_DEFAULT,
   RUN_BUDGET_MS_MAX,
 } from "../core/limits.ts";
-import { FAULTS } from "../core/faults.ts";
-import type { FaultCode } from "../core/faults.ts";
 import { Limit, Name, U32, U64, U64Text } from "./scalars.ts";
+
+function refuseForm(ctx: z.RefinementCtx, message: string): void {
+  ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
+}
 
 const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" });
 
 /** A piece of a guest's first memory: the whole of an inode, or bytes in the request itself. */
-const LoadBody = z.union([
-  z.strictObject({ at: U64, inode: z.string().min(1).max(64) }),
-  z.strictObject({ at: U64, bytes: Base64 }),
-]).openapi("GuestLoad");
+const LoadBody = z.strictObject({
+  at: U64,
+  inode: z.string().min(1).max(64).optional().openapi({ description: "Id of an inode, whole" }),
+  bytes: Base64.optional(),
+}).superRefine(({ inode, bytes }, ctx) => {
+  if ((inode === undefined) === (bytes === undefined)) {
+    refuseForm(ctx, "must have exactly one of inode and bytes");
+  }
+}).openapi("GuestLoad");
 
 const ProgramBody = z.strictObject({
   pfnLimit: z.int().min(1).max(GUEST_PAGES_MAX).openapi({
@@ -35,11 +43,7 @@ export const CreateGuestBody = z.strictObject({
   snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
 }).superRefine(({ bare, snapshot }, ctx) => {
   if ((bare === undefined) === (snapshot === undefined)) {
-    ctx.addIssue({
-      code: "custom",
-      message: "must have exactly one of bare and snapshot",
-      params: { fault: "malformed-request" },
-    });
+    refuseForm(ctx, "must have exactly one of bare and snapshot");
   }
 }).openapi("CreateGuestRequest");
 

@@ -1,0 +1,122 @@
+import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { CreateGuest, GuestHouse, GuestLoad } from "../src/daemon/guest_house.ts";
+import {
+  CreatedGuestView,
+  CreateGuestBody,
+  GuestList,
+  GuestsQuery,
+  GuestView,
+} from "../src/wire/guests.ts";
+import type { Env } from "./env.ts";
+import { GuestParam, guestView, OWNER_HEADER, OwnerHeaders } from "./guest_common.ts";
+import { memoryRoutes } from "./guest_memory.ts";
+import { registerRoutes } from "./guest_registers.ts";
+import { runRoutes } from "./guest_runs.ts";
+import { pageOf } from "./list.ts";
+import { json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
+import { snapshotRoutes } from "./snapshots.ts";
+
+const tags = ["guests"];
+
+/** `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP (seed 003). */
+export function guestRoutes(house: GuestHouse): OpenAPIHono<Env> {
+  const routes = newRoutes();
+  routes.route("/", lifeRoutes(house));
+  routes.route("/", runRoutes(house.guests));
+  routes.route("/", registerRoutes(house.guests));
+  routes.route("/", memoryRoutes(house.guests));
+  routes.route("/", snapshotRoutes(house.guests.snapshots));
+  return routes;
+}
+
+function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
+  const { guests } = house;
+  const routes = newRoutes();
+  routes.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/guests",
+      tags,
+      summary: "Make a guest from a program or a snapshot",
+      middleware: [needs("guest")],
+      request: { body: jsonBody(CreateGuestBody) },
+      responses: {
+        201: json(CreatedGuestView, "The guest, and its owner's token, which is shown only here"),
+        ...problems(
+          "already-initialized",
+          "guests-exhausted",
+          "memory-exhausted",
+          "address-out-of-range",
+          "engine-unavailable",
+          "inode-not-found",
+          "snapshot-not-found",
+          "snapshot-damaged",
+          "snapshot-version",
+        ),
+      },
+    }),
+    async (c) => {
+      const { guest, ownerToken } = await house.createGuest(commandOf(c.req.valid("json")));
+      return c.json({ ...guestView(guest), ownerToken }, 201);
+    },
+  );
+  routes.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/guests",
+      tags,
+      summary: "List guests",
+      middleware: [needs("read")],
+      request: { query: GuestsQuery },
+      responses: { 200: json(GuestList, "A page of guests, by id"), ...problems() },
+    }),
+    (c) => {
+      const { limit, cursor } = c.req.valid("query");
+      return c.json(pageOf(guests.list(), ({ id }) => id, guestView, limit, cursor), 200);
+    },
+  );
+  routes.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/guests/{g}",
+      tags,
+      summary: "Show a guest",
+      middleware: [needs("read")],
+      request: { params: GuestParam },
+      responses: { 200: json(GuestView, "The guest"), ...problems("guest-not-found") },
+    }),
+    (c) => c.json(guestView(guests.get(c.req.valid("param").g)), 200),
+  );
+  routes.openapi(
+    createRoute({
+      method: "delete",
+      path: "/v1/guests/{g}",
+      tags,
+      summary: "Delete a guest; an admin needs no owner's token",
+      middleware: [needs("guest")],
+      request: { params: GuestParam, headers: OwnerHeaders },
+      responses: {
+        204: { description: "There is no such guest any more" },
+        ...problems("not-owner"),
+      },
+    }),
+    (c) => {
+      guests.delete(c.req.valid("param").g, {
+        ownerToken: c.req.header(OWNER_HEADER),
+        force: c.get("principal").may("admin"),
+      });
+      return c.body(null, 204);
+    },
+  );
+  return routes;
+}
+
+function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
+  const { name, engine, scope, bare, snapshot } = body;
+  if (bare === undefined) return { name, engine, scope, from: { snapshot: snapshot ?? "" } };
+  const { pfnLimit, start } = bare;
+  const load = bare.load.map(({ at, inode, bytes }): GuestLoad =>
+    inode === undefined ? { at, bytes: Uint8Array.fromBase64(bytes ?? "") } : { at, inode }
+  );
+  return { name, engine, scope, from: { program: { pfnLimit, start, load } } };
+}
