@@ -12,6 +12,11 @@ function refuseForm(ctx: z.RefinementCtx, message: string): void {
   ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
 }
 
+/** One of some words: what is no string is malformed, another word is not allowed. */
+function choice<const Words extends readonly [string, ...string[]]>(...words: Words) {
+  return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
+}
+
 const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" });
 
 /** A piece of a guest's first memory: the whole of an inode, or bytes in the request itself. */
@@ -37,7 +42,7 @@ const ProgramBody = z.strictObject({
 /** `POST /v1/guests`. */
 export const CreateGuestBody = z.strictObject({
   name: Name.optional(),
-  engine: z.enum(["auto", "v86", "kvm"]).default("auto"),
+  engine: choice("auto", "v86", "kvm").optional().default("auto"),
   scope: Name.optional().openapi({ description: "Whose generation it shows; its own by default" }),
   bare: ProgramBody.optional(),
   snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
@@ -100,7 +105,7 @@ export const RunBody = z.strictObject({
 }).openapi("RunRequest");
 
 /** `PUT /v1/guests/{g}/state`. */
-export const StateBody = z.strictObject({ state: z.enum(["ready", "paused"]) })
+export const StateBody = z.strictObject({ state: choice("ready", "paused") })
   .openapi("GuestStateRequest");
 
 /** `POST /v1/guests/{g}/interrupts`. Which lines there are the guest says, after it lives. */

@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import { GuestAbi } from "../../../src/core/abi/guest_abi.ts";
+import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
+import { RunLoop } from "../../../src/core/abi/run_loop.ts";
+import type { VcpuExit } from "../../../src/core/abi/vcpu.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { FakeVcpu } from "../../support/guest_engine.ts";
+
+const IDENTITY = { generation: 7, epoch: 3n, unique: "ab".repeat(16) };
+const DATA = 0x2000;
+
+/** A guest that makes these calls one after the other, each in a slice of a millisecond. */
+class Script {
+  readonly clock = new FakeClock();
+  readonly vcpu = new FakeVcpu(0x10000);
+  readonly abi = new GuestAbi(this.vcpu, IDENTITY, this.clock);
+  readonly idles: number[] = [];
+  made = 0;
+  readonly loop: RunLoop;
+  #onIdle: () => void = () => {};
+
+  constructor(readonly calls: readonly (readonly [number, number?, number?, number?])[]) {
+    this.loop = new RunLoop({
+      monotonicMs: () => this.clock.monotonicMs(),
+      slice: () => this.#slice(),
+      idle: async (ms) => {
+        this.idles.push(ms);
+        await Promise.resolve();
+        this.#onIdle();
+        this.clock.advance(ms);
+      },
+      wake: () => {},
+    }, this.abi);
+    this.abi.start(0x1000);
+    this.vcpu.set("sp", 0x8000);
+  }
+
+  onIdle(action: () => void): void {
+    this.#onIdle = action;
+  }
+
+  onSlice: () => void = () => {};
+
+  #slice(): VcpuExit {
+    this.clock.advance(1);
+    this.onSlice();
+    const call = this.calls[this.made];
+    if (call === undefined) return { reason: "slice" };
+    this.made++;
+    const [ax, bx = 0, cx = 0, dx = 0] = call;
+    this.vcpu.values.set("ax", ax).set("bx", bx).set("cx", cx).set("dx", dx);
+    return { reason: "doorbell" };
+  }
+}
+
+const { LGUEST_INIT, LOAD_IDT_ENTRY, SET_CLOCKEVENT, HALT, NOTIFY } = HYPERCALL;
+
+Deno.test("RunLoop.run() does a call that an interrupt meets exactly once (case 29)", async () => {
+  const script = new Script([[LGUEST_INIT, DATA], [NOTIFY, 5], [NOTIFY, 6]]);
+  script.onSlice = () => {
+    if (script.made === 1) script.loop.interrupt();
+  };
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 5 });
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 6 });
+
+  const quiet = new Script([[LGUEST_INIT, DATA], [NOTIFY, 6]]);
+  quiet.onSlice = () => {
+    if (quiet.made === 0) quiet.loop.interrupt();
+  };
+  assertEquals(await quiet.loop.run(1000), { reason: "interrupted" });
+  assertEquals(quiet.made, 1);
+  assertEquals(await quiet.loop.run(1000), { reason: "notify", value: 6 });
+  assertEquals(quiet.abi.death, undefined);
+});
+
+Deno.test("RunLoop.run() sleeps while the guest is halted, up to its budget", async () => {
+  const script = new Script([[LGUEST_INIT, DATA], [HALT], [NOTIFY, 1]]);
+  assertEquals(await script.loop.run(1000), { reason: "budget" });
+  assertEquals(script.made, 2);
+  assertEquals(Math.max(...script.idles), 998);
+});
+
+Deno.test("RunLoop.run() wakes a halted guest at its clock event (case 31)", async () => {
+  const script = new Script([
+    [LGUEST_INIT, DATA],
+    [LOAD_IDT_ENTRY, 32, 0x1500, 0x8e00],
+    [SET_CLOCKEVENT, 5_000_000],
+    [HALT],
+    [NOTIFY, 1],
+  ]);
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 1 });
+  assertEquals(script.vcpu.get("ip"), 0x1500);
+  assertEquals(script.clock.monotonicMs(), 9);
+});
+
+Deno.test("RunLoop.raise() and interrupt() reach a guest that sleeps", async () => {
+  const script = new Script([[LGUEST_INIT, DATA], [HALT], [NOTIFY, 1], [HALT]]);
+  script.onIdle(() => {
+    if (script.made === 2) script.loop.raise(4);
+    if (script.made === 4) script.loop.interrupt();
+  });
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 1 });
+  assertEquals(await script.loop.run(1000), { reason: "interrupted" });
+});
+
+Deno.test("RunLoop.run() forgets an interrupt that came between runs", async () => {
+  const script = new Script([[LGUEST_INIT, DATA], [NOTIFY, 1]]);
+  script.loop.interrupt();
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 1 });
+});
+
+Deno.test("RunLoop.run() lets messages in while the guest computes", async () => {
+  const script = new Script([]);
+  script.onIdle(() => script.loop.interrupt());
+  assertEquals(await script.loop.run(1000), { reason: "interrupted" });
+  assertEquals(script.idles, [0]);
+});
