@@ -56,7 +56,10 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
       },
     }),
     async (c) => {
-      const { guest, ownerToken } = await house.createGuest(commandOf(c.req.valid("json")));
+      const { guest, ownerToken } = await house.createGuest(
+        commandOf(c.req.valid("json")),
+        c.get("principal").name,
+      );
       return c.json({ ...guestView(guest), ownerToken }, 201);
     },
   );

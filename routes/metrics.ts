@@ -2,16 +2,9 @@ import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import { getLogger } from "@logtape/logtape";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Figure } from "../src/daemon/figures.ts";
 import type { Env } from "./env.ts";
 import { needs, newRoutes } from "./openapi.ts";
-
-/** A figure of the daemon that `/metrics` shows, read when it is asked for. */
-export interface GaugeSource {
-  /** Prometheus name, with its unit last, such as `innkeeper_cache_resident_bytes`. */
-  readonly name: string;
-  readonly help: string;
-  readonly read: () => number;
-}
 
 /** The figures of the daemon in Prometheus' form. */
 export class Metrics {
@@ -19,7 +12,7 @@ export class Metrics {
   readonly requests: Counter<"method" | "route" | "status">;
   readonly seconds: Histogram<"method" | "route">;
 
-  constructor(sources: readonly GaugeSource[]) {
+  constructor(sources: readonly Figure[]) {
     const registers = [this.registry];
     this.requests = new Counter({
       name: "innkeeper_http_requests_total",

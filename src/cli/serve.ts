@@ -3,19 +3,40 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async";
 import { DRAIN_MS } from "../core/limits.ts";
-import type { Clock } from "../core/ports/clock.ts";
+import type { RootFolder } from "../core/ports/root_folder.ts";
 import { Tokens } from "../daemon/auth.ts";
-import { type Config, parseConfig, serveHelp } from "../daemon/config.ts";
+import {
+  type Config,
+  parseConfig,
+  type RootConfig,
+  serveHelp,
+  UsageError,
+} from "../daemon/config.ts";
 import { CLOSE, Connections } from "../daemon/connections.ts";
+import { figuresOf } from "../daemon/figures.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
+import { DeviceRegistry } from "../devices/registry.ts";
+import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
+import { V86Engine } from "../engines/v86/engine.ts";
 import { Scopes } from "../generations/scopes.ts";
+import { Guests } from "../guests/guests.ts";
+import { InodeStore } from "../inodes/store.ts";
 import { lockFolder } from "../native/folder_lock.ts";
+import { HostRoot } from "../native/host_root.ts";
+import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
+import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
+import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
+import { SnapshotFiles } from "../storage/snapshot_files.ts";
 import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
 import { createApp } from "../../routes/app.ts";
 import type { Env } from "../../routes/env.ts";
+import { deviceRoutes } from "../../routes/devices.ts";
+import { guestRoutes } from "../../routes/guests.ts";
 import { healthRoutes } from "../../routes/health.ts";
+import { homeRoutes } from "../../routes/home.ts";
+import { inodeRoutes } from "../../routes/inodes.ts";
 import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
 import { scopeRoutes } from "../../routes/scopes.ts";
 import { watchRoutes } from "../../routes/watch.ts";
@@ -43,47 +64,105 @@ export interface House {
 /**
  * Picks the adapters and puts the daemon together: the one place that does.
  *
- * @throws {ExitError} when a folder is in use; UsageError when the token file is of no use
+ * @throws {ExitError} when a folder is in use; UsageError when a root or the token file is of no
+ * use
  */
-export async function openHouse(config: Config, clock: Clock = systemClock): Promise<House> {
+export async function openHouse(config: Config): Promise<House> {
   const libc = Libc.open();
-  const ledger = openState(config, libc);
-  // What was opened keeps working; nothing can be opened after this.
-  Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-  const tokens = new Tokens(readTokens(config.tokenFile));
-  const ports = { ledger, clock, random: systemRandom };
-  const scopes = await Scopes.open({ ...ports, pages: new PageFiles(`${config.run}/pages`) });
-  const innkeeper = new Innkeeper({ scopes });
-  const connections = new Connections(clock);
+  const resources = new AsyncDisposableStack();
+  resources.use(libc);
+  try {
+    const ledger = openState(config, libc);
+    resources.defer(() => ledger.close());
+    const tokens = new Tokens(readTokens(config.tokenFile));
+    const innkeeper = await openInnkeeper(config, libc, ledger, resources);
+    // What was opened keeps working; nothing can be opened after this.
+    Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
+    return furnish(config, innkeeper, tokens, resources.move());
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+/** Opens the four parts, each on its adapters. They are let go in the opposite order. */
+async function openInnkeeper(
+  { state, run, roots, hostRoot, vhostStore, cacheBytes }: Config,
+  libc: Libc,
+  ledger: SqliteLedger,
+  resources: AsyncDisposableStack,
+): Promise<Innkeeper> {
+  const ports = { ledger, clock: systemClock, random: systemRandom };
+  const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
+  const rootFolders = new Map<string, RootFolder>();
+  for (const root of roots) rootFolders.set(root.name, resources.use(openRoot(libc, root)));
+  const inodes = new InodeStore({
+    ...ports,
+    roots: rootFolders,
+    caches: new MappedCacheFiles(libc, makeFolder(`${state}/cache`, 0o700)),
+    journals: new JournalFiles(makeFolder(`${state}/journal`, 0o700)),
+    bootId: await bootId(libc),
+    cacheBytes,
+  });
+  for (const recovered of await inodes.recover()) {
+    log.warn("an earlier process left unsaved bytes", { ...recovered });
+  }
+  const innkeeper = new Innkeeper({
+    inodes,
+    scopes: await Scopes.open({ ...ports, pages: new PageFiles(`${run}/pages`) }),
+    devices: await DeviceRegistry.open(ports),
+    resolver: new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore }),
+    guests: new Guests({
+      ...ports,
+      engines: { v86: () => new V86Engine() },
+      snapshots: await SnapshotFiles.open(makeFolder(`${state}/snapshots`, 0o700)),
+    }),
+  });
+  resources.defer(async () => {
+    for (const { inode, error } of await innkeeper.close()) {
+      log.error("not written back: the next start tries again", {
+        path: inode.identity.path,
+        error: String(error),
+      });
+    }
+  });
+  return innkeeper;
+}
+
+/** Mounts the routes. */
+function furnish(
+  config: Config,
+  innkeeper: Innkeeper,
+  tokens: Tokens,
+  resources: AsyncDisposableStack,
+): House {
+  const { version } = denoJson;
+  const connections = new Connections(systemClock);
   const stopping = new AbortController();
-  const metrics = new Metrics([
-    { name: "innkeeper_scopes", help: "Scopes", read: () => scopes.list().length },
-    { name: "innkeeper_connections", help: "Open WebSockets", read: () => connections.count },
-    {
-      name: "innkeeper_resident_bytes",
-      help: "Memory of the daemon",
-      read: () => Deno.memoryUsage().rss,
-    },
-  ]);
+  const metrics = new Metrics(figuresOf(innkeeper, connections, () => Deno.memoryUsage().rss));
   const app = createApp({
-    version: denoJson.version,
+    version,
     tokens,
     allowedHosts: config.allowHosts,
     metrics,
     open: [
-      healthRoutes({ version: denoJson.version, ready: () => !stopping.signal.aborted }),
+      homeRoutes(version),
+      healthRoutes({ version, ready: () => !stopping.signal.aborted }),
     ],
     guarded: [
       metricsRoutes(metrics),
-      scopeRoutes(scopes, stopping.signal),
+      scopeRoutes(innkeeper.scopes, stopping.signal),
       watchRoutes({
-        scopes,
+        scopes: innkeeper.scopes,
         connections,
-        clock,
+        clock: systemClock,
         upgrade: (request, protocol) =>
           // Heartbeats are our own: Deno's idle time-out never ends a client that does not read.
           Deno.upgradeWebSocket(request, { protocol, idleTimeout: 0 }),
       }),
+      deviceRoutes(innkeeper.devices, innkeeper.resolver),
+      inodeRoutes(innkeeper.inodes),
+      guestRoutes(innkeeper),
     ],
   });
   return {
@@ -100,12 +179,23 @@ export async function openHouse(config: Config, clock: Clock = systemClock): Pro
       stopping.abort();
       await connections.close(CLOSE.restart, "the daemon stops");
     },
-    async close() {
-      await innkeeper.close();
-      await ledger.close();
-      libc[Symbol.dispose]();
-    },
+    close: () => resources.disposeAsync(),
   };
+}
+
+function openRoot(libc: Libc, { name, path, readOnly, noatime }: RootConfig): HostRoot {
+  try {
+    return new HostRoot(libc, path, { readOnly, noatime });
+  } catch (error) {
+    throw new UsageError(`Cannot use root "${name}": ${(error as Error).message}`);
+  }
+}
+
+/** Names this run of the host: what was cached before a reboot is not to be trusted. */
+async function bootId(libc: Libc): Promise<string> {
+  using proc = new NativeHostTree(libc, "/");
+  const bytes = await proc.readFile("/proc/sys/kernel/random/boot_id");
+  return new TextDecoder().decode(bytes).trim();
 }
 
 /** Makes the folders and takes them for this process alone. */
@@ -126,8 +216,9 @@ function openState(config: Config, libc: Libc): SqliteLedger {
   }
 }
 
-function makeFolder(path: string, mode: number): void {
+function makeFolder(path: string, mode: number): string {
   Deno.mkdirSync(path, { recursive: true, mode });
+  return path;
 }
 
 /**

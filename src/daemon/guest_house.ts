@@ -26,6 +26,10 @@ export interface CreateGuest {
 /** Guests as the routes see them: making one joins inodes, generations and guests. */
 export interface GuestHouse {
   readonly guests: Guests;
-  /** Reads what is to be loaded, bumps the scope of a clone, and makes the guest. */
-  createGuest(command: CreateGuest): Promise<CreatedGuest>;
+  /**
+   * Reads what is to be loaded, bumps the scope of a clone, and makes the guest.
+   *
+   * @param by Who asks, for the history of the scope
+   */
+  createGuest(command: CreateGuest, by: string): Promise<CreatedGuest>;
 }

@@ -1,20 +1,95 @@
+import { U32_MAX } from "../core/limits.ts";
+import type { DeviceRegistry } from "../devices/registry.ts";
+import type { DeviceResolver } from "../devices/resolve.ts";
+import type { LiveScope } from "../generations/live_scope.ts";
+import { DEFAULT_OPTIONS } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
+import type { CreatedGuest, Guests, GuestSpec } from "../guests/guests.ts";
+import type { InodeStore } from "../inodes/store.ts";
+import type { CreateGuest, GuestHouse, GuestLoad } from "./guest_house.ts";
 
 /** What the daemon joins. */
 export interface InnkeeperParts {
   readonly scopes: Scopes;
+  readonly devices: DeviceRegistry;
+  readonly resolver: DeviceResolver;
+  readonly inodes: InodeStore;
+  readonly guests: Guests;
 }
 
 /** The four parts joined: what one of them does to another happens here and nowhere else. */
-export class Innkeeper {
+export class Innkeeper implements GuestHouse {
   readonly scopes: Scopes;
+  readonly devices: DeviceRegistry;
+  readonly resolver: DeviceResolver;
+  readonly inodes: InodeStore;
+  readonly guests: Guests;
 
-  constructor(parts: InnkeeperParts) {
-    this.scopes = parts.scopes;
+  constructor({ scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
+    this.scopes = scopes;
+    this.devices = devices;
+    this.resolver = resolver;
+    this.inodes = inodes;
+    this.guests = guests;
   }
 
-  /** Lets go of everything, after writing down what is still to be written. */
-  async close(): Promise<void> {
+  /**
+   * Makes a guest. Its image comes through the inode cache; a clone bumps its scope first, so
+   * that its first instruction already sees the new generation.
+   *
+   * @throws {Fault} as {@linkcode Guests.create}, {@linkcode InodeStore.readAll} and
+   * {@linkcode LiveScope.bump}
+   */
+  async createGuest(command: CreateGuest, by: string): Promise<CreatedGuest> {
+    const { guests } = this;
+    const id = command.name ?? guests.newId();
+    guests.requireFree(id);
+    const from: GuestSpec["from"] = "snapshot" in command.from ? command.from : {
+      program: { ...command.from.program, load: await this.#images(command.from.program.load) },
+    };
+    const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
+    const { scope, created } = await this.#scopeOf(command.scope ?? id);
+    try {
+      if (snapshot !== undefined) {
+        await scope.bump({ minimum: nextMinimum(snapshot.generation), reason: "clone", by });
+      }
+      const { name, current } = scope.state;
+      return await guests.create({ id, scope: name, engine: command.engine, from }, current);
+    } catch (fault) {
+      if (created) await this.scopes.delete(scope.state.name, true);
+      throw fault;
+    }
+  }
+
+  /**
+   * Lets go of everything, after writing down what is still to be written.
+   *
+   * @returns What could not be written back; the next start tries again
+   */
+  async close(): ReturnType<InodeStore["close"]> {
+    this.guests.close();
+    const unsaved = await this.inodes.close();
     await this.scopes.close();
+    return unsaved;
   }
+
+  async #images(
+    load: readonly GuestLoad[],
+  ): Promise<{ readonly at: bigint; readonly bytes: Uint8Array }[]> {
+    return await Promise.all(load.map(async (piece) => ({
+      at: piece.at,
+      bytes: "bytes" in piece ? piece.bytes : await this.inodes.readAll(piece.inode),
+    })));
+  }
+
+  async #scopeOf(name: string): Promise<{ scope: LiveScope; created: boolean }> {
+    return this.scopes.has(name)
+      ? { scope: this.scopes.get(name), created: false }
+      : await this.scopes.put(name, DEFAULT_OPTIONS);
+  }
+}
+
+/** One past the snapshot's own generation, so that no clone shows what the original has shown. */
+function nextMinimum(generation: number): number {
+  return generation === U32_MAX ? 0 : generation + 1;
 }

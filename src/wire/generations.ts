@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { Name, Reason, U32, U64, U64Text } from "./scalars.ts";
+import { Name, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
   trackOnOpen: z.boolean().default(false),
-  onDisconnect: z.enum(["hold", "forget"]).default("hold"),
+  onDisconnect: wordOf("hold", "forget").default("hold"),
 }).openapi("ScopeOptions");
 
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
