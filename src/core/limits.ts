@@ -36,6 +36,13 @@ export const PREFER_WAIT_SECONDS_MAX = 60;
 /** Requests that may be running when the daemon stops get this long to end. */
 export const DRAIN_MS = 5_000;
 
+// events
+
+/** Events that are kept for readers who come back: about 500 bytes each. */
+export const EVENTS_KEPT_MAX = 10_000;
+/** Event numbers reserved in the ledger at a time: one commit for so many events. */
+export const EVENT_SEQ_BLOCK = 1_000_000;
+
 // generations
 
 /** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
