@@ -1,7 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Guest } from "../src/guests/guest.ts";
 import type { Guests } from "../src/guests/guests.ts";
-import { registerToRead } from "../src/guests/registers.ts";
 import {
   RegisterBody,
   RegistersBody,
@@ -53,8 +52,8 @@ export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
     }),
     async (c) => {
       const { g, name } = c.req.valid("param");
-      const registers = await owned(g, c.req.header(OWNER_HEADER)).registers();
-      return c.json({ name, value: String(registers[registerToRead(name)]) }, 200);
+      const value = await owned(g, c.req.header(OWNER_HEADER)).register(name);
+      return c.json({ name, value: String(value) }, 200);
     },
   );
   routes.openapi(

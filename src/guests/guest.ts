@@ -5,7 +5,7 @@ import { ENGINE_STOP_MS, INTERRUPT_LINES } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { GuestEngine, GuestExit, GuestImage } from "../core/ports/guest_engine.ts";
 import { SystemError } from "../core/system_error.ts";
-import { registersToWrite } from "./registers.ts";
+import { registersToWrite, registerToRead } from "./registers.ts";
 
 /** `ready` can run, `running` does, `paused` may be snapshotted, `dead` is so for good. */
 export type GuestState = "ready" | "running" | "paused" | "dead";
@@ -200,6 +200,13 @@ export class Guest {
   async registers(): Promise<Registers> {
     this.#requireState("ready", "paused");
     return await this.#ask(this.#engine.registers());
+  }
+
+  /** @throws {Fault} `guest-dead`, `wrong-state` while it runs, `register-unknown` */
+  async register(name: string): Promise<bigint> {
+    this.#requireState("ready", "paused");
+    const known = registerToRead(name);
+    return (await this.registers())[known];
   }
 
   /**

@@ -41,7 +41,7 @@ Deno.test("Guest.requireOwner() knows the owner's token only (case 26)", async (
 });
 
 Deno.test("Guest.run() keeps the last exit and counts notifies (case 14)", async () => {
-  const { guest } = await made("hello");
+  const { guest, clock } = await made("hello");
   assertEquals(guest.exit, undefined);
   assertEquals(await guest.run(1000), { reason: "notify", value: 0x600d });
   assertEquals(guest.exit, { reason: "notify", value: 0x600d });
@@ -49,6 +49,7 @@ Deno.test("Guest.run() keeps the last exit and counts notifies (case 14)", async
   assertEquals(await guest.run(10), { reason: "budget" });
   assertEquals(guest.exit, { reason: "budget" });
   assertEquals(guest.notifies, 1);
+  assertEquals(clock.pending, 0);
 });
 
 Deno.test("Guest.run() refuses a second run at a time (case 25)", async () => {

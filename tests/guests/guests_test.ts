@@ -150,6 +150,12 @@ Deno.test("Guests.snapshot() and create() clone a guest with an identity of its 
   clone.guest.interrupt(1);
   assertEquals(await clone.guest.run(1000), { reason: "notify", value: 1 });
   assertEquals((await clone.guest.registers()).cx, 8n);
+  const twin = guests.create(spec("twin", { snapshot: snapshot.id }), SECOND);
+  await refused(
+    "already-initialized",
+    () => guests.create(spec("twin", { snapshot: snapshot.id }), SECOND),
+  );
+  await twin;
   await refused(
     "value-not-allowed",
     () => guests.create({ ...spec("h", { snapshot: snapshot.id }), engine: "kvm" }, SECOND),

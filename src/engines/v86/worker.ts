@@ -85,9 +85,16 @@ function take(signal: Signal): void {
   }
 }
 
+/** Memory is handed over, not copied once more. */
+function buffersOf(value: Calls[CallName]["answer"]): Transferable[] {
+  if (value instanceof Uint8Array) return [value.buffer];
+  return value !== undefined && "pages" in value ? [value.bytes.buffer] : [];
+}
+
 async function respond(message: Call): Promise<void> {
   try {
-    scope.postMessage({ id: message.id, value: await answer(message) } satisfies Answer);
+    const value = await answer(message);
+    scope.postMessage({ id: message.id, value } satisfies Answer, { transfer: buffersOf(value) });
   } catch (error) {
     scope.postMessage({ id: message.id, error: String(error) } satisfies Answer);
   }

@@ -3,7 +3,7 @@ import { deadline } from "@std/async";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { GuestExit } from "../../../src/core/ports/guest_engine.ts";
 import { V86Engine } from "../../../src/engines/v86/engine.ts";
-import { HELLO, RING3 } from "../../support/guest_programs.ts";
+import { HELLO, RING3, V86_PROGRAMS } from "../../support/guest_programs.ts";
 
 const IDENTITY = { generation: 7, epoch: 1n, unique: "01".repeat(16) };
 const LONG_MS = 60_000;
@@ -105,8 +105,28 @@ Deno.test("V86Engine delivers an interrupt from ring 3 on the ring 0 stack (case
     const frame = new Uint32Array((await engine.read(0x3fec, 20)).buffer);
     assertEquals([...frame].map(BigInt), [user.ip, user.cs, user.flags, user.sp, user.ss]);
     assertEquals(await engine.run(LONG_MS), { reason: "notify", value: 0x1234 });
-    assertEquals((await engine.registers()).cs, 0x1bn);
+    const back = await engine.registers();
+    assertEquals([back.cs, back.ss, back.sp], [0x1bn, 0x23n, 0x6000n]);
   });
+});
+
+Deno.test("V86Engine.interrupt() ends a run that still waits behind an earlier call", async () => {
+  const engine = new V86Engine();
+  try {
+    const start = engine.initialize({
+      memoryBytes: 2 * PAGE_BYTES,
+      start: 0x1000,
+      load: [{ at: 0x1000, bytes: V86_PROGRAMS.spin }],
+      identity: IDENTITY,
+    });
+    const run = engine.run(LONG_MS);
+    engine.interrupt();
+    await start;
+    assertEquals(await run, { reason: "interrupted" });
+    assertEquals((await engine.registers()).cx, 0n);
+  } finally {
+    engine.close();
+  }
 });
 
 Deno.test("V86Engine delivers a line that is raised while the guest sleeps or computes", async () => {
