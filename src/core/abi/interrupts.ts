@@ -64,7 +64,8 @@ export class Interrupts {
 
   /**
    * Delivers the lowest pending line that is not blocked, if the guest can take it now. A halted
-   * guest is woken even when no handler takes the line.
+   * guest is woken even when no handler takes the line. The frame goes to where the stack pointer
+   * says in guest-physical memory: a guest that pages maps its stack to itself.
    *
    * @param page The guest's shared page, `undefined` before LGUEST_INIT: then nothing is delivered
    * @param wallNs The time that the handler will see

@@ -10,6 +10,8 @@ import { type V86State, V86Vcpu } from "./vcpu.ts";
 /** Name of this engine in images and answers. */
 export const ENGINE = "v86";
 
+const WORDS_PER_PAGE = PAGE_BYTES / 4;
+
 /** What a guest needs of the thread it is on. */
 export interface GuestHost extends AbiClock {
   /** Lets messages in; waits until `wake`, or for `ms`. */
@@ -94,12 +96,10 @@ export class V86Guest {
   capture(): GuestImage {
     const { memoryBytes } = this.#vcpu;
     const memory = this.#cpu.mem8.subarray(0, memoryBytes);
-    const words = new BigUint64Array(memory.buffer, memory.byteOffset, memoryBytes / 8);
-    const wordsPerPage = PAGE_BYTES / 8;
+    const words = new Int32Array(memory.buffer, memory.byteOffset, memoryBytes / 4);
     const pages: number[] = [];
     for (let page = 0; page < memoryBytes / PAGE_BYTES; page++) {
-      const from = page * wordsPerPage;
-      if (words.subarray(from, from + wordsPerPage).some((word) => word !== 0n)) pages.push(page);
+      if (!isZero(words, page * WORDS_PER_PAGE, (page + 1) * WORDS_PER_PAGE)) pages.push(page);
     }
     const bytes = new Uint8Array(pages.length * PAGE_BYTES);
     for (const [index, page] of pages.entries()) {
@@ -114,4 +114,12 @@ export class V86Guest {
       bytes,
     };
   }
+}
+
+// A plain loop: over 256 MiB it is many times as fast as subarray and some.
+function isZero(words: Int32Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    if (words[at] !== 0) return false;
+  }
+  return true;
 }

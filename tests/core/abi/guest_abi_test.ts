@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import fc from "fast-check";
 import type { GuestIdentity } from "../../../src/core/abi/data_page.ts";
 import { GuestAbi } from "../../../src/core/abi/guest_abi.ts";
 import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { FakeVcpu } from "../../support/guest_engine.ts";
+import { testSeed } from "../../support/random.ts";
 
 const IDENTITY: GuestIdentity = { generation: 7, epoch: 3n, unique: "ab".repeat(16) };
 const DATA = 0x2000;
@@ -288,4 +290,35 @@ Deno.test("GuestAbi.restore() goes on with everything but the identity", () => {
   assert(Number.isFinite(clone.clockLeftMs));
   clone.prepareEntry();
   assertEquals(vcpu.get("ip"), HANDLER + 3);
+});
+
+Deno.test("GuestAbi never reaches outside memory, whatever a guest asks", () => {
+  const numbers = fc.oneof(
+    fc.constantFrom(...Object.values(HYPERCALL)),
+    fc.nat(32),
+    fc.integer({ min: 0, max: 0xffff_ffff }),
+  );
+  const words = fc.oneof(
+    fc.integer({ min: 0, max: 0xffff_ffff }),
+    fc.integer({ min: 0xff00, max: 0x10100 }),
+    fc.nat(0x40),
+  );
+  const step = fc.record({
+    number: numbers,
+    words: fc.array(words, { minLength: 6, maxLength: 6 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 20 }), fc.boolean(), (steps, begun) => {
+      const bench = begun ? new Bench().ready("E", 0, 1, 31) : new Bench();
+      for (const { number, words: [bx, cx, dx, sp, ip, line] } of steps) {
+        bench.vcpu.values.set("sp", sp ?? 0).set("ip", ip ?? 0).set("cs", (line ?? 0) & 3 | 8);
+        bench.abi.interrupts.raise((line ?? 0) & 31);
+        // FakeVcpu throws on an access outside its memory.
+        if (!bench.abi.prepareEntry()) break;
+        bench.call(number, bx, cx, dx);
+        bench.clock.advance(1);
+      }
+    }),
+    { seed: testSeed(), numRuns: 2000 },
+  );
 });
