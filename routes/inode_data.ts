@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
-import { MIB, PAGE_BYTES } from "../src/core/limits.ts";
+import { PAGE_BYTES, READ_NOW_BYTES_MAX } from "../src/core/limits.ts";
 import type { CachingInode } from "../src/inodes/caching_inode.ts";
 import type { InodeStore } from "../src/inodes/store.ts";
 import { rangeOfPath } from "../src/wire/byte_range.ts";
@@ -27,7 +27,7 @@ const WRITES = [
 ] as const;
 
 /** One for all requests: an answer copies its body before the next request can use this. */
-const scratch = new Uint8Array(MIB);
+const scratch = new Uint8Array(READ_NOW_BYTES_MAX);
 
 /** The bytes of an inode and what is done with its cached pages. */
 export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
@@ -192,9 +192,9 @@ async function answer(
   range: string | undefined,
   ifRange: string | undefined,
 ): Promise<Response> {
-  const { size } = inode;
-  const etag = `"${inode.etag}"`;
-  const asked = bytesAsked(ifRange === undefined || ifRange === etag ? range : undefined, size);
+  const { size, etag } = inode;
+  const isWanted = ifRange === undefined || ifRange === etag;
+  const asked = bytesAsked(isWanted ? range : undefined, size);
   const length = Number(asked.end - asked.start);
   let into = length <= scratch.byteLength ? scratch.subarray(0, length) : new Uint8Array(length);
   let read = inode.readNow(into, asked.start);
@@ -207,7 +207,7 @@ async function answer(
   const headers = {
     "cache-status": `innkeeper; ${status}`,
     // Bytes that were read while the content changed belong to no version.
-    ...(etag === `"${inode.etag}"` ? { etag } : {}),
+    ...(etag !== undefined && etag === inode.etag ? { etag } : {}),
   };
   if (read === length) return bytesResponse(asked, size, into, headers);
   return shortAnswer(asked, read, into, headers);

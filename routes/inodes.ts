@@ -52,7 +52,7 @@ export function inodeRoutes(store: InodeStore): OpenAPIHono<Env> {
     }),
     async (c) => {
       const { inode, isNew } = await store.open(c.req.valid("json"));
-      return c.json(inodeView(inode), isNew ? 201 : 200, { etag: `"${inode.etag}"` });
+      return c.json(inodeView(inode), isNew ? 201 : 200, etagOf(inode));
     },
   );
 
@@ -110,7 +110,7 @@ export function inodeRoutes(store: InodeStore): OpenAPIHono<Env> {
     }),
     (c) => {
       const inode = store.inode(c.req.valid("param").i);
-      return c.json(inodeView(inode), 200, { etag: `"${inode.etag}"` });
+      return c.json(inodeView(inode), 200, etagOf(inode));
     },
   );
 
@@ -155,6 +155,10 @@ export function inodeRoutes(store: InodeStore): OpenAPIHono<Env> {
 
   routes.route("/", inodeDataRoutes(store));
   return routes;
+}
+
+function etagOf({ etag }: CachingInode): Record<string, string> {
+  return etag === undefined ? {} : { etag };
 }
 
 function inodeView(inode: CachingInode): z.input<typeof InodeView> {

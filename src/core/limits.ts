@@ -96,6 +96,8 @@ export const CACHE_BYTES_DEFAULT = 256 * MIB;
 export const CACHE_BYTES_MIN = 1 * MIB;
 /** Share of the budget that may be dirty, as a divisor: the rest can always make room for reads. */
 export const CACHE_DIRTY_DIVISOR = 2;
+/** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
+export const READ_NOW_BYTES_MAX = 1 * MIB;
 /** Bytes that one write to a backing file carries in a write-back. */
 export const WRITE_BACK_BYTES = 1 * MIB;
 /** Records after which a journal is rewritten as the dirt that they amount to: about 400 KiB. */

@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from "../core/faults.ts";
+import { READ_NOW_BYTES_MAX } from "../core/limits.ts";
 import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
 
@@ -47,9 +48,10 @@ export class Backing {
    * Reads from memory alone.
    *
    * @returns How many bytes there were up to the end of the file, `undefined` when storage would
-   * have to be waited for
+   * have to be waited for, or there are too many to copy on the event loop
    */
   readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+    if (into.byteLength > READ_NOW_BYTES_MAX) return undefined;
     let done = 0;
     while (done < into.byteLength) {
       let read: number | undefined;
@@ -83,7 +85,9 @@ export class Backing {
       while (done < into.byteLength) {
         const rest = into.subarray(done);
         const at = offset + BigInt(done);
-        const read = this.file.readNow(rest, at) ?? await this.file.read(rest, at);
+        const isShort = rest.byteLength <= READ_NOW_BYTES_MAX;
+        const now = isShort ? this.file.readNow(rest, at) : undefined;
+        const read = now ?? await this.file.read(rest, at);
         if (read === 0) break;
         done += read;
       }

@@ -5,6 +5,7 @@ import { intersection, maxOf, minOf, type Range, Segments } from "../core/segmen
 import { Serial } from "../core/serial.ts";
 import type { Backing } from "./backing.ts";
 import { BackingChanges } from "./backing_changes.ts";
+import { ChangeCount } from "./change_count.ts";
 import type { CacheBudget } from "./cache_budget.ts";
 import type { Content, ContentAttributes, Evicted, PageRun } from "./content.ts";
 import type { Counters } from "./counters.ts";
@@ -40,7 +41,7 @@ export class CachedContent implements Content, PageSource {
   readonly #changes: BackingChanges;
   readonly #writes = new Serial();
   #size: bigint;
-  #changeCount = 0;
+  readonly #edits = new ChangeCount();
   #failure: Fault | undefined;
   /** When dirt was last made; shown until it is written back. */
   #dirtiedAtNs = 0n;
@@ -55,7 +56,7 @@ export class CachedContent implements Content, PageSource {
     this.#cache = new PageCache(parts, this);
     this.#changes = new BackingChanges(parts.backing, parts.dirt, (sizeBytes) => {
       this.#size = sizeBytes;
-      this.#changeCount++;
+      this.#edits.add();
       // Never rejects; whoever wants these pages meets the punches among the ranges in flight.
       void this.#cache.drop([WHOLE]);
     });
@@ -65,8 +66,8 @@ export class CachedContent implements Content, PageSource {
     return this.#size;
   }
 
-  get version(): string {
-    return this.#changeCount.toString(36);
+  get version(): string | undefined {
+    return this.#edits.current?.toString(36);
   }
 
   get residentBytes(): bigint {
@@ -130,16 +131,18 @@ export class CachedContent implements Content, PageSource {
   }
 
   write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void> {
-    return this.#writes.run(() => this.#write(bytes, offset));
+    return this.#writes.run(() => this.#edits.during(() => this.#write(bytes, offset)));
   }
 
   replace(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.#writes.run(async () => {
-      await this.#write(bytes, 0n);
-      await this.#truncate(BigInt(bytes.byteLength));
-      await this.#changes.endConflict();
-      await this.#dirt.flush();
-    });
+    return this.#writes.run(() =>
+      this.#edits.during(async () => {
+        await this.#write(bytes, 0n);
+        await this.#truncate(BigInt(bytes.byteLength));
+        await this.#changes.endConflict();
+        await this.#dirt.flush();
+      })
+    );
   }
 
   sync(): Promise<void> {
@@ -234,11 +237,9 @@ export class CachedContent implements Content, PageSource {
       const run = this.#cache.resident.at(at);
       const gap = this.#cache.resident.gapAround(at, { start: 0n, end });
       const part = { start: at, end: minOf((run ?? gap).end, end) };
-      const next = run === undefined
+      at = run === undefined
         ? await this.#writePast(bytes, offset, part)
         : await this.#writeCached(bytes, offset, part);
-      if (next > at) this.#changeCount++;
-      at = next;
       this.#size = maxOf(this.#size, at);
     }
     await this.#dirt.flush();
@@ -290,7 +291,6 @@ export class CachedContent implements Content, PageSource {
     await inFlight.run(tail, async () => {
       await this.#changes.make(() => this.#backing.truncate(size));
       this.#size = size;
-      this.#changeCount++;
       this.#dirt.forget({ start: size, end: WHOLE.end });
       // A later growth must find zeros between the old end and the new one.
       if (resident.at(size) !== undefined) {

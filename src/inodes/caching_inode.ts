@@ -47,9 +47,10 @@ export class CachingInode {
     return this.#content.size;
   }
 
-  /** A strong validator of the content, without quotes. */
-  get etag(): string {
-    return `${this.identity.id}-${this.#content.version}`;
+  /** A strong validator of the content, quoted; `undefined` while the content is being changed. */
+  get etag(): string | undefined {
+    const { version } = this.#content;
+    return version === undefined ? undefined : `"${this.identity.id}-${version}"`;
   }
 
   /** Why the last write-back or sync failed, until one succeeds. */

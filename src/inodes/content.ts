@@ -23,8 +23,11 @@ export interface PageRun extends Range {
 export interface Content {
   /** Size in bytes. */
   readonly size: bigint;
-  /** Changes whenever the content does, as far as Innkeeper can know. */
-  readonly version: string;
+  /**
+   * Differs whenever the content does, as far as Innkeeper can know; `undefined` while it is being
+   * changed.
+   */
+  readonly version: string | undefined;
   /** Bytes of cached pages, and of dirt in them. */
   readonly residentBytes: bigint;
   readonly dirtyBytes: bigint;

@@ -147,6 +147,8 @@ export class DirtLog {
   /** Lets go of the journal, which stays. */
   async close(): Promise<void> {
     this.#budget.countDirt(-this.bytes);
+    // Best effort: the clean records of the last write-back save the next start from repeating it.
+    await this.#journal?.flush().catch(() => {});
     await this.#journal?.close();
   }
 

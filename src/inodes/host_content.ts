@@ -1,7 +1,9 @@
 import { Fault } from "../core/faults.ts";
+import { FILE_OFFSET_MAX } from "../core/limits.ts";
 import type { Range } from "../core/segments.ts";
 import { Serial } from "../core/serial.ts";
 import type { Backing } from "./backing.ts";
+import { ChangeCount } from "./change_count.ts";
 import type { Content, ContentAttributes, Evicted, PageRun } from "./content.ts";
 import type { Counters } from "./counters.ts";
 
@@ -13,6 +15,7 @@ export class HostContent implements Content {
   readonly #counters: Counters;
   /** Keeps the parts of two writes, of which the host may take each in several, apart. */
   readonly #writes = new Serial();
+  readonly #changes = new ChangeCount();
   #failure: Fault | undefined;
 
   constructor(backing: Backing, counters: Counters) {
@@ -28,9 +31,12 @@ export class HostContent implements Content {
     return this.#backing.attributes().sizeBytes;
   }
 
-  get version(): string {
-    const { inode, sizeBytes, modificationTimeNs } = this.#backing.attributes();
-    return [inode, sizeBytes, modificationTimeNs].map((number) => number.toString(36)).join("-");
+  get version(): string | undefined {
+    const changes = this.#changes.current;
+    if (changes === undefined) return undefined;
+    // Two writes can fall into one tick of the host's clock: they are told apart by our count.
+    const { sizeBytes, modificationTimeNs } = this.#backing.attributes();
+    return [changes, sizeBytes, modificationTimeNs].map((part) => part.toString(36)).join("-");
   }
 
   attributes(): ContentAttributes {
@@ -38,6 +44,7 @@ export class HostContent implements Content {
   }
 
   readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+    if (offset > FILE_OFFSET_MAX) return 0;
     const read = this.#backing.readNow(into, offset);
     if (read !== undefined) this.#counters.count("hits");
     return read;
@@ -49,19 +56,21 @@ export class HostContent implements Content {
   }
 
   write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void> {
-    return this.#writes.run(() => this.#backing.write(bytes, offset));
+    return this.#writes.run(() => this.#changes.during(() => this.#backing.write(bytes, offset)));
   }
 
   replace(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.#writes.run(async () => {
-      await this.#backing.write(bytes, 0n);
-      await this.#backing.truncate(BigInt(bytes.byteLength));
-    });
+    return this.#writes.run(() =>
+      this.#changes.during(async () => {
+        await this.#backing.write(bytes, 0n);
+        await this.#backing.truncate(BigInt(bytes.byteLength));
+      })
+    );
   }
 
   async sync(): Promise<void> {
     try {
-      await this.#writes.run(() => this.#backing.sync());
+      await this.#backing.sync();
       this.#failure = undefined;
     } catch (error) {
       if (error instanceof Fault) this.#failure = error;

@@ -1,4 +1,4 @@
-import { MIB } from "../core/limits.ts";
+import { READ_NOW_BYTES_MAX } from "../core/limits.ts";
 import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { Libc } from "./libc.ts";
@@ -7,8 +7,7 @@ import { statNow, statStorage } from "./statx.ts";
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const RWF_NOWAIT = 8;
-/** One nonblocking read passes at most this many bytes through the staging memory. */
-const STAGING_BYTES = MIB;
+const STAGING_BYTES = READ_NOW_BYTES_MAX;
 /** The answers of preadv2 that mean "not without waiting": the last two, "not on this storage". */
 const WOULD_WAIT: ReadonlySet<string> = new Set(["EAGAIN", "EOPNOTSUPP", "EINVAL"]);
 

@@ -1,6 +1,7 @@
 import { CHUNK_BYTES } from "../core/limits.ts";
 import type { CacheFile, CacheFiles } from "../core/ports/cache_file.ts";
 import { type Range, Segments } from "../core/segments.ts";
+import { SystemError } from "../core/system_error.ts";
 import { cString, type Libc } from "./libc.ts";
 
 const O_RDWR = 0o2;
@@ -131,14 +132,19 @@ class MappedCacheFile implements CacheFile {
       const at = offset + BigInt(done);
       const inChunk = at % CHUNK;
       const length = Math.min(bytes.byteLength - done, CHUNK_BYTES - Number(inChunk));
-      copy(bytes.subarray(done, done + length), this.#map(at / CHUNK) + inChunk);
+      copy(bytes.subarray(done, done + length), this.#addressOf(at / CHUNK) + inChunk);
       done += length;
     }
   }
 
-  #map(chunk: bigint): bigint {
-    const known = this.#chunks.get(chunk);
-    if (known !== undefined) return known;
+  #addressOf(chunk: bigint): bigint {
+    const address = this.#chunks.get(chunk);
+    if (address === undefined) throw new SystemError("EFAULT", "memcpy", this.#path);
+    return address;
+  }
+
+  #map(chunk: bigint): void {
+    if (this.#chunks.has(chunk)) return;
     const { mmap } = this.#libc.symbols;
     const address = this.#libc.check(
       mmap(0n, CHUNK, PROT_READ_WRITE, MAP_SHARED, this.#fd, chunk * CHUNK),
@@ -146,7 +152,6 @@ class MappedCacheFile implements CacheFile {
       this.#path,
     );
     this.#chunks.set(chunk, address);
-    return address;
   }
 
   /** Unmaps a chunk in which no page is reserved any more. */

@@ -217,6 +217,45 @@ Deno.test("CachingInode takes a change from outside over when nothing is dirty",
   assertEquals(await readOf(inode), pattern(PAGE + 5, 9));
 });
 
+Deno.test("CachingInode.read() does not cache what it read before a change was taken over", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  const { gate, open } = withGate();
+  memory.caches.gate = gate;
+  const read = readOf(inode, 0, PAGE);
+  while (node.reads === 0) await Promise.resolve();
+  node.setContent(pattern(PAGE, 9));
+  await inode.sync();
+  open();
+  assertEquals(await read, pattern(PAGE, 9));
+  assertEquals(await readOf(inode), pattern(PAGE, 9));
+});
+
+Deno.test("CachingInode.etag differs after each change, and is none while one is under way", async () => {
+  for (const cache of ["host", "own"] as const) {
+    const memory = new MemoryStore();
+    const node = memory.root.put("f", pattern(PAGE));
+    const inode = await openInode(memory.store, { cache });
+    const etags = new Set([inode.etag]);
+    const { gate, open } = withGate();
+    node.gate = gate;
+    const write = inode.write(pattern(5), 0n);
+    while (node.writes === 0) await Promise.resolve();
+    assertEquals(inode.etag, undefined);
+    open();
+    await write;
+    etags.add(inode.etag);
+    node.failing.set("write", "EIO");
+    await refused("backing-failed", () => inode.write(pattern(5), 10n));
+    etags.add(inode.etag);
+    node.failing.clear();
+    await inode.replace(pattern(PAGE));
+    etags.add(inode.etag);
+    assertEquals(etags.size, 4, cache);
+  }
+});
+
 Deno.test("CachingInode.read() of a file that was cut outside is short, or refused below dirt", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(60 * PAGE));

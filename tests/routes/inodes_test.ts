@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { inodeRoutes } from "../../routes/inodes.ts";
 import { Principal } from "../../src/daemon/auth.ts";
+import { HostRoot } from "../../src/native/host_root.ts";
 import { Api, type Ask } from "../support/api.ts";
 import { HostStore, PAGE, pattern } from "../support/inode_store.ts";
 
@@ -112,6 +113,24 @@ Deno.test("POST /v1/inodes follows links that stay below the root", async () => 
   await Deno.symlink("dir/../dir/f", s.host.path("link"));
   const first = await open(s.api, { path: "dir/f" });
   assertEquals(await open(s.api, { path: "link" }), first);
+});
+
+Deno.test("POST /v1/inodes writes in no root that is read-only", async () => {
+  await using s = subject();
+  await Deno.writeFile(s.host.path("f"), pattern(10));
+  using root = new HostRoot(s.host.libc, s.host.folder, { readOnly: true, noatime: true });
+  await using other = new HostStore({ roots: new Map([["r", root]]) });
+  const api = Api.of(inodeRoutes(other.store));
+  const json = { ...OPEN, access: "ro", create: "never" };
+  await api.refused("root-read-only", "POST", "/v1/inodes", { json: { ...json, access: "rw" } });
+  await api.refused("root-read-only", "POST", "/v1/inodes", {
+    json: { ...json, create: "if-missing" },
+  });
+  const { id } = await api.json(201, "POST", "/v1/inodes", { json });
+  assertEquals(await bytesOf(await api.send("GET", `/v1/inodes/${id}/data`)), pattern(10));
+  await api.refused("inode-read-only", "PUT", `/v1/inodes/${id}/data`, octets(pattern(1)));
+  await api.refused("inode-read-only", "PUT", `/v1/inodes/${id}/ranges/0-0`, octets(pattern(1)));
+  await api.json(204, "DELETE", `/v1/inodes/${id}/holders/me`);
 });
 
 Deno.test("POST /v1/inodes refuses what it cannot read or does not allow", async () => {

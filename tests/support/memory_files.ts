@@ -162,6 +162,8 @@ export class MemoryCacheFiles implements CacheFiles {
   readonly files = new Map<string, Map<bigint, Uint8Array>>();
   /** Reserving fails with this errno. */
   full: string | undefined;
+  /** Reserving waits for this. */
+  gate: Promise<void> = Promise.resolve();
 
   create(id: string): Promise<CacheFile> {
     const pages = new Map<bigint, Uint8Array>();
@@ -209,7 +211,7 @@ class MemoryCacheFile implements CacheFile {
   constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
 
   async reserve({ start, end }: Range): Promise<void> {
-    await Promise.resolve();
+    await this.owner.gate;
     if (this.owner.full !== undefined) {
       throw new SystemError(this.owner.full, "fallocate", "memory");
     }
