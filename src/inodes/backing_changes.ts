@@ -59,11 +59,18 @@ export class BackingChanges {
       const { attributes, named } = await this.#backing.look();
       this.#notice(attributes);
       if (dirt.length > 0 && (this.#dirt.isOvertaken || !named)) throw this.#conflict(named);
-      await this.#asOurs(async () => {
-        for (const part of dirt) await copy(part);
-        if (durable) await this.#backing.sync();
-      });
-      this.#dirt.markClean(range, epoch);
+      try {
+        await this.#asOurs(async () => {
+          for (const part of dirt) await copy(part);
+          if (durable) await this.#backing.sync();
+        });
+        this.#dirt.markClean(range, epoch);
+      } finally {
+        // As long as the journal does not know how this ended, a restart would write it back once
+        // more, over whatever somebody else has written by then. What failed is tried again by
+        // whoever next relies on it.
+        await this.#dirt.flush().catch(() => {});
+      }
       return dirt.length > 0;
     });
   }

@@ -17,19 +17,20 @@ async function cached(memory: MemoryStore, content: Uint8Array) {
   return { node, inode };
 }
 
-function withGate(): { gate: Promise<void>; open: () => void } {
+/** Holds fills between their read and the cache until the returned function is called. */
+function holdReserves({ caches }: MemoryStore): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
-  return { gate: promise, open: resolve };
+  caches.reserveGate = promise;
+  return resolve;
 }
 
 Deno.test("CachingInode.read() makes one fill of a missing window, however many wait", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(10 * PAGE));
   const inode = await openInode(memory.store);
-  const { gate, open } = withGate();
-  node.gate = gate;
+  const release = node.hold();
   const reads = Array.from({ length: 20 }, (_, at) => readOf(inode, at * 100, 5000));
-  open();
+  release();
   for (const [at, bytes] of (await Promise.all(reads)).entries()) {
     assertEquals(bytes, pattern(10 * PAGE).subarray(at * 100, at * 100 + 5000));
   }
@@ -112,11 +113,10 @@ Deno.test("CachingInode keeps dirty what was written during its write-back", asy
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(PAGE));
   await inode.write(pattern(10, 1), 0n);
-  const { gate, open } = withGate();
-  node.gate = gate;
+  const release = node.hold();
   const sync = inode.sync();
   await inode.write(pattern(4, 2), 2n);
-  open();
+  release();
   await sync;
   assertEquals(inode.stats().dirtyBytes, 4n);
   await inode.sync();
@@ -128,12 +128,11 @@ Deno.test("CachingInode.read() and write() of cached pages do not wait for a slo
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, pattern(PAGE));
   await inode.write(pattern(10, 1), 0n);
-  const { gate, open } = withGate();
-  node.gate = gate;
+  const release = node.hold();
   const sync = inode.sync();
   await inode.write(pattern(10, 2), 50n);
   assertEquals(await readOf(inode, 50, 10), pattern(10, 2));
-  open();
+  release();
   await sync;
 });
 
@@ -221,15 +220,56 @@ Deno.test("CachingInode.read() does not cache what it read before a change was t
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store);
-  const { gate, open } = withGate();
-  memory.caches.gate = gate;
+  const release = holdReserves(memory);
   const read = readOf(inode, 0, PAGE);
-  while (node.reads === 0) await Promise.resolve();
+  while (memory.caches.reserves === 0) await Promise.resolve();
   node.setContent(pattern(PAGE, 9));
   await inode.sync();
-  open();
+  release();
   assertEquals(await read, pattern(PAGE, 9));
   assertEquals(await readOf(inode), pattern(PAGE, 9));
+});
+
+Deno.test("CachingInode.write() past the cache waits for a fill of its page, which has older bytes", async () => {
+  const memory = new MemoryStore();
+  memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  const release = holdReserves(memory);
+  const read = readOf(inode, 0, PAGE);
+  while (memory.caches.reserves === 0) await Promise.resolve();
+  const write = inode.write(pattern(10, 9), 0n);
+  release();
+  await Promise.all([read, write]);
+  assertEquals(await readOf(inode, 0, 10), pattern(10, 9));
+});
+
+Deno.test("CachingInode.read() of a page waits for a write past the cache to it", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  const release = node.hold("write");
+  const write = inode.write(pattern(10, 9), 0n);
+  while (node.writes === 0) await Promise.resolve();
+  const read = readOf(inode, 0, PAGE);
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  release();
+  await Promise.all([read, write]);
+  assertEquals(await readOf(inode, 0, 10), pattern(10, 9));
+});
+
+Deno.test("CachingInode.read() of an evicted page waits until its storage is given back", async () => {
+  const memory = new MemoryStore();
+  const { inode } = await cached(memory, pattern(PAGE));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  memory.caches.punchGate = promise;
+  const evicted = inode.evict();
+  while (inode.stats().residentBytes > 0n) await Promise.resolve();
+  const read = readOf(inode, 0, PAGE);
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  resolve();
+  await evicted;
+  assertEquals(await read, pattern(PAGE));
+  assertEquals(await readOf(inode), pattern(PAGE));
 });
 
 Deno.test("CachingInode.etag differs after each change, and is none while one is under way", async () => {
@@ -238,12 +278,11 @@ Deno.test("CachingInode.etag differs after each change, and is none while one is
     const node = memory.root.put("f", pattern(PAGE));
     const inode = await openInode(memory.store, { cache });
     const etags = new Set([inode.etag]);
-    const { gate, open } = withGate();
-    node.gate = gate;
+    const release = node.hold();
     const write = inode.write(pattern(5), 0n);
     while (node.writes === 0) await Promise.resolve();
     assertEquals(inode.etag, undefined);
-    open();
+    release();
     await write;
     etags.add(inode.etag);
     node.failing.set("write", "EIO");

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { JOURNAL_RECORDS_MAX } from "../../src/core/limits.ts";
 import type { JournalRecord } from "../../src/core/ports/journal.ts";
 import { replay } from "../../src/inodes/recovery.ts";
 import { MemoryStore, openInode, PAGE, pattern, readOf } from "../support/inode_store.ts";
@@ -33,12 +34,9 @@ Deno.test("recover() writes acknowledged dirt back, syncs it and removes what wa
 Deno.test("recover() does not write back what was written back before", async () => {
   const { memory, node, inode } = await died();
   await inode.sync();
-  node.setContent(pattern(50, 9));
-  // The clean records are kept before anything that relies on them; here by a write past the cache.
-  await inode.write(pattern(1), BigInt(5 * PAGE));
-  const content = node.bytes.slice();
+  node.setContent(pattern(300, 9));
   assertEquals(await outcomes(memory), []);
-  assertEquals(node.bytes, content);
+  assertEquals(node.bytes, pattern(300, 9));
 });
 
 Deno.test("recover() discards what another run of the host cached, and names it", async () => {
@@ -97,15 +95,51 @@ Deno.test("recover() writes back after a death in the middle of a write-back", a
   const { promise, resolve } = Promise.withResolvers<void>();
   let writes = 0;
   // The process "dies" when one of two ranges is in the file, whose size and time differ by that.
-  Object.defineProperty(node, "gate", { get: () => writes++ < 2 ? Promise.resolve() : promise });
+  node.before = (call) => call === "write" && ++writes === 2 ? promise : undefined;
   const sync = inode.sync();
-  while (writes < 3) await new Promise((done) => setTimeout(done));
-  Object.defineProperty(node, "gate", { value: Promise.resolve() });
+  while (writes < 2) await Promise.resolve();
+  node.before = () => {};
   assertEquals(await outcomes(memory), ["f 20 restored"]);
   assertEquals(node.bytes.subarray(100, 110), pattern(10));
   assertEquals(node.bytes.subarray(PAGE, PAGE + 10), pattern(10, 3));
   resolve();
   await sync.catch(() => {});
+});
+
+Deno.test("recover() finds the page of a clean record that was never kept still in the cache", async () => {
+  const { memory, node, inode } = await died();
+  node.before = (call) => {
+    if (call === "write") memory.journals.isFull = true;
+  };
+  await inode.sync();
+  await inode.evict();
+  memory.journals.isFull = false;
+  assertEquals(await outcomes(memory), ["f 10 restored"]);
+  assertEquals(node.bytes.subarray(100, 110), pattern(10));
+});
+
+Deno.test("recover() after a death in replace() brings no dirt back behind the new end", async () => {
+  const { memory, node, inode } = await died();
+  await inode.write(pattern(10, 3), BigInt(PAGE));
+  node.before = (call) => {
+    if (call === "truncate") memory.journals.isFull = true;
+  };
+  await inode.replace(pattern(20, 4)).catch(() => {});
+  memory.journals.isFull = false;
+  await outcomes(memory);
+  assertEquals(node.bytes, pattern(20, 4));
+});
+
+Deno.test("recover() has all dirt of a journal that was rewritten because it grew long", async () => {
+  const { memory, node, inode } = await died();
+  for (let count = 0; count < JOURNAL_RECORDS_MAX + 100; count++) {
+    await inode.write(pattern(1, count % 250), BigInt(count % (2 * PAGE)));
+  }
+  const content = await readOf(inode);
+  const [left] = await memory.journals.left();
+  assertEquals((left?.records.length ?? 0) < JOURNAL_RECORDS_MAX, true);
+  assertEquals(await outcomes(memory), [`f ${2 * PAGE} restored`]);
+  assertEquals(node.bytes, content);
 });
 
 Deno.test("recover() removes cache files without a journal", async () => {

@@ -90,12 +90,11 @@ Deno.test("InodeStore.release() waits for running calls, and an open meanwhile g
   const { store, root } = new MemoryStore();
   const node = root.put("f", pattern(PAGE));
   const inode = await openInode(store);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  node.gate = promise;
+  const release = node.hold();
   const read = readOf(inode, 0, 10);
   const released = store.release(inode.identity.id, "test");
   const opened = openInode(store, { holder: "b" });
-  resolve();
+  release();
   assertEquals(await read, pattern(10));
   await released;
   const next = await opened;

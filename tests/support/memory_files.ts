@@ -15,6 +15,9 @@ import type { OpenedBacking, OpenRequest, RootFolder } from "../../src/core/port
 import type { Range } from "../../src/core/segments.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 
+/** A call to the storage of a file. */
+type Call = "read" | "write" | "truncate" | "sync" | "look";
+
 /** The content of a file in memory, and how its storage misbehaves. */
 export class MemoryNode {
   bytes = new Uint8Array(0);
@@ -27,14 +30,21 @@ export class MemoryNode {
   /** Writes take nothing and say nothing. */
   takesNothing = false;
   /** These calls fail with this errno. */
-  readonly failing = new Map<"read" | "write" | "truncate" | "sync" | "look", string>();
+  readonly failing = new Map<Call, string>();
   /** Reads from this offset on fail with EIO. */
   failsFrom = Infinity;
-  /** Reads and writes wait for this. */
-  gate: Promise<void> = Promise.resolve();
+  /** Runs before each call, which waits for it. */
+  before: (call: Call) => Promise<void> | void = () => {};
   isNamed = true;
 
   constructor(readonly inode: bigint) {}
+
+  /** Holds calls of these kinds, or all, until the returned function is called. */
+  hold(...calls: readonly Call[]): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.before = (call) => calls.length === 0 || calls.includes(call) ? promise : undefined;
+    return resolve;
+  }
 
   /** Replaces the content, as another program would. */
   setContent(bytes: Uint8Array): void {
@@ -123,9 +133,9 @@ export class MemoryFile implements BackingFile {
     this.node.bytes = bytes;
   }
 
-  async #may(call: "read" | "write" | "truncate" | "sync" | "look"): Promise<void> {
+  async #may(call: Call): Promise<void> {
     if (this.isClosed) throw new SystemError("EBADF", call, "memory");
-    await this.node.gate;
+    await this.node.before(call);
     const errno = this.node.failing.get(call);
     if (errno !== undefined) throw new SystemError(errno, call, "memory");
   }
@@ -162,8 +172,11 @@ export class MemoryCacheFiles implements CacheFiles {
   readonly files = new Map<string, Map<bigint, Uint8Array>>();
   /** Reserving fails with this errno. */
   full: string | undefined;
-  /** Reserving waits for this. */
-  gate: Promise<void> = Promise.resolve();
+  /** How often pages were reserved. */
+  reserves = 0;
+  /** Reserving, and punching, wait for these. */
+  reserveGate: Promise<void> = Promise.resolve();
+  punchGate: Promise<void> = Promise.resolve();
 
   create(id: string): Promise<CacheFile> {
     const pages = new Map<bigint, Uint8Array>();
@@ -211,7 +224,8 @@ class MemoryCacheFile implements CacheFile {
   constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
 
   async reserve({ start, end }: Range): Promise<void> {
-    await this.owner.gate;
+    this.owner.reserves++;
+    await this.owner.reserveGate;
     if (this.owner.full !== undefined) {
       throw new SystemError(this.owner.full, "fallocate", "memory");
     }
@@ -233,7 +247,7 @@ class MemoryCacheFile implements CacheFile {
   }
 
   async punch({ start, end }: Range): Promise<void> {
-    await Promise.resolve();
+    await this.owner.punchGate;
     for (let page = start / PAGE; page * PAGE < end; page++) this.pages.delete(page);
   }
 
