@@ -138,6 +138,14 @@ export class Backing {
     }
   }
 
+  /** The fault of a file that gives fewer bytes than its size says, for no reason that is seen. */
+  endedEarly(at: bigint, size: bigint): Fault {
+    return new Fault(
+      "backing-failed",
+      `Cannot read ${this.name}: it ended at offset ${at} although its size is ${size}; try again`,
+    );
+  }
+
   #fault(action: string, error: unknown): Fault {
     if (!(error instanceof SystemError)) throw error;
     return new Fault(

@@ -122,8 +122,10 @@ export class BackingChanges {
   #conflict(named: boolean): Fault {
     return new Fault(
       "backing-changed",
-      `Cannot write back ${this.#backing.name}: ` +
-        (named ? "it was changed from outside" : "its path leads to another file or to none") +
+      `Cannot go on with ${this.#backing.name}: ` +
+        (named
+          ? "it was changed from outside"
+          : "its path leads to another file, or no path leads to it") +
         ` below ${this.#dirt.bytes} unsaved bytes; replace the whole content to end the conflict`,
       { members: { dirtyBytes: String(this.#dirt.bytes) } },
     );

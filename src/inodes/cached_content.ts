@@ -11,7 +11,7 @@ import type { Content, ContentAttributes, Evicted, PageRun } from "./content.ts"
 import type { Counters } from "./counters.ts";
 import type { DirtLog } from "./dirt_log.ts";
 import { WHOLE } from "./dirty_set.ts";
-import { endedEarly, PageCache, type PageCacheParts, type PageSource } from "./page_cache.ts";
+import { PageCache, type PageCacheParts, type PageSource } from "./page_cache.ts";
 import { pageEnd, pagesOf, pageStart } from "./residency.ts";
 
 /** What cached content is put together from. */
@@ -184,7 +184,7 @@ export class CachedContent implements Content, PageSource {
 
   async endedEarly(at: bigint): Promise<void> {
     await this.#changes.revalidate();
-    if (this.#size > at) throw endedEarly(this.#backing.name, at, this.#size);
+    if (this.#size > at) throw this.#backing.endedEarly(at, this.#size);
   }
 
   settled(): Promise<void> {

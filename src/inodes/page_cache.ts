@@ -1,4 +1,3 @@
-import { Fault } from "../core/faults.ts";
 import { FILL_BYTES_MAX } from "../core/limits.ts";
 import type { CacheFile } from "../core/ports/cache_file.ts";
 import { maxOf, minOf, type Range } from "../core/segments.ts";
@@ -150,12 +149,4 @@ function fillWindow(wanted: Range, gap: Range): Range {
   if (gap.end - gap.start <= FILL) return gap;
   const start = maxOf(wanted.start, gap.start);
   return { start, end: minOf(gap.end, start + FILL) };
-}
-
-/** The fault of a backing file that gives fewer bytes than its size says, for no seen reason. */
-export function endedEarly(name: string, at: bigint, size: bigint): Fault {
-  return new Fault(
-    "backing-failed",
-    `Cannot read ${name}: it ended at offset ${at} although its size is ${size}; try again`,
-  );
 }

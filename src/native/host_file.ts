@@ -55,6 +55,9 @@ export class NowReader implements Disposable {
   }
 }
 
+/** What a path leads to, as seen by a file that was opened by it. */
+export type PathLeadsTo = "it" | "another" | "nothing";
+
 /**
  * A regular file of this host. It is never mapped: somebody may truncate it, and touching a page
  * that is gone would end the process (SIGBUS).
@@ -64,25 +67,25 @@ export class HostFile implements BackingFile {
   readonly #reader: NowReader;
   readonly #fd: number;
   readonly #path: string;
-  readonly #isNamed: () => Promise<boolean>;
+  readonly #atPath: () => Promise<PathLeadsTo>;
 
   /**
    * @param fd Descriptor of a regular file, owned from now on
    * @param path How errors call it
-   * @param isNamed Whether the path that it was opened by still leads to it
+   * @param atPath What the path that it was opened by leads to now
    */
   constructor(
     libc: Libc,
     reader: NowReader,
     fd: number,
     path: string,
-    isNamed: () => Promise<boolean>,
+    atPath: () => Promise<PathLeadsTo>,
   ) {
     this.#libc = libc;
     this.#reader = reader;
     this.#fd = fd;
     this.#path = path;
-    this.#isNamed = isNamed;
+    this.#atPath = atPath;
   }
 
   attributes(): BackingAttributes {
@@ -91,7 +94,9 @@ export class HostFile implements BackingFile {
 
   async look(): Promise<BackingLook> {
     const attributes = await statStorage(this.#libc, this.#fd, this.#path);
-    return { attributes, named: await this.#isNamed() };
+    const found = await this.#atPath();
+    // A file that was renamed is no worse for that; one without any name is lost at its close.
+    return { attributes, named: found === "it" || found === "nothing" && attributes.links > 0 };
   }
 
   readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {

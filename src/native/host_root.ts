@@ -1,6 +1,6 @@
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { SystemError } from "../core/system_error.ts";
-import { HostFile, NowReader } from "./host_file.ts";
+import { HostFile, NowReader, type PathLeadsTo } from "./host_file.ts";
 import { cString, type Libc } from "./libc.ts";
 import { NODE_DIRECTORY, NODE_FILE, type NodeAttributes, statNow } from "./statx.ts";
 
@@ -79,9 +79,15 @@ export class HostRoot implements RootFolder, Disposable {
   }
 
   #file(fd: number, path: string, opened: NodeAttributes): HostFile {
-    const isNamed = async () =>
-      isSame(await this.#regularFileAt(path).catch(missingOrOther), opened);
-    return new HostFile(this.#libc, this.#reader, fd, path, isNamed);
+    const atPath = async (): Promise<PathLeadsTo> => {
+      try {
+        const found = await this.#regularFileAt(path);
+        return found === undefined ? "nothing" : isSame(found, opened) ? "it" : "another";
+      } catch (error) {
+        return withoutFile(error);
+      }
+    };
+    return new HostFile(this.#libc, this.#reader, fd, path, atPath);
   }
 
   /**
@@ -144,8 +150,8 @@ export class HostRoot implements RootFolder, Disposable {
   }
 }
 
-function isSame(a: NodeAttributes | undefined, b: NodeAttributes): boolean {
-  return a?.inode === b.inode && a.device === b.device;
+function isSame(a: NodeAttributes, b: NodeAttributes): boolean {
+  return a.inode === b.inode && a.device === b.device;
 }
 
 /** EAGAIN: something was renamed while `..` was resolved. The others: made or removed just now. */
@@ -153,11 +159,10 @@ function isRace(error: unknown): boolean {
   return error instanceof SystemError && ["EAGAIN", "EEXIST", "ENOENT"].includes(error.errno);
 }
 
-/** A path that leads to another sort of node, or nowhere, no longer names the file. */
-function missingOrOther(error: unknown): undefined {
-  if (
-    error instanceof SystemError &&
-    ["EISDIR", "EINVAL", "ENOTDIR", "ELOOP", "EXDEV"].includes(error.errno)
-  ) return undefined;
+/** What a path leads to that cannot be opened as a file; any other error says nothing of that. */
+function withoutFile(error: unknown): PathLeadsTo {
+  const errno = error instanceof SystemError ? error.errno : "";
+  if (["EISDIR", "EINVAL"].includes(errno)) return "another";
+  if (["ENOTDIR", "ELOOP", "EXDEV"].includes(errno)) return "nothing";
   throw error;
 }

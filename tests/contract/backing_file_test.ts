@@ -140,3 +140,18 @@ for (const [name, make] of Object.entries(subjects)) {
     file.close();
   });
 }
+
+Deno.test("HostFile.look() finds a file that was renamed, and not one that has no name any more", async () => {
+  using subject = (subjects["a file of the host"] as () => Subject)();
+  const { root } = subject;
+  const { folder } = root as HostRoot;
+  const file = await open(root);
+  await Deno.rename(`${folder}/f`, `${folder}/g`);
+  assertEquals((await file.look()).named, true);
+  await Deno.mkdir(`${folder}/f`);
+  assertEquals((await file.look()).named, false);
+  await Deno.remove(`${folder}/f`);
+  await Deno.remove(`${folder}/g`);
+  assertEquals((await file.look()).named, false);
+  file.close();
+});

@@ -19,7 +19,10 @@ export interface BackingAttributes {
 /** What a look at the storage found. */
 export interface BackingLook {
   readonly attributes: BackingAttributes;
-  /** Whether the path still leads to this file, and not to another one or to nothing. */
+  /**
+   * Whether the file can still be found: its path does not lead to another one, and some path
+   * leads to it.
+   */
   readonly named: boolean;
 }
 
