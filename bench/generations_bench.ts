@@ -4,7 +4,9 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { systemClock, systemRandom } from "../src/cli/system.ts";
+import { EventLog } from "../src/core/event_log.ts";
 import type { LiveScope } from "../src/generations/live_scope.ts";
+import { DEFAULT_OPTIONS } from "../src/generations/scope.ts";
 import { Scopes } from "../src/generations/scopes.ts";
 import { PageFiles } from "../src/storage/page_files.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
@@ -13,15 +15,20 @@ const WATCHERS = 1_000;
 
 async function scopeWith(watchers: number): Promise<{ scope: LiveScope; ids: string[] }> {
   const folder = await Deno.makeTempDir();
+  const ledger = new SqliteLedger(`${folder}/ledger.sqlite`);
   const scopes = await Scopes.open({
-    ledger: new SqliteLedger(`${folder}/ledger.sqlite`),
+    ledger,
+    events: await EventLog.open({ ledger, clock: systemClock }),
     pages: new PageFiles(`${folder}/pages`),
     clock: systemClock,
     random: systemRandom,
   });
-  const { scope } = await scopes.put("bench", { trackOnOpen: true, onDisconnect: "hold" });
+  const { scope } = await scopes.put("bench", DEFAULT_OPTIONS);
   const watching = await Promise.all(
-    Array.from({ length: watchers }, (_, n) => scope.watch({ name: `w${n}`, track: true })),
+    Array.from(
+      { length: watchers },
+      (_, n) => scope.watchers.watch({ name: `w${n}`, track: true }),
+    ),
   );
   return { scope, ids: watching.map(({ watcher }) => watcher.id) };
 }
@@ -48,7 +55,7 @@ Deno.bench("bare map of flags", { group: "1,000 watchers confirm", baseline: tru
 Deno.bench("LiveScope.ack()", { group: "1,000 watchers confirm" }, async (b) => {
   const { bump } = await confirming.scope.bump({ reason: "bench", by: "bench" });
   b.start();
-  for (const id of confirming.ids) confirming.scope.ack(id, bump.generation, bump.epoch);
+  for (const id of confirming.ids) confirming.scope.watchers.ack(id, bump.generation, bump.epoch);
   b.end();
 });
 

@@ -1,8 +1,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
 import type { Tokens } from "../src/daemon/auth.ts";
+import type { Replays } from "../src/daemon/replays.ts";
+import type { Tickets } from "../src/daemon/tickets.ts";
 import type { Env } from "./env.ts";
 import { authGuard, bodyGuard, hostGuard, originGuard } from "./guard.ts";
+import { idempotency, type KeptAnswer } from "./idempotency.ts";
 import { type Metrics, observe } from "./metrics.ts";
 import { newRoutes } from "./openapi.ts";
 import { problemPages, problemResponse } from "./problems.ts";
@@ -12,6 +15,8 @@ import { requestIds } from "./request_id.ts";
 export interface AppParts {
   readonly version: string;
   readonly tokens: Tokens;
+  readonly tickets: Tickets;
+  readonly replays: Replays<KeptAnswer>;
   readonly allowedHosts: readonly string[];
   readonly metrics: Metrics;
   /** Routes that need no token, mounted at the root. */
@@ -33,8 +38,9 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
     openapi: "3.1.0",
     info: { title: "Innkeeper", version: parts.version, license: { name: "MIT" } },
   });
-  app.use("/v1/*", authGuard(parts.tokens));
-  app.use("/metrics", authGuard(parts.tokens));
+  const auth = authGuard(parts.tokens, parts.tickets);
+  app.use("/metrics", auth);
+  app.use("/v1/*", auth, idempotency(parts.replays));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {
     const path = new URL(c.req.url).pathname;

@@ -1,8 +1,9 @@
-import type { MiddlewareHandler } from "hono";
+import type { HonoRequest, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Fault } from "../src/core/faults.ts";
 import { BYTES_BODY_BYTES_MAX, JSON_BODY_BYTES_MAX } from "../src/core/limits.ts";
-import type { Tokens } from "../src/daemon/auth.ts";
+import type { Principal, Tokens } from "../src/daemon/auth.ts";
+import type { Tickets } from "../src/daemon/tickets.ts";
 import type { Env } from "./env.ts";
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
@@ -41,16 +42,21 @@ export const originGuard: MiddlewareHandler<Env> = async (c, next) => {
   await next();
 };
 
-/** Finds out who calls: the unix socket's principal, or the one behind a bearer token. */
-export function authGuard(tokens: Tokens): MiddlewareHandler<Env> {
+/**
+ * Finds out who calls: the unix socket's principal, the one behind a bearer token, or for a
+ * WebSocket the one behind a ticket.
+ */
+export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<Env> {
+  const overTcp = (request: HonoRequest): Principal => {
+    const ticket = request.query("ticket");
+    const isWebSocket = request.header("upgrade")?.toLowerCase() === "websocket";
+    return isWebSocket && ticket !== undefined
+      ? tickets.redeem(ticket, request.header("origin"))
+      : tokens.authenticate(bearer(request.header("authorization")));
+  };
   return async (c, next) => {
     const { listener } = c.env;
-    c.set(
-      "principal",
-      listener.kind === "unix"
-        ? listener.principal
-        : tokens.authenticate(bearer(c.req.header("authorization"))),
-    );
+    c.set("principal", listener.kind === "unix" ? listener.principal : overTcp(c.req));
     await next();
   };
 }

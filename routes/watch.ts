@@ -2,20 +2,23 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
 import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../src/core/limits.ts";
 import type { Clock } from "../src/core/ports/clock.ts";
-import type { Principal } from "../src/daemon/auth.ts";
-import { CLOSE, type Connection, type Connections } from "../src/daemon/connections.ts";
-import { Outbox } from "../src/daemon/outbox.ts";
+import { CLOSE, type Connections } from "../src/daemon/connections.ts";
+import { SysgenidSession } from "../src/daemon/sysgenid_session.ts";
 import { WatchSession } from "../src/daemon/watch_session.ts";
 import type { Scopes } from "../src/generations/scopes.ts";
-import { errorFrameText, frameText, readFrame, WATCH_PROTOCOL } from "../src/wire/watch_frames.ts";
+import { faultOf } from "../src/wire/scalars.ts";
+import { problemOf, toJson } from "../src/wire/problem.ts";
+import {
+  errorFrameText,
+  frameText,
+  readFrame,
+  SYSGENID_PROTOCOL,
+  SysgenidQuery,
+  WATCH_PROTOCOL,
+} from "../src/wire/watch_frames.ts";
 import type { Env } from "./env.ts";
 import { needs, newRoutes, problems } from "./openapi.ts";
-
-/** Turns a request into a WebSocket that speaks the given subprotocol. */
-export type Upgrade = (request: Request, protocol: string) => {
-  readonly response: Response;
-  readonly socket: WebSocket;
-};
+import { type AttachedSocket, attachSocket, type SocketParts, type Upgrade } from "./socket.ts";
 
 /** What the watch route is put together from. */
 export interface WatchParts {
@@ -25,7 +28,9 @@ export interface WatchParts {
   readonly upgrade: Upgrade;
 }
 
-/** `GET /v1/watch`: the WebSocket of watchers. */
+const PROTOCOLS = [WATCH_PROTOCOL, SYSGENID_PROTOCOL];
+
+/** `GET /v1/watch`: the WebSocket of watchers, in either subprotocol. */
 export function watchRoutes(parts: WatchParts): OpenAPIHono<Env> {
   const routes = newRoutes();
   routes.openapi(
@@ -34,90 +39,115 @@ export function watchRoutes(parts: WatchParts): OpenAPIHono<Env> {
       path: "/v1/watch",
       tags: ["generations"],
       summary: "Watch scopes over a WebSocket",
+      description: `Subprotocol \`${WATCH_PROTOCOL}\`, or \`${SYSGENID_PROTOCOL}\` with ` +
+        "`?scope=&name=&track=&leaseMs=`",
       middleware: [needs("watch")],
       responses: {
-        101: { description: `The WebSocket speaks \`${WATCH_PROTOCOL}\`` },
-        ...problems("watchers-exhausted"),
+        101: { description: "The WebSocket speaks the subprotocol that was chosen" },
+        ...problems("watchers-exhausted", "scope-not-found"),
       },
     }),
-    (c) => {
-      requireProtocol(c.req.header("upgrade"), c.req.header("sec-websocket-protocol"));
+    async (c) => {
+      const protocol = protocolOf(c.req.header("upgrade"), c.req.header("sec-websocket-protocol"));
       parts.connections.requireRoom();
-      const { response, socket } = parts.upgrade(c.req.raw, WATCH_PROTOCOL);
-      attach(socket, c.get("principal"), parts);
+      const socketParts = { ...parts, principal: c.get("principal") };
+      if (protocol === SYSGENID_PROTOCOL) {
+        return await openSysgenid(c.req.raw, c.req.query(), parts, socketParts);
+      }
+      const { response, socket } = parts.upgrade(c.req.raw, { protocol, idleSeconds: 0 });
+      attachWatch(socket, parts.scopes, socketParts);
       return response;
     },
   );
   return routes;
 }
 
-function requireProtocol(upgrade: string | undefined, offered: string | undefined): void {
+function protocolOf(upgrade: string | undefined, offered: string | undefined): string {
   const protocols = (offered ?? "").split(",").map((name) => name.trim());
-  if (upgrade?.toLowerCase() === "websocket" && protocols.includes(WATCH_PROTOCOL)) return;
+  const chosen = protocols.find((name) => PROTOCOLS.includes(name));
+  if (upgrade?.toLowerCase() === "websocket" && chosen !== undefined) return chosen;
   throw new Fault(
     "malformed-request",
-    `Cannot open the watch: it must be a WebSocket upgrade that offers the subprotocol ` +
-      `"${WATCH_PROTOCOL}"`,
+    "Cannot open the watch: it must be a WebSocket upgrade that offers the subprotocol " +
+      `"${PROTOCOLS.join('" or "')}"`,
   );
 }
 
-function attach(
-  socket: WebSocket,
-  principal: Principal,
-  { scopes, connections, clock }: WatchParts,
-): void {
-  const outbox = new Outbox(
-    socket,
-    clock,
-    () => connection.close(CLOSE.tooSlow, "the client does not read what it is sent"),
-  );
+function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): void {
   const session = new WatchSession(scopes, {
-    reply: (message) => outbox.reply(frameText(message)),
-    refuse: (id, fault) => outbox.reply(errorFrameText(id, fault)),
-    offer: (topic, message) => outbox.offer(topic, frameText(message)),
-    withdraw: (topic) => outbox.withdraw(topic),
+    reply: (message) => attached.outbox.reply(frameText(message)),
+    refuse: (id, fault) => attached.outbox.reply(errorFrameText(id, fault)),
+    offer: (topic, message) => attached.outbox.offer(topic, frameText(message)),
+    withdraw: (topic) => attached.outbox.withdraw(topic),
   });
-  const end = (): void => {
-    connections.delete(connection);
-    outbox.close();
-    void session.end();
-  };
-  const { promise: closed, resolve: gone } = Promise.withResolvers<void>();
-  const connection: Connection = {
-    principal,
-    closed,
-    ping: () => outbox.offer("ping", frameText({ type: "ping", at: Date.now() })),
-    close(code, reason) {
-      socket.close(code, reason);
-      // A client that no longer reads never lets the close event happen.
-      end();
-    },
-  };
-  const receive = (data: unknown): void => {
-    connections.heard(connection);
-    if (typeof data !== "string") return connection.close(CLOSE.badFrame, "frames are text");
-    if (data.length > FRAME_BYTES_MAX) return connection.close(CLOSE.frameTooBig, "frame too big");
-    const read = readFrame(data);
-    if (!read.ok) {
-      if (read.id === undefined) return connection.close(CLOSE.badFrame, "not a frame");
-      return outbox.reply(errorFrameText(read.id, read.fault));
-    }
-    const { frame } = read;
-    if (frame.type === "pong") return;
-    if (frame.type === "ping") return outbox.reply(frameText({ type: "pong", at: frame.at }));
-    if (!session.receive(frame)) connection.close(CLOSE.tooSlow, "too many frames at once");
-  };
-  connections.add(connection);
-  socket.onopen = () =>
-    outbox.reply(frameText({
-      type: "hello",
-      heartbeatMs: HEARTBEAT_MS,
-      limits: { frameBytes: FRAME_BYTES_MAX, scopes: SCOPES_PER_CONNECTION_MAX },
-    }));
-  socket.onmessage = ({ data }) => receive(data);
-  socket.onerror = end;
-  socket.onclose = () => {
-    end();
-    gone();
-  };
+  const attached = attachSocket(socket, parts, {
+    open: () =>
+      attached.outbox.reply(frameText({
+        type: "hello",
+        heartbeatMs: HEARTBEAT_MS,
+        limits: { frameBytes: FRAME_BYTES_MAX, scopes: SCOPES_PER_CONNECTION_MAX },
+      })),
+    frame: (data) => takeFrame(data, session, attached),
+    ping: () => attached.outbox.offer("ping", frameText({ type: "ping", at: Date.now() })),
+    end: () => void session.end(),
+  });
+}
+
+function takeFrame(
+  data: string | ArrayBuffer,
+  session: WatchSession,
+  { outbox, close }: AttachedSocket,
+): void {
+  if (typeof data !== "string") return close(CLOSE.badFrame, "frames are text");
+  if (data.length > FRAME_BYTES_MAX) return close(CLOSE.frameTooBig, "frame too big");
+  const read = readFrame(data);
+  if (!read.ok) {
+    if (read.id === undefined) return close(CLOSE.badFrame, "not a frame");
+    return outbox.reply(errorFrameText(read.id, read.fault));
+  }
+  const { frame } = read;
+  if (frame.type === "pong") return;
+  if (frame.type === "ping") return outbox.reply(frameText({ type: "pong", at: frame.at }));
+  if (!session.receive(frame)) close(CLOSE.tooSlow, "too many frames at once");
+}
+
+async function openSysgenid(
+  request: Request,
+  query: Record<string, string>,
+  { scopes, upgrade, connections }: WatchParts,
+  parts: SocketParts,
+): Promise<Response> {
+  const { ticket: _ticket, ...asked } = query;
+  const ask = SysgenidQuery.safeParse(asked);
+  if (!ask.success) throw faultOf(ask.error, "query");
+  const scope = scopes.get(ask.data.scope);
+  const { watcher } = await scope.watchers.watch(ask.data);
+  try {
+    connections.requireRoom();
+    const { response, socket } = upgrade(request, {
+      protocol: SYSGENID_PROTOCOL,
+      idleSeconds: 2 * HEARTBEAT_MS / 1000,
+    });
+    const session = new SysgenidSession(scope, watcher.id, {
+      offer: (bytes) => attached.outbox.offer("generation", bytes),
+      withdraw: () => attached.outbox.withdraw("generation"),
+      taken: () => attached.outbox.reply(new Uint8Array()),
+      refuse: (fault) => attached.outbox.reply(toJson(problemOf(fault))),
+      end: () => attached.close(CLOSE.scopeDeleted, "the scope was deleted"),
+    });
+    const attached = attachSocket(socket, parts, {
+      open: () => session.start(),
+      frame: (data) => {
+        if (typeof data === "string") return attached.close(CLOSE.badFrame, "frames are bytes");
+        session.receive(new Uint8Array(data));
+      },
+      // Every frame has a meaning here, so the WebSocket's own pings look after it.
+      ping: () => attached.heard(),
+      end: () => void session.end(),
+    });
+    return response;
+  } catch (error) {
+    await scope.watchers.release(watcher.id);
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path/posix";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async";
+import { EventLog } from "../core/event_log.ts";
 import { DRAIN_MS } from "../core/limits.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { Tokens } from "../daemon/auth.ts";
@@ -15,6 +16,8 @@ import {
 import { CLOSE, Connections } from "../daemon/connections.ts";
 import { figuresOf } from "../daemon/figures.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
+import { Replays } from "../daemon/replays.ts";
+import { Tickets } from "../daemon/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
 import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
 import { V86Engine } from "../engines/v86/engine.ts";
@@ -33,12 +36,14 @@ import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
 import { createApp } from "../../routes/app.ts";
 import type { Env } from "../../routes/env.ts";
 import { deviceRoutes } from "../../routes/devices.ts";
+import { eventRoutes } from "../../routes/events.ts";
 import { guestRoutes } from "../../routes/guests.ts";
 import { healthRoutes } from "../../routes/health.ts";
 import { homeRoutes } from "../../routes/home.ts";
 import { inodeRoutes } from "../../routes/inodes.ts";
 import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
 import { scopeRoutes } from "../../routes/scopes.ts";
+import { ticketRoutes } from "../../routes/tickets.ts";
 import { watchRoutes } from "../../routes/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { EXIT, ExitError } from "./exit.ts";
@@ -92,7 +97,8 @@ async function openInnkeeper(
   ledger: SqliteLedger,
   resources: AsyncDisposableStack,
 ): Promise<Innkeeper> {
-  const ports = { ledger, clock: systemClock, random: systemRandom };
+  const events = await EventLog.open({ ledger, clock: systemClock });
+  const ports = { ledger, events, clock: systemClock, random: systemRandom };
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
   const rootFolders = new Map<string, RootFolder>();
   for (const root of roots) rootFolders.set(root.name, resources.use(openRoot(libc, root)));
@@ -108,6 +114,7 @@ async function openInnkeeper(
     log.warn("an earlier process left unsaved bytes", { ...recovered });
   }
   const innkeeper = new Innkeeper({
+    events,
     inodes,
     scopes: await Scopes.open({ ...ports, pages: new PageFiles(`${run}/pages`) }),
     devices: await DeviceRegistry.open(ports),
@@ -139,10 +146,13 @@ function furnish(
   const { version } = denoJson;
   const connections = new Connections(systemClock);
   const stopping = new AbortController();
+  const tickets = new Tickets(systemClock, systemRandom);
   const metrics = new Metrics(figuresOf(innkeeper, connections, () => Deno.memoryUsage().rss));
   const app = createApp({
     version,
     tokens,
+    tickets,
+    replays: new Replays(systemClock),
     allowedHosts: config.allowHosts,
     metrics,
     open: [
@@ -156,10 +166,11 @@ function furnish(
         scopes: innkeeper.scopes,
         connections,
         clock: systemClock,
-        upgrade: (request, protocol) =>
-          // Heartbeats are our own: Deno's idle time-out never ends a client that does not read.
-          Deno.upgradeWebSocket(request, { protocol, idleTimeout: 0 }),
+        upgrade: (request, { protocol, idleSeconds }) =>
+          Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
       }),
+      eventRoutes(innkeeper.events, systemClock, stopping.signal),
+      ticketRoutes(tickets),
       deviceRoutes(innkeeper.devices, innkeeper.resolver),
       inodeRoutes(innkeeper.inodes),
       guestRoutes(innkeeper),

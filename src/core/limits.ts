@@ -36,7 +36,25 @@ export const PREFER_WAIT_SECONDS_MAX = 60;
 /** Requests that may be running when the daemon stops get this long to end. */
 export const DRAIN_MS = 5_000;
 
+/** How long a ticket for a WebSocket of a browser is good for. */
+export const TICKET_MS = 30_000;
+/** Tickets that wait to be used. */
+export const TICKETS_MAX = 10_000;
+/** How long an answer is kept for a repeated Idempotency-Key. */
+export const REPLAY_MS = 10 * 60_000;
+/** Answers kept for repeated keys: about 1 KiB each. */
+export const REPLAYS_MAX = 10_000;
+/** An Idempotency-Key: a UUID has 36 characters. */
+export const REPLAY_KEY_CHARS_MAX = 128;
+
 // events
+
+/** Followers of the events at once: each has an answer open. */
+export const EVENT_FOLLOWERS_MAX = 1_000;
+/** Events that one answer in JSON holds. */
+export const EVENTS_PAGE_MAX = 1_000;
+/** Silence on an event stream is broken this often, so that proxies leave it open. */
+export const EVENT_COMMENT_MS = 15_000;
 
 /** Events that are kept for readers who come back: about 500 bytes each. */
 export const EVENTS_KEPT_MAX = 10_000;
@@ -55,6 +73,16 @@ export const WATCHERS_PER_SCOPE_MAX = 20_000;
 export const BARRIER_NAMES_MAX = 100;
 /** Longest barrier wait by `timeoutMs`; a huge or zero value means this. */
 export const BARRIER_MS_MAX = 10 * 60_000;
+/** Bumps that a scope remembers for its history. */
+export const HISTORY_BUMPS_MAX = 32;
+/** How long a watcher is held before it is lost, when it does not say: a restart and a reconnect. */
+export const LEASE_MS_DEFAULT = 60_000;
+/** Longest lease of a watcher: a night of a paused machine. */
+export const LEASE_MS_MAX = 24 * 60 * 60_000;
+/** How long a quiesce lasts when its caller does not say: as long as a snapshot may take. */
+export const QUIESCE_MS_DEFAULT = 30_000;
+/** Longest quiesce: watchers stand still in it. */
+export const QUIESCE_MS_MAX = 10 * 60_000;
 /** Acknowledgements are written to the ledger in groups this long after the first of a group. */
 export const ACK_FLUSH_MS = 20;
 
@@ -87,6 +115,25 @@ export const SECONDARY_DEVICE_CHARS_MAX = 256;
 export const HOST_FILE_BYTES_MAX = 64 * KIB;
 /** Entries of one host folder that a look-up visits. */
 export const HOST_DIR_ENTRIES_MAX = 65_536;
+/** Host devices of all sandboxes together: about 2 KiB of memory each. */
+export const HOST_DEVICES_MAX = 10_000;
+/** Named holders of one host device: they are kept in its ledger entry. */
+export const HOLDERS_PER_DEVICE_MAX = 1_000;
+/** Driver options of one host device, and the characters of each. */
+export const DRIVER_OPTIONS_MAX = 64;
+export const DRIVER_OPTION_CHARS_MAX = 256;
+/** Highest block index of a sandbox: SCSI addresses have 256 targets of 256 units (seed 002). */
+export const BLOCK_INDEX_MAX = 65_534;
+/** Root ports of a sandbox's machine: one PCI bus has 32 slots. */
+export const ROOT_PORTS_MAX = 32;
+/** An id that a hypervisor takes: QEMU's block layer allows 31 characters. */
+export const HYPERVISOR_ID_CHARS_MAX = 31;
+/** A memory region of a PCI device above this many bytes does not fit behind a PCI bridge. */
+export const SMALL_BAR_BYTES_MAX = 4n * 1024n ** 3n;
+/** Longest lease of a holder: whoever is away for longer should not use one. */
+export const DEVICE_LEASE_MS_MAX = 24 * 60 * 60_000;
+/** An image of the device registry: 2,000,000 mappings of about 100 bytes. */
+export const DEVICE_IMAGE_BYTES_MAX = 256 * MIB;
 
 // inodes
 
@@ -127,6 +174,10 @@ export const GUEST_PAGES_MAX = 65_536;
 export const GUEST_BYTES_TOTAL_MAX = 4096 * MIB;
 /** Pieces that one create request may load into a guest. */
 export const GUEST_LOADS_MAX = 16;
+/** Channels of one guest: a device has a few queues, a guest a few devices. */
+export const CHANNELS_PER_GUEST_MAX = 256;
+/** Longest lease of a guest's owner: a night of a paused machine. */
+export const OWNER_LEASE_MS_MAX = 24 * 60 * 60_000;
 /** Interrupt lines: 0 is the timer (seed 003, LGUEST_IRQS). */
 export const INTERRUPT_LINES = 32;
 /** Longest run that one request may ask for, in milliseconds. */

@@ -8,6 +8,7 @@ export const CLOSE = {
   restart: 1012,
   badFrame: 4400,
   tokenRemoved: 4401,
+  scopeDeleted: 4404,
   silent: 4408,
   frameTooBig: 4413,
   tooSlow: 4429,

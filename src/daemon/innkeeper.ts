@@ -1,3 +1,4 @@
+import type { EventLog } from "../core/event_log.ts";
 import { U32_MAX } from "../core/limits.ts";
 import type { DeviceRegistry } from "../devices/registry.ts";
 import type { DeviceResolver } from "../devices/resolve.ts";
@@ -10,6 +11,7 @@ import type { CreateGuest, GuestHouse, GuestLoad } from "./guest_house.ts";
 
 /** What the daemon joins. */
 export interface InnkeeperParts {
+  readonly events: EventLog;
   readonly scopes: Scopes;
   readonly devices: DeviceRegistry;
   readonly resolver: DeviceResolver;
@@ -19,13 +21,15 @@ export interface InnkeeperParts {
 
 /** The four parts joined: what one of them does to another happens here and nowhere else. */
 export class Innkeeper implements GuestHouse {
+  readonly events: EventLog;
   readonly scopes: Scopes;
   readonly devices: DeviceRegistry;
   readonly resolver: DeviceResolver;
   readonly inodes: InodeStore;
   readonly guests: Guests;
 
-  constructor({ scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
+  constructor({ events, scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
+    this.events = events;
     this.scopes = scopes;
     this.devices = devices;
     this.resolver = resolver;

@@ -1,10 +1,13 @@
 import { REPLIES_WAITING_MAX, SLOW_SOCKET_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 
+/** A frame to send: text, or bytes. */
+export type Frame = string | Uint8Array<ArrayBuffer>;
+
 /** The side of a WebSocket that an outbox writes to. */
 export interface OutboxSocket {
   readonly bufferedAmount: number;
-  send(text: string): void;
+  send(frame: Frame): void;
 }
 
 const RETRY_MS_MIN = 1;
@@ -19,8 +22,8 @@ export class Outbox {
   readonly #socket: OutboxSocket;
   readonly #clock: Clock;
   readonly #onTooSlow: () => void;
-  #replies: string[] = [];
-  readonly #slots = new Map<string, string>();
+  #replies: Frame[] = [];
+  readonly #slots = new Map<string, Frame>();
   #flushing = false;
   #closed = false;
   #blockedSinceMs: number | undefined;
@@ -35,16 +38,16 @@ export class Outbox {
   }
 
   /** Sends a reply after the earlier ones. */
-  reply(text: string): void {
+  reply(frame: Frame): void {
     if (this.#replies.length >= REPLIES_WAITING_MAX) return this.#giveUp();
-    this.#replies.push(text);
+    this.#replies.push(frame);
     this.#flushSoon();
   }
 
   /** Sends the newest message of a topic; an older one that still waits is forgotten. */
-  offer(topic: string, text: string): void {
+  offer(topic: string, frame: Frame): void {
     this.#slots.delete(topic);
-    this.#slots.set(topic, text);
+    this.#slots.set(topic, frame);
     this.#flushSoon();
   }
 
@@ -75,8 +78,8 @@ export class Outbox {
     this.#retryMs = RETRY_MS_MIN;
     const replies = this.#replies;
     this.#replies = [];
-    for (const text of replies) this.#socket.send(text);
-    for (const text of this.#slots.values()) this.#socket.send(text);
+    for (const frame of replies) this.#socket.send(frame);
+    for (const frame of this.#slots.values()) this.#socket.send(frame);
     this.#slots.clear();
   }
 

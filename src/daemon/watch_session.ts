@@ -1,6 +1,8 @@
 import { Fault } from "../core/faults.ts";
 import { REPLIES_WAITING_MAX, SCOPES_PER_CONNECTION_MAX } from "../core/limits.ts";
-import type { LiveScope, ScopeChange } from "../generations/live_scope.ts";
+import type { ScopeChange } from "../generations/changes.ts";
+import type { LiveScope } from "../generations/live_scope.ts";
+import type { Quiesce } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
 
 /** A request of a client, already checked. */
@@ -11,7 +13,15 @@ export type WatchRequest =
     readonly scope: string;
     readonly name: string;
     readonly track: boolean;
+    readonly leaseMs?: number | undefined;
     readonly token?: string | undefined;
+  }
+  | {
+    readonly type: "fail";
+    readonly id: number | string;
+    readonly scope: string;
+    readonly generation: number;
+    readonly reason: string;
   }
   | {
     readonly type: "ack";
@@ -20,7 +30,11 @@ export type WatchRequest =
     readonly generation: number;
     readonly epoch?: bigint | undefined;
   }
-  | { readonly type: "unwatch"; readonly id: number | string; readonly scope: string };
+  | {
+    readonly type: "unwatch" | "quiesced";
+    readonly id: number | string;
+    readonly scope: string;
+  };
 
 /** Where the messages of a session go. */
 export interface WatchSink {
@@ -75,7 +89,9 @@ export class WatchSession {
     const subscriptions = [...this.#subscriptions.values()];
     this.#subscriptions.clear();
     for (const { stop } of subscriptions) stop();
-    await Promise.allSettled(subscriptions.map(({ scope, watcher }) => scope.leave(watcher)));
+    await Promise.allSettled(
+      subscriptions.map(({ scope, watcher }) => scope.watchers.leave(watcher)),
+    );
   }
 
   async #work(): Promise<void> {
@@ -104,6 +120,10 @@ export class WatchSession {
         return this.#watch(request);
       case "ack":
         return this.#ack(request);
+      case "fail":
+        return this.#fail(request);
+      case "quiesced":
+        return this.#quiesced(request);
       case "unwatch":
         return this.#unwatch(request);
     }
@@ -113,7 +133,7 @@ export class WatchSession {
     const known = this.#subscriptions.get(request.scope);
     const token = known === undefined
       ? await this.#subscribe(request)
-      : await known.scope.track(known.watcher, request.track).then(() => undefined);
+      : await known.scope.watchers.track(known.watcher, request.track).then(() => undefined);
     const subscription = this.#subscriptions.get(request.scope);
     if (subscription === undefined) return;
     const { state } = subscription.scope;
@@ -131,10 +151,11 @@ export class WatchSession {
       ...(token === undefined ? {} : { token: token.token }),
     });
     if (outdated) this.#offerGeneration(subscription);
+    if (state.quiesce !== undefined) this.#offerQuiesce(request.scope, state.quiesce);
   }
 
   async #subscribe(
-    { scope: name, name: watcherName, track, token }: WatchRequest & { type: "watch" },
+    { scope: name, name: watcherName, track, leaseMs, token }: WatchRequest & { type: "watch" },
   ): Promise<{ resumed: boolean; token: string } | undefined> {
     if (this.#subscriptions.size >= SCOPES_PER_CONNECTION_MAX) {
       throw new Fault(
@@ -143,13 +164,14 @@ export class WatchSession {
       );
     }
     const scope = this.#scopes.get(name);
-    const { watcher, resumed, token: next } = await scope.watch({
+    const { watcher, resumed, token: next } = await scope.watchers.watch({
       name: watcherName,
       track,
+      leaseMs,
       token,
     });
     if (this.#ended) {
-      await scope.leave(watcher.id);
+      await scope.watchers.leave(watcher.id);
       return undefined;
     }
     const stop = scope.listen((change) => this.#hear(name, change));
@@ -159,7 +181,7 @@ export class WatchSession {
 
   #ack(request: WatchRequest & { type: "ack" }): undefined {
     const { scope, watcher } = this.#subscription(request.scope);
-    scope.ack(watcher, request.generation, request.epoch);
+    scope.watchers.ack(watcher, request.generation, request.epoch);
     this.#sink.withdraw(`generation ${request.scope}`);
     this.#sink.reply({
       type: "acked",
@@ -169,9 +191,23 @@ export class WatchSession {
     });
   }
 
-  async #unwatch({ id, scope: name }: WatchRequest & { type: "unwatch" }): Promise<void> {
+  #fail({ id, scope: name, generation, reason }: WatchRequest & { type: "fail" }): undefined {
+    const { scope, watcher } = this.#subscription(name);
+    scope.watchers.fail(watcher, generation, reason);
+    this.#sink.reply({ type: "failed", id, scope: name });
+  }
+
+  #quiesced({ id, scope: name }: WatchRequest & { type: "unwatch" | "quiesced" }): undefined {
+    const { scope, watcher } = this.#subscription(name);
+    scope.watchers.quiesced(watcher);
+    this.#sink.reply({ type: "quiesced", id, scope: name });
+  }
+
+  async #unwatch(
+    { id, scope: name }: WatchRequest & { type: "unwatch" | "quiesced" },
+  ): Promise<void> {
     const { scope, watcher, stop } = this.#subscription(name);
-    await scope.release(watcher);
+    await scope.watchers.release(watcher);
     stop();
     this.#forget(name);
     this.#sink.reply({ type: "unwatched", id, scope: name });
@@ -182,7 +218,15 @@ export class WatchSession {
     if (subscription === undefined) return;
     switch (change.kind) {
       case "generation":
+        this.#sink.withdraw(`quiesce ${name}`);
         return this.#offerGeneration(subscription);
+      case "quiesce":
+        return this.#offerQuiesce(name, change.quiesce);
+      case "unquiesce":
+        return this.#sink.offer(`quiesce ${name}`, { type: "unquiesce", scope: name });
+      case "blocked":
+      case "quiesced":
+        return;
       case "settled":
         return this.#sink.offer(`settled ${name}`, {
           type: "settled",
@@ -209,10 +253,15 @@ export class WatchSession {
     });
   }
 
+  #offerQuiesce(scope: string, { reason, maxMs }: Quiesce): void {
+    this.#sink.offer(`quiesce ${scope}`, { type: "quiesce", scope, reason, maxMs });
+  }
+
   #forget(name: string): void {
     this.#subscriptions.delete(name);
     this.#sink.withdraw(`generation ${name}`);
     this.#sink.withdraw(`settled ${name}`);
+    this.#sink.withdraw(`quiesce ${name}`);
   }
 
   #subscription(name: string): Subscription {

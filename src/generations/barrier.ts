@@ -1,6 +1,5 @@
 import { Fault } from "../core/faults.ts";
-import { BARRIER_MS_MAX, BARRIER_NAMES_MAX } from "../core/limits.ts";
-import type { Clock } from "../core/ports/clock.ts";
+import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import type { Scope, Watcher } from "./scope.ts";
 
 /** What a caller of the barrier says of itself and of the generation it means. */
@@ -15,6 +14,8 @@ export interface BarrierAsk {
 export interface BarrierOpen {
   readonly generation: number;
   readonly epoch: bigint;
+  /** Watchers that were lost and have not confirmed, where the scope lets that pass. */
+  readonly lost: readonly Watcher[];
 }
 
 /**
@@ -22,94 +23,89 @@ export interface BarrierOpen {
  * watcher has confirmed the generation that was current when the caller came.
  *
  * @param boundEpoch The epoch that was current when the caller came
- * @returns `undefined` while watchers have not confirmed
+ * @returns `undefined` while there is somebody to wait for
  * @throws {Fault} `generation-changed` (EINTR) when bumped since, or when the caller means another
- * one; `caller-outdated` (EINTR); `watcher-not-found`
+ * one; `caller-outdated` (EINTR); `watchers-failed`; `watchers-lost` when only lost ones are left
+ * and the scope does not let that pass; `watcher-not-found`
  */
 export function judge(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): BarrierOpen | undefined {
+  requireMeant(scope, ask, boundEpoch);
+  requireCallerCurrent(scope, ask.watcher);
   const { generation, epoch } = scope;
-  const meant = (ask.generation ?? generation) === generation &&
-    (ask.epoch ?? boundEpoch) === epoch && boundEpoch === epoch;
-  if (!meant) {
-    throw new Fault(
-      "generation-changed",
-      `Cannot pass the barrier of scope "${scope.name}": the generation is now ${generation} ` +
-        `(epoch ${epoch})`,
-      { members: { generation, epoch: String(epoch) } },
-    );
-  }
-  if (ask.watcher !== undefined && scope.isOutdated(scope.watcher(ask.watcher))) {
-    throw new Fault(
-      "caller-outdated",
-      `Cannot pass the barrier of scope "${scope.name}": watcher "${ask.watcher}" itself has not ` +
-        `confirmed generation ${generation}`,
-      { members: { generation, epoch: String(epoch) } },
-    );
-  }
-  return scope.counts.outdated === 0 ? { generation, epoch } : undefined;
+  const late = [...scope.late()];
+  if (late.length === 0) return { generation, epoch, lost: [] };
+  const failed = late.filter((watcher) => scope.hasFailed(watcher));
+  if (failed.length > 0) throw blockedFault("watchers-failed", scope, failed);
+  const lost = late.filter(({ presence }) => presence === "lost");
+  if (lost.length < late.length) return undefined;
+  if (scope.options.onLost === "block") throw blockedFault("watchers-lost", scope, lost);
+  return { generation, epoch, lost };
 }
 
-/**
- * Looks again at every change of the scope until the barrier opens or fails.
- *
- * @param look Says whether it is open now, and throws when it never will be
- * @param waitMs How long to wait at most
- * @throws {Fault} what `look` throws; `watchers-outdated` (ETIME) when the time is up or the
- * caller goes away
- */
-export function waitBarrier(
+function requireMeant(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): void {
+  const { generation, epoch } = scope;
+  const isGeneration = (ask.generation ?? generation) === generation;
+  if (isGeneration && (ask.epoch ?? epoch) === epoch && boundEpoch === epoch) return;
+  throw new Fault(
+    "generation-changed",
+    `Cannot pass the barrier of scope "${scope.name}": the generation is now ${generation} ` +
+      `(epoch ${epoch})`,
+    { members: { generation, epoch: String(epoch) } },
+  );
+}
+
+function requireCallerCurrent(scope: Scope, caller: string | undefined): void {
+  if (caller === undefined || !scope.isOutdated(scope.watcher(caller))) return;
+  const { generation, epoch } = scope;
+  throw new Fault(
+    "caller-outdated",
+    `Cannot pass the barrier of scope "${scope.name}": watcher "${caller}" itself has not ` +
+      `confirmed generation ${generation}`,
+    { members: { generation, epoch: String(epoch) } },
+  );
+}
+
+const WHAT = {
+  "watchers-outdated": "has not confirmed",
+  "watchers-failed": "could not adapt to",
+  "watchers-lost": "was lost before it confirmed",
+} as const;
+
+/** The fault of a barrier that stays shut: it names who is in the way, and why. */
+export function blockedFault(
+  code: keyof typeof WHAT,
   scope: Scope,
-  look: () => BarrierOpen | undefined,
-  waitMs: number,
-  { clock, listen, signal }: {
-    readonly clock: Clock;
-    readonly listen: (listener: () => void) => () => void;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<BarrierOpen> {
-  if (waitMs <= 0 || signal?.aborted === true) return Promise.reject(lateFault(scope));
-  const { promise, resolve, reject } = Promise.withResolvers<BarrierOpen>();
-  // The verdict is taken inside the change itself: by the time a waiter would run, the next bump
-  // may have come.
-  const stopListening = listen(() => {
-    try {
-      const open = look();
-      if (open !== undefined) resolve(open);
-    } catch (fault) {
-      reject(fault);
-    }
-  });
-  const giveUp = (): void => reject(lateFault(scope));
-  const stopTimer = clock.after(Math.min(waitMs, BARRIER_MS_MAX), giveUp);
-  signal?.addEventListener("abort", giveUp, { once: true });
-  return promise.finally(() => {
-    stopListening();
-    stopTimer();
-    signal?.removeEventListener("abort", giveUp);
-  });
-}
-
-/** The fault of a barrier that did not open in time: it names who is late. */
-export function lateFault(scope: Scope): Fault {
-  const { outdated } = scope.counts;
-  const late = scope.late(BARRIER_NAMES_MAX);
-  const names = late.slice(0, 5).map((watcher) => watcher.name).join(", ");
+  watchers: readonly Watcher[],
+): Fault {
+  const { generation, epoch } = scope;
+  const names = watchers.slice(0, 5).map(({ name, failure }) =>
+    code === "watchers-failed" ? `${name} (${failure?.reason})` : name
+  );
+  const rest = watchers.length > names.length ? `, and ${watchers.length - names.length} more` : "";
   return new Fault(
-    "watchers-outdated",
-    `Cannot pass the barrier of scope "${scope.name}": ${outdated} tracked ` +
-      `${outdated === 1 ? "watcher has" : "watchers have"} not confirmed generation ` +
-      `${scope.generation}: ${names}${outdated > 5 ? ", …" : ""}`,
+    code,
+    `Cannot pass the barrier of scope "${scope.name}": ${names.join(", ")}${rest} ` +
+      `${WHAT[code]} generation ${generation}`,
     {
       members: {
-        generation: scope.generation,
-        epoch: String(scope.epoch),
-        outdated,
-        watchers: late.map(describe),
+        generation,
+        epoch: String(epoch),
+        outdated: scope.counts.outdated,
+        watchers: watchers.slice(0, BARRIER_NAMES_MAX).map(describe),
       },
     },
   );
 }
 
-function describe({ id, name, presence, ackedEpoch }: Watcher): Record<string, string> {
-  return { watcher: id, name, presence, ackedEpoch: String(ackedEpoch) };
+/** A watcher as problem documents name it. */
+export function describe(
+  { id, name, presence, ackedGeneration, failure }: Watcher,
+): Record<string, unknown> {
+  return {
+    watcher: id,
+    name,
+    presence,
+    ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
+    ...(failure === undefined ? {} : { reason: failure.reason }),
+  };
 }

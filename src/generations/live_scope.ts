@@ -1,55 +1,40 @@
 import { Fault } from "../core/faults.ts";
 import { keep } from "../core/keep.ts";
-import { ACK_FLUSH_MS, U32_MAX } from "../core/limits.ts";
-import type { Clock } from "../core/ports/clock.ts";
-import type { Ledger, LedgerEntry } from "../core/ports/ledger.ts";
-import type { PageFile } from "../core/ports/page_file.ts";
-import type { Random } from "../core/ports/random.ts";
-import { Serial } from "../core/serial.ts";
-import { type BarrierAsk, type BarrierOpen, judge, waitBarrier } from "./barrier.ts";
-import { scopeEntry, watcherEntry, watcherGone } from "./records.ts";
-import { hashToken, mintToken } from "./resume_token.ts";
-import type { Bump, Scope, ScopeOptions, Settled, Watcher } from "./scope.ts";
-
-/** What a scope needs from outside to be durable. */
-export interface ScopePorts {
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
-/** What happened to a scope, told at once to whoever listens. */
-export type ScopeChange =
-  | { readonly kind: "generation"; readonly bump: Bump }
-  | { readonly kind: "settled"; readonly settled: Settled }
-  | { readonly kind: "deleted" };
-
-/** Hears of the changes of one scope, in order. It must not throw. */
-export type ScopeListener = (change: ScopeChange) => void;
+import { BARRIER_MS_MAX, HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
+import { waitUntil } from "../core/wait_until.ts";
+import { type BarrierAsk, type BarrierOpen, blockedFault, describe, judge } from "./barrier.ts";
+import { Changes, type ScopeListener } from "./changes.ts";
+import type { Pages } from "./pages.ts";
+import { scopeEntry, watcherGone } from "./records.ts";
+import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
+import type { Bump, Quiesce, Scope, ScopeOptions } from "./scope.ts";
 
 /** What a bump asks for. */
 export interface BumpAsk {
   /** The least generation wanted: the next one is max(current + 1, minimum). */
   readonly minimum?: number | undefined;
+  /** Bump although the scope is not quiesced. */
+  readonly force?: boolean | undefined;
   readonly reason: string;
   /** Who asks, for the history. */
   readonly by: string;
 }
 
-/** What a watcher says of itself. */
-export interface WatchAsk {
-  readonly name: string;
-  readonly track: boolean;
-  /** The token of an earlier registration, to go on as the same watcher. */
-  readonly token?: string | undefined;
+/** A bump of the past. */
+export interface PastBump {
+  readonly bump: Bump;
+  /** Tracked watchers that it made outdated. */
+  readonly outdated: number;
+  /** Milliseconds until all had confirmed; `undefined` while they have not, or never did. */
+  readonly tookMs: number | undefined;
 }
 
-/** A registration, durable if it is tracked. */
-export interface Watching {
-  readonly watcher: Watcher;
-  readonly resumed: boolean;
-  /** The token to come back with; it is good for one return. */
-  readonly token: string;
+/** How a caller waits. */
+export interface Wait {
+  /** How long at most, in milliseconds; 0 answers at once. */
+  readonly waitMs: number;
+  /** Ends the wait when the caller goes away. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -58,25 +43,35 @@ export interface Watching {
  * generation is ever used for two events (spec decision 3).
  */
 export class LiveScope {
+  readonly watchers: ScopeWatchers;
   readonly #ports: ScopePorts;
-  readonly #listeners = new Set<ScopeListener>();
-  /** Changes go one at a time, since each awaits the ledger. */
-  readonly #serial = new Serial();
-  readonly #unsavedAcks = new Map<string, LedgerEntry>();
-  #cancelFlush: (() => void) | undefined;
-  #deleted = false;
+  readonly #changes: Changes;
+  readonly #history: PastBump[] = [];
+  #cancelQuiesce: (() => void) | undefined;
 
-  constructor(readonly state: Scope, readonly page: PageFile, ports: ScopePorts) {
+  constructor(readonly state: Scope, readonly pages: Pages, ports: ScopePorts) {
     this.#ports = ports;
+    this.#changes = new Changes(state.name);
+    this.watchers = new ScopeWatchers(state, this.#changes, ports);
+    this.#changes.listen((change) => {
+      if (change.kind === "settled") this.#onSettled(change.settled.tookMs);
+    });
+  }
+
+  /** The last bumps, newest first. */
+  get history(): readonly PastBump[] {
+    return this.#history;
   }
 
   /**
    * The one door for a change of generation (the driver's sysgenid_bump_generation).
    *
+   * @param floorEpoch The least epoch of the bump, where pages have shown a later one
    * @returns The bump and how many tracked watchers it made outdated
-   * @throws {Fault} `minimum-out-of-range`, `state-unavailable`
+   * @throws {Fault} `minimum-out-of-range`, `not-quiesced`, `state-unavailable`
    */
-  async bump({ minimum = 0, reason, by }: BumpAsk): Promise<{ bump: Bump; outdated: number }> {
+  async bump(ask: BumpAsk, floorEpoch = 0n): Promise<{ bump: Bump; outdated: number }> {
+    const { minimum = 0, reason, by } = ask;
     if (!Number.isInteger(minimum) || minimum < 0 || minimum > U32_MAX) {
       throw new Fault(
         "minimum-out-of-range",
@@ -84,211 +79,190 @@ export class LiveScope {
           `${U32_MAX}: received ${minimum}`,
       );
     }
-    return await this.#change(async () => {
+    return await this.#changes.change(async () => {
+      if (ask.force !== true) this.#requireQuiesced();
       const { name, options, generation } = this.state;
-      const bump = mintBump(this.#ports, this.state.next(minimum), reason, by);
+      const next = this.state.next(minimum);
+      const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
+      const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
       await keep(this.#ports.ledger, [scopeEntry(name, options, bump, generation)]);
-      this.page.store(bump.generation);
-      const settled = this.state.apply(bump);
-      const { outdated } = this.state.counts;
-      this.#tell({ kind: "generation", bump });
-      this.#settled(settled);
-      return { bump, outdated };
+      this.pages.store(bump);
+      return this.#publish(bump);
     });
   }
 
   /** Gives the scope other options. */
   async configure(options: ScopeOptions): Promise<void> {
-    await this.#change(async () => {
+    await this.#changes.change(async () => {
       const { name, current, previousGeneration } = this.state;
       await keep(this.#ports.ledger, [scopeEntry(name, options, current, previousGeneration)]);
       this.state.options = options;
+      this.#emit("configured", { ...options });
+      this.#changes.tell({ kind: "blocked" });
     });
   }
 
   /**
-   * Registers a watcher; a tracked one is durable when this returns (spec decisions 8 and 9).
-   *
-   * @throws {Fault} `watchers-exhausted`, `state-unavailable`
+   * Asks the watchers to quiesce: to stop using what a bump would change under their hands. It
+   * ends with a bump, by {@linkcode unquiesce}, or after its time.
    */
-  async watch(ask: WatchAsk): Promise<Watching> {
-    const token = mintToken(this.#ports.random);
-    const [tokenHash, presented] = await Promise.all([
-      hashToken(token),
-      ask.token === undefined ? undefined : hashToken(ask.token),
-    ]);
-    if (presented === undefined) {
-      const watcher = await this.#register(ask, tokenHash, this.state.epoch);
-      return { watcher, resumed: false, token };
-    }
-    // One return at a time: of two clones with the same token the second finds it spent.
-    return await this.#change(async () => {
-      const known = this.state.byToken(presented);
-      if (known === undefined) {
-        // A token that is spent or unknown says nothing of what its bearer has confirmed.
-        const watcher = await this.#register(ask, tokenHash, -1n);
-        return { watcher, resumed: false, token };
-      }
-      if (known.tracked) await this.#keepWatcher({ ...known, tokenHash });
-      this.state.resume(known.id, tokenHash);
-      return { watcher: this.state.watcher(known.id), resumed: true, token };
+  async beginQuiesce(quiesce: Quiesce): Promise<void> {
+    // deno-lint-ignore require-await -- a change is a task that may wait
+    await this.#changes.change(async () => {
+      this.state.beginQuiesce(quiesce);
+      this.#cancelQuiesce?.();
+      this.#cancelQuiesce = this.#ports.clock.after(
+        quiesce.maxMs,
+        () => this.#unquiesce(`it lasted ${quiesce.maxMs} ms without a bump`),
+      );
+      this.#emit("quiescing", { maxMs: quiesce.maxMs }, quiesce.reason);
+      this.#changes.tell({ kind: "quiesce", quiesce });
+      if (this.state.isQuiesced) this.#changes.tell({ kind: "quiesced" });
     });
   }
 
-  /** Switches tracking of a watcher; durable when this returns. */
-  async track(id: string, on: boolean): Promise<void> {
-    await this.#change(async () => {
-      const watcher = this.state.watcher(id);
-      await (on ? this.#keepWatcher(watcher) : this.#forgetWatcher(id));
-      this.#settled(this.state.track(id, on, this.#ports.clock.wallNs()));
-    });
+  /** Lets the watchers go on; without a quiesce it does nothing. */
+  async unquiesce(reason: string): Promise<void> {
+    // deno-lint-ignore require-await -- a change is a task that may wait
+    await this.#changes.change(async () => this.#unquiesce(reason));
   }
 
   /**
-   * A watcher confirms exactly this generation. Losing an acknowledgement in a crash only makes
-   * the watcher confirm again, so they reach the ledger in groups, afterwards.
+   * Waits until every tracked watcher has quiesced.
    *
-   * @throws {Fault} `watcher-not-found`, `stale-generation`
+   * @throws {Fault} `not-quiescing` when no quiesce is on; `not-quiesced` naming who is late
    */
-  ack(id: string, generation: number, epoch?: bigint): void {
-    const settled = this.state.ack(id, generation, epoch, this.#ports.clock.wallNs());
-    const watcher = this.state.watcher(id);
-    if (watcher.tracked) this.#saveLater(id, watcherEntry(this.state.name, watcher));
-    this.#settled(settled);
-  }
-
-  /** The connection of a watcher ended without a word: it is held if it is tracked. */
-  async leave(id: string): Promise<void> {
-    if (this.#deleted || !this.state.has(id)) return;
-    const hold = this.state.watcher(id).tracked && this.state.options.onDisconnect === "hold";
-    if (hold) this.state.hold(id);
-    else await this.release(id);
-  }
-
-  /**
-   * Releases a watcher (the driver's close).
-   *
-   * @throws {Fault} `watcher-not-found`, `state-unavailable`
-   */
-  async release(id: string): Promise<void> {
-    await this.#change(async () => {
-      if (this.state.watcher(id).tracked) await this.#forgetWatcher(id);
-      this.#settled(this.state.release(id, this.#ports.clock.wallNs()));
-    });
+  async quiesced({ waitMs, signal }: Wait): Promise<void> {
+    const look = (): true | undefined => {
+      this.#changes.requireAlive();
+      if (this.state.quiesce === undefined) throw this.#notQuiescing();
+      return this.state.isQuiesced ? true : undefined;
+    };
+    if (await waitUntil(look, this.#wait(waitMs, signal)) === undefined) throw this.#notQuiesced();
   }
 
   /**
    * Waits until every tracked watcher has confirmed the generation that is current now.
    *
-   * @param waitMs How long to wait at most; 0 answers at once
-   * @param signal Ends the wait when the caller goes away
    * @throws {Fault} as {@linkcode judge}, and `watchers-outdated` (ETIME) when the time is up
    */
-  async barrier(ask: BarrierAsk, waitMs: number, signal?: AbortSignal): Promise<BarrierOpen> {
+  async barrier(ask: BarrierAsk, { waitMs, signal }: Wait): Promise<BarrierOpen> {
     const boundEpoch = ask.epoch ?? this.state.epoch;
     const look = (): BarrierOpen | undefined => {
-      this.#requireAlive();
+      this.#changes.requireAlive();
       return judge(this.state, ask, boundEpoch);
     };
-    return look() ??
-      await waitBarrier(this.state, look, waitMs, {
-        clock: this.#ports.clock,
-        listen: (listener) => this.listen(listener),
-        signal,
-      });
+    const open = await waitUntil(look, this.#wait(waitMs, signal));
+    if (open !== undefined) return open;
+    throw blockedFault("watchers-outdated", this.state, [...this.state.late()]);
+  }
+
+  /**
+   * Waits for another generation than one that is known already.
+   *
+   * @returns `undefined` when there was none in time
+   */
+  async changed(knownEpoch: bigint, { waitMs, signal }: Wait): Promise<Bump | undefined> {
+    const look = (): Bump | undefined => {
+      this.#changes.requireAlive();
+      return this.state.epoch === knownEpoch ? undefined : this.state.current;
+    };
+    return await waitUntil(look, this.#wait(waitMs, signal));
   }
 
   /** Calls `listener` on every change until the returned function is called. */
   listen(listener: ScopeListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.listen(listener);
   }
 
-  /** Deletes the scope with its watchers; the page file and the counter stay. */
+  /** Deletes the scope with its watchers; the page files and the counter stay. */
   async delete(): Promise<void> {
-    await this.#change(async () => {
+    await this.#changes.change(async () => {
       const { name, options, current, previousGeneration } = this.state;
       await keep(this.#ports.ledger, [
         scopeEntry(name, options, current, previousGeneration, true),
         ...[...this.state.watchers].map((watcher) => watcherGone(name, watcher.id)),
       ]);
-      this.#cancelFlush?.();
-      this.#deleted = true;
-      this.#tell({ kind: "deleted" });
-      this.page.close();
+      this.#changes.tell({ kind: "deleted" });
+      this.#cancelQuiesce?.();
+      await this.watchers.close();
+      this.pages.close();
+      this.#emit("deleted", {});
     });
   }
 
-  /** Writes what is still to be written and lets go of the page. */
+  /** Writes what is still to be written and lets go of the pages. */
   async close(): Promise<void> {
-    await this.#serial.run(() => this.#flushAcks()).finally(() => this.page.close());
+    this.#cancelQuiesce?.();
+    await this.#changes.last(() => this.watchers.close()).finally(() => this.pages.close());
   }
 
-  async #register(ask: WatchAsk, tokenHash: string, ackedEpoch: bigint): Promise<Watcher> {
-    this.#requireAlive();
-    const watcher: Watcher = {
-      id: `w-${this.#ports.random.bytes(8).toHex()}`,
-      name: ask.name,
-      tracked: ask.track || this.state.options.trackOnOpen,
-      presence: "connected",
-      ackedEpoch,
-      ackedAtNs: undefined,
-      tokenHash,
-    };
-    if (watcher.tracked) await this.#keepWatcher(watcher);
-    try {
-      this.#requireAlive();
-      this.state.add(watcher);
-    } catch (fault) {
-      if (watcher.tracked) await this.#forgetWatcher(watcher.id);
-      throw fault;
-    }
-    return this.state.watcher(watcher.id);
+  #publish(bump: Bump): { bump: Bump; outdated: number } {
+    this.#cancelQuiesce?.();
+    const settled = this.state.apply(bump);
+    const { outdated } = this.state.counts;
+    this.#history.unshift({ bump, outdated, tookMs: undefined });
+    if (this.#history.length > HISTORY_BUMPS_MAX) this.#history.pop();
+    const { generation, epoch, unique, reason, by } = bump;
+    this.#emit("bumped", { generation, epoch, unique, by, outdated }, reason);
+    this.#changes.tell({ kind: "generation", bump });
+    if (settled !== undefined) this.#changes.tell({ kind: "settled", settled });
+    return { bump, outdated };
   }
 
-  #keepWatcher(watcher: Watcher): Promise<void> {
-    return keep(this.#ports.ledger, [watcherEntry(this.state.name, watcher)]);
+  #onSettled(tookMs: number): void {
+    const [newest] = this.#history;
+    if (newest?.bump.epoch === this.state.epoch) this.#history[0] = { ...newest, tookMs };
+    const { generation, epoch } = this.state;
+    this.#emit("settled", { generation, epoch, tookMs });
   }
 
-  async #forgetWatcher(id: string): Promise<void> {
-    await keep(this.#ports.ledger, [watcherGone(this.state.name, id)]);
-    this.#unsavedAcks.delete(id);
+  #unquiesce(reason: string): void {
+    if (this.state.quiesce === undefined) return;
+    this.#cancelQuiesce?.();
+    this.state.endQuiesce();
+    this.#emit("unquiesced", {}, reason);
+    this.#changes.tell({ kind: "unquiesce" });
   }
 
-  #change<Result>(task: () => Promise<Result>): Promise<Result> {
-    return this.#serial.run(() => {
-      this.#requireAlive();
-      return task();
+  #requireQuiesced(): void {
+    if (!this.state.options.requireQuiesce || this.state.isQuiesced) return;
+    throw this.#notQuiesced();
+  }
+
+  #notQuiesced(): Fault {
+    const late = [...this.state.notQuiesced()];
+    const names = late.slice(0, 5).map(({ name }) => name).join(", ");
+    return new Fault(
+      "not-quiesced",
+      `Scope "${this.state.name}" is ${this.state.phase}, not quiesced: ` +
+        (this.state.quiesce === undefined
+          ? "POST its quiesce first"
+          : `${late.length} watchers have not followed yet: ${names}`),
+      { members: { phase: this.state.phase, watchers: late.slice(0, 100).map(describe) } },
+    );
+  }
+
+  #notQuiescing(): Fault {
+    return new Fault(
+      "not-quiescing",
+      `Cannot wait for scope "${this.state.name}" to quiesce: it is ${this.state.phase}`,
+    );
+  }
+
+  #wait(waitMs: number, signal: AbortSignal | undefined): Parameters<typeof waitUntil>[1] {
+    const { clock } = this.#ports;
+    const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
+    return { clock, listen, waitMs: Math.min(waitMs, BARRIER_MS_MAX), signal };
+  }
+
+  #emit(what: string, data: Record<string, unknown>, reason?: string): void {
+    this.#ports.events.emit({
+      kind: `scope.${what}`,
+      subject: this.state.name,
+      ...(reason === undefined ? {} : { reason }),
+      data,
     });
-  }
-
-  #requireAlive(): void {
-    if (this.#deleted) throw scopeNotFound(this.state.name);
-  }
-
-  #tell(change: ScopeChange): void {
-    for (const listener of this.#listeners) listener(change);
-  }
-
-  #settled(settled: Settled | undefined): void {
-    if (settled !== undefined) this.#tell({ kind: "settled", settled });
-  }
-
-  #saveLater(id: string, entry: LedgerEntry): void {
-    this.#unsavedAcks.set(id, entry);
-    this.#cancelFlush ??= this.#ports.clock.after(ACK_FLUSH_MS, () => {
-      // A failing ledger shows itself at the next bump; a lost ack errs on the safe side.
-      this.#serial.run(() => this.#flushAcks()).catch(() => {});
-    });
-  }
-
-  async #flushAcks(): Promise<void> {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    if (this.#deleted || this.#unsavedAcks.size === 0) return;
-    const entries = [...this.#unsavedAcks.values()];
-    this.#unsavedAcks.clear();
-    await keep(this.#ports.ledger, entries);
   }
 }
 
@@ -300,12 +274,4 @@ export function mintBump(
   by: string,
 ): Bump {
   return { ...next, unique: random.bytes(16).toHex(), reason, by, atNs: clock.wallNs() };
-}
-
-/** The fault of a scope that does not exist. */
-export function scopeNotFound(name: string): Fault {
-  return new Fault(
-    "scope-not-found",
-    `Cannot find scope "${name}": make it with PUT /v1/scopes/${name}`,
-  );
 }

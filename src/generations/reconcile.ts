@@ -1,22 +1,32 @@
-/** What is to be done at start about a page and the ledger's word on it. */
-export type Reconciliation =
-  /** They agree. */
-  | "keep"
-  /** The process died between the ledger's commit and the store: store the ledger's value. */
-  | "store"
-  /** The page was written by somebody else, or the ledger is older than the page: bump past it. */
-  | "recover";
+import { U32_MAX } from "../core/limits.ts";
+import type { FoundPages } from "./pages.ts";
+import type { Bump } from "./scope.ts";
+
+/** The least values that a bump at start must pass. */
+export interface Recovery {
+  readonly minimum: number;
+  readonly epoch: bigint;
+}
 
 /**
- * The ledger wins (spec decision 3): a value that was ever published is not used for another
- * event, whatever was restored from a backup in between.
+ * Whether what was found in the pages at start asks for a bump. The ledger wins (spec decision 3):
+ * pages that show its current or its previous bump are brought in line, since the process may
+ * have died between commit and store. Anything else, a state folder from a backup for one, must
+ * be bumped past, so that no value that was ever published is used for another event.
  *
- * @param found What the page held; `undefined` for a page that was made just now
+ * @returns `undefined` when the pages need no more than mending
  */
-export function reconcile(
-  found: number | undefined,
-  kept: { readonly generation: number; readonly previousGeneration: number | undefined },
-): Reconciliation {
-  if (found === undefined || found === kept.generation) return "keep";
-  return found === kept.previousGeneration ? "store" : "recover";
+export function recoveryOf(
+  found: FoundPages,
+  current: Bump,
+  previousGeneration: number | undefined,
+): Recovery | undefined {
+  const { generation, epoch } = found;
+  const known = [undefined, current.generation, previousGeneration];
+  if (known.includes(generation) && (epoch === undefined || epoch <= current.epoch)) {
+    return undefined;
+  }
+  const past = generation === undefined || generation === U32_MAX ? 0 : generation + 1;
+  const ahead = epoch !== undefined && epoch > current.epoch ? epoch : current.epoch;
+  return { minimum: past, epoch: ahead + 1n };
 }

@@ -23,9 +23,11 @@ interface WatcherBody {
   readonly scope: string;
   readonly id: string;
   readonly name: string;
+  readonly leaseMs: number;
   readonly ackedEpoch: string;
+  readonly ackedGeneration?: number;
   readonly ackedAtNs?: string;
-  readonly tokenHash: string;
+  readonly tokenHash?: string;
 }
 
 /** A scope after `bump`, or a deleted one, whose counter must still never repeat. */
@@ -72,14 +74,16 @@ function watcherEntryId(scope: string, watcher: string): string {
 
 /** A tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
-  const { id, name, ackedEpoch, ackedAtNs, tokenHash } = watcher;
+  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, tokenHash } = watcher;
   const body: WatcherBody = {
     scope,
     id,
     name,
+    leaseMs,
     ackedEpoch: String(ackedEpoch),
+    ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
     ...(ackedAtNs === undefined ? {} : { ackedAtNs: String(ackedAtNs) }),
-    tokenHash,
+    ...(tokenHash === undefined ? {} : { tokenHash }),
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };
 }
@@ -91,17 +95,20 @@ export function watcherGone(scope: string, watcher: string): LedgerEntry {
 
 /** A watcher read back: held, since its connection is gone with the old process. */
 export function watcherOf({ body }: KeptEntry): { scope: string; watcher: Watcher } {
-  const { scope, id, name, ackedEpoch, ackedAtNs, tokenHash } = body as WatcherBody;
+  const { scope, ackedEpoch, ackedAtNs, ...kept } = body as WatcherBody;
   return {
     scope,
     watcher: {
-      id,
-      name,
+      id: kept.id,
+      name: kept.name,
       tracked: true,
       presence: "held",
+      leaseMs: kept.leaseMs,
       ackedEpoch: BigInt(ackedEpoch),
+      ackedGeneration: kept.ackedGeneration,
       ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
-      tokenHash,
+      failure: undefined,
+      tokenHash: kept.tokenHash,
     },
   };
 }

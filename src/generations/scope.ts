@@ -3,14 +3,23 @@ import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
 
 /** How a scope treats its watchers. */
 export interface ScopeOptions {
+  /** Bumps are refused until every tracked watcher has quiesced. */
+  readonly requireQuiesce: boolean;
   /** Every watcher is tracked from its start, as in version 5 of the driver. */
   readonly trackOnOpen: boolean;
   /** Whether a tracked watcher whose connection ended still blocks barriers. */
   readonly onDisconnect: "hold" | "forget";
+  /** Whether a barrier stays shut when only lost watchers have not confirmed. */
+  readonly onLost: "block" | "open";
 }
 
 /** The options of a scope that nobody set any for. */
-export const DEFAULT_OPTIONS: ScopeOptions = { trackOnOpen: false, onDisconnect: "hold" };
+export const DEFAULT_OPTIONS: ScopeOptions = {
+  requireQuiesce: false,
+  trackOnOpen: false,
+  onDisconnect: "hold",
+  onLost: "block",
+};
 
 /** One change of generation. */
 export interface Bump {
@@ -35,36 +44,63 @@ export interface Settled {
   readonly tookMs: number;
 }
 
+/** A watcher could not adapt to a generation. */
+export interface Failure {
+  readonly epoch: bigint;
+  readonly generation: number;
+  readonly reason: string;
+}
+
 /** Somebody who wants to know of generations. */
 export interface Watcher {
   readonly id: string;
   readonly name: string;
   /** Whether barriers wait for it (the driver's SET_WATCHER_TRACKING). */
   readonly tracked: boolean;
-  /** `held`: its connection ended, and it has not been released. */
-  readonly presence: "connected" | "held";
+  /** `held`: its connection ended and its lease runs; `lost`: its lease has run out. */
+  readonly presence: "connected" | "held" | "lost";
+  /** How long it is held before it is lost, in milliseconds. */
+  readonly leaseMs: number;
   /** The epoch it confirmed last. Behind the scope's own it is outdated. */
   readonly ackedEpoch: bigint;
+  /** The generation it confirmed last, where it has confirmed one. */
+  readonly ackedGeneration: number | undefined;
   /** When it confirmed last, nanoseconds since 1970. */
   readonly ackedAtNs: bigint | undefined;
-  /** SHA-256 of its resume token in hex. */
-  readonly tokenHash: string;
+  /** Why it could not adapt, if that was its last word. */
+  readonly failure: Failure | undefined;
+  /** SHA-256 of its resume token in hex; a watcher over HTTP has a name of its own instead. */
+  readonly tokenHash: string | undefined;
 }
+
+/** Watchers are asked to stop using what a bump would change under their hands. */
+export interface Quiesce {
+  readonly reason: string;
+  /** When it ends by itself, milliseconds after it began. */
+  readonly maxMs: number;
+}
+
+/** Where a scope stands: running → quiescing → quiesced → settling → running. */
+export type Phase = "running" | "quiescing" | "quiesced" | "settling";
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
 /**
  * A counter with its watchers: the sysgenid driver's state for one scope (seed 004). Pure and
- * synchronous; {@linkcode Scopes} makes its changes durable and published.
+ * synchronous; {@linkcode LiveScope} makes its changes durable and published.
  */
 export class Scope {
   readonly #watchers = new Map<string, Mutable<Watcher>>();
   readonly #byToken = new Map<string, string>();
+  /** The tracked watchers that have not confirmed the current generation. */
+  readonly #outdated = new Set<string>();
+  /** Those who have quiesced, while a quiesce is on. */
+  readonly #quiesced = new Set<string>();
   #current: Bump;
   #previousGeneration: number | undefined;
   #settledGeneration: number | undefined;
   #tracked = 0;
-  #outdated = 0;
+  #quiesce: Quiesce | undefined;
 
   constructor(
     readonly name: string,
@@ -96,16 +132,26 @@ export class Scope {
 
   /** The last generation that all tracked watchers confirmed, where it is known. */
   get settledGeneration(): number | undefined {
-    return this.#outdated === 0 ? this.generation : this.#settledGeneration;
+    return this.#outdated.size === 0 ? this.generation : this.#settledGeneration;
   }
 
-  get phase(): "running" | "settling" {
-    return this.#outdated > 0 ? "settling" : "running";
+  get phase(): Phase {
+    if (this.#quiesce !== undefined) return this.isQuiesced ? "quiesced" : "quiescing";
+    return this.#outdated.size > 0 ? "settling" : "running";
+  }
+
+  /** The quiesce that is on. */
+  get quiesce(): Quiesce | undefined {
+    return this.#quiesce;
   }
 
   /** How many watchers there are, how many are tracked, how many of those are outdated. */
   get counts(): { watchers: number; tracked: number; outdated: number } {
-    return { watchers: this.#watchers.size, tracked: this.#tracked, outdated: this.#outdated };
+    return {
+      watchers: this.#watchers.size,
+      tracked: this.#tracked,
+      outdated: this.#outdated.size,
+    };
   }
 
   get watchers(): IterableIterator<Watcher> {
@@ -131,6 +177,16 @@ export class Scope {
     return watcher.ackedEpoch !== this.epoch;
   }
 
+  /** Whether its last word on the current generation was that it could not adapt. */
+  hasFailed(watcher: Watcher): boolean {
+    return watcher.failure?.epoch === this.epoch;
+  }
+
+  /** The tracked watchers that have not confirmed, in the order in which they came. */
+  *late(): IterableIterator<Watcher> {
+    for (const id of this.#outdated) yield this.#find(id);
+  }
+
   /**
    * The next bump, without making it: max(current + 1, minimum), 0 after 4294967295.
    *
@@ -141,13 +197,23 @@ export class Scope {
     return { generation: Math.max(following, minimum), epoch: this.epoch + 1n };
   }
 
-  /** Makes a bump: from now on every tracked watcher is outdated. */
+  /** Makes a bump: from now on every tracked watcher is outdated, and no quiesce is on. */
   apply(bump: Bump): Settled | undefined {
     this.#settledGeneration = this.settledGeneration;
     this.#previousGeneration = this.generation;
     this.#current = bump;
-    this.#outdated = this.#tracked;
-    return this.#outdated === 0 ? this.#settle(bump.atNs) : undefined;
+    this.endQuiesce();
+    for (const { id, tracked } of this.#watchers.values()) if (tracked) this.#outdated.add(id);
+    return this.#outdated.size === 0 ? this.#settle(bump.atNs) : undefined;
+  }
+
+  /** @throws {Fault} `watchers-exhausted` when another watcher does not fit */
+  requireRoom(): void {
+    if (this.#watchers.size < WATCHERS_PER_SCOPE_MAX) return;
+    throw new Fault(
+      "watchers-exhausted",
+      `Cannot watch scope "${this.name}": it has ${this.#watchers.size} watchers already`,
+    );
   }
 
   /**
@@ -156,17 +222,12 @@ export class Scope {
    * @throws {Fault} `watchers-exhausted`
    */
   add(watcher: Watcher): void {
-    if (this.#watchers.size >= WATCHERS_PER_SCOPE_MAX) {
-      throw new Fault(
-        "watchers-exhausted",
-        `Cannot watch scope "${this.name}": it has ${this.#watchers.size} watchers already`,
-      );
-    }
+    this.requireRoom();
     this.#watchers.set(watcher.id, { ...watcher });
-    this.#byToken.set(watcher.tokenHash, watcher.id);
+    if (watcher.tokenHash !== undefined) this.#byToken.set(watcher.tokenHash, watcher.id);
     if (!watcher.tracked) return;
     this.#tracked++;
-    if (this.isOutdated(watcher)) this.#outdated++;
+    if (this.isOutdated(watcher)) this.#outdated.add(watcher.id);
   }
 
   /** Switches tracking of a watcher on or off (the driver's SET_WATCHER_TRACKING). */
@@ -175,10 +236,8 @@ export class Scope {
     if (watcher.tracked === on) return undefined;
     watcher.tracked = on;
     this.#tracked += on ? 1 : -1;
-    if (!this.isOutdated(watcher)) return undefined;
-    if (!on) return this.#confirmed(nowNs);
-    this.#outdated++;
-    return undefined;
+    if (on && this.isOutdated(watcher)) this.#outdated.add(id);
+    return on ? undefined : this.#noLongerLate(id, nowNs);
   }
 
   /**
@@ -194,57 +253,111 @@ export class Scope {
     nowNs: bigint,
   ): Settled | undefined {
     const watcher = this.#find(id);
-    if (generation !== this.generation || (epoch !== undefined && epoch !== this.epoch)) {
-      throw new Fault(
-        "stale-generation",
-        `Cannot confirm generation ${generation}${epoch === undefined ? "" : ` (epoch ${epoch})`}` +
-          ` of scope "${this.name}": current is ${this.generation} (epoch ${this.epoch})`,
-        { members: { generation: this.generation, epoch: String(this.epoch) } },
-      );
-    }
+    this.#requireCurrent("confirm", generation, epoch);
+    watcher.failure = undefined;
     if (!this.isOutdated(watcher)) return undefined;
     watcher.ackedEpoch = this.epoch;
+    watcher.ackedGeneration = generation;
     watcher.ackedAtNs = nowNs;
-    return watcher.tracked ? this.#confirmed(nowNs) : undefined;
+    return this.#noLongerLate(id, nowNs);
   }
 
-  /** The connection of a watcher ended; it still counts. */
-  hold(id: string): void {
-    this.#find(id).presence = "held";
+  /**
+   * A watcher could not adapt. It may still confirm later.
+   *
+   * @throws {Fault} `stale-generation`; `already-confirmed` when it has confirmed this generation
+   */
+  fail(id: string, generation: number, reason: string): void {
+    const watcher = this.#find(id);
+    this.#requireCurrent("report a failure of", generation, undefined);
+    if (!this.isOutdated(watcher)) {
+      throw new Fault(
+        "already-confirmed",
+        `Cannot report a failure of generation ${generation}: watcher "${id}" has confirmed it`,
+      );
+    }
+    watcher.failure = { epoch: this.epoch, generation, reason };
+  }
+
+  /** Changes whether a watcher is there. */
+  setPresence(id: string, presence: Watcher["presence"]): void {
+    this.#find(id).presence = presence;
   }
 
   /** A watcher came back with its token, which is spent by that. */
-  resume(id: string, tokenHash: string): void {
+  resume(id: string, change: { readonly tokenHash: string; readonly leaseMs: number }): void {
     const watcher = this.#find(id);
-    watcher.presence = "connected";
-    this.#byToken.delete(watcher.tokenHash);
-    this.#byToken.set(tokenHash, id);
-    watcher.tokenHash = tokenHash;
+    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
+    this.#byToken.set(change.tokenHash, id);
+    Object.assign(watcher, change, { presence: "connected" });
+  }
+
+  /** Changes how long a watcher is held before it is lost. */
+  setLease(id: string, leaseMs: number): void {
+    this.#find(id).leaseMs = leaseMs;
   }
 
   /** Removes a watcher (the driver's close). */
   release(id: string, nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
     this.#watchers.delete(id);
-    this.#byToken.delete(watcher.tokenHash);
-    if (!watcher.tracked) return undefined;
-    this.#tracked--;
-    return this.isOutdated(watcher) ? this.#confirmed(nowNs) : undefined;
+    this.#quiesced.delete(id);
+    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
+    if (watcher.tracked) this.#tracked--;
+    return this.#noLongerLate(id, nowNs);
   }
 
-  /** The first `limit` tracked watchers that have not confirmed. */
-  late(limit: number): Watcher[] {
-    const late: Watcher[] = [];
-    for (const watcher of this.#watchers.values()) {
-      if (late.length >= limit) break;
-      if (watcher.tracked && this.isOutdated(watcher)) late.push(watcher);
+  /** Asks all watchers to quiesce; asking again begins anew. */
+  beginQuiesce(quiesce: Quiesce): void {
+    this.#quiesce = quiesce;
+    this.#quiesced.clear();
+  }
+
+  /** Lets the watchers go on. */
+  endQuiesce(): void {
+    this.#quiesce = undefined;
+    this.#quiesced.clear();
+  }
+
+  /** @throws {Fault} `not-quiescing` when no quiesce is on */
+  markQuiesced(id: string): void {
+    this.#find(id);
+    if (this.#quiesce === undefined) {
+      throw new Fault(
+        "not-quiescing",
+        `Cannot quiesce watcher "${id}": scope "${this.name}" is ${this.phase}`,
+      );
     }
-    return late;
+    this.#quiesced.add(id);
   }
 
-  #confirmed(nowNs: bigint): Settled | undefined {
-    this.#outdated--;
-    return this.#outdated === 0 ? this.#settle(nowNs) : undefined;
+  /** Whether a quiesce is on and nobody is left who has to follow it. */
+  get isQuiesced(): boolean {
+    return this.#quiesce !== undefined && this.notQuiesced().next().done === true;
+  }
+
+  /** The tracked watchers that have not quiesced; lost ones only where they block. */
+  *notQuiesced(): IterableIterator<Watcher> {
+    for (const watcher of this.#watchers.values()) {
+      if (!watcher.tracked || this.#quiesced.has(watcher.id)) continue;
+      if (watcher.presence === "lost" && this.options.onLost === "open") continue;
+      yield watcher;
+    }
+  }
+
+  #requireCurrent(action: string, generation: number, epoch: bigint | undefined): void {
+    if (generation === this.generation && (epoch === undefined || epoch === this.epoch)) return;
+    throw new Fault(
+      "stale-generation",
+      `Cannot ${action} generation ${generation}${epoch === undefined ? "" : ` (epoch ${epoch})`}` +
+        ` of scope "${this.name}": current is ${this.generation} (epoch ${this.epoch})`,
+      { members: { generation: this.generation, epoch: String(this.epoch) } },
+    );
+  }
+
+  #noLongerLate(id: string, nowNs: bigint): Settled | undefined {
+    const wasLate = this.#outdated.delete(id);
+    return wasLate && this.#outdated.size === 0 ? this.#settle(nowNs) : undefined;
   }
 
   #settle(nowNs: bigint): Settled {

@@ -1,11 +1,14 @@
 import { Fault } from "../core/faults.ts";
 import { keep } from "../core/keep.ts";
-import { SCOPES_MAX, TOMBSTONES_MAX, U32_MAX } from "../core/limits.ts";
+import { SCOPES_MAX, TOMBSTONES_MAX } from "../core/limits.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
-import { LiveScope, mintBump, scopeNotFound, type ScopePorts } from "./live_scope.ts";
-import { reconcile } from "./reconcile.ts";
+import { scopeNotFound } from "./changes.ts";
+import { LiveScope, mintBump } from "./live_scope.ts";
+import { Pages } from "./pages.ts";
+import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
+import type { ScopePorts } from "./scope_watchers.ts";
 import { DEFAULT_OPTIONS, Scope, type ScopeOptions } from "./scope.ts";
 
 /** The scope that stands for the whole machine and always exists. */
@@ -132,17 +135,19 @@ export class Scopes {
     await keep(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
     const live = await this.#publish(scope);
     this.#tombstones.delete(name);
+    this.#ports.events.emit({ kind: "scope.created", subject: name, data: { ...options } });
     return live;
   }
 
   async #publish(scope: Scope): Promise<LiveScope> {
-    const { page, found } = this.#ports.pages.open(scope.name, scope.generation);
-    const live = new LiveScope(scope, page, this.#ports);
-    const action = reconcile(found, scope);
-    if (action === "store") page.store(scope.generation);
-    if (action === "recover") {
-      const minimum = found === undefined || found === U32_MAX ? 0 : found + 1;
-      await live.bump({ minimum, reason: "recovered", by: "innkeeper" });
+    const pages = new Pages(this.#ports.pages, scope.name, scope.current);
+    const live = new LiveScope(scope, pages, this.#ports);
+    const recovery = recoveryOf(pages.found, scope.current, scope.previousGeneration);
+    if (recovery === undefined) pages.mend(scope.current);
+    else {
+      const { minimum, epoch } = recovery;
+      const ask = { minimum, reason: "recovered", by: "innkeeper", force: true };
+      await live.bump(ask, epoch);
     }
     this.#scopes.set(scope.name, live);
     return live;

@@ -1,8 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import { PAGE_BYTES } from "../core/limits.ts";
-import type { OpenedPage, PageFile, PageFolder } from "../core/ports/page_file.ts";
-
-const GENERATION_BYTES = 4;
+import type { OpenedPage, PageFile, PageFolder, PageName } from "../core/ports/page_file.ts";
 
 /**
  * Pages as regular files, one folder a scope, readable for all (spec decision 5). Programs map
@@ -12,35 +10,31 @@ export class PageFiles implements PageFolder {
   /** @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages` */
   constructor(readonly folder: string) {}
 
-  open(scope: string, initial: number): OpenedPage {
+  open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
     const folder = `${this.folder}/${scope}`;
-    const path = `${folder}/sysgenid`;
+    const path = `${folder}/${name}`;
     makeFolder(this.folder);
     makeFolder(folder);
     const isNew = !exists(path);
     if (isNew) publish(folder, path, initial);
     requireRegular(path);
-    const file = Deno.openSync(path, { read: true, write: true });
-    const page = new FilePage(path, file);
-    return { page, found: isNew ? undefined : page.grown() };
+    const page = new FilePage(path, Deno.openSync(path, { read: true, write: true }));
+    page.grow();
+    return { page, found: isNew ? undefined : page.bytes() };
   }
 }
 
 class FilePage implements PageFile {
-  readonly #word = new Uint32Array(1);
-
   constructor(readonly path: string, readonly file: Deno.FsFile) {}
 
-  store(generation: number): void {
-    this.#word[0] = generation;
-    this.file.seekSync(0, Deno.SeekMode.Start);
-    const written = this.file.writeSync(new Uint8Array(this.#word.buffer));
-    if (written !== GENERATION_BYTES) {
-      throw new Fault(
-        "page-unusable",
-        `Cannot store generation ${generation} in ${this.path}: ${written} of 4 bytes were taken`,
-      );
-    }
+  write(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.file.seekSync(offset, Deno.SeekMode.Start);
+    const written = this.file.writeSync(bytes);
+    if (written === bytes.byteLength) return;
+    throw new Fault(
+      "page-unusable",
+      `Cannot store into ${this.path}: ${written} of ${bytes.byteLength} bytes were taken`,
+    );
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
@@ -55,10 +49,9 @@ class FilePage implements PageFile {
     return bytes;
   }
 
-  /** What the file holds, after growing a short one in place: never shorter, never replaced. */
-  grown(): number {
+  /** Grows a short file in place: it is never made shorter, and never replaced. */
+  grow(): void {
     if (this.file.statSync().size < PAGE_BYTES) this.file.truncateSync(PAGE_BYTES);
-    return new Uint32Array(this.bytes().buffer)[0] ?? 0;
   }
 
   close(): void {
@@ -72,11 +65,11 @@ function makeFolder(path: string): void {
 }
 
 /** Makes the page whole under another name and links it into place, once for ever. */
-function publish(folder: string, path: string, initial: number): void {
-  const temporary = `${folder}/.sysgenid.${crypto.randomUUID()}`;
-  const page = new Uint32Array(PAGE_BYTES / GENERATION_BYTES);
-  page[0] = initial;
-  Deno.writeFileSync(temporary, new Uint8Array(page.buffer), { createNew: true });
+function publish(folder: string, path: string, initial: Uint8Array<ArrayBuffer>): void {
+  const temporary = `${folder}/.page.${crypto.randomUUID()}`;
+  const page = new Uint8Array(PAGE_BYTES);
+  page.set(initial);
+  Deno.writeFileSync(temporary, page, { createNew: true });
   try {
     Deno.chmodSync(temporary, 0o644);
     Deno.linkSync(temporary, path);

@@ -1,17 +1,45 @@
 import { z } from "@hono/zod-openapi";
+import { LEASE_MS_MAX, QUIESCE_MS_DEFAULT, QUIESCE_MS_MAX } from "../core/limits.ts";
 import { Name, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
+  requireQuiesce: z.boolean().default(false),
   trackOnOpen: z.boolean().default(false),
   onDisconnect: wordOf("hold", "forget").default("hold"),
+  onLost: wordOf("block", "open").default("block"),
 }).openapi("ScopeOptions");
 
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
 export const BumpBody = z.strictObject({
   minimum: z.number().optional().openapi({ type: "integer", minimum: 0 }),
   reason: Reason,
+  force: z.boolean().optional().openapi({ description: "Although not quiesced; needs admin" }),
 }).openapi("BumpRequest");
+
+/** `POST /v1/scopes/{s}/quiesce`. */
+export const QuiesceBody = z.strictObject({
+  reason: Reason,
+  maxMs: z.int().min(1).max(QUIESCE_MS_MAX).default(QUIESCE_MS_DEFAULT),
+}).openapi("QuiesceRequest");
+
+/** How long a watcher is held before it is lost, in milliseconds. */
+export const LeaseMs = z.int().min(1).max(LEASE_MS_MAX);
+
+/** `PUT /v1/scopes/{s}/watchers/{w}`. */
+export const HttpWatcherBody = z.strictObject({
+  track: z.boolean(),
+  leaseMs: LeaseMs.optional(),
+  name: Name.optional(),
+}).openapi("WatcherRequest");
+
+/** `PUT …/watchers/{w}/ack`. */
+export const AckBody = z.strictObject({ generation: U32, epoch: U64.optional() })
+  .openapi("AckRequest");
+
+/** `PUT …/watchers/{w}/failure`. */
+export const FailureBody = z.strictObject({ generation: U32, reason: Reason })
+  .openapi("FailureRequest");
 
 /** `?generation=&epoch=&watcher=&timeoutMs=` of the barrier. */
 export const BarrierQuery = z.strictObject({
@@ -24,7 +52,9 @@ export const BarrierQuery = z.strictObject({
 });
 
 /** `?force=true` of a deletion. */
-export const ForceQuery = z.strictObject({ force: z.enum(["true", "false"]).optional() });
+export const ForceQuery = z.strictObject({ force: wordOf("true", "false").optional() });
+
+const PhaseWord = z.enum(["running", "quiescing", "quiesced", "settling"]);
 
 /** A scope as it is shown. */
 export const ScopeView = z.object({
@@ -32,16 +62,18 @@ export const ScopeView = z.object({
   generation: U32,
   epoch: U64Text,
   unique: z.string(),
-  phase: z.enum(["running", "settling"]),
-  reason: z.string(),
+  phase: PhaseWord,
+  reason: z.string().openapi({ description: "Of the last bump" }),
   changedAt: z.string(),
   watchers: z.int(),
   tracked: z.int(),
   outdated: z.int(),
   settledGeneration: U32.optional(),
   page: z.string(),
+  requireQuiesce: z.boolean(),
   trackOnOpen: z.boolean(),
   onDisconnect: z.enum(["hold", "forget"]),
+  onLost: z.enum(["block", "open"]),
 }).openapi("Scope");
 
 /** A page of scopes. */
@@ -50,21 +82,44 @@ export const ScopeList = z.object({
   next: z.string().optional(),
 }).openapi("ScopeList");
 
-/** What a bump made. */
-export const BumpView = z.object({
+/** A generation with what tells it from all others. */
+export const GenerationView = z.object({
   generation: U32,
   epoch: U64Text,
   unique: z.string(),
-  outdated: z.int(),
-}).openapi("Bump");
+}).openapi("Generation");
+
+/** What a bump made. */
+export const BumpView = GenerationView.extend({ outdated: z.int() }).openapi("Bump");
+
+/** The last bumps of a scope, newest first. */
+export const HistoryView = z.object({
+  items: z.array(BumpView.extend({
+    reason: z.string(),
+    by: z.string(),
+    at: z.string(),
+    tookMs: z.number().optional().openapi({ description: "Until all had confirmed" }),
+  })),
+}).openapi("History");
+
+/** How far a quiesce has come. */
+export const QuiesceView = z.object({
+  phase: PhaseWord,
+  reason: z.string(),
+  maxMs: z.int(),
+}).openapi("Quiesce");
 
 /** A watcher as it is shown. */
 export const WatcherView = z.object({
   watcher: z.string(),
   name: Name,
   tracked: z.boolean(),
-  presence: z.enum(["connected", "held"]),
+  presence: z.enum(["connected", "held", "lost"]),
+  leaseMs: z.int(),
   outdated: z.boolean(),
+  failed: z.boolean(),
+  failure: z.string().optional(),
+  ackedGeneration: U32.optional(),
   ackedAt: z.string().optional(),
 }).openapi("Watcher");
 
@@ -74,10 +129,19 @@ export const WatcherList = z.object({
   next: z.string().optional(),
 }).openapi("WatcherList");
 
-/** Where the page of a scope is, and how to give it to a container. */
+/** A barrier that opened although watchers were lost. */
+export const OpenWithLostView = z.object({
+  generation: U32,
+  epoch: U64Text,
+  lost: z.array(z.object({ watcher: z.string(), name: Name })),
+}).openapi("OpenWithLost");
+
+/** Where the pages of a scope are, and how to give them to a container. */
 export const PageView = z.object({
   path: z.string(),
+  vmclockPath: z.string(),
   sizeBytes: z.int(),
   layout: z.literal("sysgenid"),
+  reach: z.enum(["all", "owner"]),
   bindMount: z.string(),
 }).openapi("Page");

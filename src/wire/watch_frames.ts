@@ -1,10 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
+import { LeaseMs } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
-import { faultOf, Name, U32, U64 } from "./scalars.ts";
+import { faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
 
 /** The subprotocol of JSON frames. */
 export const WATCH_PROTOCOL = "innkeeper.watch.v1";
+
+/** The subprotocol of 4-byte frames, which mirrors the driver's read and write. */
+export const SYSGENID_PROTOCOL = "innkeeper.sysgenid.v1";
 
 const Id = z.union([z.int().min(0), z.string().max(64)]);
 
@@ -16,6 +20,7 @@ export const ClientFrame = z.discriminatedUnion("type", [
     scope: Name,
     name: Name,
     track: z.boolean().default(false),
+    leaseMs: LeaseMs.optional(),
     token: z.string().min(1).max(128).optional(),
   }),
   z.strictObject({
@@ -25,6 +30,14 @@ export const ClientFrame = z.discriminatedUnion("type", [
     generation: U32,
     epoch: U64.optional(),
   }),
+  z.strictObject({
+    type: z.literal("fail"),
+    id: Id,
+    scope: Name,
+    generation: U32,
+    reason: Reason,
+  }),
+  z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
   z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name }),
   z.strictObject({ type: z.literal("ping"), at: z.unknown() }),
   z.strictObject({ type: z.literal("pong"), at: z.unknown() }),
@@ -32,6 +45,14 @@ export const ClientFrame = z.discriminatedUnion("type", [
 
 /** A frame of a client. */
 export type ClientFrame = z.infer<typeof ClientFrame>;
+
+/** `?scope=&name=&track=&leaseMs=` of a 4-byte connection. */
+export const SysgenidQuery = z.strictObject({
+  scope: Name,
+  name: Name,
+  track: z.enum(["", "true", "false"]).default("false").transform((text) => text !== "false"),
+  leaseMs: z.string().regex(/^[0-9]{1,9}$/).transform(Number).pipe(LeaseMs).optional(),
+});
 
 /** What a text frame turned out to be. */
 export type ReadFrame =

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { U32_MAX } from "../../src/core/limits.ts";
-import type { LiveScope, ScopeChange } from "../../src/generations/live_scope.ts";
+import type { ScopeChange } from "../../src/generations/changes.ts";
+import type { LiveScope } from "../../src/generations/live_scope.ts";
 import { SYSTEM_SCOPE } from "../../src/generations/scopes.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
@@ -15,7 +16,9 @@ async function refused(code: FaultCode, promise: Promise<unknown>): Promise<Faul
 
 async function tracked(scope: LiveScope, ...names: string[]): Promise<string[]> {
   const ids: string[] = [];
-  for (const name of names) ids.push((await scope.watch({ name, track: true })).watcher.id);
+  for (const name of names) {
+    ids.push((await scope.watchers.watch({ name, track: true })).watcher.id);
+  }
   return ids;
 }
 
@@ -23,22 +26,22 @@ Deno.test("Scopes.open() makes the scope system with generation 0 in its page (c
   const bench = new ScopesBench();
   const scopes = await bench.open();
   assertEquals(scopes.get(SYSTEM_SCOPE).state.generation, 0);
-  assertEquals(bench.pages.words.get(SYSTEM_SCOPE), 0);
+  assertEquals(bench.pages.generation(SYSTEM_SCOPE), 0);
 });
 
 Deno.test("LiveScope.bump() goes ledger, page, memory, listeners (case 18)", async () => {
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const order: string[] = [];
-  bench.pages.onStore = (_scope, generation) => {
-    order.push(`page ${generation}, memory ${scope.state.generation}`);
+  bench.pages.onStore = (_scope, name, offset) => {
+    if (offset === 0) order.push(`${name}, memory ${scope.state.generation}`);
   };
   scope.listen((change) => {
     if (change.kind !== "generation") return;
-    order.push(`told ${change.bump.generation}, page ${bench.pages.words.get("vm-7")}`);
+    order.push(`told ${change.bump.generation}, page ${bench.pages.generation("vm-7")}`);
   });
   await scope.bump(ask);
-  assertEquals(order, ["page 1, memory 0", "told 1, page 1"]);
+  assertEquals(order, ["sysgenid, memory 0", "vmclock, memory 0", "told 1, page 1"]);
 });
 
 Deno.test("LiveScope.bump() with a failing ledger changes nothing and says so", async () => {
@@ -48,7 +51,7 @@ Deno.test("LiveScope.bump() with a failing ledger changes nothing and says so", 
   scope.listen((change) => changes.push(change));
   bench.ledger.failing = new Error("disk full");
   await refused("state-unavailable", scope.bump(ask));
-  assertEquals([scope.state.generation, bench.pages.words.get("vm-7")], [0, 0]);
+  assertEquals([scope.state.generation, bench.pages.generation("vm-7")], [0, 0]);
   assertEquals(changes, []);
   bench.ledger.failing = undefined;
   assertEquals((await scope.bump(ask)).bump.generation, 1);
@@ -75,12 +78,12 @@ Deno.test("LiveScope.bump() gives parallel callers one generation each", async (
 Deno.test("LiveScope.barrier() opens when the last tracked watcher confirms", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a, b] = await tracked(scope, "a", "b") as [string, string];
-  await scope.watch({ name: "reader", track: false });
+  await scope.watchers.watch({ name: "reader", track: false });
   await scope.bump(ask);
-  const open = scope.barrier({}, 1000);
-  scope.ack(a, 1);
-  scope.ack(b, 1);
-  assertEquals(await open, { generation: 1, epoch: 1n });
+  const open = scope.barrier({}, { waitMs: 1000 });
+  scope.watchers.ack(a, 1);
+  scope.watchers.ack(b, 1);
+  assertEquals(await open, { generation: 1, epoch: 1n, lost: [] });
 });
 
 Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 13)", async () => {
@@ -88,9 +91,9 @@ Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a", "b") as [string];
   await scope.bump(ask);
-  scope.ack(a, 1);
+  scope.watchers.ack(a, 1);
   let ended = false;
-  const waiting = scope.barrier({}, 50).finally(() => ended = true);
+  const waiting = scope.barrier({}, { waitMs: 50 }).finally(() => ended = true);
   waiting.catch(() => {});
   bench.clock.advance(49);
   await Promise.resolve();
@@ -105,10 +108,10 @@ Deno.test("LiveScope.barrier() ends with EINTR when bumped while waiting, even i
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a") as [string];
   await scope.bump(ask);
-  const waiting = scope.barrier({}, 1000);
+  const waiting = scope.barrier({}, { waitMs: 1000 });
   waiting.catch(() => {});
   await scope.bump(ask);
-  scope.ack(a, 2);
+  scope.watchers.ack(a, 2);
   assertEquals((await refused("generation-changed", waiting)).errno, "EINTR");
 });
 
@@ -117,10 +120,13 @@ Deno.test("LiveScope.barrier() never opens for a generation that came after (cas
   const [a] = await tracked(scope, "a") as [string];
   for (let round = 0; round < 10_000; round++) {
     const { bump } = await scope.bump(ask);
-    const waiting = scope.barrier({}, 1000).then((open) => open.generation, (fault) => fault.code);
+    const waiting = scope.barrier({}, { waitMs: 1000 }).then(
+      (open) => open.generation,
+      (fault) => fault.code,
+    );
     // The acknowledgement and the next bump race: the bump is under way when the ack comes.
     const racing = round % 2 === 0 ? scope.bump(ask) : undefined;
-    scope.ack(a, bump.generation);
+    scope.watchers.ack(a, bump.generation);
     const verdict = await waiting;
     assert(verdict === bump.generation || verdict === "generation-changed", String(verdict));
     await racing;
@@ -133,13 +139,13 @@ Deno.test("LiveScope.barrier() is let go by release, and by a caller that goes a
   const [a] = await tracked(scope, "a") as [string];
   await scope.bump(ask);
   const gone = new AbortController();
-  const abandoned = scope.barrier({}, 1000, gone.signal);
+  const abandoned = scope.barrier({}, { waitMs: 1000, signal: gone.signal });
   abandoned.catch(() => {});
   gone.abort();
   await refused("watchers-outdated", abandoned);
   assertEquals(scope.state.counts.outdated, 1);
-  const open = scope.barrier({}, 1000);
-  await scope.release(a);
+  const open = scope.barrier({}, { waitMs: 1000 });
+  await scope.watchers.release(a);
   assertEquals((await open).generation, 1);
 });
 
@@ -147,14 +153,14 @@ Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier 
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a", "b", "c") as [string];
-  await scope.watch({ name: "untracked", track: false });
+  await scope.watchers.watch({ name: "untracked", track: false });
   await scope.bump(ask);
-  scope.ack(a, 1);
+  scope.watchers.ack(a, 1);
   bench.clock.advance(1000);
   await scope.close();
   const again = (await bench.open()).get("vm-7");
   assertEquals(again.state.counts, { watchers: 3, tracked: 3, outdated: 2 });
-  const fault = await refused("watchers-outdated", again.barrier({}, 0));
+  const fault = await refused("watchers-outdated", again.barrier({}, { waitMs: 0 }));
   const late = fault.members["watchers"] as { name: string; presence: string }[];
   assertEquals(late.map(({ name, presence }) => [name, presence]).sort(), [
     ["b", "held"],
@@ -165,11 +171,11 @@ Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier 
 Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated if it was (case 24)", async () => {
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
-  const first = await scope.watch({ name: "a", track: true });
-  await scope.leave(first.watcher.id);
+  const first = await scope.watchers.watch({ name: "a", track: true });
+  await scope.watchers.leave(first.watcher.id);
   await scope.bump(ask);
   await scope.bump(ask);
-  const back = await scope.watch({ name: "a", track: true, token: first.token });
+  const back = await scope.watchers.watch({ name: "a", track: true, token: first.token });
   assertEquals([back.watcher.id, back.resumed], [first.watcher.id, true]);
   assert(scope.state.isOutdated(back.watcher));
   assert(back.token !== first.token);
@@ -178,27 +184,26 @@ Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated 
 
 Deno.test("LiveScope.watch() with a spent token makes a second watcher, which starts outdated (case 23)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
-  const { token, watcher } = await scope.watch({ name: "a", track: true });
+  const { token, watcher } = await scope.watchers.watch({ name: "a", track: true });
   await scope.bump(ask);
   const [one, other] = await Promise.all([
-    scope.watch({ name: "a", track: true, token }),
-    scope.watch({ name: "a", track: true, token }),
+    scope.watchers.watch({ name: "a", track: true, token }),
+    scope.watchers.watch({ name: "a", track: true, token }),
   ]);
   assertEquals([one.resumed, other.resumed], [true, false]);
   assertEquals(one.watcher.id, watcher.id);
   assert(other.watcher.id !== watcher.id);
-  scope.ack(one.watcher.id, 1);
+  scope.watchers.ack(one.watcher.id, 1);
   assertEquals(scope.state.counts.outdated, 1);
 });
 
 Deno.test("LiveScope.leave() forgets instead of holding where the scope says so", async () => {
   const bench = new ScopesBench();
-  const scopes = await bench.open();
-  await scopes.put("vm-7", { trackOnOpen: true, onDisconnect: "forget" });
+  const scopes = await bench.withScope("vm-7", { trackOnOpen: true, onDisconnect: "forget" });
   const scope = scopes.get("vm-7");
-  const { watcher } = await scope.watch({ name: "a", track: false });
+  const { watcher } = await scope.watchers.watch({ name: "a", track: false });
   assert(watcher.tracked);
-  await scope.leave(watcher.id);
+  await scope.watchers.leave(watcher.id);
   assertEquals(scope.state.counts.watchers, 0);
   assertEquals((await bench.ledger.load("watcher")).length, 0);
 });
@@ -210,11 +215,11 @@ Deno.test("Scopes.delete() keeps page and counter: made again it goes on with th
   await scope.bump({ ...ask, minimum: 41 });
   const [a] = await tracked(scope, "a") as [string];
   await refused("scope-in-use", scopes.delete("vm-7", false));
-  await scope.release(a);
+  await scope.watchers.release(a);
   await scopes.delete("vm-7", false);
   await refused("scope-not-found", scope.bump(ask));
   const { scope: again } = await (await bench.open()).put("vm-7", scope.state.options);
-  assertEquals([again.state.generation, bench.pages.words.get("vm-7")], [42, 42]);
+  assertEquals([again.state.generation, bench.pages.generation("vm-7")], [42, 42]);
 });
 
 Deno.test("Scopes.delete() by force answers those who wait at the barrier", async () => {
@@ -222,7 +227,7 @@ Deno.test("Scopes.delete() by force answers those who wait at the barrier", asyn
   const scope = scopes.get("vm-7");
   await tracked(scope, "a");
   await scope.bump(ask);
-  const waiting = scope.barrier({}, 1000);
+  const waiting = scope.barrier({}, { waitMs: 1000 });
   waiting.catch(() => {});
   await scopes.delete("vm-7", true);
   await refused("scope-not-found", waiting);
@@ -241,9 +246,9 @@ for (
     const scope = (await bench.withScope("vm-7")).get("vm-7");
     await scope.bump({ ...ask, minimum: 6 });
     await scope.bump(ask);
-    bench.pages.words.set("vm-7", page);
+    bench.pages.tamper("vm-7", page);
     const again = (await bench.open()).get("vm-7");
     assertEquals([again.state.generation, again.state.current.reason], [generation, reason]);
-    assertEquals(bench.pages.words.get("vm-7"), generation);
+    assertEquals(bench.pages.generation("vm-7"), generation);
   });
 }

@@ -1,10 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { Tokens } from "../../src/daemon/auth.ts";
+import { Replays } from "../../src/daemon/replays.ts";
+import { Tickets } from "../../src/daemon/tickets.ts";
 import { createApp } from "../../routes/app.ts";
 import { healthRoutes } from "../../routes/health.ts";
 import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
 import { newRoutes } from "../../routes/openapi.ts";
 import { Api } from "../support/api.ts";
+import { FakeClock } from "../support/clock.ts";
+import { SeededRandom } from "../support/random.ts";
 
 const TCP = { kind: "tcp" } as const;
 
@@ -20,6 +24,8 @@ function api(ready = true): Api {
       { token: "all", access: ["admin"] },
       { token: "watcher", access: ["watch"] },
     ]),
+    tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
+    replays: new Replays(new FakeClock()),
     allowedHosts: ["inn.example"],
     metrics,
     open: [healthRoutes({ version: "1.2.3", ready: () => ready })],

@@ -42,7 +42,7 @@ Deno.test("GET /v1/scopes pages through the scopes by name", async () => {
 
 Deno.test("POST …/bumps answers with the new generation and how many are outdated", async () => {
   const { api, scopes } = await bench();
-  await scopes.get("vm-7").watch({ name: "a", track: true });
+  await scopes.get("vm-7").watchers.watch({ name: "a", track: true });
   const bump = await api.json(201, "POST", BUMPS, { json: { reason: "restore", minimum: 8 } });
   assertEquals([bump.generation, bump.epoch, bump.outdated], [8, "1", 1]);
   assertEquals(bump.unique.length, 32);
@@ -119,7 +119,7 @@ Deno.test("GET …/barrier answers 204 with the generation it opened for", async
 
 Deno.test("GET …/barrier names who is late, and refuses to wait both ways", async () => {
   const { api, scopes } = await bench();
-  const { watcher } = await scopes.get("vm-7").watch({ name: "late", track: true });
+  const { watcher } = await scopes.get("vm-7").watchers.watch({ name: "late", track: true });
   await api.json(201, "POST", BUMPS, { json: { reason: "x" } });
   const problem = await api.refused("watchers-outdated", "GET", BARRIER) as Record<string, unknown>;
   assertEquals([problem["errno"], problem["outdated"]], ["ETIME", 1]);
@@ -138,7 +138,7 @@ Deno.test("GET …/barrier names who is late, and refuses to wait both ways", as
 
 Deno.test("GET …/barrier is answered when the daemon stops", async () => {
   const { api, scopes, stop } = await bench();
-  await scopes.get("vm-7").watch({ name: "late", track: true });
+  await scopes.get("vm-7").watchers.watch({ name: "late", track: true });
   await api.json(201, "POST", BUMPS, { json: { reason: "x" } });
   const waiting = api.refused("watchers-outdated", "GET", `${BARRIER}?timeoutMs=0`);
   stop.abort();
@@ -147,7 +147,7 @@ Deno.test("GET …/barrier is answered when the daemon stops", async () => {
 
 Deno.test("DELETE …/watchers/{w} releases a watcher; DELETE of a scope in use wants force and admin", async () => {
   const { api, scopes } = await bench();
-  const { watcher } = await scopes.get("vm-7").watch({ name: "a", track: true });
+  const { watcher } = await scopes.get("vm-7").watchers.watch({ name: "a", track: true });
   const shown = await api.json(200, "GET", "/v1/scopes/vm-7/watchers");
   assertEquals(shown.items[0].watcher, watcher.id);
   await api.refused("scope-in-use", "DELETE", "/v1/scopes/vm-7");

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
+import { storeSysgenid, sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
 import { PageFiles } from "../../src/storage/page_files.ts";
 
 const inodeOf = (path: string): number | null => Deno.statSync(path).ino;
@@ -12,7 +13,7 @@ async function folder(): Promise<PageFiles> {
 
 Deno.test("PageFiles.open() makes 4096 bytes, readable for all, the generation first (case 1)", async () => {
   const pages = await folder();
-  const { page, found } = pages.open("vm-7", 0x01020304);
+  const { page, found } = pages.open("vm-7", "sysgenid", sysgenidBytes(0x01020304));
   assertEquals(found, undefined);
   const bytes = Deno.readFileSync(page.path);
   assertEquals(bytes.byteLength, PAGE_BYTES);
@@ -26,13 +27,13 @@ Deno.test("PageFiles.open() makes 4096 bytes, readable for all, the generation f
 
 Deno.test("PageFiles.open() keeps one inode for life and says what it found (case 19)", async () => {
   const pages = await folder();
-  const first = pages.open("vm-7", 1).page;
+  const first = pages.open("vm-7", "sysgenid", sysgenidBytes(1)).page;
   const inode = inodeOf(first.path);
-  first.store(4_294_967_295);
+  storeSysgenid(first, 4_294_967_295);
   first.close();
-  const again = pages.open("vm-7", 9);
-  assertEquals(again.found, 4_294_967_295);
-  again.page.store(0);
+  const again = pages.open("vm-7", "sysgenid", sysgenidBytes(9));
+  assertEquals(again.found?.slice(0, 4), sysgenidBytes(4_294_967_295));
+  storeSysgenid(again.page, 0);
   assertEquals(inodeOf(first.path), inode);
   assertEquals(new Uint32Array(again.page.bytes().buffer)[0], 0);
   again.page.close();
@@ -45,8 +46,8 @@ Deno.test("PageFiles.open() grows a short page in place (case 20)", async () => 
     Deno.mkdirSync(`${pages.folder}/vm-7`, { recursive: true });
     Deno.writeFileSync(path, short);
     const inode = inodeOf(path);
-    const { page, found } = pages.open("vm-7", 1);
-    assertEquals(found, short[0] ?? 0);
+    const { page, found } = pages.open("vm-7", "sysgenid", sysgenidBytes(1));
+    assertEquals([found?.[0], found?.byteLength], [short[0] ?? 0, PAGE_BYTES]);
     assertEquals([inodeOf(path), Deno.statSync(path).size], [inode, PAGE_BYTES]);
     page.close();
   }
@@ -63,7 +64,12 @@ Deno.test("PageFiles.open() refuses whatever is no regular file, and leaves it a
     const pages = await folder();
     Deno.mkdirSync(`${pages.folder}/vm-7`, { recursive: true });
     make(`${pages.folder}/vm-7/sysgenid`);
-    const fault = assertThrows(() => pages.open("vm-7", 1), Fault, "", kind);
+    const fault = assertThrows(
+      () => pages.open("vm-7", "sysgenid", sysgenidBytes(1)),
+      Fault,
+      "",
+      kind,
+    );
     assertEquals(fault.code, "page-unusable", kind);
   }
 });

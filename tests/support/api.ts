@@ -4,10 +4,14 @@ import Ajv2020, { type ValidateFunction } from "ajv/dist/2020.js";
 import type { FaultCode } from "../../src/core/faults.ts";
 import { admin } from "../../src/daemon/auth.ts";
 import { Tokens } from "../../src/daemon/auth.ts";
+import { Replays } from "../../src/daemon/replays.ts";
+import { Tickets } from "../../src/daemon/tickets.ts";
 import { PROBLEM_TYPE } from "../../src/wire/problem.ts";
 import { createApp } from "../../routes/app.ts";
 import type { Env, Listener } from "../../routes/env.ts";
 import { Metrics } from "../../routes/metrics.ts";
+import { FakeClock } from "./clock.ts";
+import { SeededRandom } from "./random.ts";
 
 interface Operation {
   readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
@@ -43,6 +47,8 @@ export class Api {
     return new Api(createApp({
       version: "0.0.0-test",
       tokens: new Tokens([{ token: "secret", access: ["admin"] }]),
+      tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
+      replays: new Replays(new FakeClock()),
       allowedHosts: [],
       metrics: new Metrics([]),
       open: [],

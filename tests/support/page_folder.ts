@@ -1,28 +1,39 @@
 import { PAGE_BYTES } from "../../src/core/limits.ts";
-import type { OpenedPage, PageFile, PageFolder } from "../../src/core/ports/page_file.ts";
+import type { OpenedPage, PageFile, PageFolder, PageName } from "../../src/core/ports/page_file.ts";
+import { sysgenidGeneration } from "../../src/generations/sysgenid_page.ts";
 
 /** Pages in memory, which outlive the folder object as files do. */
 export class MemoryPages implements PageFolder {
-  readonly words = new Map<string, number>();
-  /** Called at each store, before it happens. */
-  onStore: (scope: string, generation: number) => void = () => {};
+  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Called at each store, before it happens; what it throws stands for a crash there. */
+  onStore: (scope: string, name: PageName, offset: number) => void = () => {};
 
-  open(scope: string, initial: number): OpenedPage {
-    const found = this.words.get(scope);
-    if (found === undefined) this.words.set(scope, initial);
+  open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
+    const key = `${scope}/${name}`;
+    const found = this.files.get(key)?.slice();
+    const bytes = this.files.get(key) ?? new Uint8Array(PAGE_BYTES);
+    if (found === undefined) bytes.set(initial);
+    this.files.set(key, bytes);
     const page: PageFile = {
-      path: `/memory/${scope}/sysgenid`,
-      store: (generation) => {
-        this.onStore(scope, generation);
-        this.words.set(scope, generation);
+      path: `/memory/${key}`,
+      write: (offset, part) => {
+        this.onStore(scope, name, offset);
+        bytes.set(part, offset);
       },
-      bytes: () => {
-        const page = new Uint32Array(PAGE_BYTES / 4);
-        page[0] = this.words.get(scope) ?? 0;
-        return new Uint8Array(page.buffer);
-      },
+      bytes: () => bytes.slice(),
       close: () => {},
     };
     return { page, found };
+  }
+
+  /** The generation that a scope's sysgenid page shows. */
+  generation(scope: string): number | undefined {
+    const bytes = this.files.get(`${scope}/sysgenid`);
+    return bytes && sysgenidGeneration(bytes);
+  }
+
+  /** Writes a generation into a sysgenid page, as somebody else would. */
+  tamper(scope: string, generation: number): void {
+    this.files.get(`${scope}/sysgenid`)?.set(new Uint8Array(Uint32Array.of(generation).buffer));
   }
 }

@@ -1,5 +1,7 @@
 import { Scopes } from "../../src/generations/scopes.ts";
+import { DEFAULT_OPTIONS, type ScopeOptions } from "../../src/generations/scope.ts";
 import { FakeClock } from "./clock.ts";
+import { CollectedEvents } from "./events.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { MemoryPages } from "./page_folder.ts";
 import { SeededRandom } from "./random.ts";
@@ -10,16 +12,17 @@ export class ScopesBench {
   readonly pages = new MemoryPages();
   readonly clock = new FakeClock();
   readonly random = new SeededRandom(7);
+  readonly events = new CollectedEvents();
 
   /** Scopes as a daemon that starts finds them. */
   open(): Promise<Scopes> {
     return Scopes.open(this);
   }
 
-  /** Opens scopes with one scope of default options. */
-  async withScope(name: string): Promise<Scopes> {
+  /** Opens scopes with one scope of this name. */
+  async withScope(name: string, options: Partial<ScopeOptions> = {}): Promise<Scopes> {
     const scopes = await this.open();
-    await scopes.put(name, { trackOnOpen: false, onDisconnect: "hold" });
+    await scopes.put(name, { ...DEFAULT_OPTIONS, ...options });
     return scopes;
   }
 }

@@ -1,20 +1,23 @@
-/** One published page: 4096 bytes, the generation as a native-endian u32 at 0, the rest zero. */
+/** One published page: a file of 4096 bytes that other programs map. */
 export interface PageFile {
   /** Where other programs find it. */
   readonly path: string;
-  /** Stores a generation in place. Whoever has the page mapped sees it at once. */
-  store(generation: number): void;
+  /** Stores bytes in place. Whoever has the page mapped sees them at once. */
+  write(offset: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** The page's bytes as they are in the file now. */
   bytes(): Uint8Array<ArrayBuffer>;
   /** Lets go of the file, which stays. */
   close(): void;
 }
 
+/** The pages of a scope, by the device whose layout each has. */
+export type PageName = "sysgenid" | "vmclock";
+
 /** A page together with what it held when it was opened. */
 export interface OpenedPage {
   readonly page: PageFile;
-  /** The generation that was found; `undefined` when the file was made just now. */
-  readonly found: number | undefined;
+  /** The bytes that were found; `undefined` when the file was made just now. */
+  readonly found: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /**
@@ -23,9 +26,9 @@ export interface OpenedPage {
  */
 export interface PageFolder {
   /**
-   * Opens the page of a scope, or makes it with `initial` already in it.
+   * Opens a page of a scope, or makes it with `initial` as its first bytes and zeros after them.
    *
    * @throws {Fault} `page-unusable` when something else than a regular file is in its place
    */
-  open(scope: string, initial: number): OpenedPage;
+  open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage;
 }

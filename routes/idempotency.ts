@@ -1,0 +1,53 @@
+import type { MiddlewareHandler } from "hono";
+import { Fault } from "../src/core/faults.ts";
+import { REPLAY_KEY_CHARS_MAX } from "../src/core/limits.ts";
+import type { Replays } from "../src/daemon/replays.ts";
+import type { Env } from "./env.ts";
+
+/** An answer as it is kept for repetitions. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: ArrayBuffer;
+}
+
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+/**
+ * Honours `Idempotency-Key` on every POST: the same key with the same request gets the same
+ * answer, whatever has happened since. Server errors are not kept: trying again may help.
+ */
+export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const key = c.req.header("idempotency-key");
+    if (key === undefined || c.req.method !== "POST") return await next();
+    if (key.length > REPLAY_KEY_CHARS_MAX || !PRINTABLE.test(key)) {
+      throw new Fault(
+        "value-not-allowed",
+        `Cannot use this Idempotency-Key: it must be 1 to ${REPLAY_KEY_CHARS_MAX} printable ASCII ` +
+          "characters without blanks",
+      );
+    }
+    const { pathname, search } = new URL(c.req.url);
+    const request = JSON.stringify([
+      pathname + search,
+      c.req.header("content-type"),
+      c.req.header("innkeeper-owner"),
+      await c.req.text(),
+    ]);
+    const owned = JSON.stringify([c.get("principal").name, pathname, key]);
+    const kept = await replays.once(owned, request, async () => {
+      await next();
+      const { status, headers } = c.res;
+      return { status, headers: [...headers], body: await c.res.clone().arrayBuffer() };
+    });
+    c.res = new Response(isBodyless(kept.status) ? null : kept.body, {
+      status: kept.status,
+      headers: new Headers(kept.headers.map(([name, value]) => [name, value])),
+    });
+  };
+}
+
+function isBodyless(status: number): boolean {
+  return status === 204 || status === 304;
+}

@@ -1,0 +1,76 @@
+import { Fault } from "../core/faults.ts";
+import type { LiveScope } from "../generations/live_scope.ts";
+import { sysgenidBytes, sysgenidGeneration } from "../generations/sysgenid_page.ts";
+
+/** Where the frames of a session go. */
+export interface SysgenidSink {
+  /** The generation that is to be confirmed; only the newest matters. */
+  offer(bytes: Uint8Array<ArrayBuffer>): void;
+  /** There is nothing to confirm any more. */
+  withdraw(): void;
+  /** A confirmation was taken. */
+  taken(): void;
+  /** A confirmation was refused. */
+  refuse(fault: Fault): void;
+  /** The scope is gone. */
+  end(): void;
+}
+
+const GENERATION_BYTES = 4;
+
+/**
+ * One watcher over 4-byte frames, as a program has it that reads and writes `/dev/sysgenid`: it is
+ * sent the generation while that is not confirmed, and confirms by sending it back (seed 004).
+ */
+export class SysgenidSession {
+  readonly #scope: LiveScope;
+  readonly #watcher: string;
+  readonly #sink: SysgenidSink;
+  readonly #stop: () => void;
+
+  /** @param watcher A registered watcher of the scope */
+  constructor(scope: LiveScope, watcher: string, sink: SysgenidSink) {
+    this.#scope = scope;
+    this.#watcher = watcher;
+    this.#sink = sink;
+    this.#stop = scope.listen(({ kind }) => {
+      if (kind === "generation") this.#offer();
+      if (kind === "deleted") sink.end();
+    });
+  }
+
+  /** Sends the generation, if there is one to confirm. */
+  start(): void {
+    const { state } = this.#scope;
+    if (state.isOutdated(state.watcher(this.#watcher))) this.#offer();
+  }
+
+  /** Takes a frame: exactly the 4 bytes of the generation that is to be confirmed. */
+  receive(bytes: Uint8Array): void {
+    try {
+      if (bytes.byteLength !== GENERATION_BYTES) {
+        throw new Fault(
+          "wrong-length",
+          `Cannot confirm with ${bytes.byteLength} bytes: a generation has 4`,
+        );
+      }
+      this.#scope.watchers.ack(this.#watcher, sysgenidGeneration(bytes));
+      this.#sink.withdraw();
+      this.#sink.taken();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#sink.refuse(error);
+      this.start();
+    }
+  }
+
+  /** The connection ended: a tracked watcher is held. */
+  async end(): Promise<void> {
+    this.#stop();
+    await this.#scope.watchers.leave(this.#watcher);
+  }
+
+  #offer(): void {
+    this.#sink.offer(sysgenidBytes(this.#scope.state.generation));
+  }
+}

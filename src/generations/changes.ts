@@ -1,0 +1,69 @@
+import { Fault } from "../core/faults.ts";
+import { Serial } from "../core/serial.ts";
+import type { Bump, Quiesce, Settled } from "./scope.ts";
+
+/** What happened to a scope, told at once to whoever listens. */
+export type ScopeChange =
+  | { readonly kind: "generation"; readonly bump: Bump }
+  | { readonly kind: "settled"; readonly settled: Settled }
+  /** A watcher failed or was lost: a barrier may have to answer. */
+  | { readonly kind: "blocked" }
+  | { readonly kind: "quiesce"; readonly quiesce: Quiesce }
+  /** Somebody has quiesced. */
+  | { readonly kind: "quiesced" }
+  | { readonly kind: "unquiesce" }
+  | { readonly kind: "deleted" };
+
+/** Hears of the changes of one scope, in order. It must not throw. */
+export type ScopeListener = (change: ScopeChange) => void;
+
+/** The order in which one scope changes, and who is told. */
+export class Changes {
+  readonly #listeners = new Set<ScopeListener>();
+  readonly #serial = new Serial();
+  #deleted = false;
+
+  /** @param name Of the scope */
+  constructor(readonly name: string) {}
+
+  get isDeleted(): boolean {
+    return this.#deleted;
+  }
+
+  /** @throws {Fault} `scope-not-found` when the scope is deleted */
+  requireAlive(): void {
+    if (this.#deleted) throw scopeNotFound(this.name);
+  }
+
+  /** Runs one change after the other, since each waits for the ledger. */
+  change<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#serial.run(() => {
+      this.requireAlive();
+      return task();
+    });
+  }
+
+  /** Runs after all changes, also of a deleted scope. */
+  last<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#serial.run(task);
+  }
+
+  tell(change: ScopeChange): void {
+    if (change.kind === "deleted") this.#deleted = true;
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** Calls `listener` on every change until the returned function is called. */
+  listen(listener: ScopeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+/** The fault of a scope that does not exist. */
+export function scopeNotFound(name: string): Fault {
+  return new Fault(
+    "scope-not-found",
+    `Cannot find scope "${name}": make it with PUT /v1/scopes/${name}`,
+  );
+}

@@ -1,0 +1,53 @@
+import type { PageFile, PageFolder } from "../core/ports/page_file.ts";
+import type { Bump } from "./scope.ts";
+import { storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
+import { isVmclockAt, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
+
+/** What pages showed when they were opened. */
+export interface FoundPages {
+  /** `undefined` when the page was made just now. */
+  readonly generation: number | undefined;
+  readonly epoch: bigint | undefined;
+}
+
+/** The published pages of one scope, which always show the same bump. */
+export class Pages {
+  readonly sysgenid: PageFile;
+  readonly vmclock: PageFile;
+  readonly found: FoundPages;
+
+  /**
+   * Opens the pages of a scope, or makes them with its current generation in them.
+   *
+   * @throws {Fault} `page-unusable`
+   */
+  constructor(folder: PageFolder, scope: string, { generation, epoch }: Bump) {
+    const sysgenid = folder.open(scope, "sysgenid", sysgenidBytes(generation));
+    const vmclock = folder.open(scope, "vmclock", vmclockBytes(epoch));
+    this.sysgenid = sysgenid.page;
+    this.vmclock = vmclock.page;
+    this.found = {
+      generation: sysgenid.found && sysgenidGeneration(sysgenid.found),
+      epoch: vmclock.found && vmclockEpoch(vmclock.found),
+    };
+  }
+
+  /** Publishes a bump. */
+  store({ generation, epoch }: Bump): void {
+    storeSysgenid(this.sysgenid, generation);
+    storeVmclock(this.vmclock, epoch);
+  }
+
+  /** Publishes the bump again where a page does not show it, or is not at rest. */
+  mend({ generation, epoch }: Bump): void {
+    if (sysgenidGeneration(this.sysgenid.bytes()) !== generation) {
+      storeSysgenid(this.sysgenid, generation);
+    }
+    if (!isVmclockAt(this.vmclock.bytes(), epoch)) storeVmclock(this.vmclock, epoch);
+  }
+
+  close(): void {
+    this.sysgenid.close();
+    this.vmclock.close();
+  }
+}

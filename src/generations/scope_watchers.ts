@@ -1,0 +1,337 @@
+import { Fault } from "../core/faults.ts";
+import { keep } from "../core/keep.ts";
+import { ACK_FLUSH_MS, LEASE_MS_DEFAULT } from "../core/limits.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
+import type { Ledger, LedgerEntry } from "../core/ports/ledger.ts";
+import type { Random } from "../core/ports/random.ts";
+import { waitUntil } from "../core/wait_until.ts";
+import type { Changes } from "./changes.ts";
+import { watcherEntry, watcherGone } from "./records.ts";
+import { hashToken, mintToken } from "./resume_token.ts";
+import type { Bump, Scope, Settled, Watcher } from "./scope.ts";
+
+/** What a scope needs from outside to be durable. */
+export interface ScopePorts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventSink;
+}
+
+/** What a watcher says of itself over a connection. */
+export interface WatchAsk {
+  readonly name: string;
+  readonly track: boolean;
+  readonly leaseMs?: number | undefined;
+  /** The token of an earlier registration, to go on as the same watcher. */
+  readonly token?: string | undefined;
+}
+
+/** A registration, durable if it is tracked. */
+export interface Watching {
+  readonly watcher: Watcher;
+  readonly resumed: boolean;
+  /** The token to come back with; it is good for one return. */
+  readonly token: string;
+}
+
+/** What a watcher over HTTP says of itself; it has chosen its own id. */
+export interface HttpWatchAsk {
+  readonly name?: string | undefined;
+  readonly track: boolean;
+  readonly leaseMs?: number | undefined;
+}
+
+const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
+
+/**
+ * The watchers of one scope, made durable: who is there, who is held, who is lost, and what each
+ * has confirmed (spec decisions 8 and 9).
+ */
+export class ScopeWatchers {
+  readonly #state: Scope;
+  readonly #changes: Changes;
+  readonly #ports: ScopePorts;
+  readonly #leases = new Map<string, () => void>();
+  readonly #unsavedAcks = new Map<string, LedgerEntry>();
+  #cancelFlush: (() => void) | undefined;
+
+  constructor(state: Scope, changes: Changes, ports: ScopePorts) {
+    this.#state = state;
+    this.#changes = changes;
+    this.#ports = ports;
+    for (const { id, presence } of state.watchers) if (presence === "held") this.#startLease(id);
+  }
+
+  /**
+   * Registers a watcher with a connection; a tracked one is durable when this returns.
+   *
+   * @throws {Fault} `watchers-exhausted`, `state-unavailable`
+   */
+  async watch(ask: WatchAsk): Promise<Watching> {
+    const token = mintToken(this.#ports.random);
+    const [tokenHash, presented] = await Promise.all([
+      hashToken(token),
+      ask.token === undefined ? undefined : hashToken(ask.token),
+    ]);
+    const fresh = (ackedEpoch: bigint): Promise<Watcher> =>
+      this.#register({ ...this.#newcomer(ask, ackedEpoch), tokenHash });
+    if (presented === undefined) {
+      return { watcher: await fresh(this.#state.epoch), resumed: false, token };
+    }
+    // One return at a time: of two clones with the same token the second finds it spent.
+    return await this.#changes.change(async () => {
+      const known = this.#state.byToken(presented);
+      // A token that is spent or unknown says nothing of what its bearer has confirmed.
+      if (known === undefined) return { watcher: await fresh(-1n), resumed: false, token };
+      const change = { tokenHash, leaseMs: ask.leaseMs ?? known.leaseMs };
+      if (known.tracked) await this.#keep({ ...known, ...change });
+      this.#stopLease(known.id);
+      this.#state.resume(known.id, change);
+      this.#emit("resumed", known);
+      return { watcher: this.#state.watcher(known.id), resumed: true, token };
+    });
+  }
+
+  /**
+   * Registers a watcher over HTTP under an id of its own choice, or changes it. Every call of its
+   * own renews its lease.
+   *
+   * @returns Whether it is new
+   * @throws {Fault} `watchers-exhausted`, `state-unavailable`, `value-not-allowed` for an id of
+   * the form that connections get
+   */
+  async put(id: string, ask: HttpWatchAsk): Promise<{ watcher: Watcher; created: boolean }> {
+    if (CONNECTION_ID.test(id)) {
+      throw new Fault(
+        "value-not-allowed",
+        `Cannot choose watcher id "${id}": this form belongs to WebSocket watchers`,
+      );
+    }
+    return await this.#changes.change(async () => {
+      if (!this.#state.has(id)) {
+        const newcomer = this.#newcomer({ name: id, ...definedOnly(ask) }, this.#state.epoch);
+        const watcher = await this.#register({ ...newcomer, id, tokenHash: undefined });
+        this.#startLease(id);
+        return { watcher, created: true };
+      }
+      const known = this.#state.watcher(id);
+      const leaseMs = ask.leaseMs ?? known.leaseMs;
+      await this.#setTracked({ ...known, leaseMs }, ask.track);
+      this.#state.setLease(id, leaseMs);
+      this.touch(id);
+      return { watcher: this.#state.watcher(id), created: false };
+    });
+  }
+
+  /** Switches tracking of a watcher; durable when this returns. */
+  async track(id: string, on: boolean): Promise<void> {
+    await this.#changes.change(() => this.#setTracked(this.#state.watcher(id), on));
+  }
+
+  /** A watcher over HTTP gives a sign of life: its lease begins anew. */
+  touch(id: string): void {
+    const { presence, tokenHash } = this.#state.watcher(id);
+    if (tokenHash !== undefined) return;
+    if (presence !== "connected") this.#state.setPresence(id, "connected");
+    this.#startLease(id);
+  }
+
+  /**
+   * A watcher confirms exactly this generation. Losing an acknowledgement in a crash only makes
+   * the watcher confirm again, so they reach the ledger in groups, afterwards.
+   *
+   * @throws {Fault} `watcher-not-found`, `stale-generation`
+   */
+  ack(id: string, generation: number, epoch?: bigint): void {
+    this.#changes.requireAlive();
+    const settled = this.#state.ack(id, generation, epoch, this.#ports.clock.wallNs());
+    const watcher = this.#state.watcher(id);
+    if (watcher.tracked) this.#saveLater(id, watcherEntry(this.#state.name, watcher));
+    this.#settle(settled);
+  }
+
+  /**
+   * A watcher could not adapt to this generation; the barrier names it with its reason.
+   *
+   * @throws {Fault} `watcher-not-found`, `stale-generation`, `already-confirmed`
+   */
+  fail(id: string, generation: number, reason: string): void {
+    this.#changes.requireAlive();
+    this.#state.fail(id, generation, reason);
+    this.#emit("failed", this.#state.watcher(id), reason);
+    this.#changes.tell({ kind: "blocked" });
+  }
+
+  /** @throws {Fault} `watcher-not-found`, `not-quiescing` */
+  quiesced(id: string): void {
+    this.#changes.requireAlive();
+    this.#state.markQuiesced(id);
+    this.#changes.tell({ kind: "quiesced" });
+  }
+
+  /**
+   * The driver's read: the current generation while it is not confirmed, every time; else it
+   * waits for the next one.
+   *
+   * @returns `undefined` when there was none in time (EAGAIN)
+   */
+  async read(id: string, waitMs: number, signal?: AbortSignal): Promise<Bump | undefined> {
+    const look = (): Bump | undefined => {
+      this.#changes.requireAlive();
+      return this.#state.isOutdated(this.#state.watcher(id)) ? this.#state.current : undefined;
+    };
+    const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
+    return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
+  }
+
+  /** The connection of a watcher ended without a word: it is held if it is tracked. */
+  async leave(id: string): Promise<void> {
+    if (this.#changes.isDeleted || !this.#state.has(id)) return;
+    const watcher = this.#state.watcher(id);
+    if (!watcher.tracked || this.#state.options.onDisconnect === "forget") {
+      return await this.release(id);
+    }
+    this.#state.setPresence(id, "held");
+    this.#startLease(id);
+    this.#emit("held", watcher);
+  }
+
+  /**
+   * Releases a watcher (the driver's close).
+   *
+   * @throws {Fault} `scope-not-found`, `watcher-not-found`, `state-unavailable`
+   */
+  async release(id: string): Promise<void> {
+    await this.#changes.change(async () => {
+      const watcher = this.#state.watcher(id);
+      if (watcher.tracked) await this.#forget(id);
+      this.#stopLease(id);
+      const settled = this.#state.release(id, this.#ports.clock.wallNs());
+      this.#emit("released", watcher);
+      this.#changes.tell({ kind: "quiesced" });
+      this.#settle(settled);
+    });
+  }
+
+  /** Lets go of all timers, after writing the acknowledgements that are still to be written. */
+  async close(): Promise<void> {
+    for (const stop of this.#leases.values()) stop();
+    this.#leases.clear();
+    await this.#flushAcks();
+  }
+
+  #newcomer(
+    { name, track, leaseMs = LEASE_MS_DEFAULT }: WatchAsk,
+    ackedEpoch: bigint,
+  ): Watcher {
+    return {
+      id: `w-${this.#ports.random.bytes(8).toHex()}`,
+      name,
+      tracked: track || this.#state.options.trackOnOpen,
+      presence: "connected",
+      leaseMs,
+      ackedEpoch,
+      ackedGeneration: undefined,
+      ackedAtNs: undefined,
+      failure: undefined,
+      tokenHash: undefined,
+    };
+  }
+
+  async #register(watcher: Watcher): Promise<Watcher> {
+    this.#changes.requireAlive();
+    this.#state.requireRoom();
+    if (watcher.tracked) await this.#keep(watcher);
+    try {
+      this.#changes.requireAlive();
+      this.#state.add(watcher);
+    } catch (fault) {
+      if (watcher.tracked) await this.#forget(watcher.id);
+      throw fault;
+    }
+    this.#emit("joined", watcher);
+    return this.#state.watcher(watcher.id);
+  }
+
+  async #setTracked(watcher: Watcher, on: boolean): Promise<void> {
+    if (on) await this.#keep({ ...watcher, tracked: true });
+    else if (watcher.tracked) await this.#forget(watcher.id);
+    this.#settle(this.#state.track(watcher.id, on, this.#ports.clock.wallNs()));
+  }
+
+  #startLease(id: string): void {
+    this.#stopLease(id);
+    const { leaseMs } = this.#state.watcher(id);
+    this.#leases.set(id, this.#ports.clock.after(leaseMs, () => this.#lose(id)));
+  }
+
+  #stopLease(id: string): void {
+    this.#leases.get(id)?.();
+    this.#leases.delete(id);
+  }
+
+  #lose(id: string): void {
+    this.#leases.delete(id);
+    const watcher = this.#state.watcher(id);
+    if (!watcher.tracked) {
+      // Nobody waits for it, and nothing of it is in the ledger.
+      this.release(id).catch(() => {});
+      return;
+    }
+    this.#state.setPresence(id, "lost");
+    this.#emit("lost", watcher, `its lease of ${watcher.leaseMs} ms ran out`);
+    this.#changes.tell({ kind: "blocked" });
+  }
+
+  #settle(settled: Settled | undefined): void {
+    if (settled !== undefined) this.#changes.tell({ kind: "settled", settled });
+  }
+
+  #emit(what: string, { id, name }: Watcher, reason?: string): void {
+    this.#ports.events.emit({
+      kind: `watcher.${what}`,
+      subject: this.#state.name,
+      ...(reason === undefined ? {} : { reason }),
+      data: { watcher: id, name },
+    });
+  }
+
+  #keep(watcher: Watcher): Promise<void> {
+    return keep(this.#ports.ledger, [watcherEntry(this.#state.name, watcher)]);
+  }
+
+  async #forget(id: string): Promise<void> {
+    await keep(this.#ports.ledger, [watcherGone(this.#state.name, id)]);
+    this.#unsavedAcks.delete(id);
+  }
+
+  #saveLater(id: string, entry: LedgerEntry): void {
+    this.#unsavedAcks.set(id, entry);
+    this.#cancelFlush ??= this.#ports.clock.after(ACK_FLUSH_MS, () => {
+      // A failing ledger shows itself at the next bump; a lost ack errs on the safe side.
+      this.#changes.last(() => this.#flushAcks()).catch(() => {});
+    });
+  }
+
+  async #flushAcks(): Promise<void> {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    if (this.#changes.isDeleted || this.#unsavedAcks.size === 0) return;
+    const entries = [...this.#unsavedAcks.values()];
+    this.#unsavedAcks.clear();
+    await keep(this.#ports.ledger, entries);
+  }
+}
+
+/** Without the members that are there but undefined, which would hide a default. */
+function definedOnly({ name, track, leaseMs }: HttpWatchAsk): Omit<WatchAsk, "name"> & {
+  name?: string;
+} {
+  return {
+    track,
+    ...(name === undefined ? {} : { name }),
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * The page in the layout of the sysgenid device (seed 004): the generation as a native-endian u32
+ * at 0, the rest zero. AWS-LC maps its first 4 bytes.
+ *
+ * @module
+ */
+import type { PageFile } from "../core/ports/page_file.ts";
+
+/** A generation as the page and the 4-byte protocol carry it. */
+export function sysgenidBytes(generation: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Uint32Array.of(generation).buffer);
+}
+
+/** The generation in 4 or more bytes. */
+export function sysgenidGeneration(bytes: Uint8Array): number {
+  return new Uint32Array(bytes.slice(0, 4).buffer)[0] ?? 0;
+}
+
+/** Stores a generation, in one write: no reader sees half of it. */
+export function storeSysgenid(page: PageFile, generation: number): void {
+  page.write(0, sysgenidBytes(generation));
+}

@@ -1,0 +1,88 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Ledger, LedgerEntry } from "../../src/core/ports/ledger.ts";
+import { Scopes } from "../../src/generations/scopes.ts";
+import { vmclockEpoch } from "../../src/generations/vmclock_page.ts";
+import { ScopesBench } from "../support/scopes.ts";
+
+const KILLED = new Error("killed here");
+const ask = { reason: "restore", by: "test" };
+
+/** Steps of a bump: two of the ledger, one store of sysgenid, four of vmclock. */
+const STEPS = 7;
+
+/** Kills the process that uses it at its n-th step: before or after a commit, or at a store. */
+class CrashPoint {
+  left = Infinity;
+
+  step(): void {
+    if (this.left-- <= 0) throw KILLED;
+  }
+}
+
+class CrashingLedger implements Ledger {
+  constructor(readonly inner: Ledger, readonly point: CrashPoint) {}
+
+  load(kind: Parameters<Ledger["load"]>[0]): ReturnType<Ledger["load"]> {
+    return this.inner.load(kind);
+  }
+
+  async commit(entries: readonly LedgerEntry[]): Promise<void> {
+    this.point.step();
+    await this.inner.commit(entries);
+    this.point.step();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+async function world(): Promise<
+  { bench: ScopesBench; point: CrashPoint; open(): Promise<Scopes> }
+> {
+  const bench = new ScopesBench();
+  await (await bench.withScope("vm-7")).close();
+  const point = new CrashPoint();
+  bench.pages.onStore = () => point.step();
+  const { pages, clock, random, events } = bench;
+  const ledger = new CrashingLedger(bench.ledger, point);
+  return { bench, point, open: () => Scopes.open({ ledger, pages, clock, random, events }) };
+}
+
+for (let step = 0; step <= STEPS; step++) {
+  Deno.test(`a kill at step ${step} of a bump: no generation is used twice, the barrier names who has not confirmed (case 32)`, async () => {
+    const { bench, point, open } = await world();
+    const told = new Map<number, string>();
+    let scope = (await open()).get("vm-7");
+    for (const name of ["a", "b"]) await scope.watchers.watch({ name, track: true });
+    const hear = (): void => {
+      scope.listen((change) => {
+        if (change.kind !== "generation") return;
+        const { generation, unique } = change.bump;
+        assert(!told.has(generation), `generation ${generation} was used for two events`);
+        told.set(generation, unique);
+        assertEquals(bench.pages.generation("vm-7"), generation);
+      });
+    };
+    hear();
+    await scope.bump(ask);
+    point.left = step;
+    const outcome = await scope.bump(ask).then(({ bump }) => bump.generation, () => "killed");
+    assertEquals(outcome === "killed", step < STEPS, `there are not ${STEPS} steps`);
+    point.left = Infinity;
+    const shown = bench.pages.generation("vm-7") as number;
+
+    scope = (await open()).get("vm-7");
+    hear();
+    const { generation, epoch } = scope.state;
+    assert(generation >= shown, "the generation went back");
+    assert(outcome === "killed" || generation === outcome, "an acknowledged bump was lost");
+    assertEquals(bench.pages.generation("vm-7"), generation);
+    const vmclock = bench.pages.files.get("vm-7/vmclock") as Uint8Array<ArrayBuffer>;
+    assertEquals(vmclockEpoch(vmclock), epoch);
+    assertEquals(new DataView(vmclock.buffer).getUint32(0x0c, true) % 2, 0);
+    assertEquals([...scope.state.late()].map(({ name }) => name).sort(), ["a", "b"]);
+    const next = (await scope.bump(ask)).bump;
+    assert(next.generation > generation);
+  });
+}

@@ -1,0 +1,269 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Fault, type FaultCode } from "../../src/core/faults.ts";
+import { LEASE_MS_DEFAULT } from "../../src/core/limits.ts";
+import type { LiveScope } from "../../src/generations/live_scope.ts";
+import { ScopesBench } from "../support/scopes.ts";
+
+const ask = { reason: "restore", by: "test" };
+
+async function refused(code: FaultCode, promise: Promise<unknown>): Promise<Fault> {
+  const fault = await assertRejects(() => promise, Fault);
+  assertEquals(fault.code, code, fault.message);
+  return fault;
+}
+
+async function one(bench = new ScopesBench(), options = {}): Promise<LiveScope> {
+  return (await bench.withScope("vm-7", options)).get("vm-7");
+}
+
+const names = (fault: Fault): string[] =>
+  (fault.members["watchers"] as { name: string }[]).map(({ name }) => name);
+
+Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; then it is lost, named, and blocks (case 10, decision 8)", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
+  const other = await scope.watchers.watch({ name: "b", track: true });
+  await scope.bump(ask);
+  scope.watchers.ack(other.watcher.id, 1);
+  await scope.watchers.leave(id);
+  assertEquals(scope.state.watcher(id).presence, "held");
+  await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+  const waiting = scope.barrier({}, { waitMs: 10_000 });
+  waiting.catch(() => {});
+  bench.clock.advance(499);
+  assertEquals(scope.state.watcher(id).presence, "held");
+  bench.clock.advance(1);
+  const fault = await refused("watchers-lost", waiting);
+  assertEquals(names(fault), ["a"]);
+  assertEquals(bench.events.kinds.filter((kind) => /held|lost/.test(kind)), [
+    "watcher.held",
+    "watcher.lost",
+  ]);
+});
+
+Deno.test("LiveScope.barrier() passes lost watchers where the scope says so, and names them", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench, { onLost: "open" });
+  const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
+  const b = await scope.watchers.watch({ name: "b", track: true });
+  await scope.bump(ask);
+  await scope.watchers.leave(a.watcher.id);
+  bench.clock.advance(500);
+  await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+  scope.watchers.ack(b.watcher.id, 1);
+  const open = await scope.barrier({}, { waitMs: 0 });
+  assertEquals(open.lost.map(({ name }) => name), ["a"]);
+});
+
+Deno.test("ScopeWatchers.watch() brings a lost watcher back by its token", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { watcher: { id }, token } = await scope.watchers.watch({ name: "a", track: true });
+  await scope.watchers.leave(id);
+  bench.clock.advance(LEASE_MS_DEFAULT);
+  assertEquals(scope.state.watcher(id).presence, "lost");
+  const back = await scope.watchers.watch({ name: "a", track: true, token });
+  assertEquals([back.resumed, scope.state.watcher(id).presence], [true, "connected"]);
+  bench.clock.advance(LEASE_MS_DEFAULT * 2);
+  assertEquals(scope.state.watcher(id).presence, "connected");
+});
+
+Deno.test("Scopes.open() gives held watchers a fresh lease after a restart (decision 9)", async () => {
+  const bench = new ScopesBench();
+  const before = await one(bench);
+  const { watcher: { id } } = await before.watchers.watch({ name: "a", track: true, leaseMs: 700 });
+  await before.close();
+  bench.clock.advance(5_000);
+  const after = (await bench.open()).get("vm-7");
+  bench.clock.advance(699);
+  assertEquals(after.state.watcher(id).presence, "held");
+  bench.clock.advance(1);
+  assertEquals(after.state.watcher(id).presence, "lost");
+});
+
+Deno.test("ScopeWatchers.fail() answers the barrier at once with the reason; a later exact ack clears it", async () => {
+  const scope = await one();
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  await scope.bump(ask);
+  const waiting = scope.barrier({}, { waitMs: 10_000 });
+  waiting.catch(() => {});
+  scope.watchers.fail(id, 1, "no entropy");
+  const fault = await refused("watchers-failed", waiting);
+  assert(fault.message.includes("a (no entropy)"), fault.message);
+  scope.watchers.ack(id, 1);
+  assertEquals((await scope.barrier({}, { waitMs: 0 })).generation, 1);
+  assertEquals(
+    assertThrows(() => scope.watchers.fail(id, 1, "x"), Fault).code,
+    "already-confirmed",
+  );
+});
+
+Deno.test("ScopeWatchers.fail() refuses a generation that is past, and a bump forgets the failure", async () => {
+  const scope = await one();
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  await scope.bump(ask);
+  assertEquals(assertThrows(() => scope.watchers.fail(id, 0, "x"), Fault).code, "stale-generation");
+  scope.watchers.fail(id, 1, "x");
+  await scope.bump(ask);
+  await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+});
+
+Deno.test("ScopeWatchers.put() registers a watcher over HTTP, whose calls renew its lease", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const made = await scope.watchers.put("cron", { track: true, leaseMs: 500 });
+  assertEquals([made.created, made.watcher.tracked], [true, true]);
+  for (let n = 0; n < 5; n++) {
+    bench.clock.advance(400);
+    scope.watchers.touch("cron");
+  }
+  assertEquals(scope.state.watcher("cron").presence, "connected");
+  bench.clock.advance(500);
+  assertEquals(scope.state.watcher("cron").presence, "lost");
+  const again = await scope.watchers.put("cron", { track: true });
+  assertEquals([again.created, again.watcher.presence], [false, "connected"]);
+  await refused("value-not-allowed", scope.watchers.put("w-0011223344556677", { track: true }));
+});
+
+Deno.test("ScopeWatchers.put() lets an untracked watcher go when its lease ends", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  await scope.watchers.put("peek", { track: false, leaseMs: 500 });
+  bench.clock.advance(500);
+  await Promise.resolve();
+  await scope.configure(scope.state.options);
+  assert(!scope.state.has("peek"));
+});
+
+Deno.test("ScopeWatchers.read() gives the generation every time until it is confirmed (cases 4, 5)", async () => {
+  const scope = await one();
+  await scope.bump(ask);
+  await scope.watchers.put("a", { track: true });
+  assertEquals(await scope.watchers.read("a", 0), undefined);
+  await scope.bump(ask);
+  for (let n = 0; n < 3; n++) {
+    assertEquals((await scope.watchers.read("a", 0))?.generation, 2);
+  }
+  scope.watchers.ack("a", 2);
+  assertEquals(await scope.watchers.read("a", 0), undefined);
+});
+
+Deno.test("ScopeWatchers.read() that waits wakes once with the newest of two bumps (case 6)", async () => {
+  const scope = await one();
+  await scope.watchers.put("a", { track: true });
+  const reading = scope.watchers.read("a", 1000);
+  await Promise.all([scope.bump(ask), scope.bump(ask)]);
+  // The reader was woken by the first; what it confirms must be what is current by now.
+  const seen = (await reading)?.generation as number;
+  assert(seen === 1 || seen === 2);
+  assertEquals(assertThrows(() => scope.watchers.ack("a", 1), Fault).code, "stale-generation");
+  scope.watchers.ack("a", 2);
+});
+
+Deno.test("ScopeWatchers.read() of a caller that goes away confirms nothing (case 27)", async () => {
+  const scope = await one();
+  await scope.watchers.put("a", { track: true });
+  const gone = new AbortController();
+  const reading = scope.watchers.read("a", 1000, gone.signal);
+  gone.abort();
+  assertEquals(await reading, undefined);
+  await scope.bump(ask);
+  assertEquals(scope.state.counts.outdated, 1);
+});
+
+Deno.test("LiveScope.quiesce goes running, quiescing, quiesced, settling, running (decision 10)", async () => {
+  const scope = await one(new ScopesBench(), { requireQuiesce: true });
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  const phases = [scope.state.phase];
+  assert((await refused("not-quiesced", scope.bump(ask))).message.includes("running"));
+  await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
+  phases.push(scope.state.phase);
+  assertEquals(names(await refused("not-quiesced", scope.bump(ask))), ["a"]);
+  const waiting = scope.quiesced({ waitMs: 1000 });
+  scope.watchers.quiesced(id);
+  await waiting;
+  phases.push(scope.state.phase);
+  await scope.bump(ask);
+  phases.push(scope.state.phase);
+  scope.watchers.ack(id, 1);
+  phases.push(scope.state.phase);
+  assertEquals(phases, ["running", "quiescing", "quiesced", "settling", "running"]);
+});
+
+Deno.test("LiveScope.beginQuiesce() ends by itself after its time, and says so", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  const told: string[] = [];
+  scope.listen(({ kind }) => told.push(kind));
+  await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
+  const waiting = scope.quiesced({ waitMs: 5000 });
+  waiting.catch(() => {});
+  bench.clock.advance(1000);
+  await refused("not-quiescing", waiting);
+  assertEquals([scope.state.phase, told], ["running", ["quiesce", "unquiesce"]]);
+  assertEquals(bench.events.kinds.at(-1), "scope.unquiesced");
+  assertEquals(assertThrows(() => scope.watchers.quiesced(id), Fault).code, "not-quiescing");
+});
+
+Deno.test("LiveScope.bump() by force goes past an unquiesced scope, and ends a quiesce", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench, { requireQuiesce: true });
+  await scope.watchers.watch({ name: "a", track: true });
+  await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
+  await scope.bump({ ...ask, force: true });
+  assertEquals([scope.state.phase, scope.state.quiesce], ["settling", undefined]);
+  bench.clock.advance(5_000);
+  assert(!bench.events.kinds.includes("scope.unquiesced"));
+});
+
+Deno.test("LiveScope.history names reason, caller, who was outdated and how long it took", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  await scope.bump({ reason: "first", by: "ann" });
+  await scope.bump({ reason: "second", by: "bob" });
+  bench.clock.advance(25);
+  scope.watchers.ack(id, 2);
+  const past = scope.history.map(({ bump, outdated, tookMs }) => [bump.reason, outdated, tookMs]);
+  assertEquals(past, [["second", 1, 25], ["first", 1, undefined]]);
+});
+
+Deno.test("ScopeWatchers races of close and ack count a watcher down once (case 16)", async () => {
+  const scope = await one();
+  for (let round = 0; round < 10_000; round++) {
+    const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+    const { bump } = await scope.bump(ask);
+    const closing = scope.watchers.release(id);
+    if (round % 2 === 0) scope.watchers.ack(id, bump.generation);
+    await closing;
+    assertEquals(scope.state.counts, { watchers: 0, tracked: 0, outdated: 0 });
+  }
+});
+
+Deno.test("ScopeWatchers races of two that switch tracking on count it once (case 17)", async () => {
+  const scope = await one();
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: false });
+  for (let round = 0; round < 10_000; round++) {
+    await Promise.all([scope.watchers.track(id, true), scope.watchers.track(id, true)]);
+    assertEquals(scope.state.counts.tracked, 1);
+    await Promise.all([scope.watchers.track(id, false), scope.watchers.track(id, false)]);
+    assertEquals(scope.state.counts.tracked, 0);
+  }
+});
+
+Deno.test("LiveScope.barrier() races of the last ack and the time-out end in one of the two (case 15)", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
+  for (let round = 0; round < 10_000; round++) {
+    const { bump } = await scope.bump(ask);
+    const waiting = scope.barrier({}, { waitMs: 10 }).then(() => "open", (fault) => fault.code);
+    const ackFirst = round % 2 === 0;
+    if (ackFirst) scope.watchers.ack(id, bump.generation);
+    bench.clock.advance(10);
+    if (!ackFirst) scope.watchers.ack(id, bump.generation);
+    assertEquals(await waiting, ackFirst ? "open" : "watchers-outdated");
+  }
+});
