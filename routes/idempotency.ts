@@ -36,11 +36,12 @@ export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env
       await c.req.text(),
     ]);
     const owned = JSON.stringify([c.get("principal").name, pathname, key]);
-    const kept = await replays.once(owned, request, async () => {
+    const run = async (): Promise<KeptAnswer> => {
       await next();
       const { status, headers } = c.res;
       return { status, headers: [...headers], body: await c.res.clone().arrayBuffer() };
-    });
+    };
+    const kept = await replays.once(owned, request, run, ({ status }) => status < 500);
     c.res = new Response(isBodyless(kept.status) ? null : kept.body, {
       status: kept.status,
       headers: new Headers(kept.headers.map(([name, value]) => [name, value])),

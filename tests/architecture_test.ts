@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   daemon: ["core", "generations", "devices", "inodes", "guests"],
   routes: ["core", "wire", "daemon", "generations", "devices", "inodes", "guests"],
   client: ["core", "wire"],
-  cli: ["core", "std", "client", "daemon"],
+  cli: ["core", "std", "client", "daemon", "wire"],
 };
 
 /** Files of the command line that may reach further than their room. */

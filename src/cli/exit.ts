@@ -1,6 +1,8 @@
 /** Exit statuses of the command line. */
 export const EXIT = {
   clean: 0,
+  /** The daemon refused what a command asked, or cannot be reached. */
+  refused: 1,
   usage: 2,
   /** The state or run folder is in use, or was written by a newer version. */
   folder: 3,

@@ -1,11 +1,26 @@
+import { ProblemError } from "../client/problem_error.ts";
 import { UsageError } from "../daemon/config.ts";
+import type { Command } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { serve } from "./serve.ts";
 
 const HELP = `innkeeper: keeps the guests of one machine
 
-  innkeeper serve [flags]   run the daemon; innkeeper serve --help names the flags
+  innkeeper serve [flags]        run the daemon; --help names its flags
+  innkeeper watch SCOPE …        run a command at each generation and confirm when it succeeds
+  innkeeper bump SCOPE …         change the generation: tell every watcher
+  innkeeper wait SCOPE …         wait until all have confirmed, or say who has not
+  innkeeper scopes               list the scopes
+
+Commands but serve take these flags to reach the daemon:
+
 `;
+
+/** Commands that talk to a daemon. Each is loaded when it is called: none pays for the others. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  bump: async () => (await import("./bump.ts")).bump,
+  scopes: async () => (await import("./scopes.ts")).scopes,
+  wait: async () => (await import("./wait.ts")).wait,
+};
 
 /**
  * The command line.
@@ -14,25 +29,43 @@ const HELP = `innkeeper: keeps the guests of one machine
  * @returns The exit status
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args;
   try {
-    if (command === "serve") return await serve(rest);
-    if (command === undefined || command === "--help" || command === "help") {
-      say(Deno.stdout, HELP);
-      return command === undefined ? EXIT.usage : EXIT.clean;
-    }
-    throw new UsageError(`Cannot run "${command}": known commands are serve and help`);
+    return await run(args);
   } catch (error) {
-    if (error instanceof ExitError) {
-      say(Deno.stderr, `${error.message}\n`);
-      return error.status;
-    }
-    if (error instanceof UsageError) {
-      say(Deno.stderr, `${error.message}\nSee --help.\n`);
-      return EXIT.usage;
+    if (error instanceof ExitError) return complain(error.message, error.status);
+    if (error instanceof UsageError) return complain(`${error.message}\nSee --help.`, EXIT.usage);
+    if (error instanceof ProblemError) return complain(error.message, EXIT.refused);
+    if (error instanceof TypeError && error.message.includes("error sending request")) {
+      return complain(`Cannot reach the daemon: ${error.message}`, EXIT.refused);
     }
     throw error;
   }
+}
+
+async function run([command, ...args]: readonly string[]): Promise<number> {
+  if (command === "serve") return await (await import("./serve.ts")).serve(args);
+  const { reachDaemon, REACH_HELP } = await import("./reach.ts");
+  if (command === undefined || command === "--help" || command === "help") {
+    say(Deno.stdout, HELP + REACH_HELP);
+    return command === undefined ? EXIT.usage : EXIT.clean;
+  }
+  const load = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (load === undefined && command !== "watch") {
+    throw new UsageError(`Cannot run "${command}": there is no such command`);
+  }
+  const { client, openSocket, rest } = reachDaemon(args);
+  const context = {
+    client,
+    out: (line: string) => say(Deno.stdout, `${line}\n`),
+    err: (line: string) => say(Deno.stderr, `${line}\n`),
+  };
+  if (load !== undefined) return await (await load())(rest, context);
+  return await (await import("./watch.ts")).watch(rest, { ...context, openSocket });
+}
+
+function complain(message: string, status: number): number {
+  say(Deno.stderr, `${message}\n`);
+  return status;
 }
 
 function say(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

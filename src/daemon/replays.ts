@@ -28,9 +28,15 @@ export class Replays<Answer> {
    * @param key The client's key, made its own by who it is and what it calls
    * @param request What is asked, in full
    * @param run Carries it out; if it throws, the key is free again
+   * @param isFinal Whether an answer is to be kept; one that is not leaves the key free
    * @throws {Fault} `key-reused` when the key came with another request before
    */
-  async once(key: string, request: string, run: () => Promise<Answer>): Promise<Answer> {
+  async once(
+    key: string,
+    request: string,
+    run: () => Promise<Answer>,
+    isFinal: (answer: Answer) => boolean = () => true,
+  ): Promise<Answer> {
     this.#dropOld();
     const known = this.#replays.get(key);
     if (known !== undefined) {
@@ -42,12 +48,9 @@ export class Replays<Answer> {
     }
     const answer = run();
     this.#replays.set(key, { request, answer, startedMs: this.#clock.monotonicMs() });
-    try {
-      return await answer;
-    } catch (error) {
-      this.#replays.delete(key);
-      throw error;
-    }
+    const isKept = await answer.then(isFinal, () => false);
+    if (!isKept) this.#replays.delete(key);
+    return await answer;
   }
 
   #dropOld(): void {
