@@ -1,4 +1,5 @@
 import { ProblemError } from "../client/problem_error.ts";
+import { UnreachableError } from "../client/unreachable_error.ts";
 import { UsageError } from "../daemon/config.ts";
 import type { Command } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -34,9 +35,8 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ExitError) return complain(error.message, error.status);
     if (error instanceof UsageError) return complain(`${error.message}\nSee --help.`, EXIT.usage);
-    if (error instanceof ProblemError) return complain(error.message, EXIT.refused);
-    if (error instanceof TypeError && error.message.includes("error sending request")) {
-      return complain(`Cannot reach the daemon: ${error.message}`, EXIT.refused);
+    if (error instanceof ProblemError || error instanceof UnreachableError) {
+      return complain(error.message, EXIT.refused);
     }
     throw error;
   }

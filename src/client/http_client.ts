@@ -1,5 +1,6 @@
 import type { Problem } from "../wire/problem.ts";
 import { ProblemError } from "./problem_error.ts";
+import { UnreachableError } from "./unreachable_error.ts";
 
 /** How to reach a daemon. */
 export interface Reach {
@@ -41,7 +42,7 @@ export class HttpClient {
   /**
    * Sends a request.
    *
-   * @throws {ProblemError} when the daemon refuses it; TypeError when it cannot be reached
+   * @throws {ProblemError} when the daemon refuses it; {@linkcode UnreachableError}
    */
   async ask<Body = unknown>(
     method: string,
@@ -58,6 +59,9 @@ export class HttpClient {
       },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
       ...(signal === undefined ? {} : { signal }),
+    }).catch((error) => {
+      // What is aborted was reached, as far as anybody knows.
+      throw error instanceof TypeError ? new UnreachableError(url, error) : error;
     });
     const text = await response.text();
     if (!response.ok) throw new ProblemError(readProblem(response, text));

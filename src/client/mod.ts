@@ -5,4 +5,5 @@
  */
 export { type HttpAnswer, type HttpAsk, HttpClient, type Reach } from "./http_client.ts";
 export { ProblemError } from "./problem_error.ts";
+export { UnreachableError } from "./unreachable_error.ts";
 export { type Generation, type QuiesceAsked, Watcher, type WatcherOptions } from "./watcher.ts";

@@ -133,6 +133,8 @@ function requestOf(operation: Operation, maker: Maker): { path: string; init: Re
   }
   const headers: Record<string, string> = {};
   if (random.below(6) === 0) headers["range"] = `bytes=${random.below(9000)}-${random.below(9000)}`;
+  // A stream of events rightly never ends.
+  if (operation.path === "/v1/events") headers["accept"] = "application/json";
   if (random.below(20) === 0) headers["prefer"] = "wait=0";
   let body: BodyInit | null = null;
   if (operation.body !== undefined) {
