@@ -30,7 +30,7 @@ const NO_SNAPSHOTS: SnapshotStore = {
   delete: unused,
 };
 
-const guests = new Guests({
+const guests = await Guests.open({
   engines: { v86: () => new V86Engine() },
   snapshots: NO_SNAPSHOTS,
   clock: systemClock,

@@ -23,8 +23,12 @@ import { snapshotView } from "./snapshots.ts";
 
 const tags = ["guests"];
 
-/** Running, pausing, interrupting and snapshotting a guest. */
-export function runRoutes(guests: Guests): OpenAPIHono<Env> {
+/**
+ * Running, pausing, interrupting and snapshotting a guest.
+ *
+ * @param stopping Interrupts runs when the daemon stops
+ */
+export function runRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHono<Env> {
   const routes = newRoutes();
   routes.openapi(
     createRoute({
@@ -47,7 +51,8 @@ export function runRoutes(guests: Guests): OpenAPIHono<Env> {
     async (c) => {
       const guest = guests.owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
       const { budgetMs } = c.req.valid("json");
-      return c.json(exitView(await guest.run(budgetMs, c.req.raw.signal)), 200);
+      const signal = AbortSignal.any([c.req.raw.signal, stopping]);
+      return c.json(exitView(await guest.run(budgetMs, signal)), 200);
     },
   );
   routes.openapi(
@@ -55,7 +60,7 @@ export function runRoutes(guests: Guests): OpenAPIHono<Env> {
       method: "put",
       path: "/v1/guests/{g}/state",
       tags,
-      summary: "Pause a guest, interrupting its run, or make it ready again",
+      summary: "Run a guest in the background, pause it or make it ready, ending its run",
       middleware: [needs("guest")],
       request: { params: GuestParam, headers: OwnerHeaders, body: jsonBody(StateBody) },
       responses: {
@@ -65,8 +70,10 @@ export function runRoutes(guests: Guests): OpenAPIHono<Env> {
     }),
     async (c) => {
       const guest = guests.owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      if (c.req.valid("json").state === "paused") await guest.pause();
-      else guest.unpause();
+      const { state } = c.req.valid("json");
+      if (state === "running") await guest.start();
+      else if (state === "paused") await guest.pause();
+      else await guest.unpause();
       return c.json(guestView(guest), 200);
     },
   );

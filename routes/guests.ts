@@ -1,14 +1,18 @@
 import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import type { CreateGuest, GuestHouse, GuestLoad } from "../src/daemon/guest_house.ts";
+import type { Guests } from "../src/guests/guests.ts";
 import {
   CreatedGuestView,
   CreateGuestBody,
   GuestList,
   GuestsQuery,
   GuestView,
+  OwnerView,
 } from "../src/wire/guests.ts";
 import type { Env } from "./env.ts";
 import { GuestParam, guestView, OWNER_HEADER, OwnerHeaders } from "./guest_common.ts";
+import { channelRoutes } from "./guest_channels.ts";
 import { memoryRoutes } from "./guest_memory.ts";
 import { registerRoutes } from "./guest_registers.ts";
 import { runRoutes } from "./guest_runs.ts";
@@ -18,11 +22,17 @@ import { snapshotRoutes } from "./snapshots.ts";
 
 const tags = ["guests"];
 
-/** `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP (seed 003). */
-export function guestRoutes(house: GuestHouse): OpenAPIHono<Env> {
+/**
+ * `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP (seed 003).
+ *
+ * @param stopping Ends runs and waits when the daemon stops
+ */
+export function guestRoutes(house: GuestHouse, stopping: AbortSignal): OpenAPIHono<Env> {
   const routes = newRoutes();
+  routes.use("/v1/guests/:g/*", holdsLease(house.guests));
   routes.route("/", lifeRoutes(house));
-  routes.route("/", runRoutes(house.guests));
+  routes.route("/", runRoutes(house.guests, stopping));
+  routes.route("/", channelRoutes(house.guests, stopping));
   routes.route("/", registerRoutes(house.guests));
   routes.route("/", memoryRoutes(house.guests));
   routes.route("/", snapshotRoutes(house.guests.snapshots));
@@ -103,23 +113,51 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
         ...problems("not-owner"),
       },
     }),
-    (c) => {
-      guests.delete(c.req.valid("param").g, {
+    async (c) => {
+      await guests.delete(c.req.valid("param").g, {
         ownerToken: c.req.header(OWNER_HEADER),
         force: c.get("principal").may("admin"),
       });
       return c.body(null, 204);
     },
   );
+  routes.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/guests/{g}/owner",
+      tags,
+      summary: "Give a guest another owner; the token before is worth nothing then",
+      middleware: [needs("admin")],
+      request: { params: GuestParam },
+      responses: {
+        201: json(OwnerView, "The new owner's token, which is shown only here"),
+        ...problems("guest-not-found", "guest-dead"),
+      },
+    }),
+    (c) => c.json({ ownerToken: guests.newOwner(c.req.valid("param").g) }, 201),
+  );
   return routes;
 }
 
+/** Any request of the owner keeps its lease, for as long as the request lasts and anew after. */
+function holdsLease(guests: Guests): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const release = guests.hold(c.req.param("g") ?? "", c.req.header(OWNER_HEADER));
+    try {
+      await next();
+    } finally {
+      release();
+    }
+  };
+}
+
 function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
-  const { name, engine, scope, bare, snapshot } = body;
-  if (bare === undefined) return { name, engine, scope, from: { snapshot: snapshot ?? "" } };
+  const { name, engine, scope, leaseMs, bare, snapshot } = body;
+  const asked = { name, engine, scope, leaseMs };
+  if (bare === undefined) return { ...asked, from: { snapshot: snapshot ?? "" } };
   const { pfnLimit, start } = bare;
   const load = bare.load.map(({ at, inode, bytes }): GuestLoad =>
     inode === undefined ? { at, bytes: Uint8Array.fromBase64(bytes ?? "") } : { at, inode }
   );
-  return { name, engine, scope, from: { program: { pfnLimit, start, load } } };
+  return { ...asked, from: { program: { pfnLimit, start, load } } };
 }

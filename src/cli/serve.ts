@@ -119,7 +119,7 @@ async function openInnkeeper(
     scopes: await Scopes.open({ ...ports, pages: new PageFiles(`${run}/pages`) }),
     devices: await DeviceRegistry.open(ports),
     resolver: new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore }),
-    guests: new Guests({
+    guests: await Guests.open({
       ...ports,
       engines: { v86: () => new V86Engine() },
       snapshots: await SnapshotFiles.open(makeFolder(`${state}/snapshots`, 0o700)),
@@ -173,7 +173,7 @@ function furnish(
       ticketRoutes(tickets),
       deviceRoutes(innkeeper.devices, innkeeper.resolver),
       inodeRoutes(innkeeper.inodes),
-      guestRoutes(innkeeper),
+      guestRoutes(innkeeper, stopping.signal),
     ],
   });
   return {

@@ -1,4 +1,5 @@
-import type { CreatedGuest, EngineName, Guests } from "../guests/guests.ts";
+import type { EngineName } from "../guests/engines.ts";
+import type { CreatedGuest, Guests } from "../guests/guests.ts";
 
 /** A piece of a guest's first memory: the whole of an inode, or these bytes. */
 export type GuestLoad =
@@ -12,6 +13,8 @@ export interface CreateGuest {
   readonly engine: EngineName;
   /** The scope whose generation it shows; one of its own when there is none. */
   readonly scope: string | undefined;
+  /** How long it outlives the last sign of its owner; for ever when there is none. */
+  readonly leaseMs?: number | undefined;
   readonly from:
     | {
       readonly program: {

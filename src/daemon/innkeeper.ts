@@ -5,6 +5,7 @@ import type { DeviceResolver } from "../devices/resolve.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import { DEFAULT_OPTIONS } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
+import type { Guest } from "../guests/guest.ts";
 import type { CreatedGuest, Guests, GuestSpec } from "../guests/guests.ts";
 import type { InodeStore } from "../inodes/store.ts";
 import type { CreateGuest, GuestHouse, GuestLoad } from "./guest_house.ts";
@@ -58,7 +59,10 @@ export class Innkeeper implements GuestHouse {
         await scope.bump({ minimum: nextMinimum(snapshot.generation), reason: "clone", by });
       }
       const { name, current } = scope.state;
-      return await guests.create({ id, scope: name, engine: command.engine, from }, current);
+      const { engine, leaseMs } = command;
+      const created = await guests.create({ id, scope: name, engine, leaseMs, from }, current);
+      follow(scope, created.guest);
+      return created;
     } catch (fault) {
       if (created) await this.scopes.delete(scope.state.name, true);
       throw fault;
@@ -91,6 +95,14 @@ export class Innkeeper implements GuestHouse {
       ? { scope: this.scopes.get(name), created: false }
       : await this.scopes.put(name, DEFAULT_OPTIONS);
   }
+}
+
+/** Shows a guest every generation of its scope, also one that came while it was made. */
+function follow(scope: LiveScope, guest: Guest): void {
+  if (scope.state.epoch !== guest.identity.epoch) guest.identify(scope.state.current);
+  guest.onEnd(scope.listen((change) => {
+    if (change.kind === "generation") guest.identify(change.bump);
+  }));
 }
 
 /** One past the snapshot's own generation, so that no clone shows what the original has shown. */

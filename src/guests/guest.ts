@@ -1,11 +1,14 @@
 import type { GuestIdentity } from "../core/abi/data_page.ts";
 import type { Registers } from "../core/abi/registers.ts";
 import { type Errno, Fault } from "../core/faults.ts";
-import { ENGINE_STOP_MS, INTERRUPT_LINES } from "../core/limits.ts";
+import { INTERRUPT_LINES } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
 import type { GuestEngine, GuestExit, GuestImage } from "../core/ports/guest_engine.ts";
 import { SystemError } from "../core/system_error.ts";
+import { Channels } from "./channels.ts";
 import { registersToWrite, registerToRead } from "./registers.ts";
+import { WatchedRuns } from "./watched_runs.ts";
 
 /** `ready` can run, `running` does, `paused` may be snapshotted, `dead` is so for good. */
 export type GuestState = "ready" | "running" | "paused" | "dead";
@@ -22,27 +25,42 @@ export interface GuestParts {
   readonly scope: string;
   readonly memoryBytes: number;
   readonly identity: GuestIdentity;
-  readonly ownerToken: string;
+  /** When it was made, nanoseconds since 1970. */
+  readonly createdNs: bigint;
+  /** `undefined` when nobody owns it any more, as after a restart of the daemon. */
+  readonly ownerToken: string | undefined;
+  /** Why it is dead from the start. */
+  readonly death?: GuestDeath | undefined;
   readonly engine: GuestEngine;
   readonly clock: Clock;
+  readonly events: EventSink;
 }
 
 /**
  * One guest: who may do what to it, and when (seed 003, read() and write()). Owner first, then
  * death, then state: the order in which the seed checks.
+ *
+ * A run that a caller waits for tells its caller how it ended; one in the background tells the
+ * events.
  */
 export class Guest {
   readonly id: string;
   readonly scope: string;
   readonly memoryBytes: number;
-  readonly identity: GuestIdentity;
   readonly createdNs: bigint;
-  readonly #ownerToken: string;
+  readonly channels: Channels;
   readonly #engine: GuestEngine;
-  readonly #clock: Clock;
+  readonly #runs: WatchedRuns;
+  readonly #events: EventSink;
+  readonly #onEnd: (() => void)[] = [];
+  #ownerToken: string | undefined;
+  #identity: GuestIdentity;
   #state: GuestState = "ready";
-  #run: Promise<GuestExit> | undefined;
-  #pauseAfterRun = false;
+  #hasRun = false;
+  /** The run in progress; it never rejects. */
+  #run: Promise<unknown> | undefined;
+  /** What the run in progress is to end in. */
+  #stopIn: "ready" | "paused" | undefined;
   #exit: GuestExit | undefined;
   #notifies = 0;
   #death: GuestDeath | undefined;
@@ -51,15 +69,33 @@ export class Guest {
     this.id = parts.id;
     this.scope = parts.scope;
     this.memoryBytes = parts.memoryBytes;
-    this.identity = parts.identity;
+    this.createdNs = parts.createdNs;
+    this.#identity = parts.identity;
     this.#ownerToken = parts.ownerToken;
     this.#engine = parts.engine;
-    this.#clock = parts.clock;
-    this.createdNs = parts.clock.wallNs();
+    this.#events = parts.events;
+    this.#death = parts.death;
+    if (parts.death !== undefined) this.#state = "dead";
+    const { engine, clock } = parts;
+    this.#runs = new WatchedRuns({ engine, clock, onSilent: (why) => this.#engineFailed(why) });
+    this.channels = new Channels({
+      id: this.id,
+      clock,
+      requireAlive: () => this.requireAlive(),
+      attach: (address) => this.#ask(this.#engine.attach(address)),
+      detach: (address) => this.#ask(this.#engine.detach(address)),
+      emit: (what, address) => this.#emit(what, { address }),
+    });
+    this.#engine.onNotified((rings) => this.channels.add(rings));
   }
 
   get state(): GuestState {
     return this.#state;
+  }
+
+  /** What its data page shows of its scope. */
+  get identity(): GuestIdentity {
+    return this.#identity;
   }
 
   get engine(): string {
@@ -80,9 +116,21 @@ export class Guest {
     return this.#death;
   }
 
-  /** @throws {Fault} `not-owner` */
+  /** Whether this is its owner's token. */
+  isOwner(token: string | undefined): boolean {
+    return token !== undefined && this.#ownerToken !== undefined &&
+      sameText(token, this.#ownerToken);
+  }
+
+  /** Gives it another owner; the token before is worth nothing from now on. */
+  setOwner(token: string): void {
+    this.#ownerToken = token;
+    this.#emit("owner-changed", {});
+  }
+
+  /** @throws {Fault} `not-owner`; never when there is nothing left to own */
   requireOwner(token: string | undefined): void {
-    if (token !== undefined && sameText(token, this.#ownerToken)) return;
+    if (this.#ownerToken === undefined || this.isOwner(token)) return;
     throw new Fault(
       "not-owner",
       `Cannot do this to guest "${this.id}": send the token of its creation as Innkeeper-Owner`,
@@ -123,33 +171,61 @@ export class Guest {
       throw new Fault("already-running", `Cannot run guest "${this.id}": it runs already`);
     }
     this.#requireState("ready");
-    this.#state = "running";
-    this.#exit = undefined;
-    this.#pauseAfterRun = false;
-    const interrupt = (): void => this.#engine.interrupt();
-    const cancelWatch = this.#clock.after(
-      budgetMs + ENGINE_STOP_MS,
-      () => this.#engineFailed("the engine does not answer"),
-    );
+    const interrupt = (): void => this.#runs.interrupt();
     signal?.addEventListener("abort", interrupt, { once: true });
     try {
-      this.#run = this.#ask(this.#engine.run(budgetMs)).then((exit) => this.#settle(exit));
+      const run = this.#begin(() => this.#runs.run(budgetMs), false);
       if (signal?.aborted) interrupt();
-      return await this.#run;
+      return await run;
     } finally {
-      cancelWatch();
       signal?.removeEventListener("abort", interrupt);
-      this.#run = undefined;
     }
+  }
+
+  /**
+   * Runs it in the background until something other than the end of a budget happens, which is
+   * then an event. One that runs already goes on as it does.
+   *
+   * @throws {Fault} `guest-dead`
+   */
+  async start(): Promise<void> {
+    this.requireAlive();
+    while (this.#state === "running") {
+      if (this.#stopIn === undefined) return;
+      await this.#run;
+      this.requireAlive();
+    }
+    const goesOn = (): boolean => this.#stopIn === undefined;
+    this.#begin(() => this.#runs.runOn(goesOn), true).then((exit) => {
+      if (this.#death !== undefined) return;
+      if (exit.reason === "notify") this.#emit("notify", { address: exit.value });
+      else this.#emit("exited", { ...exit, state: this.#state });
+    }, () => {});
+  }
+
+  #begin(enter: () => Promise<GuestExit>, background: boolean): Promise<GuestExit> {
+    this.#state = "running";
+    this.#exit = undefined;
+    this.#stopIn = undefined;
+    const run = this.#ask(enter()).then((exit) => this.#settle(exit));
+    this.#run = run.catch(() => {});
+    // Of runs that their callers wait for there can be thousands a second.
+    if (background || !this.#hasRun) this.#emit("started", { background });
+    this.#hasRun = true;
+    return run;
   }
 
   #settle(exit: GuestExit): GuestExit {
     this.requireAlive();
+    this.#run = undefined;
     this.#exit = exit;
     if (exit.reason === "notify") this.#notifies++;
     if (exit.reason === "dead") this.die({ reason: exit.deathReason, errno: "ENOENT" });
     else if (exit.reason === "reboot") this.die({ reason: "reboot", errno: "ERESTART" });
-    else this.#state = this.#pauseAfterRun ? "paused" : "ready";
+    else {
+      this.#state = this.#stopIn ?? "ready";
+      if (this.#state === "paused") this.#emit("paused", {});
+    }
     return exit;
   }
 
@@ -159,24 +235,36 @@ export class Guest {
    * @throws {Fault} `guest-dead`, also when it died in the run that was interrupted
    */
   async pause(): Promise<void> {
-    this.requireAlive();
-    if (this.#state === "ready") this.#state = "paused";
-    if (this.#state !== "running") return;
-    this.#pauseAfterRun = true;
-    this.#engine.interrupt();
-    await this.#run?.catch(() => {});
-    this.requireAlive();
+    await this.#stop("paused");
   }
 
   /**
-   * Makes a paused guest ready to run again. One that is not paused stays as it is.
+   * Makes it ready to run, interrupting a run in progress. A ready guest stays so.
    *
-   * @throws {Fault} `guest-dead`
+   * @throws {Fault} `guest-dead`, also when it died in the run that was interrupted
    */
-  unpause(): void {
+  async unpause(): Promise<void> {
+    await this.#stop("ready");
+  }
+
+  async #stop(state: "ready" | "paused"): Promise<void> {
     this.requireAlive();
-    this.#pauseAfterRun = false;
-    if (this.#state === "paused") this.#state = "ready";
+    if (this.#state === "running") {
+      this.#stopIn = state;
+      this.#runs.interrupt();
+      await this.#run;
+      this.requireAlive();
+    } else if (this.#state !== state) {
+      this.#state = state;
+      this.#emit(state === "paused" ? "paused" : "unpaused", {});
+    }
+  }
+
+  /** Shows it another generation of its scope, from its next instruction on. */
+  identify(identity: GuestIdentity): void {
+    if (this.#death !== undefined) return;
+    this.#identity = identity;
+    this.#ask(this.#engine.identify(identity)).catch(() => {});
   }
 
   /**
@@ -216,7 +304,9 @@ export class Guest {
    */
   async setRegisters(values: ReadonlyMap<string, bigint>): Promise<void> {
     this.#requireState("ready", "paused");
-    await this.#ask(this.#engine.setRegisters(registersToWrite(values)));
+    const changes = registersToWrite(values);
+    await this.#ask(this.#engine.setRegisters(changes));
+    this.#emit("changed", { registers: Object.keys(changes) });
   }
 
   /**
@@ -239,6 +329,7 @@ export class Guest {
   async write(at: bigint, bytes: Uint8Array): Promise<void> {
     this.requireMemory(at, BigInt(bytes.length));
     await this.#ask(this.#engine.write(Number(at), bytes));
+    this.#emit("changed", { memory: { at, length: bytes.length } });
   }
 
   /** @throws {Fault} `guest-dead`, `wrong-state` unless it is paused */
@@ -247,12 +338,38 @@ export class Guest {
     return await this.#ask(this.#engine.capture());
   }
 
+  /** Calls back when it ends, dead or deleted. */
+  onEnd(action: () => void): void {
+    this.#onEnd.push(action);
+  }
+
   /** Ends it for good and frees its engine. Only the first reason is kept. */
   die(death: GuestDeath): void {
     if (this.#death !== undefined) return;
+    this.#end(death);
+    this.#emit("dead", { errno: death.errno }, death.reason);
+  }
+
+  /** Ends it because it is taken away; nobody is told that it died. */
+  dismiss(): void {
+    if (this.#death === undefined) this.#end({ reason: "deleted", errno: "ENOENT" });
+  }
+
+  #end(death: GuestDeath): void {
     this.#death = death;
     this.#state = "dead";
     this.#engine.close();
+    this.channels.close();
+    for (const action of this.#onEnd.splice(0)) action();
+  }
+
+  #emit(what: string, data: Record<string, unknown>, reason?: string): void {
+    this.#events.emit({
+      kind: `guest.${what}`,
+      subject: this.id,
+      ...(reason === undefined ? {} : { reason }),
+      data,
+    });
   }
 
   #engineFailed(why: string): void {

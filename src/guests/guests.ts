@@ -1,39 +1,29 @@
 import type { GuestIdentity } from "../core/abi/data_page.ts";
 import { Fault } from "../core/faults.ts";
-import {
-  GUEST_BYTES_TOTAL_MAX,
-  GUEST_LOADS_MAX,
-  GUEST_PAGES_MAX,
-  GUESTS_MAX,
-  PAGE_BYTES,
-} from "../core/limits.ts";
+import { keep } from "../core/keep.ts";
+import { GUEST_BYTES_TOTAL_MAX, GUESTS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
 import type { GuestEngine } from "../core/ports/guest_engine.ts";
+import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
-import { SystemError } from "../core/system_error.ts";
-import { Guest, requireWithin } from "./guest.ts";
+import { type EngineName, type Engines, makeEngine } from "./engines.ts";
+import { goneEngine } from "./gone_engine.ts";
+import { Guest, type GuestDeath } from "./guest.ts";
+import { Lease } from "./lease.ts";
+import { checkProgram, type Program, startOf } from "./program.ts";
+import { guestEntry, guestGone, type GuestRecord, HOST_RESTART } from "./records.ts";
 import { type SnapshotInfo, Snapshots } from "./snapshots.ts";
-
-/** An engine by name. `auto` is the one that is always there. */
-export type EngineName = "auto" | "v86" | "kvm";
 
 /** What guests need from outside. */
 export interface GuestPorts {
-  /** Makes a guest's engine; an engine that is missing here is not available on this host. */
-  readonly engines: Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
+  readonly engines: Engines;
   readonly snapshots: SnapshotStore;
+  readonly ledger: Ledger;
+  readonly events: EventSink;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** A program of the guest ABI (seed 003, initialize()). */
-export interface Program {
-  /** How many pages of memory it has. */
-  readonly pfnLimit: number;
-  /** Address of the first instruction. */
-  readonly start: bigint;
-  readonly load: readonly { readonly at: bigint; readonly bytes: Uint8Array }[];
 }
 
 /** A guest to make. */
@@ -43,6 +33,8 @@ export interface GuestSpec {
   /** The scope whose generation the guest shows. */
   readonly scope: string;
   readonly engine: EngineName;
+  /** How long it outlives the last sign of its owner; for ever when it does not say. */
+  readonly leaseMs?: number | undefined;
   /** What it begins from: a program, or a snapshot by its id. */
   readonly from: { readonly program: Program } | { readonly snapshot: string };
 }
@@ -56,18 +48,50 @@ export interface CreatedGuest {
 const OWNER_TOKEN_BYTES = 32;
 const ID_BYTES = 8;
 
+/** A guest that is there, with what goes with it. */
+interface Kept {
+  readonly guest: Guest;
+  readonly record: GuestRecord;
+  readonly lease: Lease | undefined;
+  /** It is being forgotten: what happens to it now is not to be kept. */
+  leaving: boolean;
+}
+
 /** The guests of a daemon. */
 export class Guests {
   readonly snapshots: Snapshots;
   readonly #ports: GuestPorts;
-  readonly #guests = new Map<string, Guest>();
+  readonly #kept = new Map<string, Kept>();
   /** Memory of every guest that is there or in the making. Its keys are the names taken. */
   readonly #memoryBytes = new Map<string, number>();
   #closed = false;
 
-  constructor(ports: GuestPorts) {
+  private constructor(ports: GuestPorts) {
     this.#ports = ports;
-    this.snapshots = new Snapshots(ports.snapshots, ports.clock, ports.random);
+    this.snapshots = new Snapshots(ports);
+  }
+
+  /**
+   * Opens the guests of a daemon. Those of an earlier process did not outlive it: they are shown
+   * as dead, with the reason `host_restart` where they had none of their own.
+   *
+   * @throws {Fault} `state-unavailable`
+   */
+  static async open(ports: GuestPorts): Promise<Guests> {
+    const guests = new Guests(ports);
+    const entries = await ports.ledger.load("guest");
+    const lost = entries.map(({ id, body }) => ({ id, record: body as GuestRecord }));
+    const fresh = lost.filter(({ record }) => record.death === undefined);
+    await keep(
+      ports.ledger,
+      fresh.map(({ id, record }) => guestEntry(id, { ...record, death: HOST_RESTART })),
+    );
+    for (const { id, record } of lost) guests.#addLost(id, record);
+    for (const { id } of fresh) {
+      const { errno, reason } = HOST_RESTART;
+      ports.events.emit({ kind: "guest.dead", subject: id, reason, data: { errno } });
+    }
+    return guests;
   }
 
   /** A fresh id for a guest that has no name. */
@@ -82,7 +106,7 @@ export class Guests {
    * its first instruction
    * @throws {Fault} `already-initialized`, `guests-exhausted`, `memory-exhausted`,
    * `value-not-allowed`, `address-out-of-range`, `snapshot-not-found`, `snapshot-damaged`,
-   * `snapshot-version`, `engine-unavailable`. Then no guest is left over
+   * `snapshot-version`, `engine-unavailable`, `state-unavailable`. Then no guest is left over
    */
   async create(spec: GuestSpec, identity: GuestIdentity): Promise<CreatedGuest> {
     if ("program" in spec.from) checkProgram(spec.from.program);
@@ -94,9 +118,9 @@ export class Guests {
     let engine: GuestEngine | undefined;
     try {
       if ("program" in spec.from) {
-        engine = await this.#start(spec.id, spec.engine, spec.from.program, identity);
+        engine = await this.#start(spec, spec.from.program, identity);
       } else engine = await this.#clone(spec, spec.from.snapshot, identity);
-      return this.#add(spec, identity, engine);
+      return await this.#add(spec, identity, engine);
     } catch (error) {
       engine?.close();
       this.#memoryBytes.delete(spec.id);
@@ -109,26 +133,17 @@ export class Guests {
     if (this.#memoryBytes.has(id)) {
       throw new Fault("already-initialized", `Cannot make guest "${id}": it exists already`);
     }
-    if (this.#closed) {
-      throw new Fault("shutting-down", "Cannot make a guest: the daemon is stopping");
-    }
+    this.#requireOpen();
   }
 
   async #start(
-    id: string,
-    engineName: EngineName,
-    { pfnLimit, start, load }: Program,
+    { id, engine }: GuestSpec,
+    program: Program,
     identity: GuestIdentity,
   ): Promise<GuestEngine> {
-    const memoryBytes = pfnLimit * PAGE_BYTES;
-    this.#reserve(id, memoryBytes);
-    return await this.#engine(engineName, (engine) =>
-      engine.initialize({
-        memoryBytes,
-        start: Number(start),
-        load: load.map(({ at, bytes }) => ({ at: Number(at), bytes })),
-        identity,
-      }));
+    const start = startOf(program, identity);
+    this.#reserve(id, start.memoryBytes);
+    return await makeEngine(this.#ports.engines, engine, (made) => made.initialize(start));
   }
 
   async #clone(spec: GuestSpec, snapshot: string, identity: GuestIdentity): Promise<GuestEngine> {
@@ -141,7 +156,11 @@ export class Guests {
     }
     this.#reserve(spec.id, memoryBytes);
     const image = await this.snapshots.image(snapshot);
-    return await this.#engine(engine as EngineName, (made) => made.restore(image, identity));
+    return await makeEngine(
+      this.#ports.engines,
+      engine as EngineName,
+      (made) => made.restore(image, identity),
+    );
   }
 
   #reserve(id: string, bytes: number): void {
@@ -156,46 +175,82 @@ export class Guests {
     this.#memoryBytes.set(id, bytes);
   }
 
-  async #engine(
-    name: EngineName,
-    prepare: (engine: GuestEngine) => Promise<void>,
-  ): Promise<GuestEngine> {
-    const make = this.#ports.engines[name === "auto" ? "v86" : name];
-    if (make === undefined) {
-      throw new Fault(
-        "engine-unavailable",
-        `Cannot use engine ${name}: this host does not have it`,
-      );
+  async #add(
+    spec: GuestSpec,
+    identity: GuestIdentity,
+    engine: GuestEngine,
+  ): Promise<CreatedGuest> {
+    this.#requireOpen();
+    const { ledger, clock, random, events } = this.#ports;
+    const { id, scope, leaseMs } = spec;
+    const memoryBytes = this.#memoryBytes.get(id) ?? 0;
+    const createdNs = clock.wallNs();
+    const record: GuestRecord = {
+      scope,
+      generation: identity.generation,
+      engine: engine.name,
+      memoryBytes,
+      createdNs: String(createdNs),
+      leaseMs,
+    };
+    await keep(ledger, [guestEntry(id, record)]);
+    if (this.#closed) {
+      await keep(ledger, [guestGone(id)]);
+      this.#requireOpen();
     }
-    const engine = make();
-    try {
-      await prepare(engine);
-      return engine;
-    } catch (error) {
-      engine.close();
-      if (!(error instanceof SystemError)) throw error;
-      throw new Fault("engine-unavailable", `Cannot start engine ${name}: ${error.message}`, {
-        cause: error,
-      });
-    }
+    const ownerToken = mintOwnerToken(random);
+    const parts = { id, scope, memoryBytes, createdNs, identity, ownerToken, engine };
+    const guest = new Guest({ ...parts, clock, events });
+    const kept = { guest, record, lease: this.#leaseOf(id, leaseMs), leaving: false };
+    this.#kept.set(id, kept);
+    guest.onEnd(() => this.#onEnd(kept));
+    const data = { scope, engine: engine.name, memoryBytes, generation: identity.generation };
+    events.emit({ kind: "guest.created", subject: id, data });
+    return { guest, ownerToken };
   }
 
-  #add(spec: GuestSpec, identity: GuestIdentity, engine: GuestEngine): CreatedGuest {
-    if (this.#closed) {
-      throw new Fault("shutting-down", "Cannot make a guest: the daemon is stopping");
-    }
-    const ownerToken = this.#ports.random.bytes(OWNER_TOKEN_BYTES).toHex();
-    const { id, scope } = spec;
-    const memoryBytes = this.#memoryBytes.get(id) ?? 0;
-    const { clock } = this.#ports;
-    const guest = new Guest({ id, scope, memoryBytes, identity, ownerToken, engine, clock });
-    this.#guests.set(id, guest);
-    return { guest, ownerToken };
+  #addLost(id: string, record: GuestRecord): void {
+    const { scope, generation, memoryBytes, createdNs, leaseMs, death = HOST_RESTART } = record;
+    const { clock, events } = this.#ports;
+    const guest = new Guest({
+      id,
+      scope,
+      memoryBytes,
+      createdNs: BigInt(createdNs),
+      identity: { generation, epoch: 0n, unique: "" },
+      ownerToken: undefined,
+      death,
+      engine: goneEngine(record.engine),
+      clock,
+      events,
+    });
+    this.#memoryBytes.set(id, 0);
+    const lease = this.#leaseOf(id, leaseMs);
+    this.#kept.set(id, { guest, record, lease, leaving: false });
+  }
+
+  #leaseOf(id: string, leaseMs: number | undefined): Lease | undefined {
+    if (leaseMs === undefined) return undefined;
+    return new Lease(this.#ports.clock, leaseMs, () => void this.#lose(id));
+  }
+
+  /** What a guest that is dead leaves: its reason, and no memory. */
+  #onEnd({ guest, record, leaving }: Kept): void {
+    if (leaving) return;
+    this.#memoryBytes.set(guest.id, 0);
+    const entry = guestEntry(guest.id, { ...record, death: guest.death as GuestDeath });
+    // When it is not kept, the next process says host_restart instead.
+    keep(this.#ports.ledger, [entry]).catch(() => {});
+  }
+
+  #requireOpen(): void {
+    if (!this.#closed) return;
+    throw new Fault("shutting-down", "Cannot make a guest: the daemon is stopping");
   }
 
   /** @throws {Fault} `guest-not-found` */
   get(id: string): Guest {
-    const guest = this.#guests.get(id);
+    const guest = this.#kept.get(id)?.guest;
     if (guest !== undefined) return guest;
     throw new Fault("guest-not-found", `Cannot find guest "${id.slice(0, 80)}": it does not exist`);
   }
@@ -211,9 +266,35 @@ export class Guests {
     return guest;
   }
 
+  /**
+   * A request about a guest begins: while it lasts, its owner's lease does not run out.
+   *
+   * @param token What the request gave as its owner's token
+   * @returns What to call when the request has ended
+   */
+  hold(id: string, token: string | undefined): () => void {
+    const kept = this.#kept.get(id);
+    return kept?.lease !== undefined && kept.guest.isOwner(token) ? kept.lease.hold() : () => {};
+  }
+
+  /**
+   * Gives a guest another owner, for when its token was lost.
+   *
+   * @returns The new owner's token, which is told only here
+   * @throws {Fault} `guest-not-found`, `guest-dead`
+   */
+  newOwner(id: string): string {
+    const guest = this.get(id);
+    guest.requireAlive();
+    const token = mintOwnerToken(this.#ports.random);
+    guest.setOwner(token);
+    this.#kept.get(id)?.lease?.hold()();
+    return token;
+  }
+
   /** All guests in ascending order of their ids. */
   list(): Guest[] {
-    return [...this.#guests.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+    return [...this.#kept.values()].map(({ guest }) => guest).sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
   /** Memory of all guests, in bytes, those in the making included. */
@@ -229,11 +310,12 @@ export class Guests {
    */
   async snapshot(id: string, token: string | undefined): Promise<SnapshotInfo> {
     const guest = this.owned(id, token);
-    const { scope, identity: { generation } } = guest;
-    return await this.snapshots.take(
-      { guest: id, scope, generation },
-      () => guest.capture(),
-    );
+    return await this.snapshots.take(async () => {
+      const image = await guest.capture();
+      // After it: a generation that the image may already show is not to be given to a clone.
+      const { scope, identity: { generation } } = guest;
+      return { subject: { guest: id, scope, generation }, image };
+    });
   }
 
   /**
@@ -241,45 +323,60 @@ export class Guests {
    * close() never fails, an id that does not exist is no error.
    *
    * @param by Its owner's token, or `force` to do without
-   * @throws {Fault} `not-owner`
+   * @throws {Fault} `not-owner`; `state-unavailable`, and then it is still there
    */
-  delete(
+  async delete(
     id: string,
     by: { readonly ownerToken: string | undefined; readonly force: boolean },
-  ): void {
-    const guest = this.#guests.get(id);
-    if (guest === undefined) return;
-    if (!by.force) guest.requireOwner(by.ownerToken);
-    this.#remove(guest);
+  ): Promise<void> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    if (!by.force) kept.guest.requireOwner(by.ownerToken);
+    kept.leaving = true;
+    try {
+      await keep(this.#ports.ledger, [guestGone(id)]);
+    } catch (fault) {
+      kept.leaving = false;
+      throw fault;
+    }
+    if (this.#remove(kept)) this.#tellGone("deleted", id);
   }
 
-  #remove(guest: Guest): void {
-    this.#guests.delete(guest.id);
+  async #lose(id: string): Promise<void> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined || !this.#remove(kept)) return;
+    this.#tellGone("owner-lost", id);
+    this.#tellGone("deleted", id);
+    // When it cannot be forgotten, the next process shows it as lost until its lease ends there.
+    await keep(this.#ports.ledger, [guestGone(id)]).catch(() => {});
+  }
+
+  #tellGone(what: "deleted" | "owner-lost", id: string): void {
+    this.#ports.events.emit({ kind: `guest.${what}`, subject: id, data: {} });
+  }
+
+  /** Whether it was still there. */
+  #remove(kept: Kept): boolean {
+    const { guest, lease } = kept;
+    if (this.#kept.get(guest.id) !== kept) return false;
+    kept.leaving = true;
+    this.#kept.delete(guest.id);
     this.#memoryBytes.delete(guest.id);
-    guest.die({ reason: "deleted", errno: "ENOENT" });
+    lease?.end();
+    guest.dismiss();
+    return true;
   }
 
-  /** Ends all guests. Those in the making end when they are made. */
+  /**
+   * Ends all guests. Those in the making end when they are made. What is kept of them stays: the
+   * next process shows them as lost.
+   */
   close(): void {
     this.#closed = true;
-    for (const guest of [...this.#guests.values()]) this.#remove(guest);
+    for (const kept of [...this.#kept.values()]) this.#remove(kept);
   }
 }
 
-function checkProgram({ pfnLimit, start, load }: Program): void {
-  if (!Number.isInteger(pfnLimit) || pfnLimit < 1 || pfnLimit > GUEST_PAGES_MAX) {
-    throw new Fault(
-      "value-not-allowed",
-      `Cannot make a guest: pfnLimit must be from 1 to ${GUEST_PAGES_MAX}: received ${pfnLimit}`,
-    );
-  }
-  if (load.length > GUEST_LOADS_MAX) {
-    throw new Fault(
-      "value-not-allowed",
-      `Cannot make a guest: load may have ${GUEST_LOADS_MAX} pieces: received ${load.length}`,
-    );
-  }
-  const memoryBytes = pfnLimit * PAGE_BYTES;
-  requireWithin(start, 1n, memoryBytes);
-  for (const { at, bytes } of load) requireWithin(at, BigInt(bytes.length), memoryBytes);
+function mintOwnerToken(random: Random): string {
+  return random.bytes(OWNER_TOKEN_BYTES).toHex();
 }

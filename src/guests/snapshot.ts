@@ -7,8 +7,9 @@
  * | 8 | 4 | version |
  * | 12 | 4 | length of the index |
  * | 16 | 32 | SHA-256 of the first 16 bytes and the index |
- * | 48 | | index: JSON with what the snapshot is of, vCPU and ABI state, runs of pages, and the SHA-256 of the pages |
+ * | 48 | | index: JSON with what the snapshot is of, vCPU and ABI state, runs of pages, and the SHA-256 of each part after it |
  * | | | the pages that are not all zero |
+ * | | | device state, in a form of the engine's own; none for a guest without devices |
  *
  * The index has a checksum of its own, so that it can be trusted without reading the pages.
  *
@@ -53,6 +54,8 @@ interface Index {
   readonly abi: AbiState;
   readonly runs: readonly (readonly [first: number, count: number])[];
   readonly pagesSha256: string;
+  readonly deviceBytes: number;
+  readonly devicesSha256: string;
 }
 
 /** A snapshot as bytes. */
@@ -70,15 +73,19 @@ export async function encodeSnapshot(
       abi: image.abi,
       runs: runsOf(image.pages),
       pagesSha256: await sha256(image.bytes),
+      deviceBytes: image.devices.length,
+      devicesSha256: await sha256(image.devices),
     } satisfies Index,
   ));
-  const bytes = new Uint8Array(HEADER_BYTES + index.length + image.bytes.length);
+  const pagesAt = HEADER_BYTES + index.length;
+  const bytes = new Uint8Array(pagesAt + image.bytes.length + image.devices.length);
   bytes.set(MAGIC);
   const view = new DataView(bytes.buffer);
   view.setUint32(8, VERSION, true);
   view.setUint32(12, index.length, true);
   bytes.set(index, HEADER_BYTES);
-  bytes.set(image.bytes, HEADER_BYTES + index.length);
+  bytes.set(image.bytes, pagesAt);
+  bytes.set(image.devices, pagesAt + image.bytes.length);
   bytes.set(Uint8Array.fromHex(await headSha256(bytes, index)), PREFIX_BYTES);
   return bytes;
 }
@@ -123,12 +130,17 @@ export async function decodeHead(bytes: Uint8Array<ArrayBuffer>): Promise<Snapsh
  * `snapshot-version`
  */
 export async function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>): Promise<GuestImage> {
-  const { engine, memoryBytes, vcpu, abi, runs, pagesSha256 } = await indexOf(bytes);
-  const stored = bytes.subarray(headBytes(bytes));
-  const pages = Uint32Array.from(pagesOf(runs, memoryBytes / PAGE_BYTES));
-  if (stored.length !== pages.length * PAGE_BYTES) throw damaged("its pages are not all there");
-  if (await sha256(stored) !== pagesSha256) throw damaged("its pages were altered");
-  return { engine, memoryBytes, vcpu, abi, pages, bytes: stored };
+  const index = await indexOf(bytes);
+  const { engine, memoryBytes, vcpu, abi } = index;
+  const pages = Uint32Array.from(pagesOf(index.runs, memoryBytes / PAGE_BYTES));
+  const parts = bytes.subarray(headBytes(bytes));
+  const pageBytes = pages.length * PAGE_BYTES;
+  if (parts.length !== pageBytes + index.deviceBytes) throw damaged("it is not all there");
+  const stored = parts.subarray(0, pageBytes);
+  const devices = parts.subarray(pageBytes);
+  if (await sha256(stored) !== index.pagesSha256) throw damaged("its pages were altered");
+  if (await sha256(devices) !== index.devicesSha256) throw damaged("its devices were altered");
+  return { engine, memoryBytes, vcpu, abi, pages, bytes: stored, devices };
 }
 
 async function indexOf(bytes: Uint8Array<ArrayBuffer>): Promise<Index> {

@@ -1,6 +1,7 @@
 import { Fault, type FaultCode } from "../core/faults.ts";
 import { SNAPSHOTS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
 import type { GuestImage } from "../core/ports/guest_engine.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
@@ -24,19 +25,25 @@ export interface SnapshotInfo extends SnapshotHead {
 /** A snapshot in a list: what it is of, or why that cannot be read. */
 export type SnapshotSummary = SnapshotInfo | { readonly id: string; readonly fault: FaultCode };
 
+/** What snapshots need from outside. */
+export interface SnapshotPorts {
+  readonly snapshots: SnapshotStore;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 const ID_BYTES = 8;
 
 /** The snapshots of a daemon: what is kept is in the store, nothing in memory. */
 export class Snapshots {
+  readonly #ports: SnapshotPorts;
   readonly #store: SnapshotStore;
-  readonly #clock: Clock;
-  readonly #random: Random;
   #beingTaken = 0;
 
-  constructor(store: SnapshotStore, clock: Clock, random: Random) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#random = random;
+  constructor(ports: SnapshotPorts) {
+    this.#ports = ports;
+    this.#store = ports.snapshots;
   }
 
   /**
@@ -45,8 +52,10 @@ export class Snapshots {
    * @throws {Fault} `snapshots-exhausted`, `state-unavailable`, and what `capture` throws
    */
   async take(
-    subject: Omit<SnapshotSubject, "createdNs">,
-    capture: () => Promise<GuestImage>,
+    capture: () => Promise<{
+      readonly subject: Omit<SnapshotSubject, "createdNs">;
+      readonly image: GuestImage;
+    }>,
   ): Promise<SnapshotInfo> {
     this.#beingTaken++;
     try {
@@ -57,13 +66,18 @@ export class Snapshots {
           `Cannot keep a snapshot: there are ${length} already; delete one`,
         );
       }
-      const image = await capture();
-      const whole = { ...subject, createdNs: this.#clock.wallNs() };
+      const { subject, image } = await capture();
+      const { clock, random, events } = this.#ports;
+      const whole = { ...subject, createdNs: clock.wallNs() };
       const bytes = await encodeSnapshot(whole, image);
-      const id = `snapshot-${this.#random.bytes(ID_BYTES).toHex()}`;
+      const id = `snapshot-${random.bytes(ID_BYTES).toHex()}`;
       await stored(this.#store.put(id, bytes));
+      const { guest, scope, generation } = subject;
+      const sizeBytes = bytes.length;
+      const data = { guest, scope, generation, sizeBytes };
+      events.emit({ kind: "snapshot.created", subject: id, data });
       const { engine, memoryBytes } = image;
-      return { ...whole, id, engine, memoryBytes, sizeBytes: bytes.length };
+      return { ...whole, id, engine, memoryBytes, sizeBytes };
     } finally {
       this.#beingTaken--;
     }
@@ -111,6 +125,7 @@ export class Snapshots {
   /** @throws {Fault} `snapshot-not-found` */
   async delete(id: string): Promise<void> {
     if (!await stored(this.#store.delete(id))) throw notFound(id);
+    this.#ports.events.emit({ kind: "snapshot.deleted", subject: id, data: {} });
   }
 
   async #read(id: string, length?: number): Promise<Uint8Array<ArrayBuffer>> {

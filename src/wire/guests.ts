@@ -3,6 +3,7 @@ import { type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   GUEST_LOADS_MAX,
   GUEST_PAGES_MAX,
+  OWNER_LEASE_MS_MAX,
   RUN_BUDGET_MS_DEFAULT,
   RUN_BUDGET_MS_MAX,
 } from "../core/limits.ts";
@@ -44,6 +45,9 @@ export const CreateGuestBody = z.strictObject({
   name: Name.optional(),
   engine: choice("auto", "v86", "kvm").optional().default("auto"),
   scope: Name.optional().openapi({ description: "Whose generation it shows; its own by default" }),
+  leaseMs: z.int().min(1).max(OWNER_LEASE_MS_MAX).optional().openapi({
+    description: "How long it outlives the last request that carried its owner's token",
+  }),
   bare: ProgramBody.optional(),
   snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
 }).superRefine(({ bare, snapshot }, ctx) => {
@@ -86,6 +90,18 @@ export const GuestList = z.object({
   next: z.string().optional(),
 }).openapi("GuestList");
 
+/** A new owner's token, shown only here. */
+export const OwnerView = z.object({ ownerToken: z.string() }).openapi("GuestOwner");
+
+/** A channel: an address, and how often it was notified since that was last taken. */
+export const ChannelView = z.object({
+  address: U32.openapi({ example: 60_480 }),
+  count: z.int().min(0),
+}).openapi("Channel");
+
+/** The channels of a guest, by address. */
+export const ChannelList = z.object({ items: z.array(ChannelView) }).openapi("ChannelList");
+
 /** `?limit=&cursor=` of a list. */
 export const GuestsQuery = z.strictObject({ limit: Limit, cursor: z.string().max(128).optional() });
 
@@ -105,7 +121,7 @@ export const RunBody = z.strictObject({
 }).openapi("RunRequest");
 
 /** `PUT /v1/guests/{g}/state`. */
-export const StateBody = z.strictObject({ state: choice("ready", "paused") })
+export const StateBody = z.strictObject({ state: choice("ready", "running", "paused") })
   .openapi("GuestStateRequest");
 
 /** `POST /v1/guests/{g}/interrupts`. Which lines there are the guest says, after it lives. */

@@ -136,6 +136,48 @@ function contract(name: string, make: () => GuestEngine, programs: ContractProgr
     }
   });
 
+  test("counts notifies of an attached address and goes on (case 13)", "hello", async (e) => {
+    const rings: (readonly [number, number])[] = [];
+    e.onNotified((some) => rings.push(...some));
+    await e.attach(0x600d);
+    await e.attach(0x600d);
+    assertEquals(await e.run(50), { reason: "budget" });
+    assertEquals(rings, [[0x600d, 1]]);
+    await e.detach(0x600d);
+    e.raise(1);
+    assertEquals(await e.run(LONG_MS), { reason: "notify", value: 1 });
+    assertEquals(rings.length, 1);
+  });
+
+  test("attaches, detaches and identifies while the guest runs (case 16)", "hello", async (e) => {
+    const rings: (readonly [number, number])[] = [];
+    e.onNotified((some) => rings.push(...some));
+    await e.run(LONG_MS);
+    const run = e.run(LONG_MS);
+    await e.attach(1);
+    await e.identify(SECOND);
+    e.raise(1);
+    while (rings.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(rings, [[1, 1]]);
+    e.raise(1);
+    assertEquals(await run, { reason: "notify", value: 2 });
+    assertEquals((await e.registers()).cx, 8n);
+    await e.detach(1);
+  });
+
+  test("shows another generation to a guest that does not run", "hello", async (e) => {
+    await e.run(LONG_MS);
+    await e.identify(SECOND);
+    const page = new DataView((await e.read(DATA, 64)).buffer);
+    assertEquals([page.getUint32(36, true), page.getBigUint64(40, true)], [8, 2n]);
+    assertEquals(new Uint8Array(page.buffer, 48).toHex(), SECOND.unique);
+    e.raise(1);
+    const identified = e.identify({ ...SECOND, generation: 9 });
+    assertEquals(await e.run(LONG_MS), { reason: "notify", value: 1 });
+    await identified;
+    assertEquals((await e.registers()).cx, 9n);
+  });
+
   test("ends a guest that does what no handler takes", "crash", async (e) => {
     const death = { reason: "dead", deathReason: "unhandled trap at 0x1000" } as const;
     assertEquals(await e.run(LONG_MS), death);

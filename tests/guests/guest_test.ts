@@ -4,13 +4,14 @@ import { ENGINE_STOP_MS, PAGE_BYTES } from "../../src/core/limits.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { Guest } from "../../src/guests/guest.ts";
 import { FakeClock } from "../support/clock.ts";
+import { CollectedEvents } from "../support/events.ts";
 import { type ContractPrograms, FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
 
 const IDENTITY = { generation: 1, epoch: 1n, unique: "00".repeat(16) };
 
 async function made(
   program: keyof ContractPrograms,
-): Promise<{ guest: Guest; engine: FakeEngine; clock: FakeClock }> {
+): Promise<{ guest: Guest; engine: FakeEngine; clock: FakeClock; events: CollectedEvents }> {
   const engine = new FakeEngine();
   const clock = new FakeClock();
   const memoryBytes = 16 * PAGE_BYTES;
@@ -20,8 +21,19 @@ async function made(
     load: [{ at: 0x1000, bytes: FAKE_PROGRAMS[program] }],
     identity: IDENTITY,
   });
-  const parts = { id: "g", scope: "s", memoryBytes, identity: IDENTITY, ownerToken: "a", engine };
-  return { guest: new Guest({ ...parts, clock }), engine, clock };
+  const events = new CollectedEvents();
+  const guest = new Guest({
+    id: "g",
+    scope: "s",
+    memoryBytes,
+    createdNs: 0n,
+    identity: IDENTITY,
+    ownerToken: "a",
+    engine,
+    clock,
+    events,
+  });
+  return { guest, engine, clock, events };
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -122,8 +134,8 @@ Deno.test("Guest.pause() is idempotent, and interrupts a run (case 39)", async (
   await guest.pause();
   const fault = await refused("wrong-state", () => guest.run(10));
   assertEquals(fault.members, { state: "paused", allowed: ["ready"] });
-  guest.unpause();
-  guest.unpause();
+  await guest.unpause();
+  await guest.unpause();
   assertEquals(guest.state, "ready");
   assertEquals(await guest.run(10), { reason: "budget" });
 });
@@ -131,9 +143,7 @@ Deno.test("Guest.pause() is idempotent, and interrupts a run (case 39)", async (
 Deno.test("Guest.unpause() takes back a pause that a run has not yet followed", async () => {
   const { guest } = await made("spin");
   const run = guest.run(60_000);
-  const pause = guest.pause();
-  guest.unpause();
-  await Promise.all([run, pause]);
+  await Promise.all([guest.pause(), guest.unpause(), run]);
   assertEquals(guest.state, "ready");
 });
 
@@ -201,5 +211,111 @@ Deno.test("Guest.run() gives up an engine that does not answer in time", async (
   assertEquals(guest.state, "running");
   clock.advance(1);
   assertEquals((await run).members, { deathReason: "engine failed: the engine does not answer" });
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("Guest.start() runs in the background and tells how it ended (case 39)", async () => {
+  const { guest, events } = await made("hello");
+  await guest.start();
+  assertEquals(guest.state, "running");
+  await guest.start();
+  await refused("already-running", () => guest.run(10));
+  while (guest.state === "running") await turn();
+  await turn();
+  assertEquals(guest.exit, { reason: "notify", value: 0x600d });
+  assertEquals(events.facts, [
+    { kind: "guest.started", subject: "g", data: { background: true } },
+    { kind: "guest.notify", subject: "g", data: { address: 0x600d } },
+  ]);
+});
+
+Deno.test("Guest.start() goes on when a budget ends, until it is stopped", async () => {
+  const { guest, engine, events } = await made("spin");
+  let runs = 0;
+  const run = engine.run.bind(engine);
+  engine.run = () => (runs++, run(5));
+  await guest.start();
+  while (runs < 3) await turn();
+  assertEquals(guest.state, "running");
+  await guest.pause();
+  await turn();
+  assertEquals(guest.state, "paused");
+  assertEquals(events.kinds, ["guest.started", "guest.paused", "guest.exited"]);
+  await guest.start();
+  assertEquals(guest.state, "running");
+  await guest.unpause();
+  assertEquals(guest.state, "ready");
+});
+
+Deno.test("Guest.start() of a guest that is being paused waits and wins", async () => {
+  const { guest } = await made("spin");
+  await guest.start();
+  await Promise.all([guest.pause().catch(() => {}), guest.start()]);
+  assertEquals(guest.state, "running");
+  await guest.unpause();
+});
+
+Deno.test("Guest tells when it first runs, is paused, changed and dies", async () => {
+  const { guest, events } = await made("shutdown");
+  await guest.setRegisters(new Map([["di", 1n]]));
+  await guest.write(0x3000n, Uint8Array.of(65, 0));
+  await guest.pause();
+  await guest.pause();
+  await guest.unpause();
+  await guest.run(1000);
+  await guest.run(1000).catch(() => {});
+  guest.dismiss();
+  assertEquals(events.kinds, [
+    "guest.changed",
+    "guest.changed",
+    "guest.paused",
+    "guest.unpaused",
+    "guest.started",
+    "guest.dead",
+  ]);
+  assertEquals(events.facts.at(-1)?.reason, "CRASH: A");
+});
+
+Deno.test("Guest.channels counts what the engine tells, and ends with the guest (cases 13, 24)", async () => {
+  const { guest, events } = await made("hello");
+  await guest.channels.attach(0x600dn);
+  assertEquals(await guest.run(10), { reason: "budget" });
+  assertEquals(guest.channels.get(0x600dn).count, 1);
+  await guest.channels.drain(0x600dn, { waitMs: 0 });
+  const waiting = refused("guest-dead", () => guest.channels.drain(0x600dn, { waitMs: 1000 }));
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  await waiting;
+  await refused("guest-dead", () => guest.channels.attach(1n));
+  assertEquals(events.kinds, ["guest.attached", "guest.started", "guest.dead"]);
+});
+
+Deno.test("Guest.setOwner() takes the guest from its owner", async () => {
+  const { guest, events } = await made("hello");
+  guest.setOwner("b");
+  assertEquals([guest.isOwner("a"), guest.isOwner("b")], [false, true]);
+  assertEquals(events.kinds, ["guest.owner-changed"]);
+});
+
+Deno.test("Guest.identify() reaches a guest that runs and one that does not", async () => {
+  const { guest } = await made("hello");
+  await guest.run(1000);
+  guest.identify({ ...IDENTITY, generation: 5 });
+  assertEquals(guest.identity.generation, 5);
+  guest.interrupt(1);
+  assertEquals(await guest.run(1000), { reason: "notify", value: 1 });
+  assertEquals((await guest.registers()).cx, 5n);
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  guest.identify({ ...IDENTITY, generation: 6 });
+  assertEquals(guest.identity.generation, 5);
+});
+
+Deno.test("Guest gives up an engine that does not answer an interrupt", async () => {
+  const { guest, engine, clock } = await made("spin");
+  engine.interrupt = () => {};
+  await guest.start();
+  const pause = refused("guest-dead", () => guest.pause());
+  clock.advance(ENGINE_STOP_MS);
+  await pause;
+  assertEquals(guest.death?.reason, "engine failed: the engine does not answer an interrupt");
   assertEquals(clock.pending, 0);
 });

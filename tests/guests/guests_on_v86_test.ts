@@ -4,6 +4,8 @@ import { Fault } from "../../src/core/faults.ts";
 import { V86Engine } from "../../src/engines/v86/engine.ts";
 import { Guests, type GuestSpec } from "../../src/guests/guests.ts";
 import { SnapshotFiles } from "../../src/storage/snapshot_files.ts";
+import { CollectedEvents } from "../support/events.ts";
+import { MemoryLedger } from "../support/ledger.ts";
 import { HELLO, V86_PROGRAMS } from "../support/guest_programs.ts";
 
 const identity = (generation: number) => ({
@@ -25,9 +27,11 @@ const spec = (id: string, from: GuestSpec["from"]): GuestSpec => ({
 
 async function withGuests(fn: (guests: Guests) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
-  const guests = new Guests({
+  const guests = await Guests.open({
     engines: { v86: () => new V86Engine() },
     snapshots: await SnapshotFiles.open(folder),
+    ledger: new MemoryLedger(),
+    events: new CollectedEvents(),
     clock: systemClock,
     random: systemRandom,
   });
@@ -55,7 +59,7 @@ Deno.test("Guests on v86: two clones of one snapshot go on alike, each with its 
       assertEquals(await clone.run(60_000), { reason: "notify", value: 2 });
       assertEquals((await clone.registers()).cx, BigInt(generation));
     }
-    guest.unpause();
+    await guest.unpause();
     guest.interrupt(1);
     assertEquals(await guest.run(60_000), { reason: "notify", value: 2 });
     assertEquals((await guest.registers()).cx, 7n);
@@ -67,10 +71,10 @@ Deno.test("Guests on v86: delete ends a run in progress, and pause does not (cas
     const first = guest.run(60_000);
     await guest.pause();
     assertEquals(await first, { reason: "interrupted" });
-    guest.unpause();
+    await guest.unpause();
     const second = assertRejects(() => guest.run(60_000), Fault, "deleted");
     await new Promise((resolve) => setTimeout(resolve, 5));
-    guests.delete("g", { ownerToken: undefined, force: true });
+    await guests.delete("g", { ownerToken: undefined, force: true });
     await second;
     assertEquals(guests.list(), []);
   }));

@@ -8,9 +8,12 @@ import {
 } from "../../src/core/limits.ts";
 import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
-import { Guests, type GuestSpec, type Program } from "../../src/guests/guests.ts";
+import { Guests, type GuestSpec } from "../../src/guests/guests.ts";
+import type { Program } from "../../src/guests/program.ts";
 import { FakeClock } from "../support/clock.ts";
+import { CollectedEvents } from "../support/events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
+import { MemoryLedger } from "../support/ledger.ts";
 import { SeededRandom } from "../support/random.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
@@ -22,28 +25,34 @@ const HELLO: Program = {
   load: [{ at: 0x1000n, bytes: FAKE_PROGRAMS.hello }],
 };
 
-interface House {
-  readonly guests: Guests;
-  readonly engines: FakeEngine[];
-  readonly store: MemorySnapshots;
+/** Guests on fakes, which can be opened again as after a restart. */
+class House {
+  readonly engines: FakeEngine[] = [];
+  readonly store = new MemorySnapshots();
+  readonly ledger = new MemoryLedger();
+  readonly events = new CollectedEvents();
+  readonly clock = new FakeClock();
+  readonly random = new SeededRandom(1);
+
+  constructor(readonly prepare: (engine: FakeEngine) => void = () => {}) {}
+
+  open(): Promise<Guests> {
+    const v86 = (): GuestEngine => {
+      const engine = new FakeEngine();
+      this.prepare(engine);
+      this.engines.push(engine);
+      return engine;
+    };
+    const { store, ledger, events, clock, random } = this;
+    return Guests.open({ engines: { v86 }, snapshots: store, ledger, events, clock, random });
+  }
 }
 
-function house(prepare: (engine: FakeEngine) => void = () => {}): House {
-  const engines: FakeEngine[] = [];
-  const store = new MemorySnapshots();
-  const v86 = (): GuestEngine => {
-    const engine = new FakeEngine();
-    prepare(engine);
-    engines.push(engine);
-    return engine;
-  };
-  const clock = new FakeClock();
-  const random = new SeededRandom(1);
-  return {
-    guests: new Guests({ engines: { v86 }, snapshots: store, clock, random }),
-    engines,
-    store,
-  };
+async function house(
+  prepare?: (engine: FakeEngine) => void,
+): Promise<House & { readonly guests: Guests }> {
+  const made = new House(prepare);
+  return Object.assign(made, { guests: await made.open() });
 }
 
 const spec = (id: string, from: GuestSpec["from"] = { program: HELLO }): GuestSpec => ({
@@ -59,7 +68,7 @@ async function refused(code: FaultCode, call: () => Promise<unknown>): Promise<v
 }
 
 Deno.test("Guests.create() makes guests with owners of their own", async () => {
-  const { guests } = house();
+  const { guests } = await house();
   const one = await guests.create(spec("one"), FIRST);
   const two = await guests.create(spec("two"), FIRST);
   assertNotEquals(one.ownerToken, two.ownerToken);
@@ -73,19 +82,19 @@ Deno.test("Guests.create() makes guests with owners of their own", async () => {
 });
 
 Deno.test("Guests.create() refuses a name that is taken, also by one in the making (cases 2, 3)", async () => {
-  const { guests, engines } = house();
+  const { guests, engines } = await house();
   const first = guests.create(spec("g"), FIRST);
   await refused("already-initialized", () => guests.create(spec("g"), FIRST));
   const { guest } = await first;
   guest.die({ reason: "tired", errno: "ENOENT" });
   await refused("already-initialized", () => guests.create(spec("g"), FIRST));
   assertEquals(engines.length, 1);
-  guests.delete("g", { ownerToken: undefined, force: true });
+  await guests.delete("g", { ownerToken: undefined, force: true });
   await guests.create(spec("g"), FIRST);
 });
 
 Deno.test("Guests.create() refuses what is out of range and leaves nothing over (case 41)", async () => {
-  const { guests, engines } = house();
+  const { guests, engines } = await house();
   const cases: readonly (readonly [Partial<Program>, FaultCode])[] = [
     [{ pfnLimit: 0 }, "value-not-allowed"],
     [{ pfnLimit: 1.5 }, "value-not-allowed"],
@@ -105,27 +114,27 @@ Deno.test("Guests.create() refuses what is out of range and leaves nothing over 
 });
 
 Deno.test("Guests.create() keeps to the memory of all guests together", async () => {
-  const { guests } = house();
+  const { guests } = await house();
   const big = (id: string) =>
     guests.create(spec(id, { program: { ...HELLO, pfnLimit: GUEST_PAGES_MAX } }), FIRST);
   const count = GUEST_BYTES_TOTAL_MAX / (GUEST_PAGES_MAX * PAGE_BYTES);
   // The fake's memory is never touched, so most of this is only address space.
   for (let i = 0; i < count; i++) await big(`g-${i}`);
   await refused("memory-exhausted", () => big("one-more"));
-  guests.delete("g-0", { ownerToken: undefined, force: true });
+  await guests.delete("g-0", { ownerToken: undefined, force: true });
   await big("one-more");
   guests.close();
 });
 
 Deno.test("Guests.create() keeps to the number of guests", async () => {
-  const { guests } = house();
+  const { guests } = await house();
   for (let i = 0; i < GUESTS_MAX; i++) await guests.create(spec(`g-${i}`), FIRST);
   await refused("guests-exhausted", () => guests.create(spec("one-more"), FIRST));
   guests.close();
 });
 
 Deno.test("Guests.create() frees the name and the engine when the engine fails", async () => {
-  const { guests, engines } = house((engine) => {
+  const { guests, engines } = await house((engine) => {
     engine.failing = new SystemError("ENODEV", "run v86", "no memory");
   });
   await refused("engine-unavailable", () => guests.create(spec("g"), FIRST));
@@ -135,7 +144,7 @@ Deno.test("Guests.create() frees the name and the engine when the engine fails",
 });
 
 Deno.test("Guests.snapshot() and create() clone a guest with an identity of its own (case 40)", async () => {
-  const { guests } = house();
+  const { guests } = await house();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.run(1000);
   await refused("wrong-state", () => guests.snapshot("g", ownerToken));
@@ -163,7 +172,7 @@ Deno.test("Guests.snapshot() and create() clone a guest with an identity of its 
 });
 
 Deno.test("Guests.create() refuses a snapshot that is unknown or damaged", async () => {
-  const { guests, store, engines } = house();
+  const { guests, store, engines } = await house();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   const { id } = await guests.snapshot("g", ownerToken);
@@ -176,19 +185,22 @@ Deno.test("Guests.create() refuses a snapshot that is unknown or damaged", async
 });
 
 Deno.test("Guests.delete() wants the owner or force, and an unknown id is no error (case 30)", async () => {
-  const { guests, engines } = house();
+  const { guests, engines } = await house();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   const by = (token: string | undefined, force = false) => ({ ownerToken: token, force });
-  assertEquals(assertThrows(() => guests.delete("g", by(undefined)), Fault).code, "not-owner");
-  guests.delete("g", by(ownerToken));
-  guests.delete("g", by(ownerToken));
+  assertEquals(
+    (await assertRejects(() => guests.delete("g", by(undefined)), Fault)).code,
+    "not-owner",
+  );
+  await guests.delete("g", by(ownerToken));
+  await guests.delete("g", by(ownerToken));
   assertEquals(engines[0]?.closed, 1);
   assertEquals(guest.state, "dead");
   assertEquals(guests.memoryBytes, 0);
 });
 
 Deno.test("Guests.close() ends all guests, those in the making too", async () => {
-  const { guests, engines } = house();
+  const { guests, engines } = await house();
   await guests.create(spec("one"), FIRST);
   const making = refused("shutting-down", () => guests.create(spec("two"), FIRST));
   guests.close();
@@ -198,7 +210,7 @@ Deno.test("Guests.close() ends all guests, those in the making too", async () =>
 });
 
 Deno.test("Snapshots tells a full disk from one that fails", async () => {
-  const { guests, store } = house();
+  const { guests, store } = await house();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   store.failing = new SystemError("ENOSPC", "write", "s");
@@ -208,8 +220,141 @@ Deno.test("Snapshots tells a full disk from one that fails", async () => {
 });
 
 Deno.test("Snapshots.summary() shows a damaged snapshot as such, and none that is gone", async () => {
-  const { guests, store } = house();
+  const { guests, store } = await house();
   store.kept.set("bad", new Uint8Array(100));
   assertEquals(await guests.snapshots.summary("bad"), { id: "bad", fault: "snapshot-damaged" });
   assertEquals(await guests.snapshots.summary("gone"), undefined);
+});
+
+Deno.test("Guests.open() shows guests of an earlier process as lost, once told (case 44)", async () => {
+  const bench = await house();
+  const { guest, ownerToken } = await bench.guests.create(spec("g"), FIRST);
+  const { guest: crashed } = await bench.guests.create(spec("crashed"), FIRST);
+  await bench.guests.create(spec("deleted"), FIRST);
+  await bench.guests.delete("deleted", { ownerToken: undefined, force: true });
+  crashed.die({ reason: "CRASH: out of beds", errno: "ENOENT" });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  bench.guests.close();
+  for (const told of [1, 0]) {
+    bench.events.facts.length = 0;
+    const next = await bench.open();
+    assertEquals(next.list().map(({ id, state, death }) => [id, state, death?.reason]), [
+      ["crashed", "dead", "CRASH: out of beds"],
+      ["g", "dead", "host_restart"],
+    ]);
+    assertEquals(bench.events.facts.length, told);
+    const lost = next.owned("g", ownerToken);
+    assertEquals([lost.scope, lost.memoryBytes, lost.createdNs], ["vm-7", 65536, guest.createdNs]);
+    assertEquals([lost.engine, lost.identity.generation], ["v86", 7]);
+    await refused("guest-dead", () => lost.run(10));
+    await refused("already-initialized", () => next.create(spec("g"), FIRST));
+    assertEquals(next.memoryBytes, 0);
+    next.close();
+  }
+  const last = await bench.open();
+  await last.delete("g", { ownerToken: undefined, force: false });
+  await last.create(spec("g"), FIRST);
+  assertEquals(bench.engines.length, 4);
+});
+
+Deno.test("Guests deletes a guest whose owner's lease has run out, and says so", async () => {
+  const { guests, clock, events, engines, ledger } = await house();
+  const { ownerToken } = await guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
+  const release = guests.hold("g", ownerToken);
+  guests.hold("g", "wrong");
+  guests.hold("none", ownerToken);
+  clock.advance(1000);
+  release();
+  clock.advance(99);
+  assertEquals(guests.list().length, 1);
+  clock.advance(1);
+  assertEquals(guests.list().length, 0);
+  assertEquals(engines[0]?.closed, 1);
+  assertEquals(events.kinds, ["guest.created", "guest.owner-lost", "guest.deleted"]);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(await ledger.load("guest"), []);
+  await guests.create(spec("g"), FIRST);
+  clock.advance(1000);
+  assertEquals(guests.list().length, 1);
+});
+
+Deno.test("Guests lets the lease of a lost guest run out too", async () => {
+  const bench = await house();
+  await bench.guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
+  bench.guests.close();
+  assertEquals(bench.clock.pending, 0);
+  const next = await bench.open();
+  bench.clock.advance(100);
+  assertEquals(next.list(), []);
+});
+
+Deno.test("Guests.newOwner() gives another token and the lease anew", async () => {
+  const { guests, clock } = await house();
+  const { guest, ownerToken } = await guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
+  clock.advance(99);
+  const token = guests.newOwner("g");
+  clock.advance(99);
+  assertEquals(guests.owned("g", token), guest);
+  assertEquals(assertThrows(() => guests.owned("g", ownerToken), Fault).code, "not-owner");
+  assertEquals(assertThrows(() => guests.newOwner("none"), Fault).code, "guest-not-found");
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  assertEquals(assertThrows(() => guests.newOwner("g"), Fault).code, "guest-dead");
+});
+
+Deno.test("Guests changes nothing when the ledger fails", async () => {
+  const { guests, engines, ledger, events } = await house();
+  await guests.create(spec("g"), FIRST);
+  ledger.failing = new Error("disk full");
+  await refused("state-unavailable", () => guests.create(spec("h"), FIRST));
+  const force = { ownerToken: undefined, force: true };
+  await refused("state-unavailable", () => guests.delete("g", force));
+  assertEquals(engines.map(({ closed }) => closed), [0, 1]);
+  assertEquals(guests.list().map(({ id, state }) => [id, state]), [["g", "ready"]]);
+  ledger.failing = undefined;
+  await guests.delete("g", force);
+  await guests.create(spec("h"), FIRST);
+  assertEquals(events.kinds, ["guest.created", "guest.deleted", "guest.created"]);
+});
+
+Deno.test("Guests keeps nothing of a guest that dies while it is deleted", async () => {
+  const { guests, ledger } = await house();
+  const { guest } = await guests.create(spec("g"), FIRST);
+  const gone = guests.delete("g", { ownerToken: undefined, force: true });
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  await gone;
+  assertEquals(await ledger.load("guest"), []);
+  assertEquals([guests.list().length, guests.memoryBytes], [0, 0]);
+});
+
+Deno.test("Guests tells of a guest's life in order (case 43)", async () => {
+  const { guests, events } = await house();
+  const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
+  await guest.start();
+  while (guest.state === "running") await new Promise((resolve) => setTimeout(resolve, 0));
+  await guest.pause();
+  const { id } = await guests.snapshot("g", ownerToken);
+  await guests.snapshots.delete(id);
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  assertEquals(guests.memoryBytes, 0);
+  await guests.delete("g", { ownerToken, force: false });
+  assertEquals(events.kinds, [
+    "guest.created",
+    "guest.started",
+    "guest.notify",
+    "guest.paused",
+    "snapshot.created",
+    "snapshot.deleted",
+    "guest.dead",
+    "guest.deleted",
+  ]);
+});
+
+Deno.test("Guests.snapshot() never names an older generation than its image shows", async () => {
+  const { guests, engines } = await house();
+  const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
+  await guest.pause();
+  const engine = engines[0] as FakeEngine;
+  const capture = engine.capture.bind(engine);
+  engine.capture = () => (guest.identify(SECOND), capture());
+  assertEquals((await guests.snapshot("g", ownerToken)).generation, 8);
 });

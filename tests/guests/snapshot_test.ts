@@ -36,6 +36,7 @@ const imageOf = (memoryPages: number, pages: readonly number[]): GuestImage => (
   },
   pages: Uint32Array.from(pages),
   bytes: new Uint8Array(pages.length * PAGE_BYTES).map((_, at) => at * 7),
+  devices: new Uint8Array(pages.length * 3).map((_, at) => at * 5),
 });
 
 Deno.test("decodeSnapshot() gives back what encodeSnapshot() took", async () => {

@@ -7,7 +7,9 @@ import { type CreatedGuest, Guests } from "../../src/guests/guests.ts";
 import { guestRoutes } from "../../routes/guests.ts";
 import { Api, type Ask } from "../support/api.ts";
 import { FakeClock } from "../support/clock.ts";
+import { CollectedEvents } from "../support/events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
+import { MemoryLedger } from "../support/ledger.ts";
 import { SeededRandom } from "../support/random.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
@@ -16,29 +18,40 @@ const OCTETS = { "content-type": "application/octet-stream" };
 
 /** A house whose inode 5 holds the hello program, and whose clones get the next generation. */
 class TestHouse implements GuestHouse {
-  readonly guests = new Guests({
-    engines: { v86: () => new FakeEngine() },
-    snapshots: new MemorySnapshots(),
-    clock: new FakeClock(),
-    random: new SeededRandom(1),
-  });
+  private constructor(readonly guests: Guests, readonly clock: FakeClock) {}
 
-  async createGuest({ name, engine, scope = "vm-7", from }: CreateGuest): Promise<CreatedGuest> {
+  static async open(): Promise<TestHouse> {
+    const clock = new FakeClock();
+    const guests = await Guests.open({
+      engines: { v86: () => new FakeEngine() },
+      snapshots: new MemorySnapshots(),
+      ledger: new MemoryLedger(),
+      events: new CollectedEvents(),
+      clock,
+      random: new SeededRandom(1),
+    });
+    return new TestHouse(guests, clock);
+  }
+
+  async createGuest(
+    { name, engine, scope = "vm-7", leaseMs, from }: CreateGuest,
+  ): Promise<CreatedGuest> {
     const id = name ?? this.guests.newId();
     if ("snapshot" in from) {
       const { generation } = await this.guests.snapshots.get(from.snapshot);
       const identity = { ...IDENTITY, generation: generation + 1 };
-      return await this.guests.create({ id, engine, scope, from }, identity);
+      return await this.guests.create({ id, engine, scope, leaseMs, from }, identity);
     }
     const load = from.program.load.map((piece) =>
       "inode" in piece ? { at: piece.at, bytes: FAKE_PROGRAMS.hello } : piece
     );
     const program = { ...from.program, load };
-    return await this.guests.create({ id, engine, scope, from: { program } }, IDENTITY);
+    return await this.guests.create({ id, engine, scope, leaseMs, from: { program } }, IDENTITY);
   }
 }
 
-const api = (): Api => Api.of(guestRoutes(new TestHouse()));
+const NEVER = new AbortController().signal;
+const api = async (): Promise<Api> => Api.of(guestRoutes(await TestHouse.open(), NEVER));
 const bare = (program: keyof typeof FAKE_PROGRAMS) => ({
   pfnLimit: 16,
   start: 4096,
@@ -56,7 +69,7 @@ async function made(
 }
 
 Deno.test("POST /v1/guests makes a guest, shown without its owner's token afterwards", async () => {
-  const routes = api();
+  const routes = await api();
   const created = await routes.json(201, "POST", "/v1/guests", {
     json: {
       name: "g",
@@ -85,7 +98,7 @@ Deno.test("POST /v1/guests makes a guest, shown without its owner's token afterw
 });
 
 Deno.test("POST /v1/guests refuses bad bodies and makes nothing", async () => {
-  const routes = api();
+  const routes = await api();
   const piece = { at: 0, inode: "5" };
   const cases: readonly (readonly [unknown, FaultCode])[] = [
     [{}, "malformed-request"],
@@ -127,7 +140,7 @@ async function badBodies(
 }
 
 Deno.test("DELETE /v1/guests/{g} is idempotent, for the owner and admins", async () => {
-  const routes = api();
+  const routes = await api();
   const owner = await made(routes);
   const guest = { kind: "unix", principal: new Principal("someone", ["guest", "read"]) } as const;
   await routes.refused("not-owner", "DELETE", "/v1/guests/g", { listener: guest });
@@ -143,7 +156,7 @@ Deno.test("DELETE /v1/guests/{g} is idempotent, for the owner and admins", async
 });
 
 Deno.test("every guest route refuses an unknown guest and a caller without access", async () => {
-  const routes = api();
+  const routes = await api();
   const nobody = { kind: "unix", principal: new Principal("nobody", ["watch"]) } as const;
   const calls: readonly (readonly [string, string, Ask])[] = [
     ["GET", "", {}],
@@ -157,6 +170,12 @@ Deno.test("every guest route refuses an unknown guest and a caller without acces
     ["GET", "/memory", {}],
     ["PUT", "/memory/ranges/0-0", { body: "x", headers: OCTETS }],
     ["POST", "/snapshots", {}],
+    ["GET", "/channels", {}],
+    ["GET", "/channels/5", {}],
+    ["PUT", "/channels/5", {}],
+    ["DELETE", "/channels/5", {}],
+    ["POST", "/channels/5/drain", {}],
+    ["POST", "/owner", {}],
   ];
   for (const [method, path, ask] of calls) {
     await routes.refused("guest-not-found", method, `/v1/guests/none${path}`, ask);
@@ -171,7 +190,7 @@ Deno.test("every guest route refuses an unknown guest and a caller without acces
 });
 
 Deno.test("POST …/runs runs to a notify, for the owner only (cases 14, 26)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/runs";
   await routes.refused("not-owner", "POST", path, { json: {} });
@@ -186,7 +205,7 @@ Deno.test("POST …/runs runs to a notify, for the owner only (cases 14, 26)", a
 });
 
 Deno.test("POST …/runs refuses bad budgets and vCPUs, and the guest has not run", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/runs";
   const cases: readonly (readonly [unknown, FaultCode])[] = [
@@ -205,10 +224,10 @@ Deno.test("POST …/runs refuses bad budgets and vCPUs, and the guest has not ru
 });
 
 Deno.test("PUT …/state pauses and makes ready, each twice (case 39)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/state";
-  for (const state of ["paused", "paused", "ready", "ready"]) {
+  for (const state of ["paused", "paused", "ready", "ready", "running", "running", "ready"]) {
     const shown = await routes.json(200, "PUT", path, { json: { state }, headers });
     assertEquals(shown.state, state);
   }
@@ -219,7 +238,7 @@ Deno.test("PUT …/state pauses and makes ready, each twice (case 39)", async ()
   });
   assertEquals((problem as { allowed: unknown }).allowed, ["ready"]);
   await routes.refused("not-owner", "PUT", path, { json: { state: "ready" } });
-  for (const json of [{ state: "dead" }, { state: "running" }, { state: "" }]) {
+  for (const json of [{ state: "dead" }, { state: "" }]) {
     await routes.refused("value-not-allowed", "PUT", path, { json, headers });
   }
   for (const json of [{}, { state: "ready", extra: 1 }]) {
@@ -229,7 +248,7 @@ Deno.test("PUT …/state pauses and makes ready, each twice (case 39)", async ()
 });
 
 Deno.test("POST …/interrupts needs the right and not the owner (cases 4, 26)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/interrupts";
   await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
@@ -254,7 +273,7 @@ Deno.test("POST …/interrupts needs the right and not the owner (cases 4, 26)",
 });
 
 Deno.test("…/registers reads and writes, all or nothing (cases 18, 19)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/registers";
   const before = await routes.json(200, "GET", path, { headers });
@@ -303,7 +322,7 @@ Deno.test("…/registers reads and writes, all or nothing (cases 18, 19)", async
 });
 
 Deno.test("…/memory reads ranges and writes exactly as many bytes (case 20)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/memory";
   const put = (range: string, body: string, type: Record<string, string> = OCTETS): Ask & {
@@ -341,7 +360,7 @@ Deno.test("…/memory reads ranges and writes exactly as many bytes (case 20)", 
 });
 
 Deno.test("/v1/snapshots keeps a paused guest, and a clone shows its own generation", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes);
   await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
   await routes.refused("wrong-state", "POST", "/v1/guests/g/snapshots", { headers });
@@ -365,7 +384,7 @@ Deno.test("/v1/snapshots keeps a paused guest, and a clone shows its own generat
 });
 
 Deno.test("a dead guest answers only why it died (case 24)", async () => {
-  const routes = api();
+  const routes = await api();
   const headers = await made(routes, "crash");
   const deathReason = "unhandled trap at 0x1000";
   const exit = await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
@@ -382,6 +401,12 @@ Deno.test("a dead guest answers only why it died (case 24)", async () => {
     ["GET", "/memory", { headers }],
     ["PUT", "/memory/ranges/0-0", { body: "x", headers: { ...headers, ...OCTETS } }],
     ["POST", "/snapshots", { headers }],
+    ["GET", "/channels", {}],
+    ["GET", "/channels/5", {}],
+    ["PUT", "/channels/0", {}],
+    ["DELETE", "/channels/5", {}],
+    ["POST", "/channels/5/drain", {}],
+    ["POST", "/owner", {}],
   ];
   for (const [method, path, ask] of calls) {
     const problem = await routes.refused("guest-dead", method, `/v1/guests/g${path}`, ask);
@@ -393,8 +418,8 @@ Deno.test("a dead guest answers only why it died (case 24)", async () => {
 });
 
 Deno.test("POST …/runs is interrupted when its client goes away (case 28)", async () => {
-  const house = new TestHouse();
-  const { app } = Api.of(guestRoutes(house));
+  const house = await TestHouse.open();
+  const { app } = Api.of(guestRoutes(house, NEVER));
   const listener = { kind: "unix", principal: admin("test") } as const;
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },
@@ -433,4 +458,102 @@ Deno.test("POST …/runs is interrupted when its client goes away (case 28)", as
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("…/channels attaches, counts, drains and detaches (cases 13, 15)", async () => {
+  const routes = await api();
+  const headers = await made(routes);
+  const path = "/v1/guests/g/channels";
+  const empty = { address: 0x600d, count: 0 };
+  assertEquals(await routes.json(201, "PUT", `${path}/24589`), empty);
+  assertEquals(await routes.json(200, "PUT", `${path}/24589`), empty);
+  const run = { json: { budgetMs: 20 }, headers };
+  assertEquals(await routes.json(200, "POST", "/v1/guests/g/runs", run), { reason: "budget" });
+  const one = { address: 0x600d, count: 1 };
+  assertEquals(await routes.json(200, "GET", `${path}/24589`), one);
+  assertEquals(await routes.json(200, "GET", path), { items: [one] });
+  assertEquals(await routes.json(200, "POST", `${path}/24589/drain`), one);
+  assertEquals(await routes.json(200, "POST", `${path}/24589/drain`), empty);
+
+  for (const address of ["0", "-1", "4294967296", "18446744073709551616", "007"]) {
+    for (const method of ["PUT", "DELETE", "GET"]) {
+      await routes.refused("value-not-allowed", method, `${path}/${address}`);
+    }
+  }
+  for (const address of ["x", "1.5", "0x5"]) {
+    await routes.refused("malformed-request", "PUT", `${path}/${address}`);
+  }
+  await routes.refused("channel-not-found", "GET", `${path}/5`);
+  await routes.refused("channel-not-found", "POST", `${path}/5/drain`);
+  assertEquals((await routes.send("DELETE", `${path}/24589`)).status, 204);
+  assertEquals((await routes.send("DELETE", `${path}/24589`)).status, 204);
+  assertEquals(await routes.json(200, "GET", path), { items: [] });
+});
+
+Deno.test("POST …/drain waits as Prefer says, and ends when the daemon stops", async () => {
+  const house = await TestHouse.open();
+  const stopping = new AbortController();
+  const routes = Api.of(guestRoutes(house, stopping.signal));
+  const headers = await made(routes);
+  const path = "/v1/guests/g/channels/24589";
+  await routes.json(201, "PUT", path);
+  const waiting = routes.send("POST", `${path}/drain`, { headers: { prefer: "wait=10" } });
+  await routes.json(200, "POST", "/v1/guests/g/runs", { json: { budgetMs: 20 }, headers });
+  const drained = await waiting;
+  assertEquals(drained.headers.get("preference-applied"), "wait=10");
+  assertEquals(await drained.json(), { address: 0x600d, count: 1 });
+  const last = routes.json(200, "POST", `${path}/drain`, { headers: { prefer: "wait=10" } });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  stopping.abort();
+  assertEquals((await last).count, 0);
+});
+
+Deno.test("PUT …/state running runs in the background, for the owner (case 39)", async () => {
+  const routes = await api();
+  const headers = await made(routes, "spin");
+  const path = "/v1/guests/g/state";
+  await routes.refused("not-owner", "PUT", path, { json: { state: "running" } });
+  const state = async (wanted: string): Promise<string> =>
+    (await routes.json(200, "PUT", path, { json: { state: wanted }, headers })).state;
+  for (const wanted of ["running", "running"]) assertEquals(await state(wanted), "running");
+  await routes.refused("already-running", "POST", "/v1/guests/g/runs", { json: {}, headers });
+  await routes.refused("wrong-state", "GET", "/v1/guests/g/registers", { headers });
+  assertEquals(await state("paused"), "paused");
+  assertEquals(await state("running"), "running");
+  assertEquals(await state("ready"), "ready");
+});
+
+Deno.test("POST …/owner gives an admin another token; the one before is refused", async () => {
+  const routes = await api();
+  const headers = await made(routes);
+  const path = "/v1/guests/g/owner";
+  const guest = { kind: "unix", principal: new Principal("someone", ["guest", "read"]) } as const;
+  await routes.refused("not-permitted", "POST", path, { listener: guest, headers });
+  const { ownerToken } = await routes.json(201, "POST", path);
+  await routes.refused("not-owner", "GET", "/v1/guests/g/registers", { headers });
+  await routes.json(200, "GET", "/v1/guests/g/registers", {
+    headers: { "innkeeper-owner": ownerToken },
+  });
+});
+
+Deno.test("POST /v1/guests with leaseMs: any request of the owner keeps the guest", async () => {
+  const house = await TestHouse.open();
+  const routes = Api.of(guestRoutes(house, NEVER));
+  const json = { name: "g", leaseMs: 100, bare: bare("hello") };
+  for (const leaseMs of [0, -1, 86_400_001]) {
+    await routes.refused("value-not-allowed", "POST", "/v1/guests", { json: { ...json, leaseMs } });
+  }
+  await routes.refused("malformed-request", "POST", "/v1/guests", {
+    json: { ...json, leaseMs: 1.5 },
+  });
+  const { ownerToken } = await routes.json(201, "POST", "/v1/guests", { json });
+  const headers = { "innkeeper-owner": ownerToken };
+  for (let i = 0; i < 3; i++) {
+    house.clock.advance(99);
+    await routes.json(200, "GET", "/v1/guests/g", { headers });
+  }
+  house.clock.advance(50);
+  await routes.json(200, "GET", "/v1/guests/g");
+  house.clock.advance(50);
+  await routes.refused("guest-not-found", "GET", "/v1/guests/g", { headers });
 });

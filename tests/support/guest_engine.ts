@@ -1,4 +1,5 @@
 import type { GuestIdentity } from "../../src/core/abi/data_page.ts";
+import type { Rings } from "../../src/core/abi/doorbells.ts";
 import { GuestAbi } from "../../src/core/abi/guest_abi.ts";
 import {
   type RegisterChanges,
@@ -161,6 +162,7 @@ export class FakeEngine implements GuestEngine {
   #vcpu = new FakeVcpu(0);
   #abi: GuestAbi | undefined;
   #loop: RunLoop | undefined;
+  #notified: (rings: Rings) => void = () => {};
   #cancelled = Promise.withResolvers<never>();
   closed = 0;
   /** What the next call is to reject with. */
@@ -201,6 +203,7 @@ export class FakeEngine implements GuestEngine {
         await new Promise((resolve) => setTimeout(resolve, 0));
       },
       wake: () => {},
+      notified: (rings) => this.#notified(rings),
     }, this.#abi);
   }
 
@@ -240,6 +243,30 @@ export class FakeEngine implements GuestEngine {
 
   raise(line: number): void {
     this.#loop?.raise(line);
+  }
+
+  // deno-lint-ignore require-await -- it is done at once, before a run that is asked for next
+  async attach(address: number): Promise<void> {
+    this.#requireUsable();
+    this.#abi?.doorbells.attach(address);
+  }
+
+  // deno-lint-ignore require-await -- it is done at once, before a run that is asked for next
+  async detach(address: number): Promise<void> {
+    this.#requireUsable();
+    const rings = this.#abi?.doorbells.take();
+    if (rings !== undefined) this.#notified(rings);
+    this.#abi?.doorbells.detach(address);
+  }
+
+  onNotified(listener: (rings: Rings) => void): void {
+    this.#notified = listener;
+  }
+
+  // deno-lint-ignore require-await -- it is done at once, before a run that is asked for next
+  async identify(identity: GuestIdentity): Promise<void> {
+    this.#requireUsable();
+    this.#abi?.identify(identity);
   }
 
   async registers(): Promise<Registers> {
@@ -284,6 +311,7 @@ export class FakeEngine implements GuestEngine {
       abi: (this.#abi as GuestAbi).state,
       pages: Uint32Array.from(pages),
       bytes,
+      devices: new Uint8Array(),
     };
   }
 

@@ -8,7 +8,7 @@
  * | 4 | irqPending: 0x200 when one waits for irqEnabled | host |
  * | 8 | blockedInterrupts: one bit a line | guest |
  * | 12, 16 | noirqStart, noirqEnd: no delivery while ip is in [start, end) | guest |
- * | 20 | reserved | - |
+ * | 20 | asyncRing: address of the ring of queued hypercalls, 0 for none | guest |
  * | 24, 32 | time: seconds (64 bits) and nanoseconds (32 bits) since 1970 | host |
  * | 36 | generation of the guest's scope | host |
  * | 40 | epoch of the guest's scope (64 bits) | host |
@@ -63,6 +63,11 @@ export class DataPage {
   /** Whether an interrupt must not be delivered at this instruction. */
   isNoirq(ip: number): boolean {
     return ip >= this.#vcpu.readU32(this.at + 12) && ip < this.#vcpu.readU32(this.at + 16);
+  }
+
+  /** Address of the ring of queued hypercalls, 0 when there is none. */
+  get asyncRing(): number {
+    return this.#vcpu.readU32(this.at + 20);
   }
 
   /** Writes the time stamp. */

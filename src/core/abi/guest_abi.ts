@@ -1,8 +1,11 @@
 import { PAGE_BYTES } from "../limits.ts";
+import { AsyncRing, RING_BYTES, RING_SLOTS } from "./async_ring.ts";
 import { DATA_PAGE_BYTES, DataPage, type GuestIdentity, IF } from "./data_page.ts";
+import { Doorbells } from "./doorbells.ts";
 import {
   ABI_VERSION,
   HYPERCALL,
+  type HypercallArguments,
   IGNORED_VECTORS,
   SHUTDOWN_MESSAGE_BYTES,
   SHUTDOWN_RESTART,
@@ -25,6 +28,10 @@ export interface AbiState {
   readonly interrupts: InterruptState;
   /** Nanoseconds until the clock event, `undefined` when none is set. */
   readonly clockNs?: string;
+  /** A hypercall was made and is still to be done. */
+  readonly callPending?: true;
+  /** Slot of the ring of queued hypercalls that comes next, `undefined` for the first. */
+  readonly nextSlot?: number;
 }
 
 /** What the ABI needs to know of the time. */
@@ -42,10 +49,13 @@ const hex = (value: number): string => `0x${value.toString(16)}`;
  */
 export class GuestAbi {
   readonly interrupts = new Interrupts();
+  readonly doorbells = new Doorbells();
   readonly #vcpu: Vcpu;
   readonly #clock: AbiClock;
-  readonly #identity: GuestIdentity;
+  #identity: GuestIdentity;
   #page: DataPage | undefined;
+  #callPending = false;
+  #nextSlot = 0;
   #clockAtMs: number | undefined;
   #death: Death | undefined;
 
@@ -71,6 +81,14 @@ export class GuestAbi {
       this.#page.writeIdentity(this.#identity);
     }
     if (state.clockNs !== undefined) this.#setClock(Number(state.clockNs));
+    this.#callPending = state.callPending ?? false;
+    this.#nextSlot = state.nextSlot ?? 0;
+  }
+
+  /** Shows the guest another generation of its scope, from its next instruction on. */
+  identify(identity: GuestIdentity): void {
+    this.#identity = identity;
+    this.#page?.writeIdentity(identity);
   }
 
   /** What goes into a snapshot. */
@@ -82,6 +100,8 @@ export class GuestAbi {
       ...(this.#clockAtMs === undefined
         ? {}
         : { clockNs: String(Math.max(1, Math.ceil(this.#clockLeftNs))) }),
+      ...(this.#callPending ? { callPending: true } : {}),
+      ...(this.#nextSlot === 0 ? {} : { nextSlot: this.#nextSlot }),
     };
   }
 
@@ -125,22 +145,58 @@ export class GuestAbi {
     return this.#death === undefined && !this.interrupts.halted;
   }
 
+  /** Whether a hypercall was made and is still to be done. */
+  get callPending(): boolean {
+    return this.#callPending;
+  }
+
+  /** The guest has rung the doorbell: the call that its registers hold is to be done. */
+  called(): void {
+    this.#callPending = true;
+  }
+
   /**
-   * Does the hypercall that eax, ebx, ecx and edx hold. It is done when this returns, so a run
-   * that is interrupted here neither loses nor repeats it.
+   * Does the calls in the ring, then the one that eax, ebx, ecx and edx hold. What is done is done
+   * when this returns, and what is left stays for the next time: a run that ends here neither
+   * loses nor repeats a call (lguest's do_hypercalls()).
    *
    * @returns The value of a NOTIFY that is to end the run, else `undefined`
    */
-  hypercall(): number | undefined {
-    const number = this.#vcpu.get("ax");
-    const [first, second, third] = [
-      this.#vcpu.get("bx"),
-      this.#vcpu.get("cx"),
-      this.#vcpu.get("dx"),
-    ];
+  doCalls(): number | undefined {
+    const queued = this.#page === undefined ? undefined : this.#doQueued(this.#page);
+    if (queued !== undefined || this.#death !== undefined) return queued;
+    this.#callPending = false;
+    return this.#do({
+      number: this.#vcpu.get("ax"),
+      first: this.#vcpu.get("bx"),
+      second: this.#vcpu.get("cx"),
+      third: this.#vcpu.get("dx"),
+    });
+  }
+
+  #doQueued(page: DataPage): number | undefined {
+    const at = page.asyncRing;
+    if (at === 0) return undefined;
+    if (at + RING_BYTES > this.#vcpu.memoryBytes) {
+      this.die("Fetching async hypercalls");
+      return undefined;
+    }
+    const ring = new AsyncRing(this.#vcpu, at);
+    for (let done = 0; done < RING_SLOTS; done++) {
+      const slot = this.#nextSlot;
+      if (!ring.isFilled(slot)) break;
+      this.#nextSlot = (slot + 1) % RING_SLOTS;
+      const notify = this.#do(ring.call(slot));
+      ring.empty(slot);
+      if (notify !== undefined || this.#death !== undefined) return notify;
+    }
+    return undefined;
+  }
+
+  #do({ number, first, second, third }: HypercallArguments): number | undefined {
     if (number === HYPERCALL.LGUEST_INIT) this.#initialize(first);
     else if (this.#page === undefined) this.die(`hypercall ${number | 0} before INIT`);
-    else if (number === HYPERCALL.NOTIFY) return first === 0 ? undefined : first;
+    else if (number === HYPERCALL.NOTIFY) return this.#notify(first);
     else if (number === HYPERCALL.SHUTDOWN) this.#shutdown(first, second);
     else if (number === HYPERCALL.LOAD_IDT_ENTRY) this.#loadGate(first, second, third);
     else if (number === HYPERCALL.SET_STACK) this.#setStack(first, second, third);
@@ -150,6 +206,10 @@ export class GuestAbi {
       this.die(`Bad hypercall ${number | 0}`);
     }
     return undefined;
+  }
+
+  #notify(address: number): number | undefined {
+    return address === 0 || this.doorbells.ring(address) ? undefined : address;
   }
 
   #initialize(at: number): void {

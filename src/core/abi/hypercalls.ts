@@ -28,3 +28,11 @@ export const IGNORED_VECTORS: ReadonlySet<number> = new Set([2, 8, 15, 31]);
 export const VECTORS = 256;
 /** Pages that SET_STACK may name. */
 export const STACK_PAGES_MAX = 2;
+
+/** A hypercall. The fourth argument, in esi, is used by none. */
+export interface HypercallArguments {
+  readonly number: number;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+}

@@ -1,4 +1,5 @@
 import type { GuestExit } from "../ports/guest_engine.ts";
+import type { Rings } from "./doorbells.ts";
 import type { GuestAbi } from "./guest_abi.ts";
 import type { VcpuExit } from "./vcpu.ts";
 
@@ -11,6 +12,8 @@ export interface LoopHost {
   idle(ms: number): Promise<void>;
   /** Ends a wait in `idle`. */
   wake(): void;
+  /** Attached addresses were notified. */
+  notified(rings: Rings): void;
 }
 
 /** The guest runs at most this long before messages are let in, in milliseconds. */
@@ -43,32 +46,50 @@ export class RunLoop {
   }
 
   /**
-   * One run. Only one at a time.
+   * One run. Only one at a time. What attached addresses were notified is told before it ends.
    *
    * @param budgetMs How long it may take
    */
   async run(budgetMs: number): Promise<GuestExit> {
+    const exit = await this.#run(budgetMs);
+    this.#tell();
+    return exit;
+  }
+
+  async #run(budgetMs: number): Promise<GuestExit> {
     const endMs = this.#host.monotonicMs() + budgetMs;
     let breathMs = this.#host.monotonicMs();
     this.#interrupted = false;
     for (;;) {
+      const value = this.#abi.callPending ? this.#abi.doCalls() : undefined;
       if (this.#abi.death !== undefined) return this.#abi.death;
+      if (value !== undefined) return { reason: "notify", value };
       if (this.#interrupted) return { reason: "interrupted" };
       const nowMs = this.#host.monotonicMs();
       if (nowMs >= endMs) return { reason: "budget" };
       if (!this.#abi.prepareEntry()) {
         if (this.#abi.death === undefined) {
-          await this.#host.idle(Math.min(endMs - nowMs, this.#abi.clockLeftMs));
+          await this.#breathe(Math.min(endMs - nowMs, this.#abi.clockLeftMs));
         }
         continue;
       }
       const exit = this.#enter();
       if (exit !== undefined) return exit;
       if (this.#host.monotonicMs() - breathMs >= BREATH_MS) {
-        await this.#host.idle(0);
+        await this.#breathe(0);
         breathMs = this.#host.monotonicMs();
       }
     }
+  }
+
+  #breathe(ms: number): Promise<void> {
+    this.#tell();
+    return this.#host.idle(ms);
+  }
+
+  #tell(): void {
+    const rings = this.#abi.doorbells.take();
+    if (rings !== undefined) this.#host.notified(rings);
   }
 
   #enter(): GuestExit | undefined {
@@ -76,10 +97,9 @@ export class RunLoop {
     switch (left.reason) {
       case "slice":
         return undefined;
-      case "doorbell": {
-        const value = this.#abi.hypercall();
-        return value === undefined ? undefined : { reason: "notify", value };
-      }
+      case "doorbell":
+        this.#abi.called();
+        return undefined;
       case "crash":
         this.#abi.die(left.detail);
         return undefined;

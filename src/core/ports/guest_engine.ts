@@ -1,5 +1,6 @@
 import type { AbiState, Death } from "../abi/guest_abi.ts";
 import type { GuestIdentity } from "../abi/data_page.ts";
+import type { Rings } from "../abi/doorbells.ts";
 import type { RegisterChanges, Registers } from "../abi/registers.ts";
 
 /** Why a run ended. */
@@ -37,6 +38,8 @@ export interface GuestImage {
   readonly pages: Uint32Array;
   /** Those pages, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** State of its devices, in a form of the engine's own; empty for a guest without devices. */
+  readonly devices: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -44,7 +47,8 @@ export interface GuestImage {
  * the guest ABI there ({@linkcode GuestAbi}), so a guest that calls a million times a second
  * costs the daemon's thread nothing.
  *
- * Calls are done in the order they are made. A call rejects with a {@linkcode SystemError}: ENODEV
+ * Calls are done in the order they are made, but `attach`, `detach` and `identify` do not wait for
+ * a run to end. A call rejects with a {@linkcode SystemError}: ENODEV
  * when the engine failed, ECANCELED when `close` came first. Whoever calls sees to it that there
  * is one run at a time and that addresses are within memory.
  */
@@ -61,6 +65,17 @@ export interface GuestEngine {
   interrupt(): void;
   /** Makes an interrupt line pending. */
   raise(line: number): void;
+  /**
+   * Counts notifies of an address instead of ending the run by them, from the next one on when
+   * this resolves. Attaching again changes nothing.
+   */
+  attach(address: number): Promise<void>;
+  /** Notifies of an address end the run again. Those before were told when this resolves. */
+  detach(address: number): Promise<void>;
+  /** Who is told how often attached addresses were notified; before the run's exit is. */
+  onNotified(listener: (rings: Rings) => void): void;
+  /** Shows the guest another generation of its scope, from its next instruction on. */
+  identify(identity: GuestIdentity): Promise<void>;
   registers(): Promise<Registers>;
   setRegisters(changes: RegisterChanges): Promise<void>;
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;

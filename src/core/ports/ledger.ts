@@ -1,5 +1,12 @@
 /** What the ledger keeps: one kind of entry per thing that survives a restart. */
-export type LedgerKind = "scope" | "watcher" | "device" | "mapping" | "counter";
+export type LedgerKind =
+  | "scope"
+  | "watcher"
+  | "device"
+  | "mapping"
+  | "host-device"
+  | "guest"
+  | "counter";
 
 /** One entry. A body is JSON; 64-bit numbers in it are decimal strings. */
 export interface LedgerEntry {

@@ -1,4 +1,5 @@
 import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { Rings } from "../../core/abi/doorbells.ts";
 import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
 import type {
   GuestEngine,
@@ -7,7 +8,7 @@ import type {
   GuestStart,
 } from "../../core/ports/guest_engine.ts";
 import { SystemError } from "../../core/system_error.ts";
-import type { Answer, Call, CallName, Calls, Signal } from "./protocol.ts";
+import type { Answer, Call, CallName, Calls, Signal, Told } from "./protocol.ts";
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -22,13 +23,17 @@ export class V86Engine implements GuestEngine {
   #nextId = 0;
   #run = -1;
   #failure: SystemError | undefined;
+  #tell: (rings: Rings) => void = () => {};
 
   constructor() {
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
       name: "guest",
     });
-    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#settle(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<Answer | Told>) => {
+      if ("rings" in data) this.#tell(data.rings);
+      else this.#settle(data);
+    };
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#fail(new SystemError("ENODEV", "run v86", event.message));
@@ -58,6 +63,22 @@ export class V86Engine implements GuestEngine {
 
   raise(line: number): void {
     this.#signal({ signal: "raise", line });
+  }
+
+  attach(address: number): Promise<void> {
+    return this.#call("attach", { address });
+  }
+
+  detach(address: number): Promise<void> {
+    return this.#call("detach", { address });
+  }
+
+  onNotified(listener: (rings: Rings) => void): void {
+    this.#tell = listener;
+  }
+
+  identify(identity: GuestIdentity): Promise<void> {
+    return this.#call("identify", { identity });
   }
 
   registers(): Promise<Registers> {
@@ -110,6 +131,7 @@ export class V86Engine implements GuestEngine {
   #fail(error: SystemError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#tell = () => {};
     this.#worker.terminate();
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();

@@ -1,4 +1,5 @@
 import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { Rings } from "../../core/abi/doorbells.ts";
 import { type AbiClock, GuestAbi } from "../../core/abi/guest_abi.ts";
 import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
 import { type LoopHost, RunLoop } from "../../core/abi/run_loop.ts";
@@ -17,6 +18,8 @@ export interface GuestHost extends AbiClock {
   /** Lets messages in; waits until `wake`, or for `ms`. */
   idle(ms: number): Promise<void>;
   wake(): void;
+  /** Attached addresses were notified. */
+  notified(rings: Rings): void;
 }
 
 /** One guest on v86, inside its Worker. */
@@ -25,6 +28,7 @@ export class V86Guest {
   readonly #vcpu: V86Vcpu;
   readonly #abi: GuestAbi;
   readonly #loop: RunLoop;
+  readonly #notified: (rings: Rings) => void;
 
   private constructor(cpu: Cpu, memoryBytes: number, identity: GuestIdentity, host: GuestHost) {
     this.#cpu = cpu;
@@ -35,7 +39,9 @@ export class V86Guest {
       slice: () => this.#vcpu.slice(),
       idle: (ms) => host.idle(ms),
       wake: () => host.wake(),
+      notified: (rings) => host.notified(rings),
     };
+    this.#notified = (rings) => host.notified(rings);
     this.#loop = new RunLoop(loopHost, this.#abi);
   }
 
@@ -75,6 +81,20 @@ export class V86Guest {
     this.#loop.raise(line);
   }
 
+  attach(address: number): void {
+    this.#abi.doorbells.attach(address);
+  }
+
+  detach(address: number): void {
+    const rings = this.#abi.doorbells.take();
+    if (rings !== undefined) this.#notified(rings);
+    this.#abi.doorbells.detach(address);
+  }
+
+  identify(identity: GuestIdentity): void {
+    this.#abi.identify(identity);
+  }
+
   get registers(): Registers {
     return this.#vcpu.registers;
   }
@@ -112,6 +132,7 @@ export class V86Guest {
       abi: this.#abi.state,
       pages: Uint32Array.from(pages),
       bytes,
+      devices: new Uint8Array(),
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { Rings } from "../../core/abi/doorbells.ts";
 import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
 import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
 
@@ -12,7 +13,13 @@ export interface Calls {
   read: { ask: { at: number; length: number }; answer: Uint8Array<ArrayBuffer> };
   write: { ask: { at: number; bytes: Uint8Array }; answer: undefined };
   capture: { ask: Record<never, never>; answer: GuestImage };
+  attach: { ask: { address: number }; answer: undefined };
+  detach: { ask: { address: number }; answer: undefined };
+  identify: { ask: { identity: GuestIdentity }; answer: undefined };
 }
+
+/** Calls that do not wait for a run to end. */
+export const URGENT: ReadonlySet<CallName> = new Set(["attach", "detach", "identify"]);
 
 /** The name of a call. */
 export type CallName = keyof Calls;
@@ -29,3 +36,6 @@ export type Signal = { signal: "interrupt"; run: number } | { signal: "raise"; l
 export type Answer =
   | { id: number; value: Calls[CallName]["answer"] }
   | { id: number; error: string };
+
+/** What the Worker tells without being asked. */
+export type Told = { readonly rings: Rings };

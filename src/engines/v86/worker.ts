@@ -1,14 +1,22 @@
 /// <reference lib="deno.worker" />
 /**
  * Entry of a guest's Worker: one guest, calls done in the order they come. While a run is in
- * progress only signals are looked at; calls that come then wait behind it.
+ * progress only signals and urgent calls are looked at; the others wait behind it.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import type { GuestExit } from "../../core/ports/guest_engine.ts";
 import { type GuestHost, V86Guest } from "./guest.ts";
-import type { Answer, Call, CallName, Calls, Signal } from "./protocol.ts";
+import {
+  type Answer,
+  type Call,
+  type CallName,
+  type Calls,
+  type Signal,
+  type Told,
+  URGENT,
+} from "./protocol.ts";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 
@@ -29,6 +37,7 @@ const host: GuestHost = {
       };
     }),
   wake: () => wake(),
+  notified: (rings) => scope.postMessage({ rings } satisfies Told),
 };
 
 let guest: V86Guest | undefined;
@@ -63,6 +72,15 @@ async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
       return undefined;
     case "capture":
       return made().capture();
+    case "attach":
+      made().attach(message.address);
+      return undefined;
+    case "detach":
+      made().detach(message.address);
+      return undefined;
+    case "identify":
+      made().identify(message.identity);
+      return undefined;
   }
 }
 
@@ -102,5 +120,6 @@ async function respond(message: Call): Promise<void> {
 
 scope.onmessage = ({ data }: MessageEvent<Call | Signal>) => {
   if ("signal" in data) take(data);
+  else if (guest !== undefined && URGENT.has(data.call)) void respond(data);
   else last = last.then(() => respond(data));
 };

@@ -24,7 +24,8 @@ class Bench {
 
   call(number: number, bx = 0, cx = 0, dx = 0): number | undefined {
     this.vcpu.values.set("ax", number).set("bx", bx >>> 0).set("cx", cx >>> 0).set("dx", dx >>> 0);
-    return this.abi.hypercall();
+    this.abi.called();
+    return this.abi.doCalls();
   }
 
   /** With a data page, interrupts enabled, and a handler of this gate type for these lines. */
@@ -168,7 +169,7 @@ Deno.test("GuestAbi.prepareEntry() ends a guest whose stack leads out of its mem
   }
 });
 
-Deno.test("GuestAbi.hypercall() passes a notify on, and none of 0 (cases 14, 15)", () => {
+Deno.test("GuestAbi.doCalls() passes a notify on, and none of 0 (cases 14, 15)", () => {
   const bench = new Bench().ready("E");
   assertEquals(bench.call(HYPERCALL.NOTIFY, 0xcafe), 0xcafe);
   assertEquals(bench.call(HYPERCALL.NOTIFY, 0), undefined);
@@ -176,14 +177,124 @@ Deno.test("GuestAbi.hypercall() passes a notify on, and none of 0 (cases 14, 15)
   assertEquals(bench.abi.death, undefined);
 });
 
-Deno.test("GuestAbi.hypercall() checks where SHUTDOWN's message is first (case 21)", () => {
+Deno.test("GuestAbi.doCalls() counts a notify to an attached address and goes on (case 13)", () => {
+  const bench = new Bench().ready("E");
+  bench.abi.doorbells.attach(0xcafe);
+  for (let i = 0; i < 3; i++) assertEquals(bench.call(HYPERCALL.NOTIFY, 0xcafe), undefined);
+  assertEquals(bench.call(HYPERCALL.NOTIFY, 0xbeef), 0xbeef);
+  assertEquals(bench.abi.doorbells.take(), [[0xcafe, 3]]);
+  bench.abi.doorbells.detach(0xcafe);
+  assertEquals(bench.call(HYPERCALL.NOTIFY, 0xcafe), 0xcafe);
+});
+
+const RING = 0x4000;
+
+/** Puts calls into the ring, from this slot on. */
+function queue(bench: Bench, from: number, calls: readonly (readonly number[])[]): void {
+  for (const [index, words] of calls.entries()) {
+    const slot = (from + index) % 64;
+    for (const [word, value] of words.entries()) {
+      bench.vcpu.writeU32(RING + 64 + slot * 20 + word * 4, value);
+    }
+    bench.vcpu.write(RING + slot, Uint8Array.of(0));
+  }
+}
+
+function withRing(): Bench {
+  const bench = new Bench().ready("E");
+  bench.vcpu.write(RING, new Uint8Array(64).fill(0xff));
+  bench.vcpu.writeU32(DATA + 20, RING);
+  return bench;
+}
+
+const { SET_CLOCKEVENT, NOTIFY, HALT, FLUSH_ASYNC, SHUTDOWN } = HYPERCALL;
+
+Deno.test("GuestAbi.doCalls() does queued calls first, and stops at a notify (case 35)", () => {
+  const bench = withRing();
+  queue(bench, 0, [[SET_CLOCKEVENT, 5_000_000], [NOTIFY, 0xcafe], [SET_CLOCKEVENT, 7_000_000]]);
+  assertEquals(bench.call(HALT), 0xcafe);
+  assertEquals(bench.abi.clockLeftMs, 5);
+  assertEquals([...bench.vcpu.read(RING, 4)], [0xff, 0xff, 0, 0xff]);
+  assert(bench.abi.callPending);
+  assertFalse(bench.abi.interrupts.halted);
+
+  assertEquals(bench.abi.doCalls(), undefined);
+  assertEquals(bench.abi.clockLeftMs, 7);
+  assertEquals(bench.vcpu.read(RING, 64), new Uint8Array(64).fill(0xff));
+  assert(bench.abi.interrupts.halted);
+  assertFalse(bench.abi.callPending);
+});
+
+Deno.test("GuestAbi.doCalls() goes round the ring, in order, all slots at most", () => {
+  const bench = withRing();
+  const rung: number[] = [];
+  let slot = 0;
+  for (const count of [40, 40, 64]) {
+    const calls = Array.from({ length: count }, (_, index) => [NOTIFY, slot + index + 1]);
+    queue(bench, slot, calls);
+    for (let value = bench.call(FLUSH_ASYNC); value !== undefined; value = bench.abi.doCalls()) {
+      rung.push(value);
+    }
+    slot = (slot + count) % 64;
+    assertEquals(rung.splice(0), calls.map(([, value]) => value));
+  }
+});
+
+Deno.test("GuestAbi.doCalls() leaves the direct call of a guest that a queued one ends", () => {
+  const bench = withRing();
+  queue(bench, 0, [[99], [SET_CLOCKEVENT, 1_000_000]]);
+  assertEquals(bench.call(SHUTDOWN, 0x3000, 2), undefined);
+  assertEquals(bench.deathReason, "Bad hypercall 99");
+  assertEquals(bench.abi.clockLeftMs, Infinity);
+});
+
+Deno.test("GuestAbi.doCalls() ends a guest whose ring is not all in its memory", () => {
+  for (const at of [0x10000 - 64 - 64 * 20 + 1, 0xffff_fffc]) {
+    const bench = withRing();
+    bench.vcpu.writeU32(DATA + 20, at);
+    bench.call(FLUSH_ASYNC);
+    assertEquals(bench.deathReason, "Fetching async hypercalls");
+  }
+  const fits = withRing();
+  fits.vcpu.write(0x10000 - 64 - 64 * 20, new Uint8Array(64).fill(0xff));
+  fits.vcpu.writeU32(DATA + 20, 0x10000 - 64 - 64 * 20);
+  fits.call(FLUSH_ASYNC);
+  assertEquals(fits.abi.death, undefined);
+});
+
+Deno.test("GuestAbi.restore() keeps a call that waits, and the place in the ring", () => {
+  const bench = withRing();
+  queue(bench, 0, [[NOTIFY, 1], [NOTIFY, 2]]);
+  assertEquals(bench.call(NOTIFY, 3), 1);
+  const state = JSON.parse(JSON.stringify(bench.abi.state));
+  const clone = new GuestAbi(bench.vcpu, IDENTITY, bench.clock);
+  clone.restore(state);
+  assert(clone.callPending);
+  assertEquals([clone.doCalls(), clone.doCalls()], [2, 3]);
+  assertFalse(clone.callPending);
+});
+
+Deno.test("GuestAbi.identify() shows another generation, also to a guest that begins later", () => {
+  const other = { generation: 9, epoch: 4n, unique: "cd".repeat(16) };
+  const late = new Bench();
+  late.abi.identify(other);
+  late.ready("E");
+  const live = new Bench().ready("E");
+  live.abi.identify(other);
+  for (const { vcpu } of [late, live]) {
+    assertEquals(vcpu.readU32(DATA + 36), 9);
+    assertEquals(vcpu.read(DATA + 48, 16).toHex(), other.unique);
+  }
+});
+
+Deno.test("GuestAbi.doCalls() checks where SHUTDOWN's message is first (case 21)", () => {
   const bench = new Bench().ready("E");
   bench.call(HYPERCALL.SHUTDOWN, 0x10000, 1);
   bench.abi.die("later");
   assertEquals(bench.deathReason, "bad read address 0x10000 len 128");
 });
 
-Deno.test("GuestAbi.hypercall() keeps 127 bytes of SHUTDOWN's message, to its NUL (case 22)", () => {
+Deno.test("GuestAbi.doCalls() keeps 127 bytes of SHUTDOWN's message, to its NUL (case 22)", () => {
   const long = new Bench().ready("E");
   long.vcpu.write(0x3000, new TextEncoder().encode("x".repeat(200)));
   long.call(HYPERCALL.SHUTDOWN, 0x3000, 1);
@@ -193,7 +304,7 @@ Deno.test("GuestAbi.hypercall() keeps 127 bytes of SHUTDOWN's message, to its NU
   assertEquals(restart.abi.death, { reason: "reboot" });
 });
 
-Deno.test("GuestAbi.hypercall() has the fixed texts of death (case 23)", () => {
+Deno.test("GuestAbi.doCalls() has the fixed texts of death (case 23)", () => {
   const early = new Bench();
   early.call(9, 1);
   assertEquals(early.deathReason, "hypercall 9 before INIT");
@@ -207,7 +318,7 @@ Deno.test("GuestAbi.hypercall() has the fixed texts of death (case 23)", () => {
   }
 });
 
-Deno.test("GuestAbi.hypercall() wants the whole data page in memory", () => {
+Deno.test("GuestAbi.doCalls() wants the whole data page in memory", () => {
   const fits = new Bench();
   fits.call(HYPERCALL.LGUEST_INIT, 0x10000 - 64);
   assertEquals(fits.abi.death, undefined);
@@ -233,7 +344,7 @@ Deno.test("GuestAbi fires line 0 at the clock event; 0 cancels it (case 31)", ()
   assertEquals(bench.abi.clockLeftMs, Infinity);
 });
 
-Deno.test("GuestAbi.hypercall() checks IDT entries as lguest does (case 33)", () => {
+Deno.test("GuestAbi.doCalls() checks IDT entries as lguest does (case 33)", () => {
   for (const vector of [2, 8, 15, 31]) {
     const bench = new Bench().ready("E");
     bench.call(HYPERCALL.LOAD_IDT_ENTRY, vector, 0, 0x8500);
@@ -247,7 +358,7 @@ Deno.test("GuestAbi.hypercall() checks IDT entries as lguest does (case 33)", ()
   assertEquals(task.deathReason, "bad IDT type 5");
 });
 
-Deno.test("GuestAbi.hypercall() removes a handler whose entry is not present", () => {
+Deno.test("GuestAbi.doCalls() removes a handler whose entry is not present", () => {
   const bench = new Bench().ready("E", 3);
   bench.call(HYPERCALL.LOAD_IDT_ENTRY, 35, 0, 0x0500);
   bench.abi.interrupts.raise(3);
@@ -256,7 +367,7 @@ Deno.test("GuestAbi.hypercall() removes a handler whose entry is not present", (
   assertEquals(bench.abi.death, undefined);
 });
 
-Deno.test("GuestAbi.hypercall() wants a stack of ring 0 and two pages at most (case 34)", () => {
+Deno.test("GuestAbi.doCalls() wants a stack of ring 0 and two pages at most (case 34)", () => {
   for (
     const [segment, pointer, pages, reason] of [
       [0x13, 0x9000, 1, "bad stack segment 19"],

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { Rings } from "../../../src/core/abi/doorbells.ts";
 import { GuestAbi } from "../../../src/core/abi/guest_abi.ts";
 import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
 import { RunLoop } from "../../../src/core/abi/run_loop.ts";
@@ -15,6 +16,7 @@ class Script {
   readonly vcpu = new FakeVcpu(0x10000);
   readonly abi = new GuestAbi(this.vcpu, IDENTITY, this.clock);
   readonly idles: number[] = [];
+  readonly rings: Rings[] = [];
   made = 0;
   readonly loop: RunLoop;
   #onIdle: () => void = () => {};
@@ -30,6 +32,7 @@ class Script {
         this.clock.advance(ms);
       },
       wake: () => {},
+      notified: (rings) => this.rings.push(rings),
     }, this.abi);
     this.abi.start(0x1000);
     this.vcpu.set("sp", 0x8000);
@@ -114,4 +117,36 @@ Deno.test("RunLoop.run() lets messages in while the guest computes", async () =>
   script.onIdle(() => script.loop.interrupt());
   assertEquals(await script.loop.run(1000), { reason: "interrupted" });
   assertEquals(script.idles, [0]);
+});
+
+Deno.test("RunLoop.run() does a call that waits before it looks at the signal (case 29)", async () => {
+  const script = new Script([[LGUEST_INIT, DATA], [NOTIFY, 7]]);
+  const ring = 0x4000;
+  script.vcpu.write(ring, new Uint8Array(64).fill(0xff));
+  script.vcpu.write(ring, Uint8Array.of(0));
+  script.vcpu.writeU32(ring + 64, NOTIFY);
+  script.vcpu.writeU32(ring + 68, 6);
+  script.vcpu.writeU32(DATA + 20, ring);
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 6 });
+  const again = script.loop.run(1000);
+  script.loop.interrupt();
+  assertEquals(await again, { reason: "notify", value: 7 });
+  assertEquals(script.made, 2);
+});
+
+Deno.test("RunLoop.run() tells of attached notifies when it breathes and before it ends (case 13)", async () => {
+  const script = new Script([
+    [LGUEST_INIT, DATA],
+    [NOTIFY, 5],
+    [NOTIFY, 5],
+    [NOTIFY, 8],
+    [NOTIFY, 5],
+    [HALT],
+  ]);
+  script.abi.doorbells.attach(5);
+  assertEquals(await script.loop.run(1000), { reason: "notify", value: 8 });
+  const counted = (): number => script.rings.flat().reduce((sum, [, count]) => sum + count, 0);
+  assertEquals(counted(), 2);
+  assertEquals(await script.loop.run(1000), { reason: "budget" });
+  assertEquals(counted(), 3);
 });

@@ -1,0 +1,44 @@
+/** How often attached addresses were notified since that was last told, each at least once. */
+export type Rings = readonly (readonly [address: number, count: number])[];
+
+/**
+ * The addresses whose notifies are counted instead of ending the run (seed 003, add_eventfd() and
+ * send_notify_to_eventfd()). Counts add up here until they are taken, so that a guest that
+ * notifies a million times a second costs whoever listens one message a millisecond.
+ */
+export class Doorbells {
+  readonly #counts = new Map<number, number>();
+  #rung = false;
+
+  /** Counts notifies of this address from now on. Attaching again changes nothing. */
+  attach(address: number): void {
+    if (!this.#counts.has(address)) this.#counts.set(address, 0);
+  }
+
+  /** Notifies of this address end the run again. What was not taken is dropped. */
+  detach(address: number): void {
+    this.#counts.delete(address);
+  }
+
+  /**
+   * Counts a notify.
+   *
+   * @returns Whether the address is attached
+   */
+  ring(address: number): boolean {
+    const count = this.#counts.get(address);
+    if (count === undefined) return false;
+    this.#counts.set(address, count + 1);
+    this.#rung = true;
+    return true;
+  }
+
+  /** What was counted since the last time, `undefined` when that is nothing. */
+  take(): Rings | undefined {
+    if (!this.#rung) return undefined;
+    this.#rung = false;
+    const rings = [...this.#counts].filter(([, count]) => count > 0);
+    for (const [address] of rings) this.#counts.set(address, 0);
+    return rings;
+  }
+}

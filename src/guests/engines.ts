@@ -1,0 +1,40 @@
+import { Fault } from "../core/faults.ts";
+import type { GuestEngine } from "../core/ports/guest_engine.ts";
+import { SystemError } from "../core/system_error.ts";
+
+/** An engine by name. `auto` is the one that is always there. */
+export type EngineName = "auto" | "v86" | "kvm";
+
+/** What makes a guest's engine; an engine that is missing here is not available on this host. */
+export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
+
+/**
+ * An engine with a guest on it.
+ *
+ * @param prepare Gives the engine its guest; when it fails nothing is left of the engine
+ * @throws {Fault} `engine-unavailable`
+ */
+export async function makeEngine(
+  engines: Engines,
+  name: EngineName,
+  prepare: (engine: GuestEngine) => Promise<void>,
+): Promise<GuestEngine> {
+  const make = engines[name === "auto" ? "v86" : name];
+  if (make === undefined) {
+    throw new Fault(
+      "engine-unavailable",
+      `Cannot use engine ${name}: this host does not have it`,
+    );
+  }
+  const engine = make();
+  try {
+    await prepare(engine);
+    return engine;
+  } catch (error) {
+    engine.close();
+    if (!(error instanceof SystemError)) throw error;
+    throw new Fault("engine-unavailable", `Cannot start engine ${name}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { assert, assertEquals } from "@std/assert";
+import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
+import { Guests } from "../../src/guests/guests.ts";
+import type { Scopes } from "../../src/generations/scopes.ts";
+import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
+import { ScopesBench } from "../support/scopes.ts";
+import { MemorySnapshots } from "../support/snapshot_store.ts";
+
+const ADMIN = { ownerToken: undefined, force: true };
+const PROGRAM = {
+  program: {
+    pfnLimit: 16,
+    start: 0x1000n,
+    load: [{ at: 0x1000n, bytes: FAKE_PROGRAMS.hello }],
+  },
+};
+
+interface Joined {
+  readonly innkeeper: Innkeeper;
+  readonly scopes: Scopes;
+  readonly bench: ScopesBench;
+}
+
+async function joined(prepare: (engine: FakeEngine) => void = () => {}): Promise<Joined> {
+  const bench = new ScopesBench();
+  const scopes = await bench.open();
+  const v86 = (): FakeEngine => {
+    const engine = new FakeEngine();
+    prepare(engine);
+    return engine;
+  };
+  const guests = await Guests.open({
+    engines: { v86 },
+    snapshots: new MemorySnapshots(),
+    ledger: bench.ledger,
+    events: bench.events,
+    clock: bench.clock,
+    random: bench.random,
+  });
+  // Devices and inodes have no part in this.
+  const innkeeper = new Innkeeper({ scopes, guests } as Partial<InnkeeperParts> as InnkeeperParts);
+  return { innkeeper, scopes, bench };
+}
+
+const hello = { name: "g", engine: "auto", scope: "vm-7", from: PROGRAM } as const;
+const bump = (scopes: Scopes) => scopes.get("vm-7").bump({ reason: "test", by: "test" });
+
+Deno.test("Innkeeper.createGuest() shows a live guest every later bump of its scope", async () => {
+  const { innkeeper, scopes } = await joined();
+  const { guest } = await innkeeper.createGuest(hello, "test");
+  await guest.run(1000);
+  await bump(scopes);
+  const { bump: { generation } } = await bump(scopes);
+  assertEquals(guest.identity.generation, generation);
+  guest.interrupt(1);
+  await guest.run(1000);
+  assertEquals((await guest.registers()).cx, BigInt(generation));
+});
+
+Deno.test("Innkeeper.createGuest() shows a bump that came while the guest was made", async () => {
+  let scopes: Scopes | undefined;
+  const made = await joined((engine) => {
+    const initialize = engine.initialize.bind(engine);
+    engine.initialize = async (start) => {
+      if (scopes !== undefined) await bump(scopes);
+      await initialize(start);
+    };
+  });
+  scopes = made.scopes;
+  const { guest } = await made.innkeeper.createGuest(hello, "test");
+  const { generation, epoch } = scopes.get("vm-7").state;
+  assert(epoch > 0n);
+  assertEquals(guest.identity.generation, generation);
+});
+
+Deno.test("Innkeeper.createGuest() stops following the scope of a guest that has ended", async () => {
+  const { innkeeper, scopes } = await joined();
+  const { guest } = await innkeeper.createGuest(hello, "test");
+  const { generation } = guest.identity;
+  await innkeeper.guests.delete("g", ADMIN);
+  await bump(scopes);
+  assertEquals(guest.identity.generation, generation);
+});
