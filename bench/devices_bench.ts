@@ -6,7 +6,8 @@
  */
 import { AnonymousIdentity } from "../src/devices/anonymous_device.ts";
 import { type MappingKey, MultiDevice } from "../src/devices/multi_device.ts";
-import { DeviceRegistry } from "../src/devices/registry.ts";
+import type { AnonymousDevices } from "../src/devices/anonymous_devices.ts";
+import { openAnonymous } from "../tests/support/devices.ts";
 import { MemoryLedger } from "../tests/support/ledger.ts";
 
 const KEYS: readonly MappingKey[] = Array.from({ length: 10_000 }, (_, i) => ({
@@ -30,8 +31,8 @@ function mapPure(device: MultiDevice): void {
   device.apply(device.plan(KEYS));
 }
 
-async function registry(): Promise<DeviceRegistry> {
-  const opened = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+async function registry(): Promise<AnonymousDevices> {
+  const opened = await openAnonymous(new MemoryLedger());
   await opened.create("multi");
   return opened;
 }
@@ -44,7 +45,7 @@ Deno.bench("MultiDevice", fresh, () => {
   mapPure(new MultiDevice(new AnonymousIdentity(1n, undefined)));
 });
 
-Deno.bench("DeviceRegistry on a ledger in memory", fresh, async (b) => {
+Deno.bench("AnonymousDevices on a ledger in memory", fresh, async (b) => {
   const opened = await registry();
   b.start();
   await opened.map("anon-1", KEYS);
@@ -68,6 +69,6 @@ const filled = registry().then(async (opened) => {
   return opened;
 });
 
-Deno.bench("DeviceRegistry", known, async () => {
+Deno.bench("AnonymousDevices", known, async () => {
   await (await filled).map("anon-1", KEYS);
 });

@@ -4,6 +4,7 @@ import { accepts } from "hono/accepts";
 import { LIST_ITEMS_DEFAULT } from "../src/core/limits.ts";
 import { type Mapping, showMapping } from "../src/devices/multi_device.ts";
 import type { AnonymousDevice } from "../src/devices/records.ts";
+import type { AnonymousDevices } from "../src/devices/anonymous_devices.ts";
 import type { DeviceRegistry } from "../src/devices/registry.ts";
 import type { DeviceResolver } from "../src/devices/resolve.ts";
 import {
@@ -21,8 +22,13 @@ import {
   MapView,
   ResolvedDeviceView,
 } from "../src/wire/devices.ts";
+import { DeviceList, DevicesQuery, DeviceView } from "../src/wire/host_devices.ts";
+import { deviceImageRoutes } from "./device_image.ts";
 import type { Env } from "./env.ts";
+import { hostDeviceRoutes, hostDeviceView } from "./host_devices.ts";
 import { json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
+
+const tags = ["devices"];
 
 /** Everything below `/v1/devices`. */
 export function deviceRoutes(
@@ -30,20 +36,105 @@ export function deviceRoutes(
   resolver: DeviceResolver,
 ): OpenAPIHono<Env> {
   const routes = newRoutes();
-  addDevices(routes, registry, resolver);
-  addMappings(routes, registry);
+  // Before those of one device: `image` is not an id.
+  routes.route("/", deviceImageRoutes(registry));
+  addList(routes, registry);
+  addDevices(routes, registry.anonymous, resolver);
+  addDevice(routes, registry);
+  addMappings(routes, registry.anonymous);
+  routes.route("/", hostDeviceRoutes(registry.host));
   return routes;
+}
+
+function addList(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
+  routes.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/devices",
+      tags,
+      summary: "List devices: those of the host by id, then the anonymous ones by minor",
+      middleware: needs("read"),
+      request: { query: DevicesQuery },
+      responses: { 200: json(DeviceList, "A page of devices"), ...problems() },
+    }),
+    (c) => {
+      const { kind, sandbox, limit, cursor = "" } = c.req.valid("query");
+      const after = /^anon-([0-9]{1,20})$/.exec(cursor)?.[1];
+      const isAnonymous = kind === "simple" || kind === "multi";
+      const hosts = isAnonymous || after !== undefined
+        ? []
+        : registry.host.list({ kind, sandbox }).filter(({ id }) => id > cursor);
+      const others = sandbox === undefined && (kind === undefined || isAnonymous)
+        ? registry.anonymous.list().filter((device) =>
+          (kind === undefined || device.kind === kind) &&
+          device.identity.minor > BigInt(after ?? 0)
+        )
+        : [];
+      const page = hosts.slice(0, limit);
+      const rest = others.slice(0, limit - page.length);
+      const last = rest.at(-1)?.identity.id ?? page.at(-1)?.id;
+      const hasMore = hosts.length + others.length > limit && last !== undefined;
+      return c.json({
+        items: [
+          ...page.map((device) => hostDeviceView(device, registry.host)),
+          ...rest.map(deviceView),
+        ],
+        ...(hasMore ? { next: last } : {}),
+      }, 200);
+    },
+  );
+}
+
+function addDevice(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
+  const { anonymous, host } = registry;
+  routes.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/devices/{id}",
+      tags,
+      summary: "A device",
+      middleware: needs("read"),
+      request: { params: DeviceParam },
+      responses: { 200: json(DeviceView, "As it is"), ...problems("device-not-found") },
+    }),
+    (c) => {
+      const { id } = c.req.valid("param");
+      return anonymous.has(id)
+        ? c.json(deviceView(anonymous.get(id)), 200)
+        : c.json(hostDeviceView(host.get(id), host), 200);
+    },
+  );
+  routes.openapi(
+    createRoute({
+      method: "delete",
+      path: "/v1/devices/{id}",
+      tags,
+      summary: "Delete a device: an anonymous one with its mappings, or one that nobody holds",
+      middleware: needs("write"),
+      request: { params: DeviceParam },
+      responses: {
+        204: { description: "Deleted" },
+        ...problems("device-not-found", "device-attached"),
+      },
+    }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      await (anonymous.has(id) ? anonymous : host).delete(id);
+      return c.body(null, 204);
+    },
+  );
 }
 
 function addDevices(
   routes: OpenAPIHono<Env>,
-  registry: DeviceRegistry,
+  registry: AnonymousDevices,
   resolver: DeviceResolver,
 ): void {
   routes.openapi(
     createRoute({
       method: "post",
       path: "/v1/devices/anonymous",
+      tags,
       summary: "Create an anonymous device on the next minor",
       middleware: needs("write"),
       request: { body: jsonBody(AnonymousDeviceBody) },
@@ -58,12 +149,18 @@ function addDevices(
     createRoute({
       method: "post",
       path: "/v1/devices/resolve",
+      tags,
       summary: "Find a host device by its numbers; changes nothing",
       middleware: needs("read"),
       request: { body: jsonBody(DeviceInfoBody) },
       responses: {
         200: json(ResolvedDeviceView, "Found"),
-        ...problems("no-such-device", "device-path-escapes", "device-unreadable"),
+        ...problems(
+          "no-such-device",
+          "device-path-escapes",
+          "device-unreadable",
+          "not-persistent-memory",
+        ),
       },
     }),
     async (c) => {
@@ -80,19 +177,9 @@ function addDevices(
   );
   routes.openapi(
     createRoute({
-      method: "get",
-      path: "/v1/devices/{id}",
-      summary: "An anonymous device",
-      middleware: needs("read"),
-      request: { params: DeviceParam },
-      responses: { 200: json(AnonymousDeviceView, "As it is"), ...problems("device-not-found") },
-    }),
-    (c) => c.json(deviceView(registry.get(c.req.valid("param").id)), 200),
-  );
-  routes.openapi(
-    createRoute({
       method: "post",
       path: "/v1/devices/{id}/inodes",
+      tags,
       summary: "Take the next inode number of a simple device",
       middleware: needs("write"),
       request: { params: DeviceParam },
@@ -108,11 +195,12 @@ function addDevices(
   );
 }
 
-function addMappings(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
+function addMappings(routes: OpenAPIHono<Env>, registry: AnonymousDevices): void {
   routes.openapi(
     createRoute({
       method: "post",
       path: "/v1/devices/{id}/mappings",
+      tags,
       summary: "Map keys to virtual inodes; a known key keeps its own",
       middleware: needs("write"),
       request: { params: DeviceParam, body: jsonBody(MapBody) },
@@ -137,6 +225,7 @@ function addMappings(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
     createRoute({
       method: "get",
       path: "/v1/devices/{id}/mappings",
+      tags,
       summary: "The mappings, ascending by virtual inode",
       middleware: needs("read"),
       request: { params: DeviceParam, query: MappingsQuery },
@@ -172,13 +261,14 @@ function addMappings(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
   addMapping(routes, registry);
 }
 
-function addMapping(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
+function addMapping(routes: OpenAPIHono<Env>, registry: AnonymousDevices): void {
   const path = "/v1/devices/{id}/mappings/{virtualInode}";
   const missing = ["device-not-found", "wrong-device-kind", "mapping-not-found"] as const;
   routes.openapi(
     createRoute({
       method: "put",
       path,
+      tags,
       summary: "Load a mapping: set the virtual inode of a key",
       middleware: needs("write"),
       request: { params: MappingParam, body: jsonBody(LoadBody) },
@@ -204,6 +294,7 @@ function addMapping(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
     createRoute({
       method: "get",
       path,
+      tags,
       summary: "The key behind a virtual inode",
       middleware: needs("read"),
       request: { params: MappingParam },
@@ -218,6 +309,7 @@ function addMapping(routes: OpenAPIHono<Env>, registry: DeviceRegistry): void {
     createRoute({
       method: "delete",
       path,
+      tags,
       summary: "Free a mapping; its number is used again only when all others are used up",
       middleware: needs("write"),
       request: { params: MappingParam },

@@ -1,9 +1,14 @@
 import type { HonoRequest, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Fault } from "../src/core/faults.ts";
-import { BYTES_BODY_BYTES_MAX, JSON_BODY_BYTES_MAX } from "../src/core/limits.ts";
+import {
+  BYTES_BODY_BYTES_MAX,
+  DEVICE_IMAGE_BYTES_MAX,
+  JSON_BODY_BYTES_MAX,
+} from "../src/core/limits.ts";
 import type { Principal, Tokens } from "../src/daemon/auth.ts";
 import type { Tickets } from "../src/daemon/tickets.ts";
+import { DEVICE_IMAGE_PATH } from "./device_image.ts";
 import type { Env } from "./env.ts";
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
@@ -75,15 +80,17 @@ function bearer(authorization: string | undefined): string {
 const tooLarge = (): never => {
   throw new Fault(
     "body-too-large",
-    `Cannot read the body: JSON may have ${JSON_BODY_BYTES_MAX} bytes, others ` +
-      `${BYTES_BODY_BYTES_MAX}`,
+    `Cannot read the body: JSON may have ${JSON_BODY_BYTES_MAX} bytes, an image of devices ` +
+      `${DEVICE_IMAGE_BYTES_MAX}, others ${BYTES_BODY_BYTES_MAX}`,
   );
 };
 const jsonLimit = bodyLimit({ maxSize: JSON_BODY_BYTES_MAX, onError: tooLarge });
 const bytesLimit = bodyLimit({ maxSize: BYTES_BODY_BYTES_MAX, onError: tooLarge });
+const imageLimit = bodyLimit({ maxSize: DEVICE_IMAGE_BYTES_MAX, onError: tooLarge });
 
-/** Bounds the body of every request, by its media type. */
+/** Bounds the body of every request: by its media type, and the image of devices by its path. */
 export const bodyGuard: MiddlewareHandler<Env> = (c, next) => {
+  if (c.req.path === DEVICE_IMAGE_PATH) return imageLimit(c, next);
   const isBytes = c.req.header("content-type")?.startsWith("application/octet-stream") ?? false;
   return (isBytes ? bytesLimit : jsonLimit)(c, next);
 };

@@ -100,6 +100,7 @@ async function openInnkeeper(
   const events = await EventLog.open({ ledger, clock: systemClock });
   const ports = { ledger, events, clock: systemClock, random: systemRandom };
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
+  const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const rootFolders = new Map<string, RootFolder>();
   for (const root of roots) rootFolders.set(root.name, resources.use(openRoot(libc, root)));
   const inodes = new InodeStore({
@@ -117,8 +118,8 @@ async function openInnkeeper(
     events,
     inodes,
     scopes: await Scopes.open({ ...ports, pages: new PageFiles(`${run}/pages`) }),
-    devices: await DeviceRegistry.open(ports),
-    resolver: new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore }),
+    devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
+    resolver,
     guests: await Guests.open({
       ...ports,
       engines: { v86: () => new V86Engine() },

@@ -19,7 +19,7 @@ export interface DeviceInfo {
   readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Which driver a device needs (seed 002, DeviceType). */
+/** Which driver a device needs that was found by its numbers (seed 002, DeviceType). */
 export type DeviceDriver =
   | "vfio"
   | "block"
@@ -33,14 +33,28 @@ export const VHOST_USER_DRIVERS: ReadonlyMap<bigint, DeviceDriver> = new Map([
   [242n, "vhost-user-scsi-pci"],
 ]);
 
+/** A driver, and in a few words why it is this one. */
+export interface DriverChoice {
+  readonly driver: DeviceDriver;
+  readonly why: string;
+}
+
 const VFIO_GROUP = /^\/dev\/vfio\/(?!vfio)./;
 
 /**
  * The driver of a device, as Kata's manager chooses it by its path on the host, then by its
  * numbers. Unlike there a major counts for block devices only, and 242 is told from a plain one.
  */
-export function driverOf(info: DeviceInfo, hostPath: string): DeviceDriver {
-  if (VFIO_GROUP.test(hostPath)) return "vfio";
-  if (info.type !== "b") return "generic";
-  return VHOST_USER_DRIVERS.get(info.major) ?? "block";
+export function driverOf({ type, major }: DeviceInfo, hostPath: string): DriverChoice {
+  if (VFIO_GROUP.test(hostPath)) {
+    return { driver: "vfio", why: `${hostPath} is an IOMMU group that VFIO drives` };
+  }
+  if (type !== "b") {
+    return { driver: "generic", why: `a device of type ${type} is passed on as it is` };
+  }
+  const vhostUser = VHOST_USER_DRIVERS.get(major);
+  if (vhostUser !== undefined) {
+    return { driver: vhostUser, why: `major ${major} stands for ${vhostUser}` };
+  }
+  return { driver: "block", why: `type b is a block device` };
 }

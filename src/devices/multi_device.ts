@@ -74,7 +74,17 @@ export class MultiDevice {
 
   /** How many numbers are remembered: mappings, and loaded ones that were freed. */
   get kept(): number {
-    return this.#byInode.size + this.#space.retiredCount;
+    return this.#byInode.size + this.#space.retired.size;
+  }
+
+  /** Virtual inodes above `last` that were loaded and freed. */
+  get retired(): ReadonlySet<bigint> {
+    return this.#space.retired;
+  }
+
+  /** The mapping of a virtual inode, `undefined` when there is none. */
+  find(virtualInode: bigint): Mapping | undefined {
+    return this.#byInode.get(virtualInode);
   }
 
   /** The mappings of all keys when every one is known, else `undefined`. */
@@ -163,7 +173,7 @@ export class MultiDevice {
 
   /** @throws {Fault} `mapping-not-found` */
   lookUp(virtualInode: bigint): Mapping {
-    const mapping = this.#byInode.get(virtualInode);
+    const mapping = this.find(virtualInode);
     if (mapping === undefined) {
       throw new Fault(
         "mapping-not-found",

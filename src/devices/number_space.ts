@@ -26,9 +26,9 @@ export class NumberSpace {
     return this.#last;
   }
 
-  /** How many numbers above `last` were given back and must be remembered. */
-  get retiredCount(): number {
-    return this.#retired.size;
+  /** Numbers above `last` that were given back and must be remembered. */
+  get retired(): ReadonlySet<bigint> {
+    return this.#retired;
   }
 
   isRetired(number: bigint): boolean {

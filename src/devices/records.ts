@@ -66,6 +66,91 @@ export function goneEntry(deviceId: string, virtualInode: bigint): LedgerEntry {
   return { kind: "mapping", id: mappingId(deviceId, virtualInode), body: undefined };
 }
 
+/** The entry that forgets a device. */
+export function deviceGone(id: string): LedgerEntry {
+  return { kind: "device", id, body: undefined };
+}
+
+/** The entries that forget everything of a device but itself. */
+export function* goneEntries(device: AnonymousDevice): Iterable<LedgerEntry> {
+  if (device.kind === "simple") return;
+  const { id } = device.identity;
+  for (const { virtualInode } of device.ascending()) yield goneEntry(id, virtualInode);
+  for (const virtualInode of device.retired) yield goneEntry(id, virtualInode);
+}
+
+const MINORS_ID = "anonymous-minors";
+
+/** The entry of the minor handed out last: its device may be deleted when the daemon starts. */
+export function minorsEntry(last: bigint): LedgerEntry {
+  return { kind: "counter", id: MINORS_ID, body: String(last) };
+}
+
+/** The minor handed out last, 0 for none. */
+export function keptLastMinor(counters: readonly KeptEntry[]): bigint {
+  return BigInt((counters.find(({ id }) => id === MINORS_ID)?.body as string | undefined) ?? 0);
+}
+
+/**
+ * The entries that put these devices in place of those that are kept. What is the same in both is
+ * not written again.
+ */
+export function stateEntries(
+  devices: readonly AnonymousDevice[],
+  lastMinor: bigint,
+  present: ReadonlyMap<string, AnonymousDevice>,
+): LedgerEntry[] {
+  const entries: LedgerEntry[] = [minorsEntry(lastMinor)];
+  const staying = new Set(devices.map(({ identity }) => identity.id));
+  for (const [id, device] of present) {
+    if (staying.has(id)) continue;
+    for (const entry of goneEntries(device)) entries.push(entry);
+    entries.push(deviceGone(id));
+  }
+  for (const device of devices) {
+    const { id } = device.identity;
+    entries.push(deviceEntry(device.kind, device.identity, device.last));
+    pushMappings(entries, device, present.get(id));
+  }
+  return entries;
+}
+
+function pushMappings(
+  entries: LedgerEntry[],
+  device: AnonymousDevice,
+  before: AnonymousDevice | undefined,
+): void {
+  const { id } = device.identity;
+  const was = before?.kind === "multi" ? before : undefined;
+  if (device.kind === "simple") {
+    if (before !== undefined) { for (const entry of goneEntries(before)) entries.push(entry); }
+    return;
+  }
+  for (const mapping of was?.ascending() ?? []) {
+    const { virtualInode } = mapping;
+    const stays = device.find(virtualInode) !== undefined || device.isRetired(virtualInode);
+    if (!stays) entries.push(goneEntry(id, virtualInode));
+  }
+  for (const virtualInode of was?.retired ?? []) {
+    if (device.find(virtualInode) === undefined && !device.isRetired(virtualInode)) {
+      entries.push(goneEntry(id, virtualInode));
+    }
+  }
+  for (const mapping of device.ascending()) {
+    const known = was?.find(mapping.virtualInode);
+    if (known === undefined || !sameKey(known.key, mapping.key)) {
+      entries.push(mappingEntry(id, mapping));
+    }
+  }
+  for (const virtualInode of device.retired) {
+    if (was?.isRetired(virtualInode) !== true) entries.push(retiredEntry(id, virtualInode));
+  }
+}
+
+function sameKey(a: Mapping["key"], b: Mapping["key"]): boolean {
+  return a.device === b.device && a.inode === b.inode && a.secondaryDevice === b.secondaryDevice;
+}
+
 function mappingId(deviceId: string, virtualInode: bigint): string {
   return `${deviceId}/${virtualInode}`;
 }

@@ -2,7 +2,9 @@ import { Fault } from "../core/faults.ts";
 import type { HostTree } from "../core/ports/host_tree.ts";
 import { SystemError } from "../core/system_error.ts";
 import { type DeviceDriver, type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts";
+import { cleanPath } from "./paths.ts";
 import { parseUevent } from "./uevent.ts";
+import { VfioGroups } from "./vfio.ts";
 
 /** Where on the host to look. */
 export interface HostRoots {
@@ -12,10 +14,28 @@ export interface HostRoots {
   readonly dev: string;
   /** Holds `block/devices` and `block/sockets`; `undefined` turns the look-up off. */
   readonly vhostStore: string | undefined;
+  /** Holds the IOMMU groups by number; `/sys/kernel/iommu_groups`. */
+  readonly iommuGroups: string;
+  /** Holds the PCI devices by address; `/sys/bus/pci/devices`. */
+  readonly pciDevices: string;
+  /** Holds the PCI slots; `/sys/bus/pci/slots`. */
+  readonly pciSlots: string;
 }
 
 /** The host's own places. */
-export const HOST_ROOTS: HostRoots = { sysDev: "/sys/dev", dev: "/dev", vhostStore: undefined };
+export const HOST_ROOTS: HostRoots = {
+  sysDev: "/sys/dev",
+  dev: "/dev",
+  vhostStore: undefined,
+  iommuGroups: "/sys/kernel/iommu_groups",
+  pciDevices: "/sys/bus/pci/devices",
+  pciSlots: "/sys/bus/pci/slots",
+};
+
+/** What a kernel writes at the head of a file that is made for persistent memory. */
+const PMEM_MARK = "NVDIMM_PFN_INFO";
+const PMEM_MARK_AT = 4096;
+const SECTOR_BYTES = 512n;
 
 /** What the resolver needs from outside. */
 export interface ResolverPorts {
@@ -32,8 +52,18 @@ export interface ResolvedDevice {
   readonly evidence: readonly string[];
 }
 
+/** What a hypervisor must know of the file behind a drive. */
+export interface DriveFile {
+  /** It is a device, not a regular file. */
+  readonly isDevice: boolean;
+  /** `undefined` where the host does not tell. */
+  readonly sizeBytes: bigint | undefined;
+}
+
 /** Finds the devices of the host by their numbers (seed 002). Changes nothing. */
 export class DeviceResolver {
+  /** Looks into IOMMU groups. */
+  readonly vfio: VfioGroups;
   readonly #tree: HostTree;
   readonly #roots: HostRoots;
 
@@ -43,17 +73,22 @@ export class DeviceResolver {
       sysDev: cleanPath(roots.sysDev),
       dev: cleanPath(roots.dev),
       vhostStore: roots.vhostStore === undefined ? undefined : cleanPath(roots.vhostStore),
+      iommuGroups: cleanPath(roots.iommuGroups),
+      pciDevices: cleanPath(roots.pciDevices),
+      pciSlots: cleanPath(roots.pciSlots),
     };
+    this.vfio = new VfioGroups(hostTree, this.#roots);
   }
 
   /**
    * The path on the host, the driver and the backing file of a device.
    *
-   * Persistent memory keeps the host path that is given; without one it is its backing file.
+   * Persistent memory keeps the host path that is given; without one it is its backing file. That
+   * file must be made for persistent memory (Kata, PmemDeviceInfo).
    *
    * @throws {Fault} `value-not-allowed` for an empty container path, `no-such-device` when the
    * vhost-user store does not have it or persistent memory has no backing file,
-   * `device-path-escapes`, `device-unreadable`
+   * `device-path-escapes`, `device-unreadable`, `not-persistent-memory`
    */
   async resolve(info: DeviceInfo): Promise<ResolvedDevice> {
     if (info.containerPath === "") {
@@ -64,7 +99,27 @@ export class DeviceResolver {
     const path = pmem ? info.hostPath : await this.#hostPath(info, evidence);
     const backingFile = await this.#backingFile(info, evidence, pmem && !path);
     const hostPath = path || backingFile || "";
-    return { driver: driverOf(info, hostPath), hostPath, backingFile, evidence };
+    if (pmem) await this.#requirePmem(hostPath, backingFile, evidence);
+    const { driver } = driverOf(info, hostPath);
+    return { driver, hostPath, backingFile, evidence };
+  }
+
+  /** What is at the path that a drive is made of; what cannot be looked at is judged by its name. */
+  async driveFile({ type, major, minor }: DeviceInfo, path: string): Promise<DriveFile> {
+    try {
+      const { kind, sizeBytes } = await this.#tree.stat(path);
+      if (kind === "file") return { isDevice: false, sizeBytes };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (!path.startsWith(`${this.#roots.dev}/`)) {
+        return { isDevice: false, sizeBytes: undefined };
+      }
+    }
+    const folder = this.#sysDevPath({ type, major, minor });
+    const text = folder && await this.#read(`${folder}/size`, []).catch(() => undefined);
+    const sectors = /^[0-9]{1,18}$/.exec(text?.trim() ?? "")?.[0];
+    const sizeBytes = sectors === undefined ? undefined : BigInt(sectors) * SECTOR_BYTES;
+    return { isDevice: true, sizeBytes };
   }
 
   /** Seed 002, GetHostPath. */
@@ -113,8 +168,39 @@ export class DeviceResolver {
     return file;
   }
 
+  /** A device has no mark that can be read without waking it: its backing file is looked at. */
+  async #requirePmem(
+    hostPath: string,
+    backingFile: string | undefined,
+    evidence: string[],
+  ): Promise<void> {
+    let path = hostPath;
+    let mark: Uint8Array | undefined;
+    try {
+      const { kind } = await this.#tree.stat(path);
+      if (kind === "block" && backingFile !== undefined) path = backingFile;
+      mark = await this.#tree.readAt(path, PMEM_MARK_AT, PMEM_MARK.length);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") {
+        throw new Fault("no-such-device", `Cannot find ${path}: it does not exist`, {
+          cause: error,
+        });
+      }
+      throw unreadable(path, error);
+    }
+    evidence.push(path);
+    if (new TextDecoder().decode(mark) === PMEM_MARK) return;
+    throw new Fault(
+      "not-persistent-memory",
+      `Cannot use ${path} as persistent memory: it has no ${PMEM_MARK} at byte ${PMEM_MARK_AT}: ` +
+        "make it with a tool for NVDIMM images",
+    );
+  }
+
   /** Seed 002, getSysDevPathImpl: `undefined` for a FIFO, which sysfs does not have. */
-  #sysDevPath({ type, major, minor }: DeviceInfo): string | undefined {
+  #sysDevPath(
+    { type, major, minor }: Pick<DeviceInfo, "type" | "major" | "minor">,
+  ): string | undefined {
     if (type === "p") return undefined;
     return `${this.#roots.sysDev}/${type === "b" ? "block" : "char"}/${major}:${minor}`;
   }
@@ -198,14 +284,4 @@ function errnoOf(error: unknown): string | undefined {
 function unreadable(path: string, cause: unknown): Fault {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Fault("device-unreadable", `Cannot read ${path}: ${reason}`, { cause });
-}
-
-/** Takes `.`, `..` and double slashes out of an absolute path, by its text alone. */
-function cleanPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }

@@ -18,8 +18,10 @@ const RESOLVE_IN_ROOT = 0x10n;
 const OPEN_TRIES = 64;
 
 const STATX_TYPE = 1;
+const STATX_SIZE = 0x200;
 const STATX_BYTES = 256;
 const STATX_MODE_AT = 28;
+const STATX_SIZE_AT = 40;
 const STATX_RDEV_MAJOR_AT = 128;
 const STATX_RDEV_MINOR_AT = 132;
 const FORMAT_MASK = 0o170000;
@@ -60,6 +62,11 @@ export class NativeHostTree implements HostTree, Disposable {
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
     return this.#withOpened(path, "file", (fd) => this.#readAll(fd, path));
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async readAt(path: string, offset: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#withOpened(path, "file", (fd) => this.#readSome(fd, path, offset, count));
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
@@ -139,15 +146,17 @@ export class NativeHostTree implements HostTree, Disposable {
   #nodeOf(fd: number, path: string): HostNode {
     const buffer = new Uint8Array(STATX_BYTES);
     this.#libc.check(
-      this.#libc.symbols.statx(fd, cString(""), AT_EMPTY_PATH, STATX_TYPE, buffer),
+      this.#libc.symbols.statx(fd, cString(""), AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, buffer),
       "statx",
       path,
     );
     const view = new DataView(buffer.buffer);
+    const kind = FORMATS[view.getUint16(STATX_MODE_AT, true) & FORMAT_MASK] ?? "other";
     return {
-      kind: FORMATS[view.getUint16(STATX_MODE_AT, true) & FORMAT_MASK] ?? "other",
+      kind,
       rdevMajor: view.getUint32(STATX_RDEV_MAJOR_AT, true),
       rdevMinor: view.getUint32(STATX_RDEV_MINOR_AT, true),
+      sizeBytes: kind === "file" ? view.getBigUint64(STATX_SIZE_AT, true) : 0n,
     };
   }
 
@@ -162,6 +171,19 @@ export class NativeHostTree implements HostTree, Disposable {
       length += Number(this.#libc.check(read, "read", path));
     }
     throw new SystemError("EFBIG", "read", path);
+  }
+
+  #readSome(fd: number, path: string, offset: number, count: number): Uint8Array<ArrayBuffer> {
+    const buffer = new Uint8Array(count);
+    let length = 0;
+    while (length < count) {
+      const room = buffer.subarray(length);
+      const at = BigInt(offset + length);
+      const read = this.#libc.symbols.pread(fd, room, BigInt(room.length), at);
+      if (read === 0n) break;
+      length += Number(this.#libc.check(read, "pread", path));
+    }
+    return buffer.slice(0, length);
   }
 
   #readNames(fd: number, path: string): Uint8Array[] {

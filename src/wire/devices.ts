@@ -1,5 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import {
+  DRIVER_OPTION_CHARS_MAX,
+  DRIVER_OPTIONS_MAX,
   LIST_ITEMS_MAX,
   MAP_KEYS_MAX,
   PATH_BYTES_MAX,
@@ -33,8 +35,8 @@ export const InodeView = z.object({ inode: U64Text }).openapi("InodeNumber");
 
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-/** Control characters would forge lines of the text form, and half a surrogate pair is not kept. */
-const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
+/** A device behind another. Control characters would forge lines of the text form, and half a surrogate pair is not kept. */
+export const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
   .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
 
 /** What names a file in a device of the host. */
@@ -83,7 +85,12 @@ export const MappingList = z.object({
   next: z.string().optional(),
 }).openapi("MappingList");
 
-const HostPath = z.string().max(PATH_BYTES_MAX);
+/** A path of the host. Half a surrogate pair would not be kept, and a zero byte ends a path. */
+export const HostPath = z.string().max(PATH_BYTES_MAX)
+  .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
+
+const OptionText = z.string().max(DRIVER_OPTION_CHARS_MAX)
+  .refine((text) => text.isWellFormed(), "must be well-formed text");
 
 /** A host device as its caller knows it (seed 002, DeviceInfo). */
 export const DeviceInfoBody = z.strictObject({
@@ -96,7 +103,11 @@ export const DeviceInfoBody = z.strictObject({
   fileMode: U32.optional(),
   uid: U32.optional(),
   gid: U32.optional(),
-  driverOptions: z.record(z.string(), z.string()).optional(),
+  driverOptions: z.record(OptionText, OptionText)
+    .refine(
+      (options) => Object.keys(options).length <= DRIVER_OPTIONS_MAX,
+      `must have at most ${DRIVER_OPTIONS_MAX} members`,
+    ).optional(),
 }).openapi("DeviceInfo");
 
 /** What a device is on the host. */

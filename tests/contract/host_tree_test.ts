@@ -94,22 +94,40 @@ for (const { name, run, noDevices } of IMPLEMENTATIONS) {
         await build.device("/store/a", "block", 241, 0);
         await build.device("/store/b", "char", 4095, 1048575);
         await build.link("/store/c", "a");
-        assertEquals(await tree.stat("/store/a"), { kind: "block", rdevMajor: 241, rdevMinor: 0 });
+        assertEquals(await tree.stat("/store/a"), {
+          kind: "block",
+          rdevMajor: 241,
+          rdevMinor: 0,
+          sizeBytes: 0n,
+        });
         assertEquals(await tree.stat("/store/b"), {
           kind: "char",
           rdevMajor: 4095,
           rdevMinor: 1048575,
+          sizeBytes: 0n,
         });
         assertEquals((await tree.stat("/store/c")).rdevMajor, 241);
         await fails("EINVAL", () => tree.readFile("/store/b"));
       }),
   );
 
-  Deno.test(`${name}.stat() tells files from folders and gives them no numbers`, () =>
+  Deno.test(`${name}.stat() tells files from folders, gives them no numbers and files a size`, () =>
     run(async (tree, build) => {
-      await build.file("/d/file", "x");
-      assertEquals(await tree.stat("/d"), { kind: "directory", rdevMajor: 0, rdevMinor: 0 });
-      assertEquals(await tree.stat("/d/file"), { kind: "file", rdevMajor: 0, rdevMinor: 0 });
+      await build.file("/d/file", "twelve bytes");
+      const numbers = { rdevMajor: 0, rdevMinor: 0 };
+      assertEquals(await tree.stat("/d"), { kind: "directory", ...numbers, sizeBytes: 0n });
+      assertEquals(await tree.stat("/d/file"), { kind: "file", ...numbers, sizeBytes: 12n });
+    }));
+
+  Deno.test(`${name}.readAt() reads a part of a file of any size, shorter only at its end`, () =>
+    run(async (tree, build) => {
+      const bytes = Uint8Array.from({ length: HOST_FILE_BYTES_MAX + 100 }, (_, i) => i % 251);
+      await build.file("/large", bytes);
+      assertEquals(await tree.readAt("/large", 4096, 15), bytes.slice(4096, 4111));
+      assertEquals(await tree.readAt("/large", bytes.length - 3, 15), bytes.slice(-3));
+      assertEquals((await tree.readAt("/large", bytes.length + 1, 15)).length, 0);
+      await fails("EISDIR", () => tree.readAt("/", 0, 1));
+      await fails("ENOENT", () => tree.readAt("/none", 0, 1));
     }));
 
   Deno.test(`${name}.list() is in the order of bytes`, () =>

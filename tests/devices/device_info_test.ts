@@ -19,6 +19,6 @@ Deno.test("driverOf() goes by the path for VFIO, then by the kind of file and th
     ] as const
   ) {
     const info = { containerPath: "/c", type: type as DeviceFileType, major, minor: 0n };
-    assertEquals(driverOf(info, path), driver, `${type} ${major} ${path}`);
+    assertEquals(driverOf(info, path).driver, driver, `${type} ${major} ${path}`);
   }
 });

@@ -113,7 +113,7 @@ Deno.test("NumberSpace hands out no number that was given back while fresh ones 
   const draw = space.draw((number) => used.has(number));
   assertEquals(Array.from({ length: 6 }, () => draw.next()), [1n, 2n, 3n, 4n, 6n, 5n]);
   space.accept(draw);
-  assertEquals(space.retiredCount, 0);
+  assertEquals(space.retired.size, 0);
 });
 
 Deno.test("NumberSpace looks for free numbers where it left off, and again below what came back", () => {

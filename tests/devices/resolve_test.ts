@@ -152,18 +152,46 @@ Deno.test("DeviceResolver.resolve() names the file behind a loop device", async 
   await refused("device-unreadable", () => resolve(tree, LOOP));
 });
 
+/** An image with the mark of persistent memory, 100 bytes long behind it. */
+function pmemImage(mark = "NVDIMM_PFN_INFO"): Uint8Array<ArrayBuffer> {
+  const image = new Uint8Array(4096 + 100);
+  image.set(new TextEncoder().encode(mark), 4096);
+  return image;
+}
+
+Deno.test("DeviceResolver.resolve() refuses persistent memory whose file has no mark", async () => {
+  const tree = await host();
+  const info = { ...LOOP, pmem: true, hostPath: "/srv/mine.img" };
+  await refused("no-such-device", () => resolve(tree, info));
+  for (const content of ["", "short", pmemImage("NVDIMM_PFN_INFX")]) {
+    await tree.file("/srv/mine.img", content);
+    await refused("not-persistent-memory", () => resolve(tree, info));
+  }
+  await tree.file("/srv/mine.img", pmemImage());
+  assertEquals((await resolve(tree, info)).evidence, ["/srv/mine.img"]);
+  tree.failing.set("/srv/mine.img", "EACCES");
+  await refused("device-unreadable", () => resolve(tree, info));
+  await tree.device("/dev/loop0", "block", 7, 0);
+  await refused("device-unreadable", () => resolve(tree, { ...info, hostPath: "/dev/loop0" }));
+});
+
 Deno.test("DeviceResolver.resolve() leaves persistent memory at its host path or backing file", async () => {
   const tree = await host();
+  await tree.file("/srv/mine.img", pmemImage());
+  await tree.file("/srv/nvdimm.img", pmemImage());
   const pmem = { ...LOOP, pmem: true };
   await refused("no-such-device", () => resolve(tree, pmem));
   const given = await resolve(tree, { ...pmem, hostPath: "/srv/mine.img" });
-  assertEquals([given.hostPath, given.driver, given.evidence], ["/srv/mine.img", "block", []]);
+  assertEquals([given.hostPath, given.driver], ["/srv/mine.img", "block"]);
   await tree.file("/sys/devices/virtual/block/loop0/loop/backing_file", "/srv/nvdimm.img\n");
+  await tree.device("/dev/loop0", "block", 7, 0);
+  const device = await resolve(tree, { ...pmem, hostPath: "/dev/loop0" });
+  assertEquals([device.hostPath, device.evidence.at(-1)], ["/dev/loop0", "/srv/nvdimm.img"]);
   assertEquals(await resolve(tree, pmem), {
     driver: "block",
     hostPath: "/srv/nvdimm.img",
     backingFile: "/srv/nvdimm.img",
-    evidence: ["/sys/dev/block/7:0/loop/backing_file"],
+    evidence: ["/sys/dev/block/7:0/loop/backing_file", "/srv/nvdimm.img"],
   });
   await refused("no-such-device", () => resolve(tree, { ...NULL, pmem: true }));
 });
@@ -234,7 +262,7 @@ Deno.test("DeviceResolver takes roots with slashes at their ends", async () => {
   const hostTree = await host();
   await hostTree.device(`${NODES}/b`, "block", 241, 5);
   await hostTree.socket(`${SOCKETS}/b`);
-  const roots = { sysDev: "/sys/dev/", dev: "/dev//", vhostStore: `${STORE}/` };
+  const roots = { ...HOST_ROOTS, sysDev: "/sys/dev/", dev: "/dev//", vhostStore: `${STORE}/` };
   const resolver = new DeviceResolver({ hostTree }, roots);
   assertEquals((await resolver.resolve(NULL)).hostPath, "/dev/null");
   assertEquals((await resolver.resolve(VHOST)).evidence, [NODES, `${NODES}/b`, `${SOCKETS}/b`]);

@@ -1,30 +1,29 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MAP_KEYS_MAX, SECONDARY_DEVICE_CHARS_MAX } from "../../src/core/limits.ts";
 import { Principal } from "../../src/daemon/auth.ts";
-import { DeviceRegistry, type DeviceRegistryBounds } from "../../src/devices/registry.ts";
-import { DeviceResolver, HOST_ROOTS } from "../../src/devices/resolve.ts";
+import type { AnonymousBounds } from "../../src/devices/anonymous_devices.ts";
 import { deviceRoutes } from "../../routes/devices.ts";
 import { Api } from "../support/api.ts";
-import { MemoryHostTree } from "../support/host_tree.ts";
-import { MemoryLedger } from "../support/ledger.ts";
+import { DevicesBench } from "../support/devices.ts";
+import type { MemoryHostTree } from "../support/host_tree.ts";
+import type { MemoryLedger } from "../support/ledger.ts";
 
 const U64_END = "18446744073709551616";
 
-async function setUp(bounds?: DeviceRegistryBounds): Promise<{
+async function setUp(bounds?: AnonymousBounds): Promise<{
   api: Api;
   ledger: MemoryLedger;
   hostTree: MemoryHostTree;
 }> {
-  const ledger = new MemoryLedger();
-  const hostTree = new MemoryHostTree();
+  const bench = new DevicesBench({ roots: { vhostStore: "/store" } });
+  const { ledger, hostTree } = bench;
   await hostTree.file("/sys/dev/char/1:3/uevent", "DEVNAME=null\n");
   await hostTree.file("/sys/dev/char/1:4/uevent", "DEVNAME=../etc\n");
   await hostTree.file("/sys/dev/char/1:5/uevent", "nonsense");
   await hostTree.file("/sys/dev/block/7:0/uevent", "DEVNAME=loop0\n");
   await hostTree.file("/sys/dev/block/7:0/loop/backing_file", "/srv/disk.img\n");
-  const registry = await DeviceRegistry.open({ ledger }, bounds);
-  const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore: "/store" });
-  return { api: Api.of(deviceRoutes(registry, resolver)), ledger, hostTree };
+  const registry = await bench.open(bounds);
+  return { api: Api.of(deviceRoutes(registry, bench.resolver)), ledger, hostTree };
 }
 
 /** With `anon-1`, a simple device, and `anon-2`, a multi device. */

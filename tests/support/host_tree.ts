@@ -38,17 +38,20 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
       kind: entry.kind === "link" ? "other" : entry.kind,
       rdevMajor: isDevice ? entry.major : 0,
       rdevMinor: isDevice ? entry.minor : 0,
+      sizeBytes: entry.kind === "file" ? BigInt(entry.content.length) : 0n,
     };
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    const entry = this.#find(path, "open");
-    if (entry.kind !== "file") {
-      throw new SystemError(entry.kind === "directory" ? "EISDIR" : "EINVAL", "open", path);
-    }
-    if (entry.content.length > HOST_FILE_BYTES_MAX) throw new SystemError("EFBIG", "read", path);
-    return entry.content.slice();
+    const content = this.#contentOf(path);
+    if (content.length > HOST_FILE_BYTES_MAX) throw new SystemError("EFBIG", "read", path);
+    return content.slice();
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async readAt(path: string, offset: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#contentOf(path).slice(offset, offset + count);
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
@@ -97,6 +100,12 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
 
   device(path: string, kind: "block" | "char", major: number, minor: number): Promise<void> {
     return this.#put(path, { kind, major, minor });
+  }
+
+  #contentOf(path: string): Uint8Array<ArrayBuffer> {
+    const entry = this.#find(path, "open");
+    if (entry.kind === "file") return entry.content;
+    throw new SystemError(entry.kind === "directory" ? "EISDIR" : "EINVAL", "open", path);
   }
 
   #put(path: string, entry: Entry): Promise<void> {

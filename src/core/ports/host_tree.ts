@@ -14,6 +14,8 @@ export interface HostNode {
   /** Number of the device that a `block` or `char` node stands for; else 0. */
   readonly rdevMajor: number;
   readonly rdevMinor: number;
+  /** Of a `file`, in bytes; else 0. */
+  readonly sizeBytes: bigint;
 }
 
 /**
@@ -33,6 +35,12 @@ export interface HostTree {
    * EFBIG above HOST_FILE_BYTES_MAX
    */
   readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Up to `count` bytes of a regular file from `offset` on; fewer only at its end.
+   *
+   * @throws {SystemError} as {@linkcode readFile}, but for no size of the file
+   */
+  readAt(path: string, offset: number, count: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Where a link leads, as it is written.
    *

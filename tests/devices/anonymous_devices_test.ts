@@ -4,7 +4,8 @@ import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import type { Ledger, LedgerEntry } from "../../src/core/ports/ledger.ts";
 import { MINORS_MAX } from "../../src/core/limits.ts";
 import type { Mapping, MappingKey } from "../../src/devices/multi_device.ts";
-import { DeviceRegistry } from "../../src/devices/registry.ts";
+import type { AnonymousDevices } from "../../src/devices/anonymous_devices.ts";
+import { openAnonymous } from "../support/devices.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 import { testSeed } from "../support/random.ts";
 
@@ -23,7 +24,7 @@ async function refused(code: FaultCode, action: () => Promise<unknown>): Promise
 }
 
 async function inodesOf(
-  registry: DeviceRegistry,
+  registry: AnonymousDevices,
   id: string,
   ...inodes: number[]
 ): Promise<number[]> {
@@ -57,19 +58,19 @@ class HeldLedger implements Ledger {
   }
 }
 
-Deno.test("DeviceRegistry.create() numbers devices of both kinds from minor 1", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+Deno.test("AnonymousDevices.create() numbers devices of both kinds from minor 1", async () => {
+  const registry = await openAnonymous(new MemoryLedger());
   const simple = await registry.create("simple", "a");
   const multi = await registry.create("multi");
   assertEquals([simple.identity.minor, multi.identity.minor], [1n, 2n]);
   assertEquals(registry.get("anon-1"), simple);
-  assertEquals(registry.deviceCount, 2);
+  assertEquals(registry.count, 2);
   await refused("device-not-found", () => Promise.try(() => registry.get("anon-3")));
 });
 
-Deno.test("DeviceRegistry.create() ends when the minors are used up", async () => {
+Deno.test("AnonymousDevices.create() ends when the minors are used up", async () => {
   const ledger = new MemoryLedger();
-  const registry = await DeviceRegistry.open({ ledger }, { minorsMax: 2, mappingsMax: 1 });
+  const registry = await openAnonymous(ledger, { minorsMax: 2, mappingsMax: 1 });
   await registry.create("simple");
   await registry.create("simple");
   await refused("minors-exhausted", () => registry.create("simple"));
@@ -77,8 +78,8 @@ Deno.test("DeviceRegistry.create() ends when the minors are used up", async () =
   assert(MINORS_MAX < 1 << 20);
 });
 
-Deno.test("DeviceRegistry.nextInode() hands no number out twice to callers at the same time", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+Deno.test("AnonymousDevices.nextInode() hands no number out twice to callers at the same time", async () => {
+  const registry = await openAnonymous(new MemoryLedger());
   await registry.create("simple");
   await registry.create("simple");
   const taken = await Promise.all(
@@ -88,8 +89,8 @@ Deno.test("DeviceRegistry.nextInode() hands no number out twice to callers at th
   assertEquals(taken, expected);
 });
 
-Deno.test("DeviceRegistry.map() gives callers at the same time one number for one key", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+Deno.test("AnonymousDevices.map() gives callers at the same time one number for one key", async () => {
+  const registry = await openAnonymous(new MemoryLedger());
   await registry.create("multi");
   const [first, second, third] = await Promise.all([
     inodesOf(registry, "anon-1", 1, 2, 3),
@@ -99,13 +100,13 @@ Deno.test("DeviceRegistry.map() gives callers at the same time one number for on
   assertEquals([first, second, third], [[1, 2, 3], [3, 4, 1], [5]]);
 });
 
-Deno.test("DeviceRegistry acknowledges nothing before the ledger has kept it", async () => {
+Deno.test("AnonymousDevices acknowledges nothing before the ledger has kept it", async () => {
   const ledger = new HeldLedger();
-  const registry = await DeviceRegistry.open({ ledger });
+  const registry = await openAnonymous(ledger);
   let done = 0;
   const create = registry.create("multi").then(() => done++);
   await Promise.resolve();
-  assertEquals([done, registry.deviceCount], [0, 0]);
+  assertEquals([done, registry.count], [0, 0]);
   await ledger.release();
   await create;
   const first = inodesOf(registry, "anon-1", 1).then(() => done++);
@@ -124,9 +125,9 @@ Deno.test("DeviceRegistry acknowledges nothing before the ledger has kept it", a
   await refused("mapping-not-found", () => Promise.try(() => registry.lookUp("anon-1", 1n)));
 });
 
-Deno.test("DeviceRegistry changes nothing when the ledger fails, and goes on when it is back", async () => {
+Deno.test("AnonymousDevices changes nothing when the ledger fails, and goes on when it is back", async () => {
   const ledger = new MemoryLedger();
-  const registry = await DeviceRegistry.open({ ledger });
+  const registry = await openAnonymous(ledger);
   await registry.create("simple");
   await registry.create("multi");
   await inodesOf(registry, "anon-2", 1);
@@ -136,7 +137,7 @@ Deno.test("DeviceRegistry changes nothing when the ledger fails, and goes on whe
   await refused("state-unavailable", () => inodesOf(registry, "anon-2", 1, 2));
   await refused("state-unavailable", () => registry.load("anon-2", mappingOf(3, 9n)));
   await refused("state-unavailable", () => registry.free("anon-2", 1n));
-  assertEquals([registry.deviceCount, registry.mappingCount], [2, 1]);
+  assertEquals([registry.count, registry.mappingCount], [2, 1]);
   assertEquals(registry.mappings("anon-2").items, [mappingOf(1, 1n)]);
   ledger.failing = undefined;
   assertEquals((await registry.create("simple")).identity.minor, 3n);
@@ -144,8 +145,8 @@ Deno.test("DeviceRegistry changes nothing when the ledger fails, and goes on whe
   assertEquals(await inodesOf(registry, "anon-2", 1, 2), [1, 2]);
 });
 
-Deno.test("DeviceRegistry.map() refuses what passes the bound, and frees make room", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() }, {
+Deno.test("AnonymousDevices.map() refuses what passes the bound, and frees make room", async () => {
+  const registry = await openAnonymous(new MemoryLedger(), {
     minorsMax: 9,
     mappingsMax: 3,
   });
@@ -164,23 +165,23 @@ Deno.test("DeviceRegistry.map() refuses what passes the bound, and frees make ro
   assertEquals(registry.mappingCount, 3);
 });
 
-Deno.test("DeviceRegistry counts a number that was loaded and freed until it is passed", async () => {
+Deno.test("AnonymousDevices counts a number that was loaded and freed until it is passed", async () => {
   const ledger = new MemoryLedger();
-  const registry = await DeviceRegistry.open({ ledger });
+  const registry = await openAnonymous(ledger);
   await registry.create("multi");
   assertEquals(await registry.load("anon-1", mappingOf(1, 2n)), true);
   assertEquals(await registry.load("anon-1", mappingOf(1, 2n)), false);
   await registry.free("anon-1", 2n);
   assertEquals([registry.mappingCount, (await ledger.load("mapping")).length], [1, 1]);
-  const again = await DeviceRegistry.open({ ledger });
+  const again = await openAnonymous(ledger);
   assertEquals(again.mappings("anon-1").items, []);
   assertEquals(await inodesOf(again, "anon-1", 5, 6), [1, 3]);
   assertEquals([again.mappingCount, (await ledger.load("mapping")).length], [2, 2]);
 });
 
-Deno.test("DeviceRegistry counts and keeps a number that was loaded, freed and loaded again", async () => {
+Deno.test("AnonymousDevices counts and keeps a number that was loaded, freed and loaded again", async () => {
   const ledger = new MemoryLedger();
-  const registry = await DeviceRegistry.open({ ledger });
+  const registry = await openAnonymous(ledger);
   await registry.create("multi");
   await registry.load("anon-1", mappingOf(1, 2n));
   await registry.free("anon-1", 2n);
@@ -188,12 +189,12 @@ Deno.test("DeviceRegistry counts and keeps a number that was loaded, freed and l
   assertEquals(registry.mappingCount, 1);
   assertEquals(await inodesOf(registry, "anon-1", 5, 6), [1, 3]);
   assertEquals([registry.mappingCount, (await ledger.load("mapping")).length], [3, 3]);
-  const again = await DeviceRegistry.open({ ledger });
+  const again = await openAnonymous(ledger);
   assertEquals(again.lookUp("anon-1", 2n).key, keyOf(9));
 });
 
-Deno.test("DeviceRegistry refuses what a device of the other kind does", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+Deno.test("AnonymousDevices refuses what a device of the other kind does", async () => {
+  const registry = await openAnonymous(new MemoryLedger());
   await registry.create("simple");
   await registry.create("multi");
   await refused("wrong-device-kind", () => registry.nextInode("anon-2"));
@@ -205,8 +206,8 @@ Deno.test("DeviceRegistry refuses what a device of the other kind does", async (
   }
 });
 
-Deno.test("DeviceRegistry.mappings() goes through all pages", async () => {
-  const registry = await DeviceRegistry.open({ ledger: new MemoryLedger() });
+Deno.test("AnonymousDevices.mappings() goes through all pages", async () => {
+  const registry = await openAnonymous(new MemoryLedger());
   await registry.create("multi");
   await inodesOf(registry, "anon-1", 1, 2, 3, 4);
   const first = registry.mappings("anon-1", 0n, 2);
@@ -215,17 +216,17 @@ Deno.test("DeviceRegistry.mappings() goes through all pages", async () => {
   assertEquals([second.items.map((one) => one.virtualInode), second.next], [[3n, 4n], undefined]);
 });
 
-Deno.test("DeviceRegistry.open() refuses a ledger that cannot be read or contradicts itself", async () => {
+Deno.test("AnonymousDevices.open() refuses a ledger that cannot be read or contradicts itself", async () => {
   const orphaned = new MemoryLedger();
   await orphaned.commit([{
     kind: "mapping",
     id: "anon-1/1",
     body: { device: "1", secondaryDevice: "", inode: "1" },
   }]);
-  await refused("state-unavailable", () => DeviceRegistry.open({ ledger: orphaned }));
+  await refused("state-unavailable", () => openAnonymous(orphaned));
   const broken = new MemoryLedger();
   broken.load = () => Promise.reject(new Error("no disk"));
-  await refused("state-unavailable", () => DeviceRegistry.open({ ledger: broken }));
+  await refused("state-unavailable", () => openAnonymous(broken));
 });
 
 type Act =
@@ -243,7 +244,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ do: fc.constantFrom("next" as const, "fail" as const, "reopen" as const) }),
 );
 
-async function perform(registry: DeviceRegistry, one: Act): Promise<string> {
+async function perform(registry: AnonymousDevices, one: Act): Promise<string> {
   try {
     if (one.do === "map") return String(await inodesOf(registry, "anon-2", ...one.keys));
     if (one.do === "load") {
@@ -257,14 +258,14 @@ async function perform(registry: DeviceRegistry, one: Act): Promise<string> {
   }
 }
 
-async function twoDevices(ledger: Ledger): Promise<DeviceRegistry> {
-  const registry = await DeviceRegistry.open({ ledger });
+async function twoDevices(ledger: Ledger): Promise<AnonymousDevices> {
+  const registry = await openAnonymous(ledger);
   await registry.create("simple");
   await registry.create("multi", "m");
   return registry;
 }
 
-Deno.test("DeviceRegistry that is opened again and again answers as one that never was", async () => {
+Deno.test("AnonymousDevices that is opened again and again answers as one that never was", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 30 }), async (acts) => {
       const ledger = new MemoryLedger();
@@ -272,7 +273,7 @@ Deno.test("DeviceRegistry that is opened again and again answers as one that nev
       const steady = await twoDevices(new MemoryLedger());
       for (const one of acts) {
         if (one.do === "reopen") {
-          registry = await DeviceRegistry.open({ ledger });
+          registry = await openAnonymous(ledger);
         } else if (one.do === "fail") {
           ledger.failing = new Error("failing");
           await perform(registry, { do: "map", keys: [0, 3, 6] });
@@ -284,7 +285,7 @@ Deno.test("DeviceRegistry that is opened again and again answers as one that nev
         assertEquals(registry.mappings("anon-2"), steady.mappings("anon-2"));
         assertEquals(registry.mappingCount, steady.mappingCount);
       }
-      const last = await DeviceRegistry.open({ ledger });
+      const last = await openAnonymous(ledger);
       assertEquals(last.get("anon-2").identity.name, "m");
       assertEquals((await last.create("simple")).identity.minor, 3n);
     }),

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import type { LedgerEntry } from "../../src/core/ports/ledger.ts";
 import type { MappingKey } from "../../src/devices/multi_device.ts";
-import { DeviceRegistry } from "../../src/devices/registry.ts";
+import type { AnonymousDevices } from "../../src/devices/anonymous_devices.ts";
+import { openAnonymous } from "../support/devices.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 import { SeededRandom, testSeed } from "../support/random.ts";
 
@@ -29,7 +30,7 @@ interface Told {
 const nameOf = ({ device, secondaryDevice, inode }: MappingKey) =>
   `${device}/${secondaryDevice}/${inode}`;
 
-async function act(registry: DeviceRegistry, random: SeededRandom, told: Told): Promise<void> {
+async function act(registry: AnonymousDevices, random: SeededRandom, told: Told): Promise<void> {
   const key = (): MappingKey => ({
     device: BigInt(random.below(2)),
     secondaryDevice: random.pick(["", "s"]),
@@ -63,12 +64,12 @@ async function act(registry: DeviceRegistry, random: SeededRandom, told: Told): 
   }
 }
 
-Deno.test("DeviceRegistry keeps its word to many callers at once on a ledger that fails now and then", async () => {
+Deno.test("AnonymousDevices keeps its word to many callers at once on a ledger that fails now and then", async () => {
   const seed = testSeed();
   for (let round = 0; round < 60; round++) {
     const random = new SeededRandom(seed + round);
     const ledger = new UnreliableLedger(random);
-    const registry = await DeviceRegistry.open({ ledger });
+    const registry = await openAnonymous(ledger);
     for (const kind of ["simple", "multi"] as const) {
       while (await registry.create(kind).then(() => false, () => true));
     }
@@ -96,7 +97,7 @@ Deno.test("DeviceRegistry keeps its word to many callers at once on a ledger tha
         assert(isKept || told.freed.has(inode), `${inode} was acknowledged and lost: ${where}`);
       }
     }
-    const again = await DeviceRegistry.open({ ledger });
+    const again = await openAnonymous(ledger);
     assertEquals(again.mappings("anon-2").items, live, where);
     assertEquals(again.mappingCount, registry.mappingCount, where);
     assertEquals(again.get("anon-1").last, BigInt(told.inodes.length), where);

@@ -1,0 +1,132 @@
+import { z } from "@hono/zod-openapi";
+import { HostDeviceRecordBody } from "./host_devices.ts";
+import { SecondaryDevice } from "./devices.ts";
+import { Name, U64Text } from "./scalars.ts";
+
+/** The version of images that this Innkeeper writes, and the only one that it reads. */
+export const IMAGE_VERSION = 1;
+
+/** A mapping of an image. */
+export interface ImageMapping {
+  readonly key: {
+    readonly device: bigint;
+    readonly secondaryDevice: string;
+    readonly inode: bigint;
+  };
+  readonly virtualInode: bigint;
+}
+
+const DECIMAL = /^(?:0|[1-9][0-9]{0,19})$/;
+const U64_END = 1n << 64n;
+
+const TUPLE_DOC = {
+  type: "array" as const,
+  items: {
+    type: "array" as const,
+    items: { type: "string" as const },
+    minItems: 4,
+    maxItems: 4,
+    description: "device, secondary device, inode, virtual inode",
+  },
+};
+
+/**
+ * Mappings as tuples of text. An image may have millions of them, so they are read by hand: a
+ * schema of its own for each would take longer than all the rest.
+ */
+const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array").transform(
+  (tuples, ctx): ImageMapping[] => {
+    const mappings: ImageMapping[] = [];
+    for (const [at, tuple] of tuples.entries()) {
+      const mapping = readTuple(tuple);
+      if (mapping === undefined) {
+        ctx.addIssue({
+          code: "custom",
+          message: "must be [device, secondaryDevice, inode, virtualInode] as text",
+          path: [at],
+          params: { fault: "malformed-request" },
+        });
+        return z.NEVER;
+      }
+      mappings.push(mapping);
+    }
+    return mappings;
+  },
+).openapi(TUPLE_DOC);
+
+function readTuple(tuple: unknown): ImageMapping | undefined {
+  if (!Array.isArray(tuple) || tuple.length !== 4) return undefined;
+  const [device, secondaryDevice, inode, virtualInode] = tuple.map((item, at) =>
+    at === 1 ? item : readU64(item)
+  );
+  if (device === undefined || inode === undefined || virtualInode === undefined) return undefined;
+  if (typeof secondaryDevice !== "string") return undefined;
+  if (secondaryDevice !== "" && !SecondaryDevice.safeParse(secondaryDevice).success) {
+    return undefined;
+  }
+  return { key: { device, secondaryDevice, inode }, virtualInode };
+}
+
+function readU64(item: unknown): bigint | undefined {
+  if (typeof item !== "string" || !DECIMAL.test(item)) return undefined;
+  const number = BigInt(item);
+  return number < U64_END ? number : undefined;
+}
+
+const Number64 = U64Text.max(20).transform((text, ctx) => {
+  const number = readU64(text);
+  if (number !== undefined) return number;
+  ctx.addIssue({ code: "custom", message: "must be below 2^64", params: { fault: NOT_ALLOWED } });
+  return z.NEVER;
+}).openapi({ type: "string" });
+const NOT_ALLOWED = "value-not-allowed";
+
+const Head = z.looseObject({
+  version: z.int().refine((version) => version === IMAGE_VERSION, {
+    message: `must be ${IMAGE_VERSION}: this Innkeeper knows no other`,
+    params: { fault: "image-version" },
+  }),
+});
+
+/** `PUT /v1/devices/image`: what `GET` gave. An unknown version is told before anything else. */
+export const DeviceImageBody = Head.pipe(
+  z.strictObject({
+    version: z.literal(IMAGE_VERSION),
+    anonymous: z.strictObject({
+      lastMinor: Number64,
+      devices: z.array(z.strictObject({
+        kind: z.enum(["simple", "multi"]),
+        minor: Number64,
+        name: Name.optional(),
+        last: Number64,
+        mappings: Mappings,
+        retired: z.array(Number64),
+      })),
+    }),
+    host: z.array(HostDeviceRecordBody),
+  }).openapi("DeviceImage"),
+);
+
+/** `GET /v1/devices/image`: every number and every plug. */
+export const DeviceImageView = z.object({
+  version: z.literal(IMAGE_VERSION),
+  anonymous: z.object({
+    lastMinor: U64Text,
+    devices: z.array(z.object({
+      kind: z.enum(["simple", "multi"]),
+      minor: U64Text,
+      name: z.string().optional(),
+      last: U64Text,
+      mappings: z.array(z.array(z.string())).openapi(TUPLE_DOC),
+      retired: z.array(U64Text),
+    })),
+  }),
+  host: z.array(HostDeviceRecordBody),
+}).openapi("DeviceImageAnswer");
+
+/** `?mode=` of a restore. */
+export const RestoreQuery = z.strictObject({
+  mode: z.enum(["match", "load"]).openapi({
+    description: "`match`: the registry has the same devices; `load`: it has none",
+  }),
+});
