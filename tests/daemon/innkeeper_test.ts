@@ -58,15 +58,16 @@ Deno.test("Innkeeper.createGuest() shows a live guest every later bump of its sc
 });
 
 Deno.test("Innkeeper.createGuest() shows a bump that came while the guest was made", async () => {
-  let scopes: Scopes | undefined;
+  const late: { scopes?: Scopes } = {};
   const made = await joined((engine) => {
     const initialize = engine.initialize.bind(engine);
     engine.initialize = async (start) => {
-      if (scopes !== undefined) await bump(scopes);
+      if (late.scopes !== undefined) await bump(late.scopes);
       await initialize(start);
     };
   });
-  scopes = made.scopes;
+  const { scopes } = made;
+  late.scopes = scopes;
   const { guest } = await made.innkeeper.createGuest(hello, "test");
   const { generation, epoch } = scopes.get("vm-7").state;
   assert(epoch > 0n);

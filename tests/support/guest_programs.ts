@@ -1,9 +1,16 @@
 import type { ContractPrograms } from "./guest_engine.ts";
 
-/** The bytes of src/guests/programs/hello.bin. */
-export const HELLO: Uint8Array<ArrayBuffer> = Deno.readFileSync(
-  new URL("../../src/guests/programs/hello.bin", import.meta.url),
-);
+/** Where the example programs and their sources are. */
+export const PROGRAMS = new URL("../../src/guests/programs/", import.meta.url);
+
+/** The bytes of an example program, `hello.bin` and its like. */
+function program(name: string): Uint8Array<ArrayBuffer> {
+  return Deno.readFileSync(new URL(`${name}.bin`, PROGRAMS));
+}
+
+export const HELLO = program("hello");
+export const ECHO = program("echo");
+export const CLOCK = program("clock");
 
 /** The contract's programs in machine code, to be loaded at 0x1000. */
 export const V86_PROGRAMS: ContractPrograms = {
