@@ -2,6 +2,7 @@ import type { Clock } from "../src/core/ports/clock.ts";
 import type { Principal } from "../src/daemon/auth.ts";
 import { CLOSE, type Connection, type Connections } from "../src/daemon/connections.ts";
 import { Outbox } from "../src/daemon/outbox.ts";
+import type { SendTurns } from "../src/daemon/send_turns.ts";
 
 /** How a request becomes a WebSocket. */
 export interface UpgradeOptions {
@@ -21,6 +22,7 @@ export interface SocketParts {
   readonly principal: Principal;
   readonly connections: Connections;
   readonly clock: Clock;
+  readonly turns: SendTurns;
 }
 
 /** A WebSocket with its place in the house. */
@@ -46,14 +48,15 @@ export interface SocketEvents {
 /** Gives a WebSocket an outbox, a place among the connections, and an end that happens once. */
 export function attachSocket(
   socket: WebSocket,
-  { principal, connections, clock }: SocketParts,
+  { principal, connections, clock, turns }: SocketParts,
   events: SocketEvents,
 ): AttachedSocket {
-  const outbox = new Outbox(
+  const outbox = new Outbox({
     socket,
     clock,
-    () => connection.close(CLOSE.tooSlow, "the client does not read what it is sent"),
-  );
+    turns,
+    onTooSlow: () => connection.close(CLOSE.tooSlow, "the client does not read what it is sent"),
+  });
   const { promise: closed, resolve: gone } = Promise.withResolvers<void>();
   let isOver = false;
   const end = (): void => {

@@ -3,6 +3,7 @@ import { Fault } from "../src/core/faults.ts";
 import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../src/core/limits.ts";
 import type { Clock } from "../src/core/ports/clock.ts";
 import { CLOSE, type Connections } from "../src/daemon/connections.ts";
+import type { SendTurns } from "../src/daemon/send_turns.ts";
 import { SysgenidSession } from "../src/daemon/sysgenid_session.ts";
 import { WatchSession } from "../src/daemon/watch_session.ts";
 import type { Scopes } from "../src/generations/scopes.ts";
@@ -25,6 +26,7 @@ export interface WatchParts {
   readonly scopes: Scopes;
   readonly connections: Connections;
   readonly clock: Clock;
+  readonly turns: SendTurns;
   readonly upgrade: Upgrade;
 }
 
@@ -77,7 +79,7 @@ function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): voi
   const session = new WatchSession(scopes, {
     reply: (message) => attached.outbox.reply(frameText(message)),
     refuse: (id, fault) => attached.outbox.reply(errorFrameText(id, fault)),
-    offer: (topic, message) => attached.outbox.offer(topic, frameText(message)),
+    offer: (topic, message, urgency) => attached.outbox.offer(topic, frameText(message), urgency),
     withdraw: (topic) => attached.outbox.withdraw(topic),
   });
   const attached = attachSocket(socket, parts, {
@@ -88,7 +90,7 @@ function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): voi
         limits: { frameBytes: FRAME_BYTES_MAX, scopes: SCOPES_PER_CONNECTION_MAX },
       })),
     frame: (data) => takeFrame(data, session, attached),
-    ping: () => attached.outbox.offer("ping", frameText({ type: "ping", at: Date.now() })),
+    ping: () => attached.outbox.offer("ping", frameText({ type: "ping", at: Date.now() }), "news"),
     end: () => void session.end(),
   });
 }
@@ -129,7 +131,7 @@ async function openSysgenid(
       idleSeconds: 2 * HEARTBEAT_MS / 1000,
     });
     const session = new SysgenidSession(scope, watcher.id, {
-      offer: (bytes) => attached.outbox.offer("generation", bytes),
+      offer: (bytes) => attached.outbox.offer("generation", bytes, "change"),
       withdraw: () => attached.outbox.withdraw("generation"),
       taken: () => attached.outbox.reply(new Uint8Array()),
       refuse: (fault) => attached.outbox.reply(toJson(problemOf(fault))),

@@ -1,4 +1,5 @@
 import { resolve } from "node:path/posix";
+import { setImmediate } from "node:timers";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async";
@@ -17,6 +18,7 @@ import { CLOSE, Connections } from "../daemon/connections.ts";
 import { figuresOf } from "../daemon/figures.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
 import { Replays } from "../daemon/replays.ts";
+import { SendTurns } from "../daemon/send_turns.ts";
 import { Tickets } from "../daemon/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
 import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
@@ -167,6 +169,7 @@ function furnish(
         scopes: innkeeper.scopes,
         connections,
         clock: systemClock,
+        turns: new SendTurns((turn) => setImmediate(turn)),
         upgrade: (request, { protocol, idleSeconds }) =>
           Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
       }),

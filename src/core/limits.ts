@@ -92,6 +92,8 @@ export const ACK_FLUSH_MS = 20;
 export const FRAME_BYTES_MAX = 64 * KIB;
 /** Scopes that one connection may watch: one slot each is kept in memory. */
 export const SCOPES_PER_CONNECTION_MAX = 1_000;
+/** Sockets that are written to before input is taken again: below a millisecond of sending. */
+export const SENDS_PER_TURN = 64;
 /** Replies waiting for a socket that does not drain; past it the client is too slow. */
 export const REPLIES_WAITING_MAX = 256;
 /** A socket whose bytes stay unsent this long is closed: the kernel holds its backlog. */
@@ -157,6 +159,28 @@ export const EVICT_RANGES_MAX = 1_000;
 export const HOLDERS_PER_INODE_MAX = 1_000;
 /** Bytes that one fill may read beyond what was asked (seed 001, maxFillRange). */
 export const FILL_BYTES_MAX = 64 * KIB;
+/** Largest window of a sequential read-ahead: what a disk reads in some milliseconds. */
+export const READ_AHEAD_BYTES_MAX = 1 * MIB;
+/** Share of the cache that one read-ahead may take, as a divisor: others read as well. */
+export const READ_AHEAD_CACHE_DIVISOR = 8;
+/** Dirt is written back this long after it was made: a crash of the host loses no more. */
+export const WRITE_BACK_DELAY_MS = 5_000;
+/** Longest time between two tries of a write-back, and between those of mapped pages. */
+export const WRITE_BACK_DELAY_MS_MAX = 60_000;
+/** Runs of differently mapped pages of one inode: about 300 bytes each. */
+export const MAPPING_RUNS_PER_INODE_MAX = 10_000;
+/** Longest lease of a holder of an inode: a night of a paused machine. */
+export const INODE_LEASE_MS_MAX = 24 * 60 * 60_000;
+/** Parts of one multipart write, and ranges of one multipart read. */
+export const BYTE_PARTS_MAX = 1_000;
+/** A body of several parts is held whole, to be undone when a part of it fails. */
+export const MULTIPART_BYTES_MAX = 16 * MIB;
+/** Bytes of a long body that are in memory at one time. */
+export const STREAM_PART_BYTES = 1 * MIB;
+/** A body above this many bytes waits in a file until all of it is there. */
+export const SPOOL_BYTES_MIN = 1 * MIB;
+/** A remote storage that says nothing for this long counts as failed. */
+export const REMOTE_MS_MAX = 30_000;
 /** Chunk of a mapped cache file: one huge page (gVisor's host file mapper). */
 export const CHUNK_BYTES = 2 * MIB;
 /** Largest offset of a file: Linux keeps it in a signed 64-bit number. */

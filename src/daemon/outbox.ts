@@ -1,5 +1,6 @@
 import { REPLIES_WAITING_MAX, SLOW_SOCKET_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { Sender, SendTurns, Urgency } from "./send_turns.ts";
 
 /** A frame to send: text, or bytes. */
 export type Frame = string | Uint8Array<ArrayBuffer>;
@@ -10,6 +11,15 @@ export interface OutboxSocket {
   send(frame: Frame): void;
 }
 
+/** What an outbox works with. */
+export interface OutboxParts {
+  readonly socket: OutboxSocket;
+  readonly clock: Clock;
+  readonly turns: SendTurns;
+  /** Called once when the client does not read what it is sent. */
+  readonly onTooSlow: () => void;
+}
+
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 50;
 
@@ -18,37 +28,33 @@ const RETRY_MS_MAX = 50;
  * newest message. Nothing is written to a socket that still has unsent bytes, so a client that
  * does not read costs a bounded amount of memory, and is given up after a while.
  */
-export class Outbox {
-  readonly #socket: OutboxSocket;
-  readonly #clock: Clock;
-  readonly #onTooSlow: () => void;
+export class Outbox implements Sender {
+  readonly #parts: OutboxParts;
   #replies: Frame[] = [];
   readonly #slots = new Map<string, Frame>();
-  #flushing = false;
-  #closed = false;
+  #isClosed = false;
   #blockedSinceMs: number | undefined;
   #retryMs = RETRY_MS_MIN;
   #cancelRetry: (() => void) | undefined;
 
-  /** @param onTooSlow Called once when the client does not read what it is sent */
-  constructor(socket: OutboxSocket, clock: Clock, onTooSlow: () => void) {
-    this.#socket = socket;
-    this.#clock = clock;
-    this.#onTooSlow = onTooSlow;
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
   }
 
   /** Sends a reply after the earlier ones. */
   reply(frame: Frame): void {
+    if (this.#isClosed) return;
     if (this.#replies.length >= REPLIES_WAITING_MAX) return this.#giveUp();
     this.#replies.push(frame);
-    this.#flushSoon();
+    this.#takeTurn("answer");
   }
 
   /** Sends the newest message of a topic; an older one that still waits is forgotten. */
-  offer(topic: string, frame: Frame): void {
+  offer(topic: string, frame: Frame, urgency: Urgency): void {
+    if (this.#isClosed) return;
     this.#slots.delete(topic);
     this.#slots.set(topic, frame);
-    this.#flushSoon();
+    this.#takeTurn(urgency);
   }
 
   /** Forgets what waits for a topic. */
@@ -56,44 +62,45 @@ export class Outbox {
     this.#slots.delete(topic);
   }
 
-  /** Sends nothing more. */
-  close(): void {
-    this.#closed = true;
-    this.#replies = [];
-    this.#slots.clear();
-    this.#cancelRetry?.();
-  }
-
-  #flushSoon(): void {
-    if (this.#flushing || this.#closed) return;
-    this.#flushing = true;
-    queueMicrotask(() => this.#flush());
-  }
-
-  #flush(): void {
-    if (this.#closed) return;
-    if (this.#socket.bufferedAmount > 0) return this.#retryLater();
-    this.#flushing = false;
+  flush(): void {
+    const { socket } = this.#parts;
+    if (socket.bufferedAmount > 0) return this.#retryLater();
     this.#blockedSinceMs = undefined;
     this.#retryMs = RETRY_MS_MIN;
     const replies = this.#replies;
     this.#replies = [];
-    for (const frame of replies) this.#socket.send(frame);
-    for (const frame of this.#slots.values()) this.#socket.send(frame);
+    for (const frame of replies) socket.send(frame);
+    for (const frame of this.#slots.values()) socket.send(frame);
     this.#slots.clear();
   }
 
+  /** Sends nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#replies = [];
+    this.#slots.clear();
+    this.#parts.turns.delete(this);
+    this.#cancelRetry?.();
+  }
+
+  #takeTurn(urgency: Urgency): void {
+    if (this.#cancelRetry === undefined) this.#parts.turns.add(this, urgency);
+  }
+
   #retryLater(): void {
-    const nowMs = this.#clock.monotonicMs();
+    const { clock, turns } = this.#parts;
+    const nowMs = clock.monotonicMs();
     this.#blockedSinceMs ??= nowMs;
     if (nowMs - this.#blockedSinceMs >= SLOW_SOCKET_MS) return this.#giveUp();
-    this.#cancelRetry = this.#clock.after(this.#retryMs, () => this.#flush());
+    this.#cancelRetry = clock.after(this.#retryMs, () => {
+      this.#cancelRetry = undefined;
+      turns.add(this, "news");
+    });
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
   }
 
   #giveUp(): void {
-    if (this.#closed) return;
     this.close();
-    this.#onTooSlow();
+    this.#parts.onTooSlow();
   }
 }

@@ -4,6 +4,7 @@ import type { ScopeChange } from "../generations/changes.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Quiesce } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
+import type { Urgency } from "./send_turns.ts";
 
 /** A request of a client, already checked. */
 export type WatchRequest =
@@ -43,7 +44,7 @@ export interface WatchSink {
   /** A request was refused. */
   refuse(id: number | string, fault: Fault): void;
   /** The newest message of a topic. */
-  offer(topic: string, message: object): void;
+  offer(topic: string, message: object, urgency: Urgency): void;
   /** A topic has nothing to say any more. */
   withdraw(topic: string): void;
 }
@@ -223,7 +224,7 @@ export class WatchSession {
       case "quiesce":
         return this.#offerQuiesce(name, change.quiesce);
       case "unquiesce":
-        return this.#sink.offer(`quiesce ${name}`, { type: "unquiesce", scope: name });
+        return this.#sink.offer(`quiesce ${name}`, { type: "unquiesce", scope: name }, "change");
       case "blocked":
       case "quiesced":
         return;
@@ -232,7 +233,7 @@ export class WatchSession {
           type: "settled",
           scope: name,
           ...change.settled,
-        });
+        }, "news");
       case "deleted":
         this.#forget(name);
         return this.#sink.reply({ type: "unwatched", scope: name });
@@ -250,11 +251,11 @@ export class WatchSession {
       epoch,
       unique,
       reason,
-    });
+    }, "change");
   }
 
   #offerQuiesce(scope: string, { reason, maxMs }: Quiesce): void {
-    this.#sink.offer(`quiesce ${scope}`, { type: "quiesce", scope, reason, maxMs });
+    this.#sink.offer(`quiesce ${scope}`, { type: "quiesce", scope, reason, maxMs }, "change");
   }
 
   #forget(name: string): void {

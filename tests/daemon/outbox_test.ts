@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { REPLIES_WAITING_MAX, SLOW_SOCKET_MS } from "../../src/core/limits.ts";
 import { Outbox } from "../../src/daemon/outbox.ts";
+import { SendTurns } from "../../src/daemon/send_turns.ts";
 import { FakeClock } from "../support/clock.ts";
 
 class FakeSocket {
@@ -16,16 +17,21 @@ function bench() {
   const socket = new FakeSocket();
   const clock = new FakeClock();
   const tooSlow: number[] = [];
-  const outbox = new Outbox(socket, clock, () => tooSlow.push(clock.monotonicMs()));
+  const outbox = new Outbox({
+    socket,
+    clock,
+    turns: new SendTurns(queueMicrotask),
+    onTooSlow: () => tooSlow.push(clock.monotonicMs()),
+  });
   return { socket, clock, tooSlow, outbox };
 }
 
 Deno.test("Outbox sends replies in order, then the newest of each topic", async () => {
   const { socket, outbox } = bench();
-  outbox.offer("a", "a1");
+  outbox.offer("a", "a1", "change");
   outbox.reply("r1");
-  outbox.offer("a", "a2");
-  outbox.offer("b", "b1");
+  outbox.offer("a", "a2", "change");
+  outbox.offer("b", "b1", "change");
   outbox.reply("r2");
   outbox.withdraw("b");
   await Promise.resolve();
@@ -35,12 +41,13 @@ Deno.test("Outbox sends replies in order, then the newest of each topic", async 
 Deno.test("Outbox writes nothing to a socket with unsent bytes and keeps only the newest (case 25)", async () => {
   const { socket, clock, outbox, tooSlow } = bench();
   socket.bufferedAmount = 1;
-  for (let n = 0; n < 1000; n++) outbox.offer("a", `a${n}`);
+  for (let n = 0; n < 1000; n++) outbox.offer("a", `a${n}`, "change");
   await Promise.resolve();
   clock.advance(100);
   assertEquals(socket.sent, []);
   socket.bufferedAmount = 0;
   clock.advance(100);
+  await Promise.resolve();
   assertEquals(socket.sent, ["a999"]);
   assertEquals([tooSlow, clock.pending], [[], 0]);
 });
@@ -50,9 +57,15 @@ Deno.test("Outbox gives a client up that does not read for too long, once", asyn
   socket.bufferedAmount = 1;
   outbox.reply("r");
   await Promise.resolve();
-  clock.advance(SLOW_SOCKET_MS - 100);
+  for (let ms = 0; ms < SLOW_SOCKET_MS - 100; ms += 10) {
+    clock.advance(10);
+    await Promise.resolve();
+  }
   assertEquals(tooSlow.length, 0);
-  clock.advance(200);
+  for (let ms = 0; ms < 200; ms += 10) {
+    clock.advance(10);
+    await Promise.resolve();
+  }
   assertEquals(tooSlow.length, 1);
   outbox.reply("later");
   await Promise.resolve();
