@@ -7,51 +7,25 @@
  * time per watcher, and the daemon's memory per watcher.
  */
 import { Daemon } from "../../tests/support/daemon.ts";
+import { end, firstLine, median, residentBytes, spawn, withClients, write } from "./measure.ts";
 
 const ROUNDS = 15;
 const WARM_UP = 3;
 
 interface Side {
   readonly pid: number;
-  /** Bumps, and returns when all have confirmed. */
-  bump(): Promise<void>;
+  /** Bumps; returns the milliseconds until all had confirmed, by the server's own clock. */
+  bump(): Promise<number>;
   stop(): Promise<void>;
-}
-
-function spawn(file: string, args: readonly string[]): Deno.ChildProcess {
-  const path = new URL(file, import.meta.url).pathname;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", path, ...args],
-    stdout: "piped",
-  }).spawn();
-}
-
-async function firstLine(child: Deno.ChildProcess): Promise<string> {
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const { value = "" } = await reader.read();
-  await reader.cancel();
-  return value.trim();
-}
-
-async function withClients(url: string, count: number, token?: string): Promise<Deno.ChildProcess> {
-  const args = [url, String(count), ...(token === undefined ? [] : [token])];
-  const clients = spawn("fanout_clients.ts", args);
-  if (await firstLine(clients) !== "connected") throw new Error("the clients did not connect");
-  return clients;
-}
-
-async function end(child: Deno.ChildProcess): Promise<void> {
-  child.kill("SIGKILL");
-  await child.status;
 }
 
 async function floor(count: number): Promise<Side> {
   const server = spawn("fanout_floor.ts", []);
   const host = `127.0.0.1:${await firstLine(server)}`;
-  const clients = await withClients(`ws://${host}`, count);
+  const clients = await withClients(`ws://${host}`, count, undefined, true);
   return {
     pid: server.pid,
-    bump: async () => void await (await fetch(`http://${host}/bump`, { method: "POST" })).text(),
+    bump: async () => await (await fetch(`http://${host}/bump`, { method: "POST" })).json(),
     stop: async () => void await Promise.all([end(clients), end(server)]),
   };
 }
@@ -62,7 +36,7 @@ async function innkeeper(count: number): Promise<Side & { bytesPerWatcher: numbe
   await daemon.json(201, "POST", "/v1/scopes/load/bumps", { reason: "warm" });
   const before = await residentBytes(daemon.child.pid);
   const url = `${daemon.url.replace("http", "ws")}/v1/watch`;
-  const clients = await withClients(url, count, daemon.token);
+  const clients = await withClients(url, count, daemon.token, true);
   const headers = { prefer: "wait=60" };
   return {
     pid: daemon.child.pid,
@@ -75,6 +49,7 @@ async function innkeeper(count: number): Promise<Side & { bytesPerWatcher: numbe
       const { status, body } = await daemon.fetch(path, { headers });
       await body?.cancel();
       if (status !== 204) throw new Error(`the barrier answered ${status}`);
+      return (await daemon.json(200, "GET", "/v1/scopes/load/history")).items[0].tookMs;
     },
     async stop() {
       await end(clients);
@@ -83,29 +58,14 @@ async function innkeeper(count: number): Promise<Side & { bytesPerWatcher: numbe
   };
 }
 
-async function residentBytes(pid: number): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}
-
-async function timed(side: Side): Promise<number> {
-  const start = performance.now();
-  await side.bump();
-  return performance.now() - start;
-}
-
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-
 const counts = Deno.args.length > 0 ? Deno.args.map(Number) : [100, 1000, 5000];
-const write = (line: string) => Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
 await write("watchers  floor ms  innkeeper ms  ratio (min … max)  us/watcher  KiB/watcher");
 for (const count of counts) {
   const bare = await floor(count);
   const ours = await innkeeper(count);
   const times = { bare: [] as number[], ours: [] as number[], ratio: [] as number[] };
   for (let round = -WARM_UP; round < ROUNDS; round++) {
-    const [a, b] = [await timed(bare), await timed(ours)];
+    const [a, b] = [await bare.bump(), await ours.bump()];
     if (round < 0) continue;
     times.bare.push(a);
     times.ours.push(b);

@@ -1,6 +1,6 @@
 /**
- * Many watchers in one process of their own: `fanout_clients.ts URL COUNT [TOKEN]`. With a token
- * they speak `innkeeper.watch.v1` to a daemon, else the floor's bare frames. Each confirms at once
+ * Many watchers in one process of their own: `fanout_clients.ts URL COUNT [TOKEN
+ * tracked|untracked]`. With a token they speak `innkeeper.watch.v1` to a daemon, else the floor's bare frames. Each confirms at once
  * what it is told. Prints a line when all are connected.
  */
 function connect(url: string, token: string | undefined, name: string): Promise<WebSocket> {
@@ -16,7 +16,7 @@ function connect(url: string, token: string | undefined, name: string): Promise<
       switch (frame.type) {
         case "hello":
           return socket.send(
-            JSON.stringify({ type: "watch", id: 1, scope: "load", name, track: true }),
+            JSON.stringify({ type: "watch", id: 1, scope: "load", name, track: isTracked }),
           );
         case "watching":
           return resolve(socket);
@@ -35,7 +35,8 @@ function connect(url: string, token: string | undefined, name: string): Promise<
   });
 }
 
-const [url = "", count = "0", token] = Deno.args;
+const [url = "", count = "0", token, tracked] = Deno.args;
+const isTracked = tracked === "tracked";
 for (let done = 0; done < Number(count); done += 100) {
   const some = Math.min(100, Number(count) - done);
   await Promise.all(

@@ -1,7 +1,7 @@
 /**
  * The floor of a fan-out: a bare Deno server that broadcasts one prepared string to a set of
  * sockets and counts what comes back. No names, no epochs, no ledger, no page, no authentication.
- * `POST /bump` answers when all have confirmed. Prints its port.
+ * `POST /bump` answers when all have confirmed, with the milliseconds that took. Prints its port.
  */
 const sockets = new Set<WebSocket>();
 let missing = 0;
@@ -26,9 +26,10 @@ Deno.serve({
       unique: "00112233445566778899aabbccddeeff",
       reason: "load",
     });
+    const start = performance.now();
     for (const socket of sockets) socket.send(text);
     await all.promise;
-    return new Response("ok");
+    return Response.json(performance.now() - start);
   }
   const { response, socket } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
   socket.onopen = () => sockets.add(socket);
