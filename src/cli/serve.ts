@@ -22,7 +22,7 @@ import { SendTurns } from "../daemon/send_turns.ts";
 import { Tickets } from "../daemon/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
 import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
-import { V86Engine } from "../engines/v86/engine.ts";
+import { V86Engines } from "../engines/v86/engines.ts";
 import { Scopes } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store.ts";
@@ -116,6 +116,7 @@ async function openInnkeeper(
   for (const recovered of await inodes.recover()) {
     log.warn("an earlier process left unsaved bytes", { ...recovered });
   }
+  const v86 = resources.use(new V86Engines());
   const innkeeper = new Innkeeper({
     events,
     inodes,
@@ -124,7 +125,7 @@ async function openInnkeeper(
     resolver,
     guests: await Guests.open({
       ...ports,
-      engines: { v86: () => new V86Engine() },
+      engines: { v86: () => v86.make() },
       snapshots: await SnapshotFiles.open(makeFolder(`${state}/snapshots`, 0o700)),
     }),
   });

@@ -40,6 +40,11 @@ export class V86Engine implements GuestEngine {
     };
   }
 
+  /** Whether it can still be given a guest. */
+  get isUsable(): boolean {
+    return this.#failure === undefined;
+  }
+
   initialize(start: GuestStart): Promise<void> {
     return this.#call("initialize", { start });
   }

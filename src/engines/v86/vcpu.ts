@@ -72,8 +72,8 @@ export class V86Vcpu implements Vcpu {
   /** Takes the processor to flat 32-bit protected mode, all registers zero. */
   constructor(cpu: Cpu, readonly memoryBytes: number) {
     this.#cpu = cpu;
-    const doorbell = cpu.io.ports[DOORBELL_PORT];
-    if (doorbell === undefined) throw new TypeError("v86 has no port table");
+    const doorbell = cpu.io.create_empty_entry();
+    cpu.io.ports[DOORBELL_PORT] = doorbell;
     doorbell.write32 = () => {
       this.#doorbell = true;
       // Leaves main_loop after this instruction. Throwing would corrupt v86's stack in time.
