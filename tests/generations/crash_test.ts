@@ -1,41 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Ledger, LedgerEntry } from "../../src/core/ports/ledger.ts";
 import { Scopes } from "../../src/generations/scopes.ts";
 import { vmclockEpoch } from "../../src/generations/vmclock_page.ts";
+import { CrashingLedger, CrashPoint } from "../support/crash_point.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
-const KILLED = new Error("killed here");
 const ask = { reason: "restore", by: "test" };
 
 /** Steps of a bump: two of the ledger, one store of sysgenid, four of vmclock. */
 const STEPS = 7;
-
-/** Kills the process that uses it at its n-th step: before or after a commit, or at a store. */
-class CrashPoint {
-  left = Infinity;
-
-  step(): void {
-    if (this.left-- <= 0) throw KILLED;
-  }
-}
-
-class CrashingLedger implements Ledger {
-  constructor(readonly inner: Ledger, readonly point: CrashPoint) {}
-
-  load(kind: Parameters<Ledger["load"]>[0]): ReturnType<Ledger["load"]> {
-    return this.inner.load(kind);
-  }
-
-  async commit(entries: readonly LedgerEntry[]): Promise<void> {
-    this.point.step();
-    await this.inner.commit(entries);
-    this.point.step();
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 async function world(): Promise<
   { bench: ScopesBench; point: CrashPoint; open(): Promise<Scopes> }
