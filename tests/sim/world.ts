@@ -73,8 +73,9 @@ export class SimWorld {
   readonly #random: SeededRandom;
   readonly #clock = new FakeClock();
   readonly #pages = new MemoryPages();
-  readonly #point = new CrashPoint();
-  readonly #ledger: CrashingLedger;
+  readonly #ledger = new MemoryLedger();
+  /** Kills the process of this life; in the next one there is another. */
+  #point = new CrashPoint();
   readonly #oracle = new Oracle();
   readonly #clients = Array.from({ length: CLIENTS }, (_, n) => new Client(`c${n}`));
   /** Every generation that was ever told, with its unique. */
@@ -88,7 +89,6 @@ export class SimWorld {
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
-    this.#ledger = new CrashingLedger(new MemoryLedger(), this.#point);
     this.#pages.onStore = () => this.#point.step();
   }
 
@@ -137,10 +137,12 @@ export class SimWorld {
   }
 
   async #start(): Promise<void> {
-    this.#point.left = Infinity;
+    // Timers of the life before still fire: what they would write, a dead process does not.
+    this.#point.left = 0;
+    this.#point = new CrashPoint();
     this.#life++;
     this.#scopes = await Scopes.open({
-      ledger: this.#ledger,
+      ledger: new CrashingLedger(this.#ledger, this.#point),
       pages: this.#pages,
       clock: this.#clock,
       random: this.#random,
@@ -224,7 +226,6 @@ export class SimWorld {
       const epoch = client.asked.get(message["id"] as number);
       if (epoch !== undefined && client.watcher) this.#oracle.acked(client.watcher, epoch);
     }
-    if (message["type"] === "unwatched" && client.watcher) this.#oracle.released(client.watcher);
     client.inbox.push(message);
   }
 
@@ -276,7 +277,10 @@ export class SimWorld {
   }
 
   async #release(client: Client): Promise<void> {
-    client.session?.receive({ type: "unwatch", id: this.#nextId++, scope: SCOPE });
+    if (client.session === undefined || client.watcher === undefined) return;
+    // From the moment that it asks to be let go, a barrier may or may not wait for it.
+    this.#oracle.released(client.watcher);
+    client.session.receive({ type: "unwatch", id: this.#nextId++, scope: SCOPE });
     await this.#turn();
     client.token = undefined;
   }
