@@ -179,7 +179,7 @@ function contract(name: string, make: () => GuestEngine, programs: ContractProgr
   });
 
   test("ends a guest that does what no handler takes", "crash", async (e) => {
-    const death = { reason: "dead", deathReason: "unhandled trap at 0x1000" } as const;
+    const death = { reason: "dead", deathReason: "unhandled trap 6 at 0x1000" } as const;
     assertEquals(await e.run(LONG_MS), death);
     assertEquals(await e.run(LONG_MS), death);
   });

@@ -104,12 +104,12 @@ Deno.test("Guest.interrupt() checks the line, and death first (cases 4, 24)", as
 Deno.test("Guest says why it is dead, every time, and the first reason only (cases 22, 24)", async () => {
   const { guest, engine } = await made("crash");
   const exit = await guest.run(1000);
-  assertEquals(exit, { reason: "dead", deathReason: "unhandled trap at 0x1000" });
+  assertEquals(exit, { reason: "dead", deathReason: "unhandled trap 6 at 0x1000" });
   assertEquals(guest.state, "dead");
   guest.die({ reason: "later", errno: "EIO" });
   for (let i = 0; i < 2; i++) {
     const fault = await refused("guest-dead", () => guest.run(1000));
-    assertEquals(fault.members, { deathReason: "unhandled trap at 0x1000" });
+    assertEquals(fault.members, { deathReason: "unhandled trap 6 at 0x1000" });
   }
   await refused("guest-dead", () => guest.registers());
   await refused("guest-dead", () => guest.setRegisters(new Map([["nonsense", 0n]])));

@@ -155,7 +155,7 @@ Deno.test("DELETE /v1/guests/{g} is idempotent, for the owner and admins", async
   assertEquals((await routes.send("DELETE", "/v1/guests/g")).status, 204);
 });
 
-Deno.test("every guest route refuses an unknown guest and a caller without access", async () => {
+Deno.test("every guest route refuses an unknown guest and a caller without access (case 1)", async () => {
   const routes = await api();
   const nobody = { kind: "unix", principal: new Principal("nobody", ["watch"]) } as const;
   const calls: readonly (readonly [string, string, Ask])[] = [
@@ -386,7 +386,7 @@ Deno.test("/v1/snapshots keeps a paused guest, and a clone shows its own generat
 Deno.test("a dead guest answers only why it died (case 24)", async () => {
   const routes = await api();
   const headers = await made(routes, "crash");
-  const deathReason = "unhandled trap at 0x1000";
+  const deathReason = "unhandled trap 6 at 0x1000";
   const exit = await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
   assertEquals(exit, { reason: "dead", deathReason });
   const calls: readonly (readonly [string, string, Ask])[] = [

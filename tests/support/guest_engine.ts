@@ -18,6 +18,7 @@ import type {
 } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { FakeClock } from "./clock.ts";
+import { stepScript } from "./guest_script.ts";
 
 /** A vCPU in plain memory. It fails on an access outside it, which the ABI must never make. */
 export class FakeVcpu implements Vcpu {
@@ -211,9 +212,10 @@ export class FakeEngine implements GuestEngine {
     this.clock.advance(1);
     for (let steps = 0; steps < 100; steps++) {
       const ip = this.#vcpu.get("ip");
-      const step = PROGRAMS[this.#vcpu.memory[0x1000] ?? 0]?.[ip];
+      const program = PROGRAMS[this.#vcpu.memory[0x1000] ?? 0];
+      const step = program === undefined ? stepScript : program[ip];
       if (step === undefined) {
-        return { reason: "crash", detail: `unhandled trap at 0x${ip.toString(16)}` };
+        return { reason: "crash", detail: `unhandled trap 6 at 0x${ip.toString(16)}` };
       }
       const left = step(this.#vcpu);
       if (left !== undefined) return left;

@@ -62,6 +62,11 @@ export class Interrupts {
     else this.#gates.set(vector, gate);
   }
 
+  /** The handler of a vector. */
+  gate(vector: number): Gate | undefined {
+    return this.#gates.get(vector);
+  }
+
   /**
    * Delivers the lowest pending line that is not blocked, if the guest can take it now. A halted
    * guest is woken even when no handler takes the line. The frame goes to where the stack pointer

@@ -34,6 +34,7 @@ export class V86Guest {
     this.#cpu = cpu;
     this.#vcpu = new V86Vcpu(cpu, memoryBytes);
     this.#abi = new GuestAbi(this.#vcpu, identity, host);
+    this.#vcpu.gateOf = (vector) => this.#abi.interrupts.gate(vector);
     const loopHost: LoopHost = {
       monotonicMs: () => host.monotonicMs(),
       slice: () => this.#vcpu.slice(),

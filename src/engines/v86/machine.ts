@@ -80,6 +80,13 @@ export interface Cpu {
 const BLOCK_BYTES = 128 * 1024;
 const BLOCKS_MIN = 8;
 
+/**
+ * Where the processor's interrupt table is until a guest loads one of its own: above all memory,
+ * so that the gates of LOAD_IDT_ENTRY can stand there without a byte of the guest's.
+ */
+const TRAP_TABLE_AT = 0xf000_0000;
+const TRAP_TABLE_BYTES = 256 * 8;
+
 /** v86 asks for its hardware timers this often, in milliseconds; there are none. */
 const NO_TIMER_MS = 100;
 
@@ -137,6 +144,23 @@ function boundMemory(cpu: Cpu, memoryBytes: number): void {
       if (has(at, 4)) view(at).setInt32(0, value, true);
     },
   );
+  cpu.full_clear_tlb();
+}
+
+/**
+ * Gives the processor an interrupt table.
+ *
+ * @param gateAt The two words of a vector's gate, asked for when the processor takes that vector
+ */
+export function serveTraps(cpu: Cpu, gateAt: (vector: number) => readonly [number, number]): void {
+  const wordAt = (at: number): number => {
+    const offset = (at >>> 0) - TRAP_TABLE_AT;
+    return offset < TRAP_TABLE_BYTES ? gateAt(offset >>> 3)[offset >>> 2 & 1] ?? 0 : -1;
+  };
+  const ones = (): number => 0xff;
+  cpu.io.mmap_register(TRAP_TABLE_AT, BLOCK_BYTES, ones, () => {}, wordAt, () => {});
+  cpu.idtr_offset[0] = TRAP_TABLE_AT | 0;
+  cpu.idtr_size[0] = TRAP_TABLE_BYTES - 1;
   cpu.full_clear_tlb();
 }
 

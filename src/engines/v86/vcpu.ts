@@ -1,5 +1,5 @@
 import { DOORBELL_PORT } from "../../core/abi/hypercalls.ts";
-import { KERNEL_CS } from "../../core/abi/interrupts.ts";
+import { type Gate, KERNEL_CS } from "../../core/abi/interrupts.ts";
 import {
   READ_ONLY_REGISTERS,
   type RegisterName,
@@ -7,7 +7,7 @@ import {
 } from "../../core/abi/registers.ts";
 import type { Vcpu, VcpuExit } from "../../core/abi/vcpu.ts";
 import { IF } from "../../core/abi/data_page.ts";
-import type { Cpu } from "./machine.ts";
+import { type Cpu, serveTraps } from "./machine.ts";
 
 /** Selector of the flat ring 0 data and stack segment at the start. */
 const KERNEL_DS = 0x10;
@@ -68,6 +68,10 @@ export type V86State = Readonly<Record<typeof STATE[number], readonly number[]>>
 export class V86Vcpu implements Vcpu {
   readonly #cpu: Cpu;
   #doorbell = false;
+  /** The vector that the processor took last and found no handler for. */
+  #unhandled: number | undefined;
+  /** The handler of a vector, for what the processor raises itself. */
+  gateOf: (vector: number) => Gate | undefined = () => undefined;
 
   /** Takes the processor to flat 32-bit protected mode, all registers zero. */
   constructor(cpu: Cpu, readonly memoryBytes: number) {
@@ -80,6 +84,18 @@ export class V86Vcpu implements Vcpu {
       cpu.in_hlt[0] = 1;
     };
     this.#resetFlat();
+    serveTraps(cpu, (vector) => this.#gateWords(vector));
+  }
+
+  #gateWords(vector: number): readonly [number, number] {
+    const gate = this.gateOf(vector);
+    if (gate === undefined) {
+      this.#unhandled = vector;
+      return [0, 0];
+    }
+    const { handler, masks } = gate;
+    const type = masks ? 0x8e00 : 0x8f00;
+    return [KERNEL_CS << 16 | (handler & 0xffff), (handler & 0xffff_0000) | type];
   }
 
   #resetFlat(): void {
@@ -112,12 +128,14 @@ export class V86Vcpu implements Vcpu {
   slice(): VcpuExit {
     const cpu = this.#cpu;
     this.#doorbell = false;
+    this.#unhandled = undefined;
     cpu.in_hlt[0] = 0;
     try {
       cpu.main_loop();
     } catch {
       // A trap that no handler takes ends in a panic of v86, after which it is of no more use.
-      return { reason: "crash", detail: `unhandled trap at ${this.#ipText()}` };
+      const trap = this.#unhandled === undefined ? "trap" : `trap ${this.#unhandled}`;
+      return { reason: "crash", detail: `unhandled ${trap} at ${this.#ipText()}` };
     }
     if (this.#doorbell) return { reason: "doorbell" };
     if (cpu.in_hlt[0] === 0) return { reason: "slice" };

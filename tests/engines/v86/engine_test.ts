@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
+import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { GuestExit } from "../../../src/core/ports/guest_engine.ts";
 import { V86Engine } from "../../../src/engines/v86/engine.ts";
 import { HELLO, RING3, V86_PROGRAMS } from "../../support/guest_programs.ts";
+import { Script } from "../../support/guest_script.ts";
 
 const IDENTITY = { generation: 7, epoch: 1n, unique: "01".repeat(16) };
 const LONG_MS = 60_000;
@@ -107,6 +109,52 @@ Deno.test("V86Engine delivers an interrupt from ring 3 on the ring 0 stack (case
     assertEquals(await engine.run(LONG_MS), { reason: "notify", value: 0x1234 });
     const back = await engine.registers();
     assertEquals([back.cs, back.ss, back.sp], [0x1bn, 0x23n, 0x6000n]);
+  });
+});
+
+Deno.test("V86Engine names the trap that no handler takes (case 32)", async () => {
+  const cases = [
+    [[0x31, 0xc9, 0xf7, 0xf1], "unhandled trap 0 at 0x1002"], // xor %ecx, %ecx; div %ecx
+    [[0x0f, 0x0b], "unhandled trap 6 at 0x1000"], // ud2
+    [[0xb8, ...u32(0x40), 0x8e, 0xd8], "unhandled trap 13 at 0x1005"], // mov $0x40, %ds
+    [[0xcd, 0x40], "unhandled trap 64 at 0x1000"], // int $0x40
+  ] as const;
+  for (const [code, deathReason] of cases) {
+    await withGuest(2, code, async (engine) => {
+      assertEquals(await engine.run(LONG_MS), { reason: "dead", deathReason });
+    });
+  }
+});
+
+Deno.test("V86Engine gives the processor's traps to the guest's handlers (case 11)", async () => {
+  // A handler of trap 13 that pops the error code and halts, then a load of segment 0x40.
+  const script = new Script().begin();
+  const handler = script.here + new Script().call(0).bytes.length + 7;
+  script.call(HYPERCALL.LOAD_IDT_ENTRY, 13, handler, 0x8e00);
+  const code = [...script.bytes, 0xb8, ...u32(0x40), 0x8e, 0xd8, 0x5b, 0xf4];
+  await withGuest(16, code, async (engine) => {
+    assertEquals(await engine.run(LONG_MS), { reason: "halt" });
+    const { bx, ip, sp } = await engine.registers();
+    assertEquals([bx, ip], [0x40n, BigInt(handler + 2)]);
+    const frame = new Uint32Array((await engine.read(Number(sp), 12)).buffer);
+    assertEquals([...frame.slice(0, 2)], [handler - 2, 0x08]);
+  });
+});
+
+Deno.test("V86Engine.restore() keeps the guest's own handlers of traps", async () => {
+  const script = new Script().begin();
+  const handler = script.here + 2 * new Script().call(0).bytes.length + 2;
+  script.call(HYPERCALL.LOAD_IDT_ENTRY, 6, handler, 0x8e00).notify(1);
+  await withGuest(16, [...script.bytes, 0x0f, 0x0b, 0xf4], async (engine) => {
+    await engine.run(LONG_MS);
+    const clone = new V86Engine();
+    try {
+      await clone.restore(await engine.capture(), IDENTITY);
+      assertEquals(await clone.run(LONG_MS), { reason: "halt" });
+      assertEquals((await clone.registers()).ip, BigInt(handler + 1));
+    } finally {
+      clone.close();
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { V86Engine } from "../../../src/engines/v86/engine.ts";
 import { V86Engines } from "../../../src/engines/v86/engines.ts";
@@ -26,7 +26,7 @@ Deno.test("V86Engines.make() gives each guest an engine of its own, the spare on
   await runs(first);
   await new Promise((resolve) => setTimeout(resolve, 400));
   const [second, third] = [engines.make(), engines.make()];
-  assertNotEquals(second, third);
+  assert(second !== third);
   await Promise.all([runs(second), runs(third)]);
   assert(!first.isUsable);
 });
