@@ -5,6 +5,8 @@ import { Broken, SimWorld } from "./world.ts";
 
 const WORLDS = 150;
 const STEPS = 400;
+/** A canary lives until it is found, which takes a few worlds as a rule. */
+const CANARY_WORLDS = 5_000;
 
 /** Lives through worlds of the given seed; the message of what breaks tells how to replay it. */
 async function simulate(seed: number, worlds: number): Promise<SimWorld["counts"]> {
@@ -40,7 +42,7 @@ Deno.test("simulator canary: an ack that counts for two watchers is found", asyn
     return other === undefined ? settled : ack.call(this, other.id, generation, epoch, nowNs);
   };
   try {
-    await assertRejects(() => simulate(testSeed(), WORLDS), Broken, "the barrier opened");
+    await assertRejects(() => simulate(testSeed(), CANARY_WORLDS), Broken, "the barrier opened");
   } finally {
     Scope.prototype.ack = ack;
   }
@@ -52,7 +54,7 @@ Deno.test("simulator canary: a page that is stored too late is found", async () 
     return apply.call(this, { ...bump, generation: bump.generation + 1 });
   };
   try {
-    await assertRejects(() => simulate(testSeed(), WORLDS), Broken, "the page shows");
+    await assertRejects(() => simulate(testSeed(), CANARY_WORLDS), Broken, "the page shows");
   } finally {
     Scope.prototype.apply = apply;
   }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { WatchSession } from "../../src/daemon/watch_session.ts";
+import { type WatchRequest, WatchSession } from "../../src/daemon/watch_session.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
 import { Scopes } from "../../src/generations/scopes.ts";
@@ -84,6 +84,7 @@ export class SimWorld {
   #scopes!: Scopes;
   #life = 0;
   #nextId = 1;
+  readonly #answered = new Map<number, () => void>();
   readonly counts = { bumps: 0, opened: 0, crashes: 0, acks: 0 };
   #broken: Broken | undefined;
 
@@ -189,14 +190,14 @@ export class SimWorld {
     const isAlive = (): boolean => life === this.#life;
     const session = new WatchSession(this.#scopes, {
       reply: (message) => isAlive() && this.#sent(client, message as Message),
-      refuse: () => {},
+      refuse: (id) => this.#answered.get(id as number)?.(),
       offer: (topic, message) => isAlive() && this.#offered(client, topic, message as Message),
       withdraw: (topic) => client.slots.delete(topic),
     });
     client.session = session;
     // Now and then it presents a token that is spent, as a clone of it would.
     const token = this.#random.below(10) === 0 ? undefined : client.token;
-    session.receive({
+    await this.#ask(session, {
       type: "watch",
       id: this.#nextId++,
       scope: SCOPE,
@@ -204,7 +205,6 @@ export class SimWorld {
       track: true,
       token,
     });
-    await this.#turn();
   }
 
   async #drop(client: Client): Promise<void> {
@@ -227,6 +227,7 @@ export class SimWorld {
       if (epoch !== undefined && client.watcher) this.#oracle.acked(client.watcher, epoch);
     }
     client.inbox.push(message);
+    this.#answered.get(message["id"] as number)?.();
   }
 
   #offered(client: Client, topic: string, message: Message): void {
@@ -266,22 +267,20 @@ export class SimWorld {
     const id = this.#nextId++;
     client.asked.set(id, todo.epoch);
     this.counts.acks++;
-    session.receive({
+    await this.#ask(session, {
       type: "ack",
       id,
       scope: SCOPE,
       generation: isWrong ? todo.generation + 1 : todo.generation,
       epoch: todo.epoch,
     });
-    await this.#turn();
   }
 
   async #release(client: Client): Promise<void> {
     if (client.session === undefined || client.watcher === undefined) return;
     // From the moment that it asks to be let go, a barrier may or may not wait for it.
     this.#oracle.released(client.watcher);
-    client.session.receive({ type: "unwatch", id: this.#nextId++, scope: SCOPE });
-    await this.#turn();
+    await this.#ask(client.session, { type: "unwatch", id: this.#nextId++, scope: SCOPE });
     client.token = undefined;
   }
 
@@ -310,10 +309,12 @@ export class SimWorld {
     this.#broken ??= new Broken(what);
   }
 
-  async #turn(): Promise<void> {
-    for (let n = 0; n < 12; n++) await Promise.resolve();
-    await crypto.subtle.digest("SHA-256", new Uint8Array());
-    for (let n = 0; n < 12; n++) await Promise.resolve();
+  /** Sends a request and waits for its answer, so that a seed always gives the same life. */
+  async #ask(session: WatchSession, request: WatchRequest & { id: number }): Promise<void> {
+    const answered = new Promise<void>((resolve) => this.#answered.set(request.id, resolve));
+    session.receive(request);
+    await answered;
+    this.#answered.delete(request.id);
   }
 }
 
