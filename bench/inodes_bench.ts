@@ -37,6 +37,7 @@ class Setting {
       roots: new Map([["bench", new HostRoot(this.libc, this.folder)]]),
       caches: new MappedCacheFiles(this.libc, state),
       journals: new JournalFiles(state),
+      events: { emit() {} },
       clock: systemClock,
       random: systemRandom,
       bootId: "bench",

@@ -1,7 +1,13 @@
 import { Fault, type FaultCode } from "../core/faults.ts";
 import { READ_NOW_BYTES_MAX } from "../core/limits.ts";
-import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
+import type {
+  AttributeChange,
+  BackingAttributes,
+  BackingFile,
+  BackingLook,
+} from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
+import { openFault } from "./opening.ts";
 
 /** What the errnos of a backing file mean; any other is `backing-failed`. */
 const FAULT_OF: Readonly<Record<string, FaultCode>> = {
@@ -9,6 +15,8 @@ const FAULT_OF: Readonly<Record<string, FaultCode>> = {
   EDQUOT: "backing-full",
   EFBIG: "value-not-allowed",
   EROFS: "root-read-only",
+  EPERM: "file-not-permitted",
+  EACCES: "file-not-permitted",
 };
 
 /** A read that stopped before the end of what was asked. */
@@ -121,21 +129,68 @@ export class Backing {
   }
 
   /** @throws {Fault} as {@linkcode write} */
-  async truncate(sizeBytes: bigint): Promise<void> {
+  truncate(sizeBytes: bigint): Promise<void> {
+    return this.#try("truncate", () => this.file.truncate(sizeBytes));
+  }
+
+  /** @throws {Fault} as {@linkcode write} */
+  allocate(offset: bigint, length: bigint): Promise<void> {
+    return this.#try("allocate storage for", () => this.file.allocate(offset, length));
+  }
+
+  /** @throws {Fault} `file-not-permitted`, `root-read-only`, `backing-failed` */
+  change(change: AttributeChange): Promise<void> {
+    return this.#try("change", () => this.file.change(change));
+  }
+
+  /**
+   * Opens anew what the path leads to.
+   *
+   * @throws {Fault} as the host's answer to an open means, and what `accept` throws
+   */
+  async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     try {
-      await this.file.truncate(sizeBytes);
+      await this.file.reopen(accept);
     } catch (error) {
-      throw this.#fault("truncate", error);
+      throw error instanceof SystemError ? openFault(error, this.name) : error;
+    }
+  }
+
+  /**
+   * Gives the file another name below its root.
+   *
+   * @throws {Fault} as {@linkcode reopen}
+   */
+  async link(path: string): Promise<void> {
+    try {
+      await this.file.link(path);
+    } catch (error) {
+      throw error instanceof SystemError ? openFault(error, path) : error;
+    }
+  }
+
+  /**
+   * Takes a name of the file below its root away.
+   *
+   * @throws {Fault} as {@linkcode reopen}; `file-not-found` for a name that is not the file's
+   */
+  async unlink(path: string): Promise<void> {
+    try {
+      await this.file.unlink(path);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (error.errno !== "ESTALE") throw openFault(error, path);
+      throw new Fault(
+        "file-not-found",
+        `Cannot unlink "${path.slice(0, 200)}": it is no name of ${this.name}`,
+        { cause: error },
+      );
     }
   }
 
   /** @throws {Fault} `backing-failed`, `backing-full` */
-  async sync(): Promise<void> {
-    try {
-      await this.file.sync();
-    } catch (error) {
-      throw this.#fault("sync", error);
-    }
+  sync(): Promise<void> {
+    return this.#try("sync", () => this.file.sync());
   }
 
   /** The fault of a file that gives fewer bytes than its size says, for no reason that is seen. */
@@ -144,6 +199,14 @@ export class Backing {
       "backing-failed",
       `Cannot read ${this.name}: it ended at offset ${at} although its size is ${size}; try again`,
     );
+  }
+
+  async #try(action: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      throw this.#fault(action, error);
+    }
   }
 
   #fault(action: string, error: unknown): Fault {

@@ -4,6 +4,10 @@ import type { Range } from "../core/segments.ts";
 import { Serial } from "../core/serial.ts";
 import type { Backing } from "./backing.ts";
 import { type DirtLog, isAsBefore } from "./dirt_log.ts";
+import { WHOLE } from "./dirty_set.ts";
+
+/** Why the backing file is taken for the content as it is. */
+export type TakeoverReason = "changed-outside" | "reopened" | "invalidated";
 
 /**
  * Makes the changes of a backing file one at a time, and tells our own from those that somebody
@@ -14,12 +18,16 @@ export class BackingChanges {
   readonly #serial = new Serial();
   readonly #backing: Backing;
   readonly #dirt: DirtLog;
-  readonly #onTakeover: (sizeBytes: bigint) => void;
+  readonly #onTakeover: (sizeBytes: bigint, reason: TakeoverReason) => void;
   #takeovers = 0;
   #isOver = false;
 
-  /** @param onTakeover Called with the new size when a change from outside is taken over */
-  constructor(backing: Backing, dirt: DirtLog, onTakeover: (sizeBytes: bigint) => void) {
+  /** @param onTakeover Called with the new size when the backing file is taken for the content */
+  constructor(
+    backing: Backing,
+    dirt: DirtLog,
+    onTakeover: (sizeBytes: bigint, reason: TakeoverReason) => void,
+  ) {
     this.#backing = backing;
     this.#dirt = dirt;
     this.#onTakeover = onTakeover;
@@ -42,26 +50,31 @@ export class BackingChanges {
    * Writes the dirt of a range back after all earlier changes. What `copy` is given stays dirty
    * when it fails, and where it was written to meanwhile.
    *
+   * @param isDue Whether there is something to do without dirt as well
    * @param durable Whether the backing file is synced before the dirt counts as clean
+   * @param finish Changes the backing file after all was copied
    * @returns Whether there was any dirt; `false` as well after {@linkcode atLast}
    * @throws {Fault} `backing-changed` when somebody else changed the file below it
    */
   writeBack(
     range: Range,
+    isDue: boolean,
     durable: boolean,
     copy: (dirt: Range) => Promise<void>,
+    finish: () => Promise<void> = async () => {},
   ): Promise<boolean> {
     return this.#serial.run(async () => {
       if (this.#isOver) return false;
       const epoch = this.#dirt.closeEpoch();
       const dirt = this.#dirt.within(range);
-      if (dirt.length === 0 && !durable) return false;
+      if (dirt.length === 0 && !isDue) return false;
       const { attributes, named } = await this.#backing.look();
       this.#notice(attributes);
       if (dirt.length > 0 && (this.#dirt.isOvertaken || !named)) throw this.#conflict(named);
       try {
         await this.#asOurs(async () => {
           for (const part of dirt) await copy(part);
+          await finish();
           if (durable) await this.#backing.sync();
         });
         this.#dirt.markClean(range, epoch);
@@ -84,6 +97,48 @@ export class BackingChanges {
     return this.#serial.run(async () => {
       this.#notice((await this.#backing.look()).attributes);
       if (this.#dirt.isOvertaken) throw this.#conflict(true);
+    });
+  }
+
+  /**
+   * Forgets all dirt and takes the backing file as it is now for the content.
+   *
+   * @returns How many bytes of dirt were lost by that
+   */
+  takeBacking(): Promise<bigint> {
+    return this.#serial.run(async () => {
+      const { attributes } = await this.#backing.look();
+      const lost = this.#dirt.bytes;
+      this.#dirt.forget(WHOLE);
+      this.#dirt.endConflict(attributes);
+      this.#takeOver(attributes, "invalidated");
+      await this.#dirt.flush();
+      return lost;
+    });
+  }
+
+  /**
+   * Opens anew what the path leads to. Another file is taken over, unless there is dirt.
+   *
+   * @param accept Sees what was found first; when it throws, all stays as it is
+   * @throws {Fault} `backing-changed`
+   */
+  reopen(accept: (found: BackingAttributes, isAnother: boolean) => void): Promise<void> {
+    return this.#serial.run(async () => {
+      const before = this.#backing.attributes();
+      let isAnother = false;
+      await this.#backing.reopen((found) => {
+        isAnother = found.device !== before.device || found.inode !== before.inode;
+        if (isAnother && this.#dirt.bytes > 0n) throw this.#conflict(false);
+        accept(found, isAnother);
+      });
+      const now = this.#backing.attributes();
+      if (isAnother) {
+        this.#dirt.readdress(now);
+        this.#dirt.endConflict(now);
+        this.#takeOver(now, "reopened");
+        await this.#dirt.flush();
+      } else this.#notice(now);
     });
   }
 
@@ -113,10 +168,14 @@ export class BackingChanges {
     if (isAsBefore(this.#dirt.baseline, now)) return;
     if (this.#dirt.bytes > 0n) this.#dirt.beOvertaken();
     else {
-      this.#takeovers++;
       this.#dirt.settle(now);
-      this.#onTakeover(now.sizeBytes);
+      this.#takeOver(now, "changed-outside");
     }
+  }
+
+  #takeOver({ sizeBytes }: BackingAttributes, reason: TakeoverReason): void {
+    this.#takeovers++;
+    this.#onTakeover(sizeBytes, reason);
   }
 
   #conflict(named: boolean): Fault {
@@ -126,7 +185,7 @@ export class BackingChanges {
         (named
           ? "it was changed from outside"
           : "its path leads to another file, or no path leads to it") +
-        ` below ${this.#dirt.bytes} unsaved bytes; replace the whole content to end the conflict`,
+        ` below ${this.#dirt.bytes} unsaved bytes; replace the whole content, or invalidate with discard, to end the conflict`,
       { members: { dirtyBytes: String(this.#dirt.bytes) } },
     );
   }

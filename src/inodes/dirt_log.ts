@@ -2,7 +2,7 @@ import { Fault } from "../core/faults.ts";
 import { JOURNAL_RECORDS_MAX } from "../core/limits.ts";
 import type { BackingAttributes } from "../core/ports/backing_file.ts";
 import type { Journal, JournalRecord } from "../core/ports/journal.ts";
-import type { Range, Segment } from "../core/segments.ts";
+import { maxOf, minOf, type Range, type Segment } from "../core/segments.ts";
 import type { CacheBudget } from "./cache_budget.ts";
 import { type Dirt, DirtySet, WHOLE } from "./dirty_set.ts";
 
@@ -10,12 +10,13 @@ import { type Dirt, DirtySet, WHOLE } from "./dirty_set.ts";
 export interface Baseline {
   readonly sizeBytes: bigint;
   readonly modificationTimeNs: bigint;
+  readonly version?: string | undefined;
 }
 
 /** Whether a backing file is as it was when the baseline was taken. */
 export function isAsBefore(before: Baseline, now: Baseline): boolean {
   return before.sizeBytes === now.sizeBytes &&
-    before.modificationTimeNs === now.modificationTimeNs;
+    before.modificationTimeNs === now.modificationTimeNs && before.version === now.version;
 }
 
 /**
@@ -27,6 +28,7 @@ export class DirtLog {
   readonly #journal: Journal | undefined;
   readonly #budget: CacheBudget;
   #baseline: Baseline;
+  #size: bigint;
   #isChanging = false;
   #isOvertaken = false;
 
@@ -35,6 +37,12 @@ export class DirtLog {
     this.#journal = journal;
     this.#budget = budget;
     this.#baseline = baseline;
+    this.#size = baseline.sizeBytes;
+  }
+
+  /** Size of the content. What is dirty behind it is never written back. */
+  get size(): bigint {
+    return this.#size;
   }
 
   /** The backing file as Innkeeper last left or found it. */
@@ -59,17 +67,45 @@ export class DirtLog {
     return this.#dirty.lengthWithin(range);
   }
 
+  /** Whether pages are dirty that others may change unseen. */
+  get isKeeping(): boolean {
+    return this.#dirty.isKeeping;
+  }
+
   markDirty(range: Range): void {
     const isFirst = this.bytes === 0n;
     this.#change(() => this.#dirty.markDirty(range));
-    if (this.#journal === undefined) return;
+    this.#note(range, isFirst);
+  }
+
+  /** Makes pages dirty until {@linkcode allowClean}: they may be changed unseen from now on. */
+  keepDirty(range: Range): void {
+    const isFirst = this.bytes === 0n;
+    this.#change(() => this.#dirty.keepDirty(range));
+    this.#note({ start: range.start, end: minOf(range.end, this.#size) }, isFirst);
+  }
+
+  /** Lets pages become clean at their next write-back. */
+  allowClean(range: Range): void {
+    this.#dirty.allowClean(range);
+  }
+
+  /** Notes that the content grew: what is kept dirty in the new part is to be written back too. */
+  grow(size: bigint): void {
+    const added = { start: this.#size, end: size };
+    this.#size = size;
+    for (const part of this.#dirty.keptWithin(added)) this.#note(part, false);
+  }
+
+  #note({ start, end }: Range, isFirst: boolean): void {
+    if (this.#journal === undefined || start >= end) return;
     if (isFirst) this.#journal.append(this.#state());
-    this.#journal.append({ kind: "dirty", start: range.start, end: range.end });
+    this.#journal.append({ kind: "dirty", start, end });
     if (this.#journal.records > JOURNAL_RECORDS_MAX + 2 * this.#dirty.count) {
-      const dirt = this.#dirty.within(WHOLE).map(({ start, end }): JournalRecord => ({
+      const dirt = this.#dirty.within(WHOLE).map(({ start, end, value }): JournalRecord => ({
         kind: "dirty",
         start,
-        end,
+        end: value.keep ? maxOf(start, minOf(end, this.#size)) : end,
       }));
       this.#journal.rewrite([this.#state(), ...dirt]);
     }
@@ -97,6 +133,17 @@ export class DirtLog {
   }
 
   /**
+   * Forgets dirt behind a new end. In its last page what is kept dirty stays so: a store through
+   * a mapping after a later growth would be lost otherwise.
+   */
+  cut(size: bigint, lastPageEnd: bigint): void {
+    const kept = this.#dirty.keptWithin({ start: size, end: lastPageEnd });
+    this.#size = size;
+    this.forget({ start: size, end: WHOLE.end });
+    this.#change(() => kept.forEach((part) => this.#dirty.keepDirty(part)));
+  }
+
+  /**
    * Says that Innkeeper is about to change the backing file, so that its next size and time are
    * not taken for somebody else's. All steps so far are kept when this resolves.
    *
@@ -111,7 +158,8 @@ export class DirtLog {
   /** Takes a new baseline: after a change of our own, or one from outside that is accepted. */
   settle(now: Baseline): void {
     this.#isChanging = false;
-    this.#baseline = { sizeBytes: now.sizeBytes, modificationTimeNs: now.modificationTimeNs };
+    const { sizeBytes, modificationTimeNs, version } = now;
+    this.#baseline = { sizeBytes, modificationTimeNs, version };
     if (this.bytes > 0n) this.#journal?.append(this.#state());
   }
 
@@ -119,6 +167,16 @@ export class DirtLog {
   beOvertaken(): void {
     this.#isOvertaken = true;
     this.#journal?.append(this.#state());
+  }
+
+  /** Takes the size of content from outside, below which there is no dirt. */
+  takeSize(size: bigint): void {
+    this.#size = size;
+  }
+
+  /** Says that the journal is about another file from now on. There must be no dirt. */
+  readdress({ device, inode }: BackingAttributes): void {
+    this.#journal?.readdress(device, inode);
   }
 
   /** Says that nothing is left of what somebody else wrote. */

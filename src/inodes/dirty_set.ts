@@ -19,6 +19,8 @@ export const WHOLE: Range = { start: 0n, end: U64_MAX };
  */
 export class DirtySet {
   readonly #segments = new Segments<Dirt>((a, b) => a.keep === b.keep && a.epoch === b.epoch);
+  /** What is kept dirty, at hand without a search. */
+  readonly #kept = new Segments<true>();
   #epoch = 0;
 
   /** How many bytes are dirty. */
@@ -29,6 +31,16 @@ export class DirtySet {
   /** How many ranges of them there are. */
   get count(): number {
     return this.#segments.count;
+  }
+
+  /** Whether anything is kept dirty. */
+  get isKeeping(): boolean {
+    return this.#kept.count > 0;
+  }
+
+  /** The parts of a range that are kept dirty. */
+  keptWithin(range: Range): Range[] {
+    return this.#kept.within(range).map(({ start, end }) => ({ start, end }));
   }
 
   /** The dirty parts of a range, cut to it. */
@@ -49,6 +61,7 @@ export class DirtySet {
   /** Makes a range dirty until {@linkcode allowClean} or {@linkcode keepClean}. */
   keepDirty(range: Range): void {
     this.#segments.update(range, () => ({ keep: true, epoch: this.#epoch }));
+    this.#kept.set(range, true);
   }
 
   /**
@@ -66,6 +79,7 @@ export class DirtySet {
   /** Cleans a range, also what is kept dirty. */
   keepClean(range: Range): void {
     this.#segments.clear(range);
+    this.#kept.clear(range);
   }
 
   /** Lets a range that is kept dirty become clean at its next write-back. */
@@ -74,6 +88,7 @@ export class DirtySet {
       range,
       (dirt) => dirt?.keep === true ? { keep: false, epoch: this.#epoch } : dirt,
     );
+    this.#kept.clear(range);
   }
 
   /** Begins a new epoch and returns the one that ended. */

@@ -1,17 +1,34 @@
 import { Fault, type FaultCode } from "../core/faults.ts";
 import { PATH_BYTES_MAX } from "../core/limits.ts";
+import type { BackingFile } from "../core/ports/backing_file.ts";
+import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { InodeModes } from "./caching_inode.ts";
 
-/** What a client asks to open. */
-export interface InodeRequest extends InodeModes {
+/** How whoever opens an inode holds it. */
+export interface HoldRequest {
+  readonly holder: string;
+  /** The hold ends when it was not renewed for so long, by an open of the same holder. */
+  readonly leaseMs?: number | undefined;
+}
+
+/** A file below a root that a client asks to open. */
+export interface InodeRequest extends InodeModes, HoldRequest {
   readonly root: string;
   readonly path: string;
   readonly create: OpenRequest["create"];
   /** Permission bits of a file that is made. */
   readonly permissions: number;
-  readonly holder: string;
+  /** Reads leave the access time alone; also where the root says so. */
+  readonly noatime?: boolean;
+  /** In the mode `host`: whether a translation covers no more than one fill window. */
+  readonly limitTranslation?: boolean;
+}
+
+/** A remote file that a client asks to open, read-only and in the mode `own`. */
+export interface RemoteRequest extends HoldRequest {
+  readonly url: string;
 }
 
 /** What the errnos of an open mean; any other is `backing-failed`. */
@@ -31,6 +48,7 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ENFILE: ["open-inodes-exhausted", "the host has no file descriptor left"],
   ENOSPC: ["backing-full", "its file system is full"],
   EDQUOT: ["backing-full", "its quota is used up"],
+  EMLINK: ["value-not-allowed", "the file has as many names as its file system lets it have"],
 };
 
 /**
@@ -42,7 +60,7 @@ export async function openBacking(
   roots: ReadonlyMap<string, RootFolder>,
   request: InodeRequest,
 ): Promise<OpenedBacking> {
-  const { root, path, access, create, permissions } = request;
+  const { root, path, access, create, permissions, noatime = false } = request;
   const folder = roots.get(root);
   if (folder === undefined) {
     const known = [...roots.keys()].join(", ") || "none";
@@ -53,18 +71,48 @@ export async function openBacking(
   }
   requirePath(path);
   try {
-    return await folder.open({ path, access, create, permissions });
+    return await folder.open({ path, access, create, permissions, noatime });
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    const [code, why] = OPEN_FAULTS[error.errno] ??
-      ["backing-failed", `${error.call} gave ${error.errno}`];
-    throw new Fault(code, `Cannot open "${path.slice(0, 200)}" in ${root}: ${why}`, {
-      cause: error,
-    });
+    throw error instanceof SystemError ? openFault(error, `${root}/${path}`) : error;
   }
 }
 
-function requirePath(path: string): void {
+/**
+ * Opens the remote file that a request names.
+ *
+ * @throws {Fault} `outside-root`, `file-not-found`, `file-not-permitted`, `backing-failed`
+ */
+export async function openRemote(
+  remotes: RemoteFiles | undefined,
+  { url }: RemoteRequest,
+): Promise<BackingFile> {
+  try {
+    if (remotes === undefined) throw new SystemError("EXDEV", "open", url);
+    return await remotes.open(url);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno !== "EXDEV") throw openFault(error, url);
+    throw new Fault(
+      "outside-root",
+      `Cannot open "${url.slice(0, 200)}": it begins with no prefix that --remote allows`,
+      { cause: error },
+    );
+  }
+}
+
+/** What the host's answer to an open of a path means. */
+export function openFault(error: SystemError, path: string): Fault {
+  const [code, why] = OPEN_FAULTS[error.errno] ??
+    ["backing-failed", `${error.call} gave ${error.errno}`];
+  return new Fault(code, `Cannot open "${path.slice(0, 200)}": ${why}`, { cause: error });
+}
+
+/**
+ * Lets only paths through that the host can be asked for.
+ *
+ * @throws {Fault} `value-not-allowed`
+ */
+export function requirePath(path: string): void {
   const bytes = new TextEncoder().encode(path).byteLength;
   if (bytes > 0 && bytes < PATH_BYTES_MAX && !path.includes("\0")) return;
   throw new Fault(

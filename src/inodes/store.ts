@@ -5,33 +5,47 @@ import {
   HOLDERS_PER_INODE_MAX,
   OPEN_INODES_MAX,
 } from "../core/limits.ts";
-import type { BackingFile } from "../core/ports/backing_file.ts";
+import type { BackingAttributes, BackingFile } from "../core/ports/backing_file.ts";
 import type { CacheFiles } from "../core/ports/cache_file.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { EventFact, EventSink } from "../core/ports/events.ts";
 import type { Journals } from "../core/ports/journal.ts";
 import type { Random } from "../core/ports/random.ts";
+import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
+import type { Range } from "../core/segments.ts";
 import { Serial } from "../core/serial.ts";
 import { SystemError } from "../core/system_error.ts";
 import { Backing } from "./backing.ts";
 import { CacheBudget } from "./cache_budget.ts";
-import { CachedContent } from "./cached_content.ts";
-import { CachingInode, inodeNotFound } from "./caching_inode.ts";
+import { CachedContent, type CachedContentParts } from "./cached_content.ts";
+import { CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
 import type { Content } from "./content.ts";
 import { Counters, type Counts } from "./counters.ts";
 import { DirtLog } from "./dirt_log.ts";
 import { HostContent } from "./host_content.ts";
-import { type InodeRequest, openBacking } from "./opening.ts";
+import { Leases } from "./leases.ts";
+import { MappedPages } from "./mapped_pages.ts";
+import {
+  type HoldRequest,
+  type InodeRequest,
+  openBacking,
+  openRemote,
+  type RemoteRequest,
+} from "./opening.ts";
 import { recover, type Recovered } from "./recovery.ts";
 
 /** What the store needs of the world. */
 export interface InodeStoreParts {
   /** The folders in which inodes may be opened, by name. */
   readonly roots: ReadonlyMap<string, RootFolder>;
+  /** Where remote inodes come from; none are opened without it. */
+  readonly remotes?: RemoteFiles | undefined;
   readonly caches: CacheFiles;
   readonly journals: Journals;
   readonly clock: Clock;
   readonly random: Random;
+  readonly events: EventSink;
   /** Names this run of the host. */
   readonly bootId: string;
   /** Budget of cached pages, in bytes. */
@@ -44,10 +58,24 @@ export interface StoreStats extends Counts {
   readonly holders: number;
   readonly residentBytes: bigint;
   readonly dirtyBytes: bigint;
+  readonly mappedBytes: bigint;
+  readonly referencedBytes: bigint;
+  readonly mappedChunks: number;
   readonly cacheLimitBytes: bigint;
 }
 
 const ID_BYTES = 6;
+
+/** A file that was opened to be an inode, or to find out which one it is. */
+interface Asked {
+  readonly file: BackingFile;
+  /** With the file's identity behind it, the key by which the inode is shared. */
+  readonly prefix: string;
+  readonly identity: Omit<InodeIdentity, "id">;
+  readonly holder: string;
+  readonly noatime: boolean;
+  readonly limitTranslation: boolean;
+}
 
 /** The open inodes: which there are, who holds them, and the cache that they share. */
 export class InodeStore {
@@ -60,14 +88,26 @@ export class InodeStore {
   /** One open or release at a time of a file. */
   readonly #gates = new Map<string, { readonly serial: Serial; users: number }>();
 
+  readonly #leases: Leases;
+
   constructor(parts: InodeStoreParts) {
     this.#parts = parts;
+    this.#leases = new Leases(parts.clock);
     this.#budget = new CacheBudget(parts.cacheBytes ?? CACHE_BYTES_DEFAULT);
   }
 
   /** Writes back what earlier processes left. To be called before anything is opened. */
-  recover(): Promise<readonly Recovered[]> {
-    return recover(this.#parts);
+  async recover(): Promise<readonly Recovered[]> {
+    const found = await recover(this.#parts);
+    for (const { root, path, dirtyBytes, outcome, reason } of found) {
+      this.#parts.events.emit({
+        kind: outcome === "restored" ? "inode.recovered" : `inode.${outcome}`,
+        subject: `${root}/${path}`,
+        ...reason === undefined ? {} : { reason },
+        data: { root, path, dirtyBytes },
+      });
+    }
+    return found;
   }
 
   /**
@@ -77,24 +117,35 @@ export class InodeStore {
    * `file-not-found`, `file-exists`, `file-not-permitted`, `not-a-file`, `inode-mode-differs`,
    * `holders-exhausted`, `open-inodes-exhausted`, `backing-failed`, `state-unavailable`
    */
-  async open(request: InodeRequest): Promise<{ inode: CachingInode; isNew: boolean }> {
-    const { file } = await openBacking(this.#parts.roots, request);
+  async open(
+    request: InodeRequest | RemoteRequest,
+  ): Promise<{ inode: CachingInode; isNew: boolean }> {
+    const asked: Asked = "url" in request
+      ? await this.#askRemote(request)
+      : await this.#ask(request);
+    const { file, prefix } = asked;
     let isTaken = false;
     try {
-      const { device, inode } = file.attributes();
-      const key = `${request.root}:${device}:${inode}`;
-      return await this.#atGate(key, async () => {
+      return await this.#atGate(keyOf(prefix, file.attributes()), async (key) => {
         const open = this.#byFile.get(key);
         if (open !== undefined) {
-          share(open, request);
-          await open.revalidate();
-          return { inode: open, isNew: false };
+          share(open, asked);
+          // What is wrong with the file shows at the next call that needs it.
+          await open.revalidate().catch(() => false);
         }
-        const made = await this.#make(file, request);
-        isTaken = true;
-        this.#inodes.set(made.identity.id, made);
-        this.#byFile.set(key, made);
-        return { inode: made, isNew: true };
+        const inode = open ?? await this.#make(asked);
+        if (open === undefined) {
+          isTaken = true;
+          this.#inodes.set(inode.identity.id, inode);
+          this.#byFile.set(key, inode);
+        }
+        this.#keepLease(inode, request);
+        const { root, path } = inode.identity;
+        this.#emit(inode, {
+          kind: "inode.opened",
+          data: { root, path, holder: request.holder, isNew: isTaken },
+        });
+        return { inode, isNew: isTaken };
       });
     } finally {
       if (!isTaken) file.close();
@@ -141,21 +192,39 @@ export class InodeStore {
    * @throws {Fault} `inode-not-found`, `holder-not-found`; the fault of the write-back, after
    * which the inode stays open and held
    */
-  async release(id: string, holder: string): Promise<void> {
-    const key = this.#keyOf(this.inode(id));
-    await this.#atGate(key, async () => {
-      const inode = this.inode(id);
-      if (!inode.holders.has(holder)) {
-        throw new Fault(
-          "holder-not-found",
-          `Cannot release inode ${id}: "${holder}" does not hold it`,
-        );
-      }
-      if (inode.holders.size === 1) {
-        await inode.close();
-        await this.#forget(key, inode);
-      }
-      inode.holders.delete(holder);
+  release(id: string, holder: string): Promise<void> {
+    return this.#release(id, holder, "on request");
+  }
+
+  /**
+   * Opens the file of an inode anew (seed 001, `NotifyChangeFD`). When its path leads to another
+   * file by now, the inode stands for that one.
+   *
+   * @throws {Fault} `inode-not-found`, `backing-changed` for another file below dirt,
+   * `inode-mode-differs` for one that is open as another inode; as an open does
+   */
+  async reopen(id: string): Promise<void> {
+    await this.#atGateOf(id, async (inode, before) => {
+      const prefix = prefixOf(inode.identity);
+      let after = before;
+      await inode.reopen((found) => {
+        after = keyOf(prefix, found);
+        const other = this.#byFile.get(after);
+        if (other !== undefined && other !== inode) {
+          throw new Fault(
+            "inode-mode-differs",
+            `Cannot reopen inode ${id}: its path leads to the file of inode ${other.identity.id}`,
+            { members: { inode: other.identity.id } },
+          );
+        }
+        // At once, so that an open of the file that was found meets this inode.
+        this.#byFile.delete(before);
+        this.#byFile.set(after, inode);
+      }).catch((error) => {
+        this.#byFile.delete(after);
+        this.#byFile.set(before, inode);
+        throw error;
+      });
     });
   }
 
@@ -167,6 +236,9 @@ export class InodeStore {
       holders: open.reduce((sum, { holders }) => sum + holders, 0),
       residentBytes: open.reduce((sum, { residentBytes }) => sum + residentBytes, 0n),
       dirtyBytes: this.#budget.dirtyBytes,
+      mappedBytes: open.reduce((sum, { mappedBytes }) => sum + mappedBytes, 0n),
+      referencedBytes: open.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0n),
+      mappedChunks: open.reduce((sum, { mappedChunks }) => sum + mappedChunks, 0),
       cacheLimitBytes: BigInt(this.#budget.limitBytes),
     };
   }
@@ -177,11 +249,13 @@ export class InodeStore {
    * @returns What could not be written back. It is in the journals, for the next start
    */
   async close(): Promise<readonly { readonly inode: CachingInode; readonly error: unknown }[]> {
+    this.#leases.stop();
     const unsaved: { inode: CachingInode; error: unknown }[] = [];
     for (const [key, inode] of [...this.#byFile]) {
       await this.#atGate(key, async () => {
         if (this.#byFile.get(key) !== inode) return;
         try {
+          inode.unmapAll();
           await inode.close();
           await this.#forget(key, inode);
         } catch (error) {
@@ -195,8 +269,32 @@ export class InodeStore {
     return unsaved;
   }
 
-  async #make(file: BackingFile, request: InodeRequest): Promise<CachingInode> {
-    const { root, path, access, cache } = request;
+  async #ask(request: InodeRequest): Promise<Asked> {
+    const { root, path, access, cache, holder } = request;
+    const { file } = await openBacking(this.#parts.roots, request);
+    return {
+      file,
+      prefix: prefixOf({ root, path }),
+      identity: { root, path, access, cache },
+      holder,
+      noatime: request.noatime === true || this.#parts.roots.get(root)?.noatime === true,
+      limitTranslation: request.limitTranslation ?? false,
+    };
+  }
+
+  async #askRemote(request: RemoteRequest): Promise<Asked> {
+    const identity = { path: request.url, access: "ro", cache: "own" } as const;
+    return {
+      file: await openRemote(this.#parts.remotes, request),
+      prefix: prefixOf(identity),
+      identity,
+      holder: request.holder,
+      noatime: true,
+      limitTranslation: false,
+    };
+  }
+
+  async #make(asked: Asked): Promise<CachingInode> {
     if (this.#inodes.size >= OPEN_INODES_MAX) {
       throw new Fault(
         "open-inodes-exhausted",
@@ -205,41 +303,97 @@ export class InodeStore {
     }
     const id = this.#newId();
     const counters = new Counters(this.#totals);
-    const content = cache === "host"
-      ? new HostContent(new Backing(file, path), counters)
-      : await this.#cachedContent(id, file, request, counters);
-    const inode = new CachingInode({ id, root, path, access, cache }, content, counters);
-    inode.holders.add(request.holder);
+    const maps = new MappedPages();
+    const tell = (fact: Omit<EventFact, "subject">) => {
+      this.#parts.events.emit({ ...fact, subject: id });
+    };
+    const invalid: { at: CachingInode["invalidated"] } = { at: () => {} };
+    const parts = {
+      backing: new Backing(asked.file, asked.identity.path),
+      counters,
+      clock: this.#parts.clock,
+      maps,
+      noatime: asked.noatime,
+      limitTranslation: asked.limitTranslation,
+      isWritable: asked.identity.access === "rw",
+      onInvalid: (range: Range, reason: string) => {
+        if (reason === "changed-outside") tell({ kind: "inode.changed", reason });
+        invalid.at(range, reason);
+      },
+      onFailure: ({ code, message }: Fault) => {
+        tell({ kind: "inode.failed", reason: message, data: { code } });
+      },
+    };
+    const content = asked.identity.cache === "host"
+      ? new HostContent(parts)
+      : await this.#cachedContent(id, asked, parts);
+    const identity = { id, ...asked.identity };
+    const inode = new CachingInode({ identity, content, maps, counters, tell });
+    invalid.at = (range, reason) => inode.invalidated(range, reason);
+    inode.holders.add(asked.holder);
     return inode;
   }
 
   async #cachedContent(
     id: string,
-    file: BackingFile,
-    { root, path, access }: InodeRequest,
-    counters: Counters,
+    { file, identity: { root, path, access } }: Asked,
+    parts: Omit<CachedContentParts, "file" | "dirt" | "budget">,
   ): Promise<Content> {
-    const { caches, journals, bootId, clock } = this.#parts;
+    const { caches, journals, bootId } = this.#parts;
     const attributes = file.attributes();
     const { device, inode } = attributes;
-    const journal = access === "rw"
+    const journal = access === "rw" && root !== undefined
       ? await journals.create(id, { bootId, root, path, device, inode }).catch(stateUnavailable)
       : undefined;
     try {
-      const cacheFile = await caches.create(id);
       return new CachedContent({
-        backing: new Backing(file, path),
-        file: cacheFile,
+        ...parts,
+        file: await caches.create(id),
         dirt: new DirtLog(journal, this.#budget, attributes),
         budget: this.#budget,
-        counters,
-        clock,
       });
     } catch (error) {
       await journal?.close();
       await journals.remove(id).catch(() => {});
       return stateUnavailable(error);
     }
+  }
+
+  async #release(id: string, holder: string, reason: string, andSpace = false): Promise<void> {
+    await this.#atGateOf(id, async (inode, key) => {
+      inode.requireHolder(holder, "release");
+      const isLast = inode.holders.size === 1;
+      if (andSpace) inode.endHolder(holder, true);
+      if (isLast) {
+        await inode.close();
+        await this.#forget(key, inode);
+      }
+      inode.endHolder(holder);
+      inode.holders.delete(holder);
+      this.#leases.end(leaseOf(id, holder));
+      this.#emit(inode, {
+        kind: "inode.released",
+        reason,
+        data: { holder, isClosed: isLast, path: inode.identity.path },
+      });
+    });
+  }
+
+  #keepLease(inode: CachingInode, { holder, leaseMs }: HoldRequest): void {
+    const { id } = inode.identity;
+    this.#leases.keep(leaseOf(id, holder), leaseMs, async () => {
+      try {
+        await this.#release(id, holder, "its lease ran out", true);
+        return true;
+      } catch {
+        // What keeps it from closing is told by the inode; it is tried again after another lease.
+        return !this.#inodes.has(id);
+      }
+    });
+  }
+
+  #emit(inode: CachingInode, fact: Omit<EventFact, "subject">): void {
+    this.#parts.events.emit({ ...fact, subject: inode.identity.id });
   }
 
   async #forget(key: string, inode: CachingInode): Promise<void> {
@@ -256,15 +410,30 @@ export class InodeStore {
     throw inodeNotFound(inode.identity.id);
   }
 
-  async #atGate<Result>(key: string, task: () => Promise<Result>): Promise<Result> {
+  async #atGate<Result>(key: string, task: (key: string) => Promise<Result>): Promise<Result> {
     const gate = this.#gates.get(key) ?? { serial: new Serial(), users: 0 };
     this.#gates.set(key, gate);
     gate.users++;
     try {
-      return await gate.serial.run(task);
+      return await gate.serial.run(() => task(key));
     } finally {
       gate.users--;
       if (gate.users === 0) this.#gates.delete(key);
+    }
+  }
+
+  /** As `#atGate`, for an open inode, whose file may become another one while this waits. */
+  async #atGateOf(
+    id: string,
+    task: (inode: CachingInode, key: string) => Promise<void>,
+  ): Promise<void> {
+    for (let isDone = false; !isDone;) {
+      await this.#atGate(this.#keyOf(this.inode(id)), async (key) => {
+        const inode = this.inode(id);
+        if (this.#keyOf(inode) !== key) return;
+        isDone = true;
+        await task(inode, key);
+      });
     }
   }
 
@@ -275,7 +444,19 @@ export class InodeStore {
   }
 }
 
-function share(open: CachingInode, { access, cache, holder }: InodeRequest): void {
+function prefixOf({ root, path }: Pick<InodeIdentity, "root" | "path">): string {
+  return root ?? `url ${path}`;
+}
+
+function keyOf(prefix: string, { device, inode }: BackingAttributes): string {
+  return `${prefix}:${device}:${inode}`;
+}
+
+function leaseOf(id: string, holder: string): string {
+  return `${id} ${holder}`;
+}
+
+function share(open: CachingInode, { identity: { access, cache }, holder }: Asked): void {
   const { identity, holders } = open;
   if (identity.access !== access || identity.cache !== cache) {
     throw new Fault(

@@ -1,5 +1,10 @@
 import { READ_NOW_BYTES_MAX } from "../core/limits.ts";
-import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
+import type {
+  AttributeChange,
+  BackingAttributes,
+  BackingFile,
+  BackingLook,
+} from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { Libc } from "./libc.ts";
 import { statNow, statStorage } from "./statx.ts";
@@ -58,6 +63,21 @@ export class NowReader implements Disposable {
 /** What a path leads to, as seen by a file that was opened by it. */
 export type PathLeadsTo = "it" | "another" | "nothing";
 
+/** What only the root can do for a file in it. */
+export interface RootTies {
+  /** What the path that the file was opened by leads to now. */
+  look(): Promise<PathLeadsTo>;
+  readonly reopen: BackingFile["reopen"];
+  readonly link: BackingFile["link"];
+  readonly unlink: BackingFile["unlink"];
+}
+
+/** What `futimens` takes for a time that stays. */
+const UTIME_OMIT = 0x3ffffffen;
+const NS_PER_SECOND = 1_000_000_000n;
+/** What `fchown` takes for an id that stays. */
+const SAME_ID = 0xffff_ffff;
+
 /**
  * A regular file of this host. It is never mapped: somebody may truncate it, and touching a page
  * that is gone would end the process (SIGBUS).
@@ -67,25 +87,26 @@ export class HostFile implements BackingFile {
   readonly #reader: NowReader;
   readonly #fd: number;
   readonly #path: string;
-  readonly #atPath: () => Promise<PathLeadsTo>;
+  readonly #ties: RootTies;
 
   /**
    * @param fd Descriptor of a regular file, owned from now on
    * @param path How errors call it
-   * @param atPath What the path that it was opened by leads to now
+   * @param hostPath Where it was found on this host
    */
   constructor(
     libc: Libc,
     reader: NowReader,
     fd: number,
     path: string,
-    atPath: () => Promise<PathLeadsTo>,
+    readonly hostPath: string,
+    ties: RootTies,
   ) {
     this.#libc = libc;
     this.#reader = reader;
     this.#fd = fd;
     this.#path = path;
-    this.#atPath = atPath;
+    this.#ties = ties;
   }
 
   attributes(): BackingAttributes {
@@ -94,7 +115,7 @@ export class HostFile implements BackingFile {
 
   async look(): Promise<BackingLook> {
     const attributes = await statStorage(this.#libc, this.#fd, this.#path);
-    const found = await this.#atPath();
+    const found = await this.#ties.look();
     // A file that was renamed is no worse for that; one without any name is lost at its close.
     return { attributes, named: found === "it" || found === "nothing" && attributes.links > 0 };
   }
@@ -125,6 +146,46 @@ export class HostFile implements BackingFile {
     this.#libc.checkThread(done, () => ftruncate(this.#fd, sizeBytes), "ftruncate", this.#path);
   }
 
+  async change(change: AttributeChange): Promise<void> {
+    const { fchmod, fchmod_thread, fchown, fchown_thread, futimens, futimens_thread } =
+      this.#libc.symbols;
+    const { uid = SAME_ID, gid = SAME_ID, permissions } = change;
+    if (uid !== SAME_ID || gid !== SAME_ID) {
+      const done = await fchown_thread(this.#fd, uid, gid);
+      this.#libc.checkThread(done, () => fchown(this.#fd, uid, gid), "fchown", this.#path);
+    }
+    if (permissions !== undefined) {
+      const done = await fchmod_thread(this.#fd, permissions);
+      this.#libc.checkThread(done, () => fchmod(this.#fd, permissions), "fchmod", this.#path);
+    }
+    if (change.accessTimeNs === undefined && change.modificationTimeNs === undefined) return;
+    const times = BigInt64Array.of(
+      ...timespec(change.accessTimeNs),
+      ...timespec(change.modificationTimeNs),
+    );
+    const done = await futimens_thread(this.#fd, times);
+    this.#libc.checkThread(done, () => futimens(this.#fd, times), "futimens", this.#path);
+  }
+
+  async allocate(offset: bigint, length: bigint): Promise<void> {
+    const { fallocate, fallocate_thread } = this.#libc.symbols;
+    const done = await fallocate_thread(this.#fd, 0, offset, length);
+    const again = () => fallocate(this.#fd, 0, offset, length);
+    this.#libc.checkThread(done, again, "fallocate", this.#path);
+  }
+
+  link(path: string): Promise<void> {
+    return this.#ties.link(path);
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.#ties.unlink(path);
+  }
+
+  reopen(accept: (found: BackingAttributes) => void): Promise<void> {
+    return this.#ties.reopen(accept);
+  }
+
   async sync(): Promise<void> {
     // Linux tells a failed write-back once for each descriptor: a second fdatasync would succeed
     // over lost pages. So its failure is final, and its errno stays unknown.
@@ -136,4 +197,11 @@ export class HostFile implements BackingFile {
   close(): void {
     this.#libc.symbols.close(this.#fd);
   }
+}
+
+/** The seconds and nanoseconds of a time, with the fraction never negative, as the host wants. */
+function timespec(timeNs: bigint | undefined): [bigint, bigint] {
+  if (timeNs === undefined) return [0n, UTIME_OMIT];
+  const fraction = (timeNs % NS_PER_SECOND + NS_PER_SECOND) % NS_PER_SECOND;
+  return [(timeNs - fraction) / NS_PER_SECOND, fraction];
 }

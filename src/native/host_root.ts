@@ -18,6 +18,9 @@ const O_NONBLOCK = 0o4000;
 const O_NOATIME = 0o1000000;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
+const O_DIRECTORY = 0o200000;
+const AT_FDCWD = -100;
+const AT_SYMLINK_FOLLOW = 0x400;
 
 /** Times that an open is tried anew while others rename or make things on the way. */
 const OPEN_TRIES = 16;
@@ -35,12 +38,12 @@ export class HostRoot implements RootFolder, Disposable {
   readonly #libc: Libc;
   readonly #reader: NowReader;
   readonly #fd: number;
-  readonly #noatime: boolean;
+  readonly noatime: boolean;
 
   /** @throws {SystemError} when the folder cannot be opened; ENOTDIR when it is none */
   constructor(libc: Libc, readonly folder: string, options: HostRootOptions = {}) {
     this.readOnly = options.readOnly ?? false;
-    this.#noatime = options.noatime ?? false;
+    this.noatime = options.noatime ?? false;
     this.#libc = libc;
     this.#fd = libc.check(
       libc.symbols.open(cString(folder), O_PATH | O_CLOEXEC, 0),
@@ -68,7 +71,7 @@ export class HostRoot implements RootFolder, Disposable {
         const fd = await this.#openContent(request, found === undefined);
         const opened = statNow(this.#libc, fd, path);
         if (found === undefined || isSame(found, opened)) {
-          return { file: this.#file(fd, path, opened), created: found === undefined };
+          return { file: this.#file(fd, request, opened), created: found === undefined };
         }
         this.#libc.symbols.close(fd);
       } catch (error) {
@@ -78,16 +81,75 @@ export class HostRoot implements RootFolder, Disposable {
     }
   }
 
-  #file(fd: number, path: string, opened: NodeAttributes): HostFile {
-    const atPath = async (): Promise<PathLeadsTo> => {
-      try {
-        const found = await this.#regularFileAt(path);
-        return found === undefined ? "nothing" : isSame(found, opened) ? "it" : "another";
-      } catch (error) {
-        return withoutFile(error);
-      }
-    };
-    return new HostFile(this.#libc, this.#reader, fd, path, atPath);
+  #file(fd: number, request: OpenRequest, opened: NodeAttributes): HostFile {
+    const { path } = request;
+    let mine = opened;
+    return new HostFile(this.#libc, this.#reader, fd, path, `${this.folder}/${path}`, {
+      look: async (): Promise<PathLeadsTo> => {
+        try {
+          const found = await this.#regularFileAt(path);
+          return found === undefined ? "nothing" : isSame(found, mine) ? "it" : "another";
+        } catch (error) {
+          return withoutFile(error);
+        }
+      },
+      reopen: async (accept) => {
+        if (await this.#regularFileAt(path) === undefined) {
+          throw new SystemError("ENOENT", "openat2", path);
+        }
+        const again = await this.#openContent({ ...request, create: "never" }, false);
+        try {
+          const found = statNow(this.#libc, again, path);
+          if (found.type !== NODE_FILE) throw new SystemError("EINVAL", "openat2", path);
+          accept(found);
+          // The number stays, so that calls under way never meet a third file under it.
+          this.#libc.check(this.#libc.symbols.dup3(again, fd, O_CLOEXEC), "dup3", path);
+          mine = found;
+        } finally {
+          this.#libc.symbols.close(again);
+        }
+      },
+      link: (name) => this.#link(fd, name),
+      unlink: async (name) => {
+        const found = await this.#regularFileAt(name);
+        if (found === undefined) throw new SystemError("ENOENT", "unlinkat", name);
+        if (!isSame(found, mine)) throw new SystemError("ESTALE", "unlinkat", name);
+        await this.#inParent(name, async (parent, last) => {
+          const { unlinkat, unlinkat_thread } = this.#libc.symbols;
+          const entry = cString(last);
+          const done = await unlinkat_thread(parent, entry, 0);
+          this.#libc.checkThread(done, () => unlinkat(parent, entry, 0), "unlinkat", name);
+        });
+      },
+    });
+  }
+
+  async #link(fd: number, path: string): Promise<void> {
+    await this.#inParent(path, async (parent, last) => {
+      const { linkat, linkat_thread } = this.#libc.symbols;
+      const from = cString(`/proc/self/fd/${fd}`);
+      const to = cString(last);
+      const done = await linkat_thread(AT_FDCWD, from, parent, to, AT_SYMLINK_FOLLOW);
+      const again = () => linkat(AT_FDCWD, from, parent, to, AT_SYMLINK_FOLLOW);
+      this.#libc.checkThread(done, again, "linkat", path);
+    });
+  }
+
+  /** Calls `act` with the open folder that a path ends in, below the root, and its last name. */
+  async #inParent(
+    path: string,
+    act: (parent: number, last: string) => Promise<void>,
+  ): Promise<void> {
+    const cut = path.lastIndexOf("/");
+    const last = path.slice(cut + 1);
+    if (["", ".", ".."].includes(last)) throw new SystemError("EINVAL", "openat2", path);
+    const folder = cut < 0 ? "." : path.slice(0, cut) || "/";
+    const parent = await this.#openat2(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    try {
+      await act(parent, last);
+    } finally {
+      this.#libc.symbols.close(parent);
+    }
   }
 
   /**
@@ -120,7 +182,9 @@ export class HostRoot implements RootFolder, Disposable {
       (request.access === "rw" ? O_RDWR : 0) |
       (isNew ? O_CREAT | O_EXCL : 0);
     const mode = isNew ? request.permissions : 0;
-    if (!this.#noatime) return await this.#openat2(request.path, flags, mode);
+    if (!this.noatime && request.noatime !== true) {
+      return await this.#openat2(request.path, flags, mode);
+    }
     try {
       return await this.#openat2(request.path, flags | O_NOATIME, mode);
     } catch (error) {

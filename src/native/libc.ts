@@ -106,6 +106,60 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  fchmod: { parameters: ["i32", /* fd */ "u32" /* mode */], result: "i32" },
+  fchmod_thread: {
+    name: "fchmod",
+    parameters: ["i32", /* fd */ "u32" /* mode */],
+    result: "i32",
+    nonblocking: true,
+  },
+  fchown: { parameters: ["i32", /* fd */ "u32", /* owner */ "u32" /* group */], result: "i32" },
+  fchown_thread: {
+    name: "fchown",
+    parameters: ["i32", /* fd */ "u32", /* owner */ "u32" /* group */],
+    result: "i32",
+    nonblocking: true,
+  },
+  futimens: { parameters: ["i32", /* fd */ "buffer" /* times */], result: "i32" },
+  futimens_thread: {
+    name: "futimens",
+    parameters: ["i32", /* fd */ "buffer" /* times */],
+    result: "i32",
+    nonblocking: true,
+  },
+  linkat: {
+    parameters: [
+      "i32", /* olddirfd */
+      "buffer", /* oldpath */
+      "i32", /* newdirfd */
+      "buffer", /* newpath */
+      "i32", /* flags */
+    ],
+    result: "i32",
+  },
+  linkat_thread: {
+    name: "linkat",
+    parameters: [
+      "i32", /* olddirfd */
+      "buffer", /* oldpath */
+      "i32", /* newdirfd */
+      "buffer", /* newpath */
+      "i32", /* flags */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  unlinkat: {
+    parameters: ["i32", /* dirfd */ "buffer", /* pathname */ "i32" /* flags */],
+    result: "i32",
+  },
+  unlinkat_thread: {
+    name: "unlinkat",
+    parameters: ["i32", /* dirfd */ "buffer", /* pathname */ "i32" /* flags */],
+    result: "i32",
+    nonblocking: true,
+  },
+  dup3: { parameters: ["i32", /* oldfd */ "i32", /* newfd */ "i32" /* flags */], result: "i32" },
   statx: {
     parameters: [
       "i32", /* dirfd */
@@ -203,6 +257,7 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
   28: "ENOSPC",
   29: "ESPIPE",
   30: "EROFS",
+  31: "EMLINK",
   36: "ENAMETOOLONG",
   38: "ENOSYS",
   40: "ELOOP",

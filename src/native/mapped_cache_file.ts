@@ -1,15 +1,17 @@
+import { HostFileMapper } from "../core/host_file_mapper.ts";
 import { CHUNK_BYTES } from "../core/limits.ts";
 import type { CacheFile, CacheFiles } from "../core/ports/cache_file.ts";
 import { type Range, Segments } from "../core/segments.ts";
-import { SystemError } from "../core/system_error.ts";
 import { cString, type Libc } from "./libc.ts";
 
 const O_RDWR = 0o2;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_CLOEXEC = 0o2000000;
+const PROT_READ = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
+const MAP_FIXED = 0x10;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const CHUNK = BigInt(CHUNK_BYTES);
@@ -70,24 +72,37 @@ export class MappedCacheFiles implements CacheFiles {
 }
 
 class MappedCacheFile implements CacheFile {
+  readonly path: string;
   readonly #libc: Libc;
   readonly #fd: number;
-  readonly #path: string;
-  /** Address of each mapped chunk, by its number in the file. */
-  readonly #chunks = new Map<bigint, bigint>();
+  readonly #mapper: HostFileMapper;
   readonly #reserved = new Segments<true>();
 
   constructor(libc: Libc, fd: number, path: string) {
+    this.path = path;
     this.#libc = libc;
     this.#fd = fd;
-    this.#path = path;
+    const { symbols } = libc;
+    this.#mapper = new HostFileMapper({
+      map: (offset, isWritable, at = 0n) => {
+        const prot = isWritable ? PROT_READ_WRITE : PROT_READ;
+        const flags = at === 0n ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
+        return libc.check(symbols.mmap(at, CHUNK, prot, flags, fd, offset), "mmap", path);
+      },
+      unmap: (address) => void symbols.munmap(address, CHUNK),
+    });
   }
 
   async reserve(range: Range): Promise<void> {
     // A store into a hole of a full disk would be a SIGBUS: the blocks are taken before.
     await this.#allocate(0, range);
-    for (let chunk = range.start / CHUNK; chunk * CHUNK < range.end; chunk++) this.#map(chunk);
+    const fresh = new Segments<true>();
+    fresh.set(range, true);
+    for (const part of this.#reserved.within(range)) fresh.clear(part);
+    for (const part of fresh) this.#mapper.incRefOn(part);
     this.#reserved.set(range, true);
+    // Mapped now, so that no load or store can fail for want of address space.
+    for (const _block of this.#mapper.mapInternal(range, true));
   }
 
   load(into: Uint8Array<ArrayBuffer>, offset: bigint): void {
@@ -103,14 +118,14 @@ class MappedCacheFile implements CacheFile {
   }
 
   async punch(range: Range): Promise<void> {
+    const runs = this.#reserved.within(range);
     this.#reserved.clear(range);
-    for (let chunk = range.start / CHUNK; chunk * CHUNK < range.end; chunk++) this.#unmap(chunk);
+    for (const run of runs) this.#mapper.decRefOn(run);
     await this.#allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range);
   }
 
   close(): void {
-    for (const address of this.#chunks.values()) this.#libc.symbols.munmap(address, CHUNK);
-    this.#chunks.clear();
+    this.#mapper.unmapAll();
     this.#libc.symbols.close(this.#fd);
   }
 
@@ -119,7 +134,7 @@ class MappedCacheFile implements CacheFile {
     const length = end - start;
     const done = await fallocate_thread(this.#fd, mode, start, length);
     const again = () => fallocate(this.#fd, mode, start, length);
-    this.#libc.checkThread(done, again, "fallocate", this.#path);
+    this.#libc.checkThread(done, again, "fallocate", this.path);
   }
 
   /** Calls `copy` for each part of the bytes that lies in one chunk. */
@@ -130,36 +145,10 @@ class MappedCacheFile implements CacheFile {
   ): void {
     for (let done = 0; done < bytes.byteLength;) {
       const at = offset + BigInt(done);
-      const inChunk = at % CHUNK;
-      const length = Math.min(bytes.byteLength - done, CHUNK_BYTES - Number(inChunk));
-      copy(bytes.subarray(done, done + length), this.#addressOf(at / CHUNK) + inChunk);
+      const length = Math.min(bytes.byteLength - done, CHUNK_BYTES - Number(at % CHUNK));
+      const part = length === bytes.byteLength ? bytes : bytes.subarray(done, done + length);
+      copy(part, this.#mapper.addressOf(at, true));
       done += length;
     }
-  }
-
-  #addressOf(chunk: bigint): bigint {
-    const address = this.#chunks.get(chunk);
-    if (address === undefined) throw new SystemError("EFAULT", "memcpy", this.#path);
-    return address;
-  }
-
-  #map(chunk: bigint): void {
-    if (this.#chunks.has(chunk)) return;
-    const { mmap } = this.#libc.symbols;
-    const address = this.#libc.check(
-      mmap(0n, CHUNK, PROT_READ_WRITE, MAP_SHARED, this.#fd, chunk * CHUNK),
-      "mmap",
-      this.#path,
-    );
-    this.#chunks.set(chunk, address);
-  }
-
-  /** Unmaps a chunk in which no page is reserved any more. */
-  #unmap(chunk: bigint): void {
-    const address = this.#chunks.get(chunk);
-    const range = { start: chunk * CHUNK, end: (chunk + 1n) * CHUNK };
-    if (address === undefined || this.#reserved.lengthWithin(range) > 0n) return;
-    this.#libc.symbols.munmap(address, CHUNK);
-    this.#chunks.delete(chunk);
   }
 }

@@ -55,7 +55,7 @@ export class JournalFiles implements Journals {
 
 class JournalFile implements Journal {
   readonly #path: string;
-  readonly #header: JournalHeader;
+  #header: JournalHeader;
   #file: Deno.FsFile;
   /** Length of the file up to its last whole frame, in bytes. */
   #goodBytes = 0;
@@ -89,6 +89,11 @@ class JournalFile implements Journal {
     this.#replaces = true;
     this.#sequence = 0n;
     this.append(...records);
+  }
+
+  readdress(device: bigint, inode: bigint): void {
+    this.#header = { ...this.#header, device, inode };
+    this.rewrite([]);
   }
 
   async flush(): Promise<void> {

@@ -407,6 +407,8 @@ Deno.test("CachingInode.write() of nothing changes nothing, reads at the end giv
 Deno.test("CachingInode.attributes() shows a size and time that the backing file does not have yet", async () => {
   const memory = new MemoryStore();
   const { inode } = await cached(memory, pattern(10));
+  assertEquals(inode.attributes().dirty, ["accessTime"]);
+  await inode.sync();
   assertEquals(inode.attributes().dirty, []);
   await inode.write(pattern(10), 5n);
   assertEquals(inode.attributes().sizeBytes, 15n);

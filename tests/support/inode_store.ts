@@ -8,6 +8,7 @@ import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
 import { FakeClock } from "./clock.ts";
+import { CollectedEvents } from "./events.ts";
 import { MemoryCacheFiles, MemoryJournals, MemoryRoot } from "./memory_files.ts";
 import { SeededRandom } from "./random.ts";
 
@@ -18,6 +19,8 @@ export class MemoryStore {
   readonly root = new MemoryRoot();
   readonly caches = new MemoryCacheFiles();
   readonly journals = new MemoryJournals();
+  readonly clock = new FakeClock();
+  readonly events = new CollectedEvents();
   store: InodeStore;
 
   constructor(readonly options: Partial<InodeStoreParts> = {}) {
@@ -35,7 +38,8 @@ export class MemoryStore {
       roots: new Map<string, RootFolder>([["r", this.root]]),
       caches: this.caches,
       journals: this.journals,
-      clock: new FakeClock(),
+      clock: this.clock,
+      events: this.events,
       random: new SeededRandom(Math.floor(Math.random() * 2 ** 32)),
       bootId,
       ...this.options,
@@ -49,6 +53,7 @@ export class HostStore implements AsyncDisposable {
   readonly state = Deno.makeTempDirSync({ prefix: "innkeeper-state-" });
   readonly libc = Libc.open();
   readonly root: HostRoot;
+  readonly events = new CollectedEvents();
   readonly store: InodeStore;
 
   constructor(options: Partial<InodeStoreParts> = {}) {
@@ -58,6 +63,7 @@ export class HostStore implements AsyncDisposable {
       caches: new MappedCacheFiles(this.libc, `${this.state}/inodes`),
       journals: new JournalFiles(`${this.state}/inodes`),
       clock: new FakeClock(),
+      events: this.events,
       random: new SeededRandom(Math.floor(Math.random() * 2 ** 32)),
       bootId: "boot-1",
       ...options,

@@ -18,6 +18,7 @@ async function main(root: string, state: string, seed: number): Promise<never> {
     roots: new Map([["r", new HostRoot(libc, root)]]),
     caches: new MappedCacheFiles(libc, `${state}/inodes`),
     journals: new JournalFiles(`${state}/inodes`),
+    events: { emit() {} },
     clock: new FakeClock(),
     random: new SeededRandom(seed + 1),
     bootId: "boot-1",

@@ -1,4 +1,5 @@
 import type {
+  AttributeChange,
   BackingAttributes,
   BackingFile,
   BackingLook,
@@ -16,7 +17,7 @@ import type { Range } from "../../src/core/segments.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 
 /** A call to the storage of a file. */
-type Call = "read" | "write" | "truncate" | "sync" | "look";
+type Call = "read" | "write" | "truncate" | "sync" | "look" | "change" | "allocate";
 
 /** The content of a file in memory, and how its storage misbehaves. */
 export class MemoryNode {
@@ -36,6 +37,11 @@ export class MemoryNode {
   /** Runs before each call, which waits for it. */
   before: (call: Call) => Promise<void> | void = () => {};
   isNamed = true;
+  permissions = 0o644;
+  uid = 0;
+  gid = 0;
+  accessTimeNs = 0n;
+  links = 1;
 
   constructor(readonly inode: bigint) {}
 
@@ -55,25 +61,17 @@ export class MemoryNode {
 
 /** A backing file in memory. Nothing of it is ever read without waiting. */
 export class MemoryFile implements BackingFile {
+  readonly hostPath: string;
+  node: MemoryNode;
   isClosed = false;
 
-  constructor(readonly node: MemoryNode) {}
+  constructor(node: MemoryNode, readonly root: MemoryRoot, readonly path: string) {
+    this.node = node;
+    this.hostPath = `/memory/${path}`;
+  }
 
   attributes(): BackingAttributes {
-    const { inode, bytes, modificationTimeNs } = this.node;
-    return {
-      device: 1n,
-      inode,
-      sizeBytes: BigInt(bytes.byteLength),
-      usageBytes: BigInt(bytes.byteLength),
-      permissions: 0o644,
-      uid: 0,
-      gid: 0,
-      accessTimeNs: 0n,
-      modificationTimeNs,
-      statusChangeTimeNs: modificationTimeNs,
-      links: 1,
-    };
+    return attributesOf(this.node);
   }
 
   async look(): Promise<BackingLook> {
@@ -123,6 +121,48 @@ export class MemoryFile implements BackingFile {
     this.node.syncs++;
   }
 
+  async change(change: AttributeChange): Promise<void> {
+    await this.#may("change");
+    const { node } = this;
+    node.permissions = change.permissions ?? node.permissions;
+    node.uid = change.uid ?? node.uid;
+    node.gid = change.gid ?? node.gid;
+    node.accessTimeNs = change.accessTimeNs ?? node.accessTimeNs;
+    node.modificationTimeNs = change.modificationTimeNs ?? node.modificationTimeNs;
+  }
+
+  async allocate(offset: bigint, length: bigint): Promise<void> {
+    await this.#may("allocate");
+    const end = Number(offset + length);
+    if (end > this.node.bytes.byteLength) this.#resize(end);
+    this.node.modificationTimeNs++;
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async link(path: string): Promise<void> {
+    if (this.root.nodes.has(path)) throw new SystemError("EEXIST", "linkat", path);
+    this.root.nodes.set(path, this.node);
+    this.node.links++;
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async unlink(path: string): Promise<void> {
+    const found = this.root.nodes.get(path);
+    if (found === undefined) throw new SystemError("ENOENT", "unlinkat", path);
+    if (found !== this.node) throw new SystemError("ESTALE", "unlinkat", path);
+    this.root.nodes.delete(path);
+    this.node.links--;
+    this.node.isNamed = this.node.links > 0;
+  }
+
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
+    const found = this.root.nodes.get(this.path);
+    if (found === undefined) throw new SystemError("ENOENT", "open", this.path);
+    accept(attributesOf(found));
+    this.node = found;
+  }
+
   close(): void {
     this.isClosed = true;
   }
@@ -141,9 +181,27 @@ export class MemoryFile implements BackingFile {
   }
 }
 
+function attributesOf(node: MemoryNode): BackingAttributes {
+  const { inode, bytes, modificationTimeNs, permissions, uid, gid, accessTimeNs, links } = node;
+  return {
+    device: 1n,
+    inode,
+    sizeBytes: BigInt(bytes.byteLength),
+    usageBytes: BigInt(bytes.byteLength),
+    permissions,
+    uid,
+    gid,
+    accessTimeNs,
+    modificationTimeNs,
+    statusChangeTimeNs: modificationTimeNs,
+    links,
+  };
+}
+
 /** A root in memory: names without folders. */
 export class MemoryRoot implements RootFolder {
   readonly readOnly = false;
+  readonly noatime = false;
   readonly nodes = new Map<string, MemoryNode>();
   #nextInode = 1n;
 
@@ -163,7 +221,7 @@ export class MemoryRoot implements RootFolder {
       throw new SystemError("EEXIST", "open", path);
     }
     const node = found ?? this.put(path, new Uint8Array(0));
-    return { file: new MemoryFile(node), created: found === undefined };
+    return { file: new MemoryFile(node, this, path), created: found === undefined };
   }
 }
 
@@ -221,6 +279,8 @@ function copyPages(
 }
 
 class MemoryCacheFile implements CacheFile {
+  readonly path = "/memory/cache";
+
   constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
 
   async reserve({ start, end }: Range): Promise<void> {
@@ -260,7 +320,7 @@ function reserved(page: Uint8Array | undefined): Uint8Array {
 }
 
 interface KeptJournal {
-  readonly header: JournalHeader;
+  header: JournalHeader;
   records: JournalRecord[];
 }
 
@@ -300,6 +360,11 @@ class MemoryJournal implements Journal {
   rewrite(records: readonly JournalRecord[]): void {
     this.records = records.length;
     this.#waiting = [(kept) => kept.records = [...records]];
+  }
+
+  readdress(device: bigint, inode: bigint): void {
+    this.rewrite([]);
+    this.#waiting.push((kept) => kept.header = { ...kept.header, device, inode });
   }
 
   async flush(): Promise<void> {

@@ -14,6 +14,18 @@ export interface BackingAttributes {
   readonly modificationTimeNs: bigint;
   readonly statusChangeTimeNs: bigint;
   readonly links: number;
+  /** What else tells one content from the next, where the storage says it: an entity tag. */
+  readonly version?: string;
+}
+
+/** Attributes to set; those that are not named stay. */
+export interface AttributeChange {
+  /** The lowest 12 bits of the mode. */
+  readonly permissions?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly accessTimeNs?: bigint;
+  readonly modificationTimeNs?: bigint;
 }
 
 /** What a look at the storage found. */
@@ -31,6 +43,8 @@ export interface BackingLook {
  * {@linkcode SystemError}. No promise is pending when {@linkcode BackingFile.close} is called.
  */
 export interface BackingFile {
+  /** Path by which another process of this host can open it, where there is one. */
+  readonly hostPath: string | undefined;
   /** The attributes as the host has them in memory: asks no storage. */
   attributes(): BackingAttributes;
   /** The attributes and the name as the storage has them now. */
@@ -48,6 +62,20 @@ export interface BackingFile {
   write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
   /** Sets the size. */
   truncate(sizeBytes: bigint): Promise<void>;
+  /** Sets attributes: owner first, then permissions, then times. */
+  change(change: AttributeChange): Promise<void>;
+  /** Reserves storage, and makes the file so long at least. */
+  allocate(offset: bigint, length: bigint): Promise<void>;
+  /** Gives the file another name below its root. EEXIST when that is taken. */
+  link(path: string): Promise<void>;
+  /** Takes a name below its root away. ENOENT when it leads to no file, ESTALE to another one. */
+  unlink(path: string): Promise<void>;
+  /**
+   * Opens anew what its path leads to, perhaps another file by now. Calls under way end on either.
+   *
+   * @param accept Sees what was found first; when it throws, the file stays as it is
+   */
+  reopen(accept: (found: BackingAttributes) => void): Promise<void>;
   /** Waits until content and size are on stable storage. */
   sync(): Promise<void>;
   close(): void;

@@ -5,6 +5,8 @@ import type { Range } from "../segments.ts";
  * file behind it. Ranges are whole pages. What is in it outlives the process, not the host.
  */
 export interface CacheFile {
+  /** Path by which another process of this user can map it. */
+  readonly path: string;
   /**
    * Takes storage for pages, so that storing into them cannot fail. They read as zeros.
    *

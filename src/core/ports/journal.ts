@@ -33,6 +33,8 @@ export interface Journal {
   append(...records: readonly JournalRecord[]): void;
   /** Puts these records in the place of all earlier ones, at once or not at all. */
   rewrite(records: readonly JournalRecord[]): void;
+  /** Begins the journal anew for another file at its path: no earlier record stays. */
+  readdress(device: bigint, inode: bigint): void;
   /**
    * Resolves when all that was added so far is kept; at once when nothing waits.
    *

@@ -9,6 +9,8 @@ export interface OpenRequest {
   readonly create: "never" | "if-missing" | "exclusive";
   /** Permission bits of a file that is made. */
   readonly permissions: number;
+  /** Reads leave the access time alone, where the host permits it. */
+  readonly noatime?: boolean;
 }
 
 /** An open file, and whether it was made just now. */
@@ -23,6 +25,8 @@ export interface OpenedBacking {
  */
 export interface RootFolder {
   readonly readOnly: boolean;
+  /** Reads in it leave access times alone. */
+  readonly noatime: boolean;
   /**
    * Opens a regular file.
    *
