@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
-import { Name, U64Text } from "./scalars.ts";
+import { Name, U64Text, wordOf } from "./scalars.ts";
 
 /** The version of images that this Innkeeper writes, and the only one that it reads. */
 export const IMAGE_VERSION = 1;
@@ -126,7 +126,7 @@ export const DeviceImageView = z.object({
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({
-  mode: z.enum(["match", "load"]).openapi({
+  mode: wordOf("match", "load").openapi({
     description: "`match`: the registry has the same devices; `load`: it has none",
   }),
 });
