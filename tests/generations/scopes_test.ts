@@ -75,6 +75,17 @@ Deno.test("LiveScope.bump() gives parallel callers one generation each", async (
   assertEquals(new Set(bumps.map(({ bump }) => bump.unique)).size, 20);
 });
 
+Deno.test("LiveScope.bump() for an older image passes the generation that the image has shown (case 22)", async () => {
+  const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
+  const shown = new Set<number>();
+  scope.listen((change) => change.kind === "generation" && shown.add(change.bump.generation));
+  for (let n = 0; n < 4; n++) await scope.bump(ask);
+  const imageGeneration = 9;
+  const { bump } = await scope.bump({ ...ask, minimum: imageGeneration + 1 });
+  assertEquals(bump.generation, 10);
+  assertEquals([...shown], [1, 2, 3, 4, 10]);
+});
+
 Deno.test("LiveScope.barrier() opens when the last tracked watcher confirms", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a, b] = await tracked(scope, "a", "b") as [string, string];
