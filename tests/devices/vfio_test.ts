@@ -8,13 +8,13 @@ async function refused(code: FaultCode, groups: VfioGroups, path: string): Promi
   assertEquals((await assertRejects(() => groups.devices(path), Fault)).code, code);
 }
 
-async function setUp(): Promise<{ bench: DevicesBench; groups: VfioGroups }> {
+function setUp(): { bench: DevicesBench; groups: VfioGroups } {
   const bench = new DevicesBench();
   return { bench, groups: new VfioGroups(bench.hostTree, HOST_ROOTS) };
 }
 
 Deno.test("VfioGroups.devices() gives the devices of a group by name, without bridges", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   await bench.group(7, [
     { bdf: "0000:01:00.1", class: "0x040300" },
     { bdf: "0000:01:00.0", class: "0x030000" },
@@ -27,13 +27,13 @@ Deno.test("VfioGroups.devices() gives the devices of a group by name, without br
 });
 
 Deno.test("VfioGroups.devices() keeps the domain of an address, long ones too", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   await bench.group(7, [{ bdf: "10000:e1:00.0" }]);
   assertEquals((await groups.devices("/dev/vfio/7"))[0]?.bdf, "10000:e1:00.0");
 });
 
 Deno.test("VfioGroups.devices() knows PCI Express by the configuration space, else by the slot", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   await bench.group(7, [
     { bdf: "0000:01:00.0", pcie: true },
     { bdf: "0000:02:00.0", pcie: false },
@@ -49,7 +49,7 @@ Deno.test("VfioGroups.devices() knows PCI Express by the configuration space, el
 });
 
 Deno.test("VfioGroups.devices() finds memory regions above 4 GiB", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   const none = "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
   const region = (end: bigint) =>
     `${none}0x0000002000000000 0x${(0x2000000000n + end - 1n).toString(16)} 0x000000000014220c\n`;
@@ -65,7 +65,7 @@ Deno.test("VfioGroups.devices() finds memory regions above 4 GiB", async () => {
 });
 
 Deno.test("VfioGroups.devices() names the parent of a mediated device", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   const uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
   const folder = "/sys/kernel/iommu_groups/9/devices";
   await bench.hostTree.link(`${folder}/${uuid}`, `../../../../devices/pci0/0000:00:02.0/${uuid}`);
@@ -80,7 +80,7 @@ Deno.test("VfioGroups.devices() names the parent of a mediated device", async ()
 });
 
 Deno.test("VfioGroups.devices() says what keeps a group from being used", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   await refused("no-such-device", groups, "/dev/vfio/7");
   await bench.group(7, [{ bdf: "0000:00:01.0", class: "0x060400" }]);
   await refused("iommu-group-unusable", groups, "/dev/vfio/7");
@@ -91,7 +91,7 @@ Deno.test("VfioGroups.devices() says what keeps a group from being used", async 
 });
 
 Deno.test("VfioGroups.devices() goes on where a class or an id cannot be read", async () => {
-  const { bench, groups } = await setUp();
+  const { bench, groups } = setUp();
   await bench.group(7, [{ bdf: "0000:01:00.0" }]);
   for (const name of ["class", "vendor", "device", "resource", "config"]) {
     bench.hostTree.failing.set(`/sys/bus/pci/devices/0000:01:00.0/${name}`, "EIO");

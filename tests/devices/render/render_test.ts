@@ -42,7 +42,7 @@ async function held(ask: Partial<RegisterAsk>): Promise<HostDevice> {
 
 async function rendered(
   hypervisor: Hypervisor,
-  ask: Partial<RegisterAsk> = {},
+  ask: Partial<RegisterAsk>,
   options?: RenderOptions,
 ): Promise<Rendering> {
   return render(await held(ask), hypervisor, options);
