@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ProblemError } from "../../src/client/problem_error.ts";
+import { type Generation, Watcher, type WatcherOptions } from "../../src/client/watcher.ts";
+
+type Frame = Record<string, unknown>;
+
+/** The server's end of a connection, played by the test. */
+class FakeSocket {
+  readyState: number = WebSocket.OPEN;
+  readonly sent: Frame[] = [];
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  onerror: (() => void) | null = null;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.readyState = WebSocket.CLOSED;
+  }
+
+  /** A frame comes from the server. */
+  says(frame: Frame): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  /** The connection is lost. */
+  drops(): void {
+    this.readyState = WebSocket.CLOSED;
+    this.onclose?.({ code: 1006, reason: "" });
+  }
+
+  /** What the client has sent of a type. */
+  of(type: string): Frame[] {
+    return this.sent.filter((frame) => frame["type"] === type);
+  }
+}
+
+const generation = (n: number): Frame => ({
+  type: "generation",
+  scope: "vm-7",
+  generation: n,
+  epoch: String(n),
+  unique: "00",
+  reason: "clone",
+});
+
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
+
+class Bench {
+  readonly sockets: FakeSocket[] = [];
+  readonly #waiting: ((socket: FakeSocket) => void)[] = [];
+
+  watcher(options: Partial<WatcherOptions> = {}): Watcher {
+    return new Watcher({
+      scope: "vm-7",
+      name: "app",
+      open: () => {
+        const socket = new FakeSocket();
+        this.sockets.push(socket);
+        this.#waiting.shift()?.(socket);
+        return socket as unknown as WebSocket;
+      },
+      onGeneration: () => {},
+      ...options,
+    });
+  }
+
+  /** The next connection that the watcher makes. */
+  next(): Promise<FakeSocket> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Answers the registration. */
+  async welcome(socket: FakeSocket, resumed = false): Promise<void> {
+    await soon();
+    socket.says({ type: "hello" });
+    socket.says({ type: "watching", id: socket.of("watch")[0]?.["id"], resumed, token: "t1" });
+  }
+}
+
+async function connected(options: Partial<WatcherOptions> = {}) {
+  const bench = new Bench();
+  const watcher = bench.watcher(options);
+  const [socket] = bench.sockets as [FakeSocket];
+  await bench.welcome(socket);
+  await watcher.ready;
+  return { bench, watcher, socket };
+}
+
+Deno.test("Watcher confirms exactly the generation, after its callback has resolved", async () => {
+  const adapted = Promise.withResolvers<void>();
+  const { watcher, socket } = await connected({ onGeneration: () => adapted.promise });
+  socket.says(generation(7));
+  await soon();
+  assertEquals(socket.of("ack"), []);
+  adapted.resolve();
+  await soon();
+  assertEquals(socket.of("ack").map(({ generation, epoch }) => [generation, epoch]), [[7, "7"]]);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher reports a failure with the message of what its callback threw", async () => {
+  const { watcher, socket } = await connected({
+    onGeneration: () => Promise.reject(new Error("no entropy")),
+  });
+  socket.says(generation(7));
+  await soon();
+  assertEquals(socket.of("fail").map(({ reason }) => reason), ["no entropy"]);
+  assertEquals(socket.of("ack"), []);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher gives an adaptation up when a newer generation comes, and confirms only that one", async () => {
+  const seen: [number, boolean][] = [];
+  const { watcher, socket } = await connected({
+    onGeneration: async ({ generation }: Generation, signal: AbortSignal) => {
+      await soon();
+      await soon();
+      seen.push([generation, signal.aborted]);
+    },
+  });
+  socket.says(generation(1));
+  socket.says(generation(2));
+  socket.says(generation(2));
+  for (let n = 0; n < 5; n++) await soon();
+  assertEquals(seen, [[1, true], [2, false]]);
+  assertEquals(socket.of("ack").map(({ generation }) => generation), [2]);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher comes back with its token and says again what it has done, without doing it twice", async () => {
+  let runs = 0;
+  const { bench, watcher, socket } = await connected({ onGeneration: () => void runs++ });
+  socket.says(generation(3));
+  await soon();
+  const again = bench.next();
+  socket.drops();
+  const second = await again;
+  await bench.welcome(second, true);
+  assertEquals(second.of("watch")[0]?.["token"], "t1");
+  second.says(generation(3));
+  await soon();
+  assertEquals([runs, second.of("ack").length], [1, 1]);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher whose token was spent is a clone: it adapts anew (case 23)", async () => {
+  let runs = 0;
+  const { bench, watcher, socket } = await connected({ onGeneration: () => void runs++ });
+  socket.says(generation(3));
+  await soon();
+  const again = bench.next();
+  socket.drops();
+  const second = await again;
+  await bench.welcome(second, false);
+  second.says(generation(3));
+  await soon();
+  assertEquals([runs, second.of("ack").length], [2, 1]);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher follows a quiesce and says so; one that cannot stays silent", async () => {
+  let works = true;
+  const { watcher, socket } = await connected({
+    onQuiesce: () => {
+      if (!works) throw new Error("busy");
+    },
+  });
+  const quiesce = { type: "quiesce", scope: "vm-7", reason: "snapshot", maxMs: 1000 };
+  socket.says(quiesce);
+  await soon();
+  assertEquals(socket.of("quiesced").length, 1);
+  works = false;
+  socket.says(quiesce);
+  await soon();
+  assertEquals(socket.of("quiesced").length, 1);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher that is refused ends with the problem", async () => {
+  const bench = new Bench();
+  const watcher = bench.watcher();
+  const [socket] = bench.sockets as [FakeSocket];
+  await soon();
+  socket.says({ type: "hello" });
+  const id = socket.of("watch")[0]?.["id"];
+  socket.says({ type: "error", id, problem: { code: "scope-not-found", detail: "no such scope" } });
+  await assertRejects(() => watcher.ready, ProblemError, "no such scope");
+  await assertRejects(() => watcher.done, ProblemError);
+});
+
+Deno.test("Watcher.stop() releases the watcher before it ends", async () => {
+  const { watcher, socket } = await connected();
+  const stopped = watcher.stop();
+  await soon();
+  assertEquals(socket.of("unwatch").length, 1);
+  socket.says({ type: "unwatched", id: socket.of("unwatch")[0]?.["id"], scope: "vm-7" });
+  await stopped;
+  assert(socket.readyState === WebSocket.CLOSED);
+});
