@@ -15,6 +15,8 @@ export interface Reach {
 /** What a request may carry. */
 export interface HttpAsk {
   readonly json?: unknown;
+  /** Bytes instead of JSON. */
+  readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -47,26 +49,48 @@ export class HttpClient {
   async ask<Body = unknown>(
     method: string,
     path: string,
-    { json, headers = {}, signal }: HttpAsk = {},
+    ask: HttpAsk = {},
   ): Promise<HttpAnswer<Body>> {
+    const response = await this.#send(method, path, ask);
+    const text = await response.text();
+    const body = (text === "" ? undefined : JSON.parse(text)) as Body;
+    return { status: response.status, headers: response.headers, body };
+  }
+
+  /**
+   * Asks for bytes.
+   *
+   * @throws {ProblemError} when the daemon refuses it; {@linkcode UnreachableError}
+   */
+  async read(path: string, ask: HttpAsk = {}): Promise<HttpAnswer<Uint8Array<ArrayBuffer>>> {
+    const response = await this.#send("GET", path, ask);
+    const body = new Uint8Array(await response.arrayBuffer());
+    return { status: response.status, headers: response.headers, body };
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    { json, bytes, headers = {}, signal }: HttpAsk,
+  ): Promise<Response> {
     const { url, token, fetch: send = fetch } = this.reach;
     const response = await send(`${url}${path}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(json === undefined ? {} : { "content-type": "application/json" }),
+        ...(bytes === undefined ? {} : { "content-type": "application/octet-stream" }),
         ...headers,
       },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      ...(bytes === undefined ? {} : { body: bytes }),
       ...(signal === undefined ? {} : { signal }),
     }).catch((error) => {
       // What is aborted was reached, as far as anybody knows.
       throw error instanceof TypeError ? new UnreachableError(url, error) : error;
     });
-    const text = await response.text();
-    if (!response.ok) throw new ProblemError(readProblem(response, text));
-    const body = (text === "" ? undefined : JSON.parse(text)) as Body;
-    return { status: response.status, headers: response.headers, body };
+    if (!response.ok) throw new ProblemError(readProblem(response, await response.text()));
+    return response;
   }
 }
 
