@@ -3,7 +3,7 @@ import { DeviceResolver } from "../../src/devices/resolve.ts";
 import { NativeHostTree } from "../../src/native/host_tree.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { FolderBuilder } from "../support/host_tree.ts";
-import { testWhere } from "../support/skip.ts";
+import { missingProgram, testWhere } from "../support/skip.ts";
 
 async function run(command: string, ...args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args] }).output();
@@ -14,6 +14,8 @@ async function run(command: string, ...args: readonly string[]): Promise<string>
 const noSysfs = new Deno.Command("test", { args: ["-d", "/sys/dev/char"] }).outputSync().success
   ? undefined
   : "there is no /sys/dev";
+
+const noUdevadm = missingProgram("udevadm");
 
 testWhere(
   "DeviceResolver on NativeHostTree names every node of the real /sys/dev as the kernel does",
@@ -41,10 +43,70 @@ testWhere(
         assertEquals(resolved.evidence[0], `${path}/uevent`);
         assertEquals(`${await hostTree.readLink(path)}\n`, await run("readlink", path), path);
         assertEquals(/^MAJOR=(.*)\nMINOR=(.*)$/m.exec(uevent)?.slice(1), [major, minor], path);
+        const target = (await run("readlink", "-f", path)).trim();
+        const byTarget = await run("cat", `${target}/uevent`);
+        assertEquals(byTarget, uevent, `${path} and ${target} are the same device`);
+        if (noUdevadm === undefined) {
+          const known = await run("udevadm", "info", "--query=property", `--path=${path}`);
+          assertEquals(/^DEVNAME=(.*)$/m.exec(known)?.[1], resolved.hostPath, path);
+        }
         seen++;
       }
     }
     assertGreater(seen, 0);
+  },
+);
+
+/** Whether this machine lets us make a loop device, and its path. */
+async function loopDevice(image: string): Promise<string | undefined> {
+  const { success, stdout } = await new Deno.Command("losetup", {
+    args: ["--find", "--show", image],
+    stderr: "null",
+  }).output();
+  return success ? new TextDecoder().decode(stdout).trim() : undefined;
+}
+
+const noLoop = missingProgram("losetup") ??
+  (new Deno.Command("test", { args: ["-w", "/dev/loop-control"] }).outputSync().success
+    ? undefined
+    : "/dev/loop-control cannot be written");
+
+testWhere(
+  "DeviceResolver on NativeHostTree finds the file behind a real loop device",
+  noLoop,
+  async (t) => {
+    const image = await Deno.makeTempFile({ prefix: "innkeeper loop " });
+    await Deno.truncate(image, 1024 * 1024);
+    const path = await loopDevice(image);
+    if (path === undefined) {
+      await t.step({ name: "the kernel gave no loop device", ignore: true, fn: () => {} });
+      return;
+    }
+    try {
+      const [major = "", minor = ""] = (await run("stat", "-c", "%Hr %Lr", path)).trim().split(" ");
+      using libc = Libc.open();
+      using hostTree = new NativeHostTree(libc);
+      const resolver = new DeviceResolver({ hostTree });
+      const info = {
+        containerPath: "/dev/mine",
+        type: "b",
+        major: BigInt(major),
+        minor: BigInt(minor),
+      } as const;
+      assertEquals(await resolver.resolve(info), {
+        driver: "block",
+        hostPath: path,
+        backingFile: image,
+        evidence: [`/sys/dev/block/${major}:${minor}/uevent`]
+          .concat(`/sys/dev/block/${major}:${minor}/loop/backing_file`),
+      });
+      assertEquals(await resolver.driveFile(info, path), {
+        isDevice: true,
+        sizeBytes: 1024n * 1024n,
+      });
+    } finally {
+      await run("losetup", "-d", path);
+    }
   },
 );
 

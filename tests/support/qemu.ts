@@ -13,16 +13,6 @@ export class QmpError extends Error {
   override readonly name = "QmpError";
 }
 
-/** Why there is no QEMU to test with, `undefined` when there is one. */
-export function missingProgram(name: string): string | undefined {
-  try {
-    new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
-    return undefined;
-  } catch {
-    return `${name} is not installed`;
-  }
-}
-
 async function connect(path: string): Promise<Deno.UnixConn> {
   for (let tries = 1;; tries++) {
     try {

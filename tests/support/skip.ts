@@ -12,3 +12,13 @@ export function testWhere(
   if (missing === undefined) Deno.test(name, fn);
   else Deno.test.ignore(`${name} (skipped: ${missing})`, fn);
 }
+
+/** Why a program cannot be used, `undefined` when it can. */
+export function missingProgram(name: string): string | undefined {
+  try {
+    new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
+    return undefined;
+  } catch {
+    return `${name} is not installed`;
+  }
+}

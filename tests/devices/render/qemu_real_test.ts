@@ -8,8 +8,8 @@ import { DeviceResolver } from "../../../src/devices/resolve.ts";
 import { NativeHostTree } from "../../../src/native/host_tree.ts";
 import { Libc } from "../../../src/native/libc.ts";
 import { DevicesBench } from "../../support/devices.ts";
-import { missingProgram, Program, Qemu } from "../../support/qemu.ts";
-import { testWhere } from "../../support/skip.ts";
+import { Program, Qemu } from "../../support/qemu.ts";
+import { missingProgram, testWhere } from "../../support/skip.ts";
 
 const missing = missingProgram("qemu-system-x86_64") ?? missingProgram("qemu-storage-daemon");
 const IMAGE_BYTES = 16 * 1024 * 1024;
