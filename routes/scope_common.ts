@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { rfc3339 } from "../src/core/time.ts";
 import type { LiveScope } from "../src/generations/live_scope.ts";
-import type { Bump, Scope, Watcher } from "../src/generations/scope.ts";
+import type { Bump, Scope } from "../src/generations/scope.ts";
+import type { Watcher } from "../src/generations/watcher.ts";
 import type { GenerationView, ScopeView, WatcherView } from "../src/wire/generations.ts";
 import { Limit, Name } from "../src/wire/scalars.ts";
 

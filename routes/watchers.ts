@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { HonoRequest } from "hono";
 import { Fault } from "../src/core/faults.ts";
 import type { Scopes } from "../src/generations/scopes.ts";
-import type { Watcher } from "../src/generations/scope.ts";
+import type { Watcher } from "../src/generations/watcher.ts";
 import { sysgenidBytes, sysgenidGeneration } from "../src/generations/sysgenid_page.ts";
 import {
   AckBody,

@@ -1,6 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
-import type { Scope, Watcher } from "./scope.ts";
+import type { Scope } from "./scope.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** What a caller of the barrier says of itself and of the generation it means. */
 export interface BarrierAsk {

@@ -5,7 +5,8 @@
  * @module
  */
 import type { KeptEntry, LedgerEntry } from "../core/ports/ledger.ts";
-import { type Bump, Scope, type ScopeOptions, type Watcher } from "./scope.ts";
+import { type Bump, Scope, type ScopeOptions } from "./scope.ts";
+import type { Watcher } from "./watcher.ts";
 
 interface ScopeBody {
   readonly options: ScopeOptions;

@@ -9,7 +9,8 @@ import { waitUntil } from "../core/wait_until.ts";
 import type { Changes } from "./changes.ts";
 import { watcherEntry, watcherGone } from "./records.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
-import type { Bump, Scope, Settled, Watcher } from "./scope.ts";
+import type { Bump, Scope, Settled } from "./scope.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** What a scope needs from outside to be durable. */
 export interface ScopePorts {

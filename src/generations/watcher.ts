@@ -1,0 +1,28 @@
+/** A watcher could not adapt to a generation. */
+export interface Failure {
+  readonly epoch: bigint;
+  readonly generation: number;
+  readonly reason: string;
+}
+
+/** Somebody who wants to know of generations. */
+export interface Watcher {
+  readonly id: string;
+  readonly name: string;
+  /** Whether barriers wait for it (the driver's SET_WATCHER_TRACKING). */
+  readonly tracked: boolean;
+  /** `held`: its connection ended and its lease runs; `lost`: its lease has run out. */
+  readonly presence: "connected" | "held" | "lost";
+  /** How long it is held before it is lost, in milliseconds. */
+  readonly leaseMs: number;
+  /** The epoch it confirmed last. Behind the scope's own it is outdated. */
+  readonly ackedEpoch: bigint;
+  /** The generation it confirmed last, where it has confirmed one. */
+  readonly ackedGeneration: number | undefined;
+  /** When it confirmed last, nanoseconds since 1970. */
+  readonly ackedAtNs: bigint | undefined;
+  /** Why it could not adapt, if that was its last word. */
+  readonly failure: Failure | undefined;
+  /** SHA-256 of its resume token in hex; a watcher over HTTP has a name of its own instead. */
+  readonly tokenHash: string | undefined;
+}
