@@ -17,6 +17,7 @@ testWhere("--tls-cert and --tls-key serve TCP over TLS only", missing(), async (
   const { success } = await new Deno.Command("openssl", {
     args: ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
       .concat(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+      .concat(["-addext", "basicConstraints=critical,CA:FALSE"])
       .concat(["-keyout", key, "-out", cert]),
     stderr: "null",
   }).output();
