@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
+import { retry } from "@std/async";
 import { Daemon, WatchClient } from "../support/daemon.ts";
 import { MappedPage } from "../support/mapped_page.ts";
 
@@ -142,4 +143,56 @@ Deno.test("frames that are none end the connection with the right code", async (
   const unwatched = await client.ask({ type: "ack", scope: "system", generation: 0 });
   assertEquals(unwatched["problem"].code, "not-watching");
   await client.close();
+});
+
+Deno.test("a watcher whose connection ends, cleanly or not, is held and named (case 10)", async () => {
+  await using daemon = await Daemon.start();
+  await daemon.json(201, "PUT", scope, {});
+  const clean = await daemon.watch();
+  await clean.watchScope("vm-7", "clean");
+  const program = new URL("../../bench/load/fanout_clients.ts", import.meta.url).pathname;
+  await daemon.json(201, "PUT", "/v1/scopes/load", {});
+  const killed = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", program, `${daemon.url.replace("http", "ws")}/v1/watch`, "1"]
+      .concat([daemon.token, "tracked"]),
+    stdout: "piped",
+  }).spawn();
+  const reader = killed.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  await clean.close();
+  killed.kill("SIGKILL");
+  await killed.status;
+  for (const [name, watcher] of [["vm-7", "clean"], ["load", "w0"]]) {
+    await daemon.json(201, "POST", `/v1/scopes/${name}/bumps`, bump);
+    const held = await retry(async () => {
+      const problem = await daemon.json(409, "GET", `/v1/scopes/${name}/barrier`);
+      assertEquals(problem.watchers[0].presence, "held");
+      return problem.watchers[0].name;
+    }, { minTimeout: 10, maxTimeout: 50, maxAttempts: 100 });
+    assertEquals(held, watcher);
+  }
+});
+
+Deno.test("the vmclock page shows the epoch, at rest, over a kill -9", async () => {
+  const first = await Daemon.start();
+  await first.json(201, "PUT", scope, {});
+  const { vmclockPath } = await (await first.fetch(`${scope}/page`, {
+    headers: { accept: "application/json" },
+  })).json();
+  const shown = (): [epoch: bigint, sequence: number] => {
+    const view = new DataView(Deno.readFileSync(vmclockPath).buffer);
+    return [view.getBigUint64(0x68, true), view.getUint32(0x0c, true)];
+  };
+  await first.json(201, "POST", `${scope}/bumps`, bump);
+  assertEquals(shown(), [1n, 2]);
+  await first.stop("SIGKILL");
+  const odd = await Deno.open(vmclockPath, { write: true });
+  await odd.seek(0x0c, Deno.SeekMode.Start);
+  await odd.write(Uint8Array.of(3, 0, 0, 0));
+  odd.close();
+  await using second = await Daemon.start({ folder: first.folder });
+  assertEquals(shown(), [1n, 4]);
+  await second.json(201, "POST", `${scope}/bumps`, bump);
+  assertEquals(shown(), [2n, 6]);
 });
