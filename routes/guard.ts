@@ -91,6 +91,7 @@ const imageLimit = bodyLimit({ maxSize: DEVICE_IMAGE_BYTES_MAX, onError: tooLarg
 /** Bounds the body of every request: by its media type, and the image of devices by its path. */
 export const bodyGuard: MiddlewareHandler<Env> = (c, next) => {
   if (c.req.path === DEVICE_IMAGE_PATH) return imageLimit(c, next);
-  const isBytes = c.req.header("content-type")?.startsWith("application/octet-stream") ?? false;
+  const type = c.req.header("content-type") ?? "";
+  const isBytes = /^(?:application\/octet-stream|multipart\/byteranges)\b/i.test(type);
   return (isBytes ? bytesLimit : jsonLimit)(c, next);
 };

@@ -1,23 +1,38 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
-import { PAGE_BYTES, READ_NOW_BYTES_MAX } from "../src/core/limits.ts";
-import type { CachingInode } from "../src/inodes/caching_inode.ts";
+import { MULTIPART_BYTES_MAX, PAGE_BYTES } from "../src/core/limits.ts";
+import type { ChangeOptions } from "../src/inodes/caching_inode.ts";
 import type { InodeStore } from "../src/inodes/store.ts";
 import { rangeOfPath } from "../src/wire/byte_range.ts";
 import { Durable, EvictBody, EvictedView, PagesView } from "../src/wire/inodes.ts";
 import { Limit, Name, U64 } from "../src/wire/scalars.ts";
-import { bytesAsked, bytesOf, bytesResponse, requireOctets } from "./bytes.ts";
+import { boundaryOf, byteParts } from "../src/wire/multipart.ts";
+import { bytesOf, requireOctets } from "./bytes.ts";
 import type { Env } from "./env.ts";
-import { bytes, bytesBody, json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
+import { dataResponse } from "./inode_bytes.ts";
+import { entityTags, rangeView } from "./inode_view.ts";
+import {
+  bytePartsBody,
+  bytes,
+  bytesBody,
+  json,
+  jsonBody,
+  needs,
+  newRoutes,
+  problems,
+} from "./openapi.ts";
 
 const params = z.object({ i: Name });
 const durable = z.strictObject({ durable: Durable });
+const ifMatch = z.object({ "if-match": z.string().optional() });
 const tags = ["inodes"];
 
 /** Faults of every write. */
 const WRITES = [
   "inode-not-found",
   "inode-read-only",
+  "inode-stale",
+  "file-not-permitted",
   "wrong-length",
   "cache-full",
   "backing-changed",
@@ -25,9 +40,6 @@ const WRITES = [
   "backing-full",
   "root-read-only",
 ] as const;
-
-/** One for all requests: an answer copies its body before the next request can use this. */
-const scratch = new Uint8Array(READ_NOW_BYTES_MAX);
 
 /** The bytes of an inode and what is done with its cached pages. */
 export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
@@ -42,13 +54,26 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       middleware: [needs("read")],
       request: {
         params,
-        headers: z.object({ range: z.string().optional(), "if-range": z.string().optional() }),
+        headers: z.object({
+          range: z.string().optional(),
+          "if-range": z.string().optional(),
+          "if-match": z.string().optional(),
+          "if-none-match": z.string().optional(),
+        }),
       },
       responses: {
         200: bytes("All of it"),
-        206: bytes("The range"),
+        206: {
+          description: "The range, or several of them",
+          content: {
+            ...bytes("").content,
+            "multipart/byteranges": bytePartsBody().content["multipart/byteranges"],
+          },
+        },
+        304: { description: "It is what If-None-Match names" },
         ...problems(
           "inode-not-found",
+          "inode-stale",
           "range-not-satisfiable",
           "backing-changed",
           "backing-failed",
@@ -56,8 +81,13 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       },
     }),
     (c) => {
-      const { range, "if-range": ifRange } = c.req.valid("header");
-      return answer(store.inode(c.req.valid("param").i), range, ifRange);
+      const headers = c.req.valid("header");
+      return dataResponse(store.inode(c.req.valid("param").i), {
+        range: headers.range,
+        ifRange: headers["if-range"],
+        ifMatch: headers["if-match"],
+        ifNoneMatch: headers["if-none-match"],
+      });
     },
   );
 
@@ -68,7 +98,7 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       tags,
       summary: "Replace the whole content",
       middleware: [needs("write")],
-      request: { params, query: durable, body: bytesBody() },
+      request: { params, query: durable, headers: ifMatch, body: bytesBody() },
       responses: { 204: { description: "It is replaced" }, ...problems(...WRITES) },
     }),
     async (c) => {
@@ -81,8 +111,8 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
             "a part (RFC 9110 section 14.5)",
         );
       }
-      await inode.replace(await bytesOf(c.req.raw));
-      if (c.req.valid("query").durable) await inode.sync();
+      using body = await store.receive(c.req.raw.body);
+      await inode.replace(body, optionsOf(c.req.valid("query"), c.req.valid("header")));
       return c.body(null, 204);
     },
   );
@@ -97,6 +127,7 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       request: {
         params: params.extend({ range: z.string().openapi({ example: "4096-4099" }) }),
         query: durable,
+        headers: ifMatch,
         body: bytesBody(),
       },
       responses: { 204: { description: "It is written" }, ...problems(...WRITES) },
@@ -106,8 +137,34 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       const { start, end } = rangeOfPath(range);
       const inode = store.inode(i);
       requireOctets(c.req.header("content-type"));
-      await inode.write(await bytesOf(c.req.raw, end - start), start);
-      if (c.req.valid("query").durable) await inode.sync();
+      using body = await store.receive(c.req.raw.body, end - start);
+      await inode.write(body, start, optionsOf(c.req.valid("query"), c.req.valid("header")));
+      return c.body(null, 204);
+    },
+  );
+
+  routes.openapi(
+    createRoute({
+      method: "patch",
+      path: "/v1/inodes/{i}/data",
+      tags,
+      summary: "Write several ranges, all of them or none",
+      middleware: [needs("write")],
+      request: { params, query: durable, headers: ifMatch, body: bytePartsBody() },
+      responses: { 204: { description: "All of them are written" }, ...problems(...WRITES) },
+    }),
+    async (c) => {
+      const inode = store.inode(c.req.valid("param").i);
+      const boundary = boundaryOf(c.req.header("content-type"));
+      const body = await bytesOf(c.req.raw);
+      if (body.byteLength > MULTIPART_BYTES_MAX) {
+        throw new Fault(
+          "body-too-large",
+          `Cannot take ${body.byteLength} bytes in parts: ${MULTIPART_BYTES_MAX} are allowed`,
+        );
+      }
+      const parts = byteParts(body, boundary);
+      await inode.writeParts(parts, optionsOf(c.req.valid("query"), c.req.valid("header")));
       return c.body(null, 204);
     },
   );
@@ -178,7 +235,11 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
       return c.json({
         pageBytes: PAGE_BYTES,
         size: String(inode.size),
-        items: runs.slice(0, limit).map((run) => ({ ...rangeView(run), state: run.state })),
+        items: runs.slice(0, limit).map((run) => ({
+          ...rangeView(run),
+          state: run.state,
+          mapped: run.isMapped,
+        })),
         ...(next === undefined ? {} : { next: String(next) }),
       }, 200);
     },
@@ -187,53 +248,9 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
   return routes;
 }
 
-async function answer(
-  inode: CachingInode,
-  range: string | undefined,
-  ifRange: string | undefined,
-): Promise<Response> {
-  const { size, etag } = inode;
-  const isWanted = ifRange === undefined || ifRange === etag;
-  const asked = bytesAsked(isWanted ? range : undefined, size);
-  const length = Number(asked.end - asked.start);
-  let into = length <= scratch.byteLength ? scratch.subarray(0, length) : new Uint8Array(length);
-  let read = inode.readNow(into, asked.start);
-  const status = read === undefined ? "fwd=miss" : "hit";
-  if (read === undefined) {
-    // Others may use the scratch memory while this one waits.
-    if (into.buffer === scratch.buffer) into = new Uint8Array(length);
-    read = await inode.read(into, asked.start);
-  }
-  const headers = {
-    "cache-status": `innkeeper; ${status}`,
-    // Bytes that were read while the content changed belong to no version.
-    ...(etag !== undefined && etag === inode.etag ? { etag } : {}),
-  };
-  if (read === length) return bytesResponse(asked, size, into, headers);
-  return shortAnswer(asked, read, into, headers);
-}
-
-/** The answer when the content was cut while it was read. */
-function shortAnswer(
-  asked: ReturnType<typeof bytesAsked>,
-  read: number,
-  bytes: Uint8Array<ArrayBuffer>,
-  headers: Readonly<Record<string, string>>,
-): Response {
-  const end = asked.start + BigInt(read);
-  if (asked.partial && read === 0) {
-    throw new Fault(
-      "range-not-satisfiable",
-      `Cannot send the range from ${asked.start} on: the content was cut meanwhile`,
-      { members: { size: String(end) } },
-    );
-  }
-  return bytesResponse({ ...asked, end }, end, bytes.subarray(0, read), headers);
-}
-
-function rangeView(range: { readonly start: bigint; readonly end: bigint }): {
-  offset: string;
-  length: string;
-} {
-  return { offset: String(range.start), length: String(range.end - range.start) };
+function optionsOf(
+  { durable }: { durable: boolean },
+  { "if-match": header }: { "if-match"?: string | undefined },
+): ChangeOptions {
+  return { isDurable: durable, ifMatch: entityTags(header) };
 }

@@ -1,5 +1,4 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { rfc3339 } from "../src/core/time.ts";
 import type { CachingInode, InodeStats } from "../src/inodes/caching_inode.ts";
 import type { InodeStore, StoreStats } from "../src/inodes/store.ts";
 import {
@@ -12,7 +11,10 @@ import {
 } from "../src/wire/inodes.ts";
 import { Limit, Name } from "../src/wire/scalars.ts";
 import type { Env } from "./env.ts";
+import { inodeAttributeRoutes } from "./inode_attributes.ts";
 import { inodeDataRoutes } from "./inode_data.ts";
+import { inodeMappingRoutes } from "./inode_mappings.ts";
+import { etagOf, inodeView } from "./inode_view.ts";
 import { pageOf } from "./list.ts";
 import { json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
 
@@ -143,6 +145,7 @@ export function inodeRoutes(store: InodeStore): OpenAPIHono<Env> {
           "backing-failed",
           "backing-full",
           "backing-changed",
+          "inode-mapped",
         ),
       },
     }),
@@ -154,36 +157,9 @@ export function inodeRoutes(store: InodeStore): OpenAPIHono<Env> {
   );
 
   routes.route("/", inodeDataRoutes(store));
+  routes.route("/", inodeAttributeRoutes(store));
+  routes.route("/", inodeMappingRoutes(store));
   return routes;
-}
-
-function etagOf({ etag }: CachingInode): Record<string, string> {
-  return etag === undefined ? {} : { etag };
-}
-
-function inodeView(inode: CachingInode): z.input<typeof InodeView> {
-  const attributes = inode.attributes();
-  const { residentBytes, dirtyBytes } = inode.stats();
-  const { failure } = inode;
-  return {
-    ...inode.identity,
-    device: String(attributes.device),
-    inode: String(attributes.inode),
-    size: String(attributes.sizeBytes),
-    usage: String(attributes.usageBytes),
-    permissions: attributes.permissions,
-    uid: attributes.uid,
-    gid: attributes.gid,
-    accessTime: rfc3339(attributes.accessTimeNs),
-    modificationTime: rfc3339(attributes.modificationTimeNs),
-    statusChangeTime: rfc3339(attributes.statusChangeTimeNs),
-    links: attributes.links,
-    dirty: [...attributes.dirty],
-    residentBytes: String(residentBytes),
-    dirtyBytes: String(dirtyBytes),
-    holders: [...inode.holders],
-    ...(failure === undefined ? {} : { failure: { code: failure.code, detail: failure.message } }),
-  };
 }
 
 function statsView(stats: InodeStats | StoreStats): z.input<typeof InodeStatsView> {
@@ -197,6 +173,9 @@ function statsView(stats: InodeStats | StoreStats): z.input<typeof InodeStatsVie
     errors,
     residentBytes: String(stats.residentBytes),
     dirtyBytes: String(stats.dirtyBytes),
+    mappedBytes: String(stats.mappedBytes),
+    referencedBytes: String(stats.referencedBytes),
+    mappedChunks: stats.mappedChunks,
     holders,
   };
 }

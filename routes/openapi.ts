@@ -65,6 +65,30 @@ export function bytesBody(): {
   return { required: true, content: { "application/octet-stream": { schema: BYTES_SCHEMA } } };
 }
 
+/** A body of several byte ranges in a route's description. */
+export function bytePartsBody(): {
+  required: true;
+  content: { "multipart/byteranges": { schema: typeof BYTES_SCHEMA } };
+} {
+  return { required: true, content: { "multipart/byteranges": { schema: BYTES_SCHEMA } } };
+}
+
+/** A JSON merge-patch in a route's description (RFC 7396). */
+export function patchBody<Schema extends z.ZodType>(
+  schema: Schema,
+): {
+  required: true;
+  content: {
+    "application/json": { schema: Schema };
+    "application/merge-patch+json": { schema: Schema };
+  };
+} {
+  return {
+    required: true,
+    content: { "application/json": { schema }, "application/merge-patch+json": { schema } },
+  };
+}
+
 /** An answer of bytes in a route's description. */
 export function bytes(description: string): {
   description: string;

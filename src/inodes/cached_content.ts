@@ -72,7 +72,9 @@ export class CachedContent implements Content, PageSource {
   readonly #cache: PageCache;
   readonly #times = new TouchedTimes();
   readonly #timer: WriteBackTimer;
+  /** Group commits: of written bytes, and of those together with all dirt. */
   readonly #dataSync: Coalesced;
+  readonly #wholeSync = new Coalesced(() => this.#writeBack(WHOLE, true));
   readonly #changes: BackingChanges;
   readonly #writes = new Serial();
   readonly #edits = new ChangeCount();
@@ -203,7 +205,7 @@ export class CachedContent implements Content, PageSource {
   }
 
   sync(): Promise<void> {
-    return this.#writeBack(WHOLE, true);
+    return this.#wholeSync.run();
   }
 
   writeBack(range: Range): Promise<void> {
@@ -298,15 +300,23 @@ export class CachedContent implements Content, PageSource {
   }
 
   pages(): readonly PageRun[] {
-    const runs = new Segments<PageRun["state"]>();
-    for (const run of this.#cache.resident.within(WHOLE)) runs.set(run, "clean");
+    const runs = new Segments<Omit<PageRun, keyof Range>>((a, b) =>
+      a.state === b.state && a.isMapped === b.isMapped
+    );
+    for (const run of this.#cache.resident.within(WHOLE)) {
+      runs.set(run, { state: "clean", isMapped: false });
+    }
     for (const { start, end, value } of this.#dirt.within(WHOLE)) {
-      runs.update(pagesOf({ start, end }), (state) => {
-        if (state === undefined) return undefined;
-        return value.keep || state === "kept-dirty" ? "kept-dirty" : "dirty";
+      runs.update(pagesOf({ start, end }), (run) => {
+        if (run === undefined) return undefined;
+        const isKept = value.keep || run.state === "kept-dirty";
+        return { ...run, state: isKept ? "kept-dirty" : "dirty" };
       });
     }
-    return [...runs].map(({ start, end, value }) => ({ start, end, state: value }));
+    for (const { range } of this.#maps.pinnedWithin(WHOLE)) {
+      runs.update(range, (run) => run === undefined ? undefined : { ...run, isMapped: true });
+    }
+    return [...runs].map(({ start, end, value }) => ({ start, end, ...value }));
   }
 
   async close(): Promise<void> {
@@ -408,7 +418,7 @@ export class CachedContent implements Content, PageSource {
 
   async #makeDurable(written: readonly Range[]): Promise<void> {
     try {
-      if (this.#dirt.isOvertaken) await this.sync();
+      if (this.#dirt.bytes > 0n) await this.sync();
       else await this.#dataSync.run();
     } catch (error) {
       this.#fail(error);

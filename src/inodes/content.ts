@@ -20,6 +20,8 @@ export interface Evicted {
 /** A run of cached pages in one state. */
 export interface PageRun extends Range {
   readonly state: "clean" | "dirty" | "kept-dirty";
+  /** Whether they are mapped or referenced: they stay in the cache. */
+  readonly isMapped: boolean;
 }
 
 /** Bytes and where they go. */

@@ -13,6 +13,7 @@ import type { Journals } from "../core/ports/journal.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
+import type { Spools } from "../core/ports/spool.ts";
 import type { Range } from "../core/segments.ts";
 import { Serial } from "../core/serial.ts";
 import { SystemError } from "../core/system_error.ts";
@@ -33,6 +34,7 @@ import {
   openRemote,
   type RemoteRequest,
 } from "./opening.ts";
+import { receive, type Received } from "./receiving.ts";
 import { recover, type Recovered } from "./recovery.ts";
 
 /** What the store needs of the world. */
@@ -48,6 +50,8 @@ export interface InodeStoreParts {
   readonly events: EventSink;
   /** Names this run of the host. */
   readonly bootId: string;
+  /** Where long bodies wait; in memory without it. */
+  readonly spools?: Spools | undefined;
   /** Budget of cached pages, in bytes. */
   readonly cacheBytes?: number;
 }
@@ -94,6 +98,11 @@ export class InodeStore {
     this.#parts = parts;
     this.#leases = new Leases(parts.clock);
     this.#budget = new CacheBudget(parts.cacheBytes ?? CACHE_BYTES_DEFAULT);
+  }
+
+  /** The time by which cached times are set. */
+  get clock(): Clock {
+    return this.#parts.clock;
   }
 
   /** Writes back what earlier processes left. To be called before anything is opened. */
@@ -150,6 +159,18 @@ export class InodeStore {
     } finally {
       if (!isTaken) file.close();
     }
+  }
+
+  /**
+   * Takes the body of a write in.
+   *
+   * @throws {Fault} as {@linkcode receive}
+   */
+  receive(
+    body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+    expected?: bigint,
+  ): Promise<Received> {
+    return receive(body, this.#parts.spools, expected);
   }
 
   /** @throws {Fault} `inode-not-found` */

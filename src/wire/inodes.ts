@@ -1,23 +1,155 @@
 /** The inodes part of the API as zod schemas. */
 import { z } from "@hono/zod-openapi";
-import { EVICT_RANGES_MAX } from "../core/limits.ts";
+import { EVICT_RANGES_MAX, INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
+import { wallNsOf } from "../core/time.ts";
 import { Name, U64, U64Text } from "./scalars.ts";
 
 const Access = z.enum(["ro", "rw"]);
+/** A user or group; the host takes the largest number for "as it is". */
+const OwnerId = z.int().min(0).max(U32_MAX - 1);
 const Cache = z.enum(["host", "own"]).openapi({
   description: "`host`: the host's page cache; `own`: pages kept by Innkeeper",
 });
 
-/** What `POST /v1/inodes` takes. */
+const LeaseMs = z.int().min(1).max(INODE_LEASE_MS_MAX).openapi({
+  description: "The hold ends when no open of the same holder renews it for so long",
+});
+
+/** What `POST /v1/inodes` takes: a file below a root, or a remote one by its URL. */
 export const InodeRequestBody = z.strictObject({
-  root: Name,
-  path: z.string().openapi({ example: "images/kernel" }),
-  access: Access,
-  cache: Cache,
-  create: z.enum(["never", "if-missing", "exclusive"]).default("never"),
-  permissions: z.int().min(0).max(0o777).default(0o644),
+  root: Name.optional(),
+  path: z.string().optional().openapi({ example: "images/kernel" }),
+  access: Access.optional(),
+  cache: Cache.optional(),
+  create: z.enum(["never", "if-missing", "exclusive"]).optional(),
+  permissions: z.int().min(0).max(0o777).optional(),
+  noatime: z.boolean().optional(),
+  limitTranslation: z.boolean().optional(),
+  url: z.string().max(PATH_BYTES_MAX).optional(),
   holder: Name,
-}).openapi("InodeRequest");
+  leaseMs: LeaseMs.optional(),
+}).openapi("InodeRequest").transform((body, ctx) => {
+  const { url, holder, leaseMs, root, path, access, cache, ...rest } = body;
+  const isWrong = (message: string) => {
+    ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
+    return z.NEVER;
+  };
+  if (url !== undefined) {
+    const named = Object.entries({ root, path, access, cache, ...rest })
+      .filter(([, value]) => value !== undefined);
+    if (named.length > 0) return isWrong(`url goes without ${named[0]?.[0]}`);
+    return { url, holder, leaseMs };
+  }
+  if (root === undefined || path === undefined || access === undefined || cache === undefined) {
+    return isWrong("root, path, access and cache are needed, or url");
+  }
+  const { create = "never", permissions = 0o644, noatime = false, limitTranslation = false } = rest;
+  return {
+    root,
+    path,
+    access,
+    cache,
+    create,
+    permissions,
+    noatime,
+    limitTranslation,
+    holder,
+    leaseMs,
+  };
+});
+
+/** A time of a file: RFC 3339, or `now`. */
+const FileTime = z.string().transform((text, ctx): bigint | "now" => {
+  const timeNs = text === "now" ? text : wallNsOf(text);
+  if (timeNs !== undefined) return timeNs;
+  ctx.addIssue({
+    code: "custom",
+    message: `must be "now" or an RFC 3339 time: received ${JSON.stringify(text.slice(0, 40))}`,
+    params: { fault: "value-not-allowed" },
+  });
+  return z.NEVER;
+}).openapi({ type: "string", example: "2026-11-20T12:00:00.000000001Z" });
+
+/** What `PATCH /v1/inodes/{i}` takes: a merge-patch of what can be set. */
+export const InodePatchBody = z.strictObject({
+  size: U64.optional(),
+  permissions: z.int().min(0).max(0o7777).optional(),
+  uid: OwnerId.optional(),
+  gid: OwnerId.optional(),
+  accessTime: FileTime.optional(),
+  modificationTime: FileTime.optional(),
+}).openapi("InodePatch");
+
+/** What `POST …/touch` takes. */
+export const TouchBody = z.strictObject({
+  access: z.boolean().optional(),
+  modification: z.boolean().optional(),
+  status: z.boolean().optional(),
+}).openapi("InodeTouch");
+
+/** What `POST …/links` takes. */
+export const LinkBody = z.strictObject({ path: z.string() }).openapi("InodeLink");
+
+/** A range of an inode, as requests name it. */
+export const RangeBody = z.strictObject({ offset: U64, length: U64 }).openapi("InodeRange");
+
+/** What `POST …/revalidate` answers. */
+export const RevalidatedView = z.object({ changed: z.boolean() }).openapi("InodeRevalidated");
+
+/** `?discard=` of an invalidate: whether dirt is dropped instead of written back. */
+export const Discard = z.enum(["true", "false"]).default("false").transform((text) =>
+  text === "true"
+).openapi({ type: "boolean" });
+
+const MappingMembers = {
+  space: Name,
+  address: U64,
+  length: U64,
+  offset: U64,
+  writable: z.boolean(),
+};
+const MappingPlace = z.strictObject(MappingMembers);
+
+/** What `POST …/mappings` takes: a mapping, or a copy of one at another address. */
+export const MappingBody = z.strictObject({
+  space: Name.optional(),
+  address: U64,
+  length: U64.optional(),
+  offset: U64.optional(),
+  writable: z.boolean().optional(),
+  copyOf: MappingPlace.optional(),
+}).openapi("InodeMappingRequest").transform((body, ctx) => {
+  const { copyOf, address, space, length, offset, writable } = body;
+  const members = [space, length, offset, writable];
+  if (copyOf !== undefined && members.every((member) => member === undefined)) {
+    return { copyOf, address };
+  }
+  if (
+    copyOf === undefined && space !== undefined && length !== undefined && offset !== undefined &&
+    writable !== undefined
+  ) return { space, address, length, offset, writable };
+  ctx.addIssue({
+    code: "custom",
+    message: "space, address, length, offset and writable are needed, or copyOf and address",
+    params: { fault: "malformed-request" },
+  });
+  return z.NEVER;
+});
+
+/** The query that names a mapping to remove. */
+export const MappingQuery = z.strictObject({
+  ...MappingMembers,
+  writable: z.enum(["true", "false"]).transform((text) => text === "true")
+    .openapi({ type: "boolean" }),
+});
+
+/** What `POST …/translate` takes; without `optional` only what is required is translated. */
+export const TranslateBody = z.strictObject({
+  required: RangeBody,
+  optional: RangeBody.optional(),
+  access: z.enum(["read", "write"]),
+  holder: Name,
+}).openapi("InodeTranslateRequest");
 
 const Count = z.int().min(0);
 
@@ -30,13 +162,16 @@ const Counted = {
   errors: Count,
   residentBytes: U64Text,
   dirtyBytes: U64Text,
+  mappedBytes: U64Text,
+  referencedBytes: U64Text.openapi({ description: "Bytes that translations keep in the cache" }),
+  mappedChunks: Count.openapi({ description: "Chunks of 2 MiB in which something is mapped" }),
   holders: Count,
 };
 
 /** An open inode. */
 export const InodeView = z.object({
   id: z.string().openapi({ example: "5f0c9a3be2d1" }),
-  root: z.string(),
+  root: z.string().optional().openapi({ description: "None for a remote inode" }),
   path: z.string(),
   access: Access,
   cache: Cache,
@@ -93,14 +228,55 @@ export const EvictedView = z.object({
 export const PagesView = z.object({
   pageBytes: z.int(),
   size: U64Text,
-  items: z.array(RangeView.extend({ state: z.enum(["clean", "dirty", "kept-dirty"]) })),
+  items: z.array(RangeView.extend({
+    state: z.enum(["clean", "dirty", "kept-dirty"]),
+    mapped: z.boolean().openapi({ description: "It is mapped: it stays in the cache" }),
+  })),
   next: z.string().optional(),
 }).openapi("InodePages");
+
+/** A mapping of an inode. */
+export const MappingView = RangeView.extend({
+  space: z.string(),
+  address: U64Text,
+  writable: z.boolean(),
+}).openapi("InodeMapping");
+
+/** The mappings of an inode. */
+export const MappingListView = z.object({
+  items: z.array(MappingView),
+  next: z.string().optional(),
+}).openapi("InodeMappingList");
+
+/** What `POST …/mappings` answers. */
+export const MappedView = z.object({
+  newlyMapped: z.array(RangeView).openapi({ description: "Ranges that nobody had mapped before" }),
+}).openapi("InodeMapped");
+
+/** What `DELETE …/mappings` answers. */
+export const UnmappedView = z.object({
+  noLongerMapped: z.array(RangeView).openapi({ description: "Ranges that nobody maps any more" }),
+}).openapi("InodeUnmapped");
+
+/** What `POST …/translate` answers. */
+export const TranslatedView = z.object({
+  translations: z.array(z.object({
+    source: RangeView,
+    file: z.string().openapi({ description: "The file to map, on this host" }),
+    offset: U64Text,
+    permissions: z.enum(["read", "read-write"]),
+  })),
+  busError: z.object({
+    offset: U64Text.openapi({ description: "An access from here on is a bus error" }),
+    code: z.string().openapi({ description: "`end-of-file`, or the code of a problem" }),
+    detail: z.string(),
+  }).optional(),
+}).openapi("InodeTranslated");
 
 /** `?durable=` of a write: whether it is on stable storage before the answer. */
 export const Durable = z.enum(["true", "false"]).default("false").transform((text) =>
   text === "true"
 ).openapi({ type: "boolean" });
 
-/** `?cursor=` of a list of inodes: the last id seen. */
-export const InodeCursor = z.string().max(64).optional();
+/** `?cursor=` of a list of inodes or mappings: the last key seen. */
+export const InodeCursor = z.string().max(256).optional();

@@ -194,7 +194,7 @@ for (const cache of ["host", "own"]) {
     assertEquals(past.headers.get("content-range"), `bytes */${content.length}`);
     const huge = await s.api.send("GET", data, ranged("bytes=18446744073709551616-"));
     assertEquals(huge.status, 416);
-    for (const ignored of ["bytes=5-2", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-"]) {
+    for (const ignored of ["bytes=5-2", "bytes=a-b", "lines=1-2", "bytes=0-1,6-5", "bytes=-"]) {
       assertEquals((await s.api.send("GET", data, ranged(ignored))).status, 200, ignored);
     }
   });
@@ -279,9 +279,9 @@ Deno.test("POST …/sync and …/evict bring dirt to the file and pages out of t
   await s.api.json(204, "PUT", `${inode}/ranges/4096-4105`, octets(pattern(10)));
   const pages = await s.api.json(200, "GET", `${inode}/pages`);
   assertEquals(pages.items, [
-    { offset: "0", length: "4096", state: "clean" },
-    { offset: "4096", length: "4096", state: "dirty" },
-    { offset: "8192", length: "8192", state: "clean" },
+    { offset: "0", length: "4096", state: "clean", mapped: false },
+    { offset: "4096", length: "4096", state: "dirty", mapped: false },
+    { offset: "8192", length: "8192", state: "clean", mapped: false },
   ]);
   const first = await s.api.json(200, "GET", `${inode}/pages?limit=1`);
   assertEquals(first.next, "4096");

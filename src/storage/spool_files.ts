@@ -1,0 +1,68 @@
+import { STREAM_PART_BYTES } from "../core/limits.ts";
+import type { Spool, Spools } from "../core/ports/spool.ts";
+import { SystemError } from "../core/system_error.ts";
+
+/** Spools as files without a name in a folder of ours: they end with the process. */
+export class SpoolFiles implements Spools {
+  /** @param folder Is made when it is not there; its parent must be */
+  constructor(readonly folder: string) {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  async create(): Promise<Spool> {
+    try {
+      const path = await Deno.makeTempFile({ dir: this.folder });
+      const file = await Deno.open(path, { read: true, write: true });
+      await Deno.remove(path);
+      return new SpoolFile(file, this.folder);
+    } catch (error) {
+      throw asSystemError(error, this.folder);
+    }
+  }
+}
+
+class SpoolFile implements Spool {
+  readonly #file: Deno.FsFile;
+  readonly #folder: string;
+  #bytes = 0;
+
+  constructor(file: Deno.FsFile, folder: string) {
+    this.#file = file;
+    this.#folder = folder;
+  }
+
+  get byteLength(): number {
+    return this.#bytes;
+  }
+
+  async append(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.byteLength;) {
+        done += await this.#file.write(bytes.subarray(done));
+      }
+      this.#bytes += bytes.byteLength;
+    } catch (error) {
+      throw asSystemError(error, this.#folder);
+    }
+  }
+
+  async *parts(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    for (let left = this.#bytes; left > 0;) {
+      const part = new Uint8Array(Math.min(left, STREAM_PART_BYTES));
+      const read = await this.#file.read(part);
+      if (read === null) throw new SystemError("EIO", "read", this.#folder);
+      yield part.subarray(0, read);
+      left -= read;
+    }
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+function asSystemError(error: unknown, folder: string): SystemError {
+  const code = (error as { code?: unknown }).code;
+  return new SystemError(typeof code === "string" ? code : "EIO", "write", folder);
+}
