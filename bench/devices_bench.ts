@@ -1,13 +1,17 @@
 /**
  * What a mapping costs beside a bare Map with string keys, which is the least that could do it.
- * The ledger is in memory: what stable storage costs is measured with the ledger.
+ * Over HTTP the ledger is a real one; in process it is in memory.
  *
  * Run with `deno bench bench/devices_bench.ts`.
  */
+import { admin } from "../src/daemon/auth.ts";
 import { AnonymousIdentity } from "../src/devices/anonymous_device.ts";
 import { type MappingKey, MultiDevice } from "../src/devices/multi_device.ts";
 import type { AnonymousDevices } from "../src/devices/anonymous_devices.ts";
-import { openAnonymous } from "../tests/support/devices.ts";
+import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
+import { deviceRoutes } from "../routes/devices.ts";
+import { Api } from "../tests/support/api.ts";
+import { DevicesBench, openAnonymous } from "../tests/support/devices.ts";
 import { MemoryLedger } from "../tests/support/ledger.ts";
 
 const KEYS: readonly MappingKey[] = Array.from({ length: 10_000 }, (_, i) => ({
@@ -71,4 +75,53 @@ const filled = registry().then(async (opened) => {
 
 Deno.bench("AnonymousDevices", known, async () => {
   await (await filled).map("anon-1", KEYS);
+});
+
+const http = { group: "map 10,000 keys over HTTP, without a socket" };
+
+async function served(): Promise<(json: string) => Promise<void>> {
+  const ledger = new SqliteLedger(`${await Deno.makeTempDir()}/ledger.sqlite`);
+  const bench = Object.assign(new DevicesBench(), { ledger });
+  const opened = await bench.open();
+  await opened.anonymous.create("multi");
+  const { app } = Api.of(deviceRoutes(opened, bench.resolver));
+  return async (body) => {
+    const response = await app.fetch(
+      new Request("http://localhost/v1/devices/anon-1/mappings", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      }),
+      { listener: { kind: "unix", principal: admin("bench") } },
+    );
+    await response.json();
+  };
+}
+
+function bodyOf(round: number): string {
+  const keys = KEYS.map(({ device, inode }) => ({
+    device: String(device + BigInt(round)),
+    inode: String(inode),
+  }));
+  return JSON.stringify({ keys });
+}
+
+Deno.bench("bare Map", { ...http, baseline: true }, () => mapBare(new Map()));
+
+const post = served();
+let round = 0;
+
+Deno.bench("known keys", http, async (b) => {
+  const body = bodyOf(0);
+  await (await post)(body);
+  b.start();
+  await (await post)(body);
+  b.end();
+});
+
+Deno.bench("fresh keys, on stable storage", http, async (b) => {
+  const body = bodyOf(++round);
+  b.start();
+  await (await post)(body);
+  b.end();
 });

@@ -216,17 +216,18 @@ export class AnonymousDevices {
     const known = this.#multi(id, "map keys on").known(keys);
     return known ?? await this.#changeMulti(id, "map keys on", async (device) => {
       const plan = device.plan(keys);
-      const count = plan.created.length;
+      const created = [...plan.created.values()];
+      const count = created.length;
       if (count === 0) return plan.items;
       await this.#commit(`map keys on device ${id}`, [
         deviceEntry("multi", device.identity, plan.draw.last),
         // Before the mappings: a number just passed may be in use again among them.
         ...[...plan.draw.passed].map((inode) => goneEntry(id, inode)),
-        ...plan.created.map((mapping) => mappingEntry(id, mapping)),
+        ...created.map((mapping) => mappingEntry(id, mapping)),
       ], count);
       this.#kept -= plan.draw.passed.size;
       device.apply(plan);
-      const [first, last] = [plan.created[0], plan.created.at(-1)] as [Mapping, Mapping];
+      const [first, last] = [created[0], created.at(-1)] as [Mapping, Mapping];
       this.#changed("mapping.created", id, {
         count,
         first: first.virtualInode,

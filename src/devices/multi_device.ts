@@ -27,7 +27,8 @@ export interface MapItem {
 export interface MapPlan {
   /** One for each key, in the order asked. */
   readonly items: readonly MapItem[];
-  readonly created: readonly Mapping[];
+  /** The new ones, by the texts of their keys, in the order of their numbers. */
+  readonly created: ReadonlyMap<string, Mapping>;
   readonly draw: Draw;
 }
 
@@ -48,6 +49,8 @@ export class MultiDevice {
   readonly #byKey = new Map<string, Mapping>();
   readonly #byInode = new Map<bigint, Mapping>();
   readonly #space: NumberSpace;
+  /** No virtual inode above this one was ever in use. */
+  #highest = 0n;
   /** Ascending while `#sorted`; holds every mapping, and may hold freed ones. */
   #order: Mapping[] = [];
   #sorted = true;
@@ -105,7 +108,7 @@ export class MultiDevice {
    * @throws {Fault} `inodes-exhausted` where the seed would hand out 0 or loop for ever
    */
   plan(keys: readonly MappingKey[]): MapPlan {
-    const draw = this.#space.draw((number) => this.#byInode.has(number));
+    const draw = this.#space.draw((number) => number <= this.#highest && this.#byInode.has(number));
     const created = new Map<string, Mapping>();
     const items = keys.map((key): MapItem => {
       const text = textOf(key);
@@ -123,13 +126,13 @@ export class MultiDevice {
       created.set(text, mapping);
       return { mapping, created: true };
     });
-    return { items, created: [...created.values()], draw };
+    return { items, created, draw };
   }
 
   /** Does what was planned. No other change may lie between the two. */
   apply(plan: MapPlan): void {
     this.#space.accept(plan.draw);
-    for (const mapping of plan.created) this.#add(mapping);
+    for (const [text, mapping] of plan.created) this.#add(mapping, text);
   }
 
   /**
@@ -220,10 +223,11 @@ export class MultiDevice {
     return items;
   }
 
-  #add(mapping: Mapping): void {
-    const { key, virtualInode } = mapping;
-    this.#byKey.set(textOf(key), mapping);
+  #add(mapping: Mapping, text = textOf(mapping.key)): void {
+    const { virtualInode } = mapping;
+    this.#byKey.set(text, mapping);
     this.#byInode.set(virtualInode, mapping);
+    if (virtualInode > this.#highest) this.#highest = virtualInode;
     if (virtualInode < (this.#order.at(-1)?.virtualInode ?? 0n)) this.#sorted = false;
     this.#order.push(mapping);
   }

@@ -32,7 +32,7 @@ export class NumberSpace {
   }
 
   isRetired(number: bigint): boolean {
-    return this.#retired.has(number);
+    return this.#retired.size > 0 && this.#retired.has(number);
   }
 
   /** Begins to choose numbers. Nothing changes until {@linkcode accept}. */
