@@ -81,6 +81,7 @@ function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): voi
     refuse: (id, fault) => attached.outbox.reply(errorFrameText(id, fault)),
     offer: (topic, message, urgency) => attached.outbox.offer(topic, frameText(message), urgency),
     withdraw: (topic) => attached.outbox.withdraw(topic),
+    takenOver: () => attached.close(CLOSE.takenOver, "another connection has come for a watcher"),
   });
   const attached = attachSocket(socket, parts, {
     open: () =>
@@ -130,7 +131,7 @@ async function openSysgenid(
       protocol: SYSGENID_PROTOCOL,
       idleSeconds: 2 * HEARTBEAT_MS / 1000,
     });
-    const session = new SysgenidSession(scope, watcher.id, {
+    const session = new SysgenidSession(scope, watcher, {
       offer: (bytes) => attached.outbox.offer("generation", bytes, "change"),
       withdraw: () => attached.outbox.withdraw("generation"),
       taken: () => attached.outbox.reply(new Uint8Array()),

@@ -10,6 +10,7 @@ export const CLOSE = {
   tokenRemoved: 4401,
   scopeDeleted: 4404,
   silent: 4408,
+  takenOver: 4409,
   frameTooBig: 4413,
   tooSlow: 4429,
 } as const;

@@ -1,5 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
+import type { Watcher } from "../generations/watcher.ts";
 import { sysgenidBytes, sysgenidGeneration } from "../generations/sysgenid_page.ts";
 
 /** Where the frames of a session go. */
@@ -25,13 +26,15 @@ const GENERATION_BYTES = 4;
 export class SysgenidSession {
   readonly #scope: LiveScope;
   readonly #watcher: string;
+  readonly #tokenHash: string | undefined;
   readonly #sink: SysgenidSink;
   readonly #stop: () => void;
 
   /** @param watcher A registered watcher of the scope */
-  constructor(scope: LiveScope, watcher: string, sink: SysgenidSink) {
+  constructor(scope: LiveScope, watcher: Watcher, sink: SysgenidSink) {
     this.#scope = scope;
-    this.#watcher = watcher;
+    this.#watcher = watcher.id;
+    this.#tokenHash = watcher.tokenHash;
     this.#sink = sink;
     this.#stop = scope.listen(({ kind }) => {
       if (kind === "generation") this.#offer();
@@ -67,7 +70,7 @@ export class SysgenidSession {
   /** The connection ended: a tracked watcher is held. */
   async end(): Promise<void> {
     this.#stop();
-    await this.#scope.watchers.leave(this.#watcher);
+    await this.#scope.watchers.leave(this.#watcher, this.#tokenHash);
   }
 
   #offer(): void {

@@ -47,11 +47,14 @@ export interface WatchSink {
   offer(topic: string, message: object, urgency: Urgency): void;
   /** A topic has nothing to say any more. */
   withdraw(topic: string): void;
+  /** Another connection speaks for one of the watchers now: this one must end. */
+  takenOver(): void;
 }
 
 interface Subscription {
   readonly scope: LiveScope;
   readonly watcher: string;
+  readonly tokenHash: string | undefined;
   readonly stop: () => void;
 }
 
@@ -91,7 +94,9 @@ export class WatchSession {
     this.#subscriptions.clear();
     for (const { stop } of subscriptions) stop();
     await Promise.allSettled(
-      subscriptions.map(({ scope, watcher }) => scope.watchers.leave(watcher)),
+      subscriptions.map(({ scope, watcher, tokenHash }) =>
+        scope.watchers.leave(watcher, tokenHash)
+      ),
     );
   }
 
@@ -172,11 +177,12 @@ export class WatchSession {
       token,
     });
     if (this.#ended) {
-      await scope.watchers.leave(watcher.id);
+      await scope.watchers.leave(watcher.id, watcher.tokenHash);
       return undefined;
     }
     const stop = scope.listen((change) => this.#hear(name, change));
-    this.#subscriptions.set(name, { scope, watcher: watcher.id, stop });
+    const { id, tokenHash } = watcher;
+    this.#subscriptions.set(name, { scope, watcher: id, tokenHash, stop });
     return { resumed, token: next };
   }
 
@@ -225,6 +231,9 @@ export class WatchSession {
         return this.#offerQuiesce(name, change.quiesce);
       case "unquiesce":
         return this.#sink.offer(`quiesce ${name}`, { type: "unquiesce", scope: name }, "change");
+      case "taken":
+        if (change.watcher === subscription.watcher) this.#sink.takenOver();
+        return;
       case "blocked":
       case "quiesced":
         return;

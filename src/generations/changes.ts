@@ -6,6 +6,8 @@ import type { Bump, Quiesce, Settled } from "./scope.ts";
 export type ScopeChange =
   | { readonly kind: "generation"; readonly bump: Bump }
   | { readonly kind: "settled"; readonly settled: Settled }
+  /** Somebody else came with this watcher's token: its connection no longer speaks for it. */
+  | { readonly kind: "taken"; readonly watcher: string }
   /** A watcher failed or was lost: a barrier may have to answer. */
   | { readonly kind: "blocked" }
   | { readonly kind: "quiesce"; readonly quiesce: Quiesce }

@@ -86,7 +86,13 @@ export class LiveScope {
       const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
       const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
       await keep(this.#ports.ledger, [scopeEntry(name, options, bump, generation)]);
-      this.pages.store(bump);
+      try {
+        this.pages.store(bump);
+      } catch (error) {
+        // The ledger has it, and a page may show it: the value is used up, and nobody is told.
+        this.state.apply(bump);
+        throw error;
+      }
       return this.#publish(bump);
     });
   }

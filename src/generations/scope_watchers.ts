@@ -89,6 +89,9 @@ export class ScopeWatchers {
       const change = { tokenHash, leaseMs: ask.leaseMs ?? known.leaseMs };
       if (known.tracked) await this.#keep({ ...known, ...change });
       this.#stopLease(known.id);
+      if (known.presence === "connected") {
+        this.#changes.tell({ kind: "taken", watcher: known.id });
+      }
       this.#state.resume(known.id, change);
       this.#emit("resumed", known);
       return { watcher: this.#state.watcher(known.id), resumed: true, token };
@@ -187,10 +190,16 @@ export class ScopeWatchers {
     return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
   }
 
-  /** The connection of a watcher ended without a word: it is held if it is tracked. */
-  async leave(id: string): Promise<void> {
+  /**
+   * The connection of a watcher ended without a word: it is held if it is tracked.
+   *
+   * @param tokenHash What the connection was given. If the watcher has another one by now, it came
+   * back over another connection before this one was noticed to be dead
+   */
+  async leave(id: string, tokenHash: string | undefined): Promise<void> {
     if (this.#changes.isDeleted || !this.#state.has(id)) return;
     const watcher = this.#state.watcher(id);
+    if (watcher.tokenHash !== tokenHash) return;
     if (!watcher.tracked || this.#state.options.onDisconnect === "forget") {
       return await this.release(id);
     }

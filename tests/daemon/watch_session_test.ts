@@ -18,6 +18,7 @@ async function bench() {
     refuse: (id, fault: Fault) => replies.push({ type: "error", id, code: fault.code }),
     offer: (topic, message) => slots.set(topic, message as Said),
     withdraw: (topic) => slots.delete(topic),
+    takenOver: () => replies.push({ type: "taken over" }),
   });
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
   const send = async (request: WatchRequest): Promise<Said> => {
@@ -107,6 +108,15 @@ Deno.test("WatchSession.end() holds the tracked and lets the others go, also one
   assertEquals(scopes.get("vm-8").state.counts.watchers, 0);
 });
 
+Deno.test("WatchSession whose watcher came back elsewhere ends, and its end holds nobody (decision 8)", async () => {
+  const { scope, session, replies, send } = await bench();
+  const { token, watcher } = await send(watch);
+  const back = await scope.watchers.watch({ name: "a", track: true, token: String(token) });
+  assertEquals([back.resumed, replies.at(-1)?.["type"]], [true, "taken over"]);
+  await session.end();
+  assertEquals(scope.state.watcher(String(watcher)).presence, "connected");
+});
+
 Deno.test("WatchSession.receive() cuts off a client that sends faster than it is served", async () => {
   const { session } = await bench();
   session.receive(watch);
@@ -119,7 +129,7 @@ Deno.test("SysgenidSession sends the 4 bytes until exactly they come back (cases
   const scope = scopes.get("vm-7");
   const { watcher } = await scope.watchers.watch({ name: "a", track: true });
   const said: unknown[] = [];
-  const session = new SysgenidSession(scope, watcher.id, {
+  const session = new SysgenidSession(scope, watcher, {
     offer: (bytes) => said.push([...bytes]),
     withdraw: () => {},
     taken: () => said.push("taken"),

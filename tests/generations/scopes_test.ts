@@ -58,6 +58,22 @@ Deno.test("LiveScope.bump() with a failing ledger changes nothing and says so", 
   assertEquals((await scope.bump(ask)).bump.generation, 1);
 });
 
+Deno.test("LiveScope.bump() with a failing page uses the value up and tells nobody", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  await scope.watchers.watch({ name: "a", track: true });
+  const told: number[] = [];
+  scope.listen((change) => change.kind === "generation" && told.push(change.bump.generation));
+  bench.pages.onStore = (_scope, name) => {
+    if (name === "vmclock") throw new Fault("page-unusable", "no");
+  };
+  await refused("page-unusable", scope.bump(ask));
+  await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+  bench.pages.onStore = () => {};
+  await scope.bump(ask);
+  assertEquals([told, bench.pages.generation("vm-7")], [[2], 2]);
+});
+
 Deno.test("LiveScope.bump() refuses minimums that are no u32 and does not bump (case 2)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   for (const minimum of [-1, 1.5, U32_MAX + 1, NaN]) {
@@ -184,7 +200,7 @@ Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated 
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const first = await scope.watchers.watch({ name: "a", track: true });
-  await scope.watchers.leave(first.watcher.id);
+  await scope.watchers.leave(first.watcher.id, first.watcher.tokenHash);
   await scope.bump(ask);
   await scope.bump(ask);
   const back = await scope.watchers.watch({ name: "a", track: true, token: first.token });
@@ -220,7 +236,7 @@ Deno.test("LiveScope.leave() forgets instead of holding where the scope says so"
   const scope = scopes.get("vm-7");
   const { watcher } = await scope.watchers.watch({ name: "a", track: false });
   assert(watcher.tracked);
-  await scope.watchers.leave(watcher.id);
+  await scope.watchers.leave(watcher.id, watcher.tokenHash);
   assertEquals(scope.state.counts.watchers, 0);
   assertEquals((await bench.ledger.load("watcher")).length, 0);
 });

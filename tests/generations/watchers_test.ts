@@ -26,7 +26,7 @@ Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; t
   const other = await scope.watchers.watch({ name: "b", track: true });
   await scope.bump(ask);
   scope.watchers.ack(other.watcher.id, 1);
-  await scope.watchers.leave(id);
+  await scope.watchers.leave(id, scope.state.watcher(id).tokenHash);
   assertEquals(scope.state.watcher(id).presence, "held");
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
   const waiting = scope.barrier({}, { waitMs: 10_000 });
@@ -48,7 +48,7 @@ Deno.test("LiveScope.barrier() passes lost watchers where the scope says so, and
   const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
   const b = await scope.watchers.watch({ name: "b", track: true });
   await scope.bump(ask);
-  await scope.watchers.leave(a.watcher.id);
+  await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
   bench.clock.advance(500);
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
   scope.watchers.ack(b.watcher.id, 1);
@@ -60,7 +60,7 @@ Deno.test("ScopeWatchers.watch() brings a lost watcher back by its token", async
   const bench = new ScopesBench();
   const scope = await one(bench);
   const { watcher: { id }, token } = await scope.watchers.watch({ name: "a", track: true });
-  await scope.watchers.leave(id);
+  await scope.watchers.leave(id, scope.state.watcher(id).tokenHash);
   bench.clock.advance(LEASE_MS_DEFAULT);
   assertEquals(scope.state.watcher(id).presence, "lost");
   const back = await scope.watchers.watch({ name: "a", track: true, token });

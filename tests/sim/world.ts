@@ -193,6 +193,7 @@ export class SimWorld {
       refuse: (id) => this.#answered.get(id as number)?.(),
       offer: (topic, message) => isAlive() && this.#offered(client, topic, message as Message),
       withdraw: (topic) => client.slots.delete(topic),
+      takenOver: () => client.session === session && void this.#drop(client),
     });
     client.session = session;
     // Now and then it presents a token that is spent, as a clone of it would.
@@ -212,7 +213,10 @@ export class SimWorld {
     client.session = undefined;
     client.inbox.length = 0;
     client.slots.clear();
-    await session?.end();
+    if (session === undefined) return;
+    // The daemon may notice a dead connection long after its client has come back.
+    if (this.#random.below(2) === 0) await session.end();
+    else this.#clock.after(this.#random.below(60_000), () => void session.end());
   }
 
   /** The daemon has put a reply on its way: from then on it stands by it. */
