@@ -11,6 +11,8 @@ const HELP = `innkeeper: keeps the guests of one machine
   innkeeper bump SCOPE …         change the generation: tell every watcher
   innkeeper wait SCOPE …         wait until all have confirmed, or say who has not
   innkeeper scopes               list the scopes
+  innkeeper devices …            devices and who holds them: list, resolve, attach, detach, render, image
+  innkeeper guests …             guests: create, run, state, interrupt, registers, memory, snapshot, clone
 
 Commands but serve take these flags to reach the daemon:
 
@@ -19,6 +21,8 @@ Commands but serve take these flags to reach the daemon:
 /** Commands that talk to a daemon. Each is loaded when it is called: none pays for the others. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bump: async () => (await import("./bump.ts")).bump,
+  devices: async () => (await import("./devices.ts")).devices,
+  guests: async () => (await import("./guests.ts")).guests,
   scopes: async () => (await import("./scopes.ts")).scopes,
   wait: async () => (await import("./wait.ts")).wait,
 };
