@@ -1,10 +1,11 @@
-import { FILL_BYTES_MAX } from "../core/limits.ts";
+import { FILL_BYTES_MAX, READ_AHEAD_BYTES_MAX, READ_AHEAD_CACHE_DIVISOR } from "../core/limits.ts";
 import type { CacheFile } from "../core/ports/cache_file.ts";
 import { maxOf, minOf, type Range } from "../core/segments.ts";
 import type { Backing } from "./backing.ts";
 import type { CacheBudget, PageOwner } from "./cache_budget.ts";
 import type { Counters } from "./counters.ts";
 import { RangesInFlight } from "./ranges_in_flight.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { pageEnd, pageStart, Residency } from "./residency.ts";
 
 const FILL = BigInt(FILL_BYTES_MAX);
@@ -40,6 +41,7 @@ export class PageCache {
   readonly #budget: CacheBudget;
   readonly #counters: Counters;
   readonly #source: PageSource;
+  readonly #ahead: ReadAhead;
 
   constructor({ backing, file, budget, counters }: PageCacheParts, source: PageSource) {
     this.file = file;
@@ -48,6 +50,9 @@ export class PageCache {
     this.#counters = counters;
     this.#source = source;
     this.resident = new Residency(budget, source);
+    const share = Math.floor(budget.limitBytes / READ_AHEAD_CACHE_DIVISOR);
+    const most = Math.max(FILL_BYTES_MAX, Math.min(READ_AHEAD_BYTES_MAX, share));
+    this.#ahead = new ReadAhead(FILL_BYTES_MAX, Number(pageStart(BigInt(most))));
   }
 
   /** The free pages around an offset: not in the cache and with nothing under way. */
@@ -65,7 +70,10 @@ export class PageCache {
   fetch(at: bigint, end: bigint): Promise<Outcome> {
     const underWay = this.inFlight.at(at);
     if (underWay !== undefined) return underWay;
-    const window = fillWindow({ start: pageStart(at), end: pageEnd(end) }, this.gapAround(at));
+    const wanted = { start: pageStart(at), end: pageEnd(end) };
+    const bytes = this.#ahead.windowAt(wanted.start);
+    const window = fillWindow(wanted, this.gapAround(at), BigInt(bytes));
+    this.#ahead.expect(window.end, bytes);
     return this.inFlight.run(window, () => this.#fill(window));
   }
 
@@ -144,9 +152,13 @@ export class PageCache {
   }
 }
 
-/** What one fill reads of a gap to have what is wanted (seed 001, `maxFillRange`). */
-function fillWindow(wanted: Range, gap: Range): Range {
+/**
+ * What one fill reads of a gap to have what is wanted (seed 001, `maxFillRange`).
+ *
+ * @param bytes How much of a large gap
+ */
+function fillWindow(wanted: Range, gap: Range, bytes: bigint): Range {
   if (gap.end - gap.start <= FILL) return gap;
   const start = maxOf(wanted.start, gap.start);
-  return { start, end: minOf(gap.end, start + FILL) };
+  return { start, end: minOf(gap.end, start + bytes) };
 }
