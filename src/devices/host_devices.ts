@@ -126,7 +126,8 @@ export class HostDevices {
           `Cannot register a device: ${this.#devicesMax} are registered: delete one`,
         );
       }
-      await this.#put(device, "device.created", { device: device.kind });
+      const { kind, info } = device;
+      await this.#put(device, "device.created", { kind, path: info.hostPath });
       return { device, created: true };
     });
   }
