@@ -34,6 +34,7 @@ import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
 import { SnapshotFiles } from "../storage/snapshot_files.ts";
+import { SpoolFiles } from "../storage/spool_files.ts";
 import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
 import { createApp } from "../../routes/app.ts";
 import type { Env } from "../../routes/env.ts";
@@ -110,6 +111,7 @@ async function openInnkeeper(
     roots: rootFolders,
     caches: new MappedCacheFiles(libc, makeFolder(`${state}/cache`, 0o700)),
     journals: new JournalFiles(makeFolder(`${state}/journal`, 0o700)),
+    spools: new SpoolFiles(makeFolder(`${state}/spool`, 0o700)),
     bootId: await bootId(libc),
     cacheBytes,
   });
