@@ -159,22 +159,22 @@ export function hostDeviceView(
   device: HostDevice,
   host: HostDevices,
 ): z.input<typeof HostDeviceView> {
-  const { createdNs: _, holders: _holders, info, block, ...rest } = recordOf(device);
-  return JSON.parse(JSON.stringify({
+  const { createdNs: _, holders: _holders, vfio, ...rest } = recordOf(device);
+  return {
     ...rest,
+    ...(vfio === undefined ? {} : { vfio: [...vfio] }),
     status: host.statusOf(device),
     createdAt: rfc3339(device.createdNs),
-    info,
     holders: device.holders.map(({ name, sinceNs, leaseMs }) => ({
       name,
       since: rfc3339(sinceNs),
       state: host.isLost(device.id, name) ? "lost" : "held",
-      leaseMs,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
     })),
-    block,
-  }));
+  };
 }
 
+/** The form is the same; only what may be changed is told apart by the types. */
 function renderingView(rendering: Rendering): z.input<typeof RenderingView> {
-  return JSON.parse(JSON.stringify(rendering));
+  return rendering as z.input<typeof RenderingView>;
 }

@@ -1,5 +1,6 @@
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../core/limits.ts";
 import { blockIndexOf, type HostDevice, rootPortsOf } from "./host_device.ts";
+import { cleanPath } from "./paths.ts";
 
 /** The numbers that the devices of one sandbox have. */
 interface SandboxNumbers {
@@ -99,7 +100,7 @@ export class HostBook {
  * device it is (0:0 says nothing, and sockets and files have none).
  */
 function keysOf({ kind, info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
-  const keys = [`${kind} path ${info.hostPath}`];
+  const keys = [`${kind} path ${cleanPath(info.hostPath)}`];
   const isNumbered = rng === undefined && sharedFolder === undefined &&
     vhostUser?.socketPath === undefined && info.pmem !== true;
   if (isNumbered && (info.major !== 0n || info.minor !== 0n)) {

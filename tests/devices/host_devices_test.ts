@@ -68,6 +68,8 @@ Deno.test("HostDevices.register() tells char 8:0 from block 8:0 and devices of n
     await idOf(host, { info: { ...SDA, containerPath: path, major: 0n } });
   }
   assertEquals(host.count, 4);
+  await idOf(host, { info: { ...SDA, containerPath: "/srv//x/../a.img", major: 0n } });
+  assertEquals(host.count, 4, "a path is the same however it is written");
 });
 
 Deno.test("HostDevices.register() takes one device under two names by its numbers", async () => {
