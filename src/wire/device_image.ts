@@ -81,17 +81,25 @@ const Number64 = U64Text.max(20).transform((text, ctx) => {
 }).openapi({ type: "string" });
 const NOT_ALLOWED = "value-not-allowed";
 
-const Head = z.looseObject({
-  version: z.int().refine((version) => version === IMAGE_VERSION, {
-    message: `must be ${IMAGE_VERSION}: this Innkeeper knows no other`,
-    params: { fault: "image-version" },
-  }),
-});
+/** An image of another version has other members: that is told before they are. */
+function requireVersion(image: unknown, ctx: z.RefinementCtx): unknown {
+  const version = (image as { version?: unknown } | null)?.version;
+  if (Number.isInteger(version) && version !== IMAGE_VERSION) {
+    ctx.addIssue({
+      code: "custom",
+      message: `must be ${IMAGE_VERSION}: this Innkeeper knows no other: received ${version}`,
+      path: ["version"],
+      params: { fault: "image-version" },
+    });
+  }
+  return image;
+}
 
-/** `PUT /v1/devices/image`: what `GET` gave. An unknown version is told before anything else. */
-export const DeviceImageBody = Head.pipe(
+/** `PUT /v1/devices/image`: what `GET` gave. */
+export const DeviceImageBody = z.preprocess(
+  requireVersion,
   z.strictObject({
-    version: z.literal(IMAGE_VERSION),
+    version: z.int().openapi({ enum: [IMAGE_VERSION] }),
     anonymous: z.strictObject({
       lastMinor: Number64,
       devices: z.array(z.strictObject({
@@ -104,7 +112,7 @@ export const DeviceImageBody = Head.pipe(
       })),
     }),
     host: z.array(HostDeviceRecordBody),
-  }).openapi("DeviceImage"),
+  }).openapi("DeviceImageRequest"),
 );
 
 /** `GET /v1/devices/image`: every number and every plug. */
@@ -122,7 +130,7 @@ export const DeviceImageView = z.object({
     })),
   }),
   host: z.array(HostDeviceRecordBody),
-}).openapi("DeviceImageAnswer");
+}).openapi("DeviceImage");
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({
