@@ -1,10 +1,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { asyncApi } from "../src/wire/asyncapi.ts";
 import type { Env } from "./env.ts";
 import { newRoutes } from "./openapi.ts";
 
-const LINKS = ["/openapi.json", "/healthz", "/readyz", "/version"];
+const LINKS = ["/openapi.json", "/asyncapi.json", "/healthz", "/readyz", "/version"];
 
-/** `GET /`: what this is, for a person who opens the address in a browser. */
+/** `GET /`: what this is, for a person with a browser; `GET /asyncapi.json` for a program. */
 export function homeRoutes(version: string): OpenAPIHono<Env> {
   const routes = newRoutes();
   const links = LINKS.map((path) => `<li><a href="${path}">${path}</a></li>`).join("");
@@ -19,5 +20,6 @@ need the token of the token file.</p><ul>${links}</ul></html>
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
     }));
+  routes.get("/asyncapi.json", (c) => c.json(asyncApi(version)));
   return routes;
 }

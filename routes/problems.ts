@@ -1,7 +1,7 @@
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
 import { getLogger } from "@logtape/logtape";
-import { Fault, type FaultCode, FAULTS } from "../src/core/faults.ts";
+import { asFault, Fault, type FaultCode, FAULTS } from "../src/core/faults.ts";
 import { PROBLEM_TYPE, problemOf, statusOf, toJson } from "../src/wire/problem.ts";
 import type { Env } from "./env.ts";
 import { newRoutes } from "./openapi.ts";
@@ -10,7 +10,7 @@ const log = getLogger(["innkeeper", "http"]);
 
 /** The answer to a request that ended in an error of any sort. */
 export function problemResponse(error: unknown, c: Context<Env>): Response {
-  const fault = asFault(error);
+  const fault = faultFor(error);
   if (fault.kind === "internal") {
     log.error("request failed by a mistake of ours", {
       requestId: c.get("requestId"),
@@ -40,21 +40,14 @@ function headersOf(fault: Fault): Headers {
   return headers;
 }
 
-function asFault(error: unknown): Fault {
-  if (error instanceof Fault) return error;
-  if (error instanceof HTTPException && error.status < 500) {
-    const code: FaultCode = error.status === 415
-      ? "wrong-media-type"
-      : error.status === 413
-      ? "body-too-large"
-      : "malformed-request";
-    return new Fault(code, error.message || "Cannot read the request");
-  }
-  return new Fault(
-    "internal-error",
-    "Cannot answer this request because of a mistake in Innkeeper: the log names it",
-    { cause: error },
-  );
+function faultFor(error: unknown): Fault {
+  if (!(error instanceof HTTPException) || error.status >= 500) return asFault(error);
+  const code: FaultCode = error.status === 415
+    ? "wrong-media-type"
+    : error.status === 413
+    ? "body-too-large"
+    : "malformed-request";
+  return new Fault(code, error.message || "Cannot read the request");
 }
 
 /** `GET /problems/{code}`: what a problem type means, for people who follow the link. */

@@ -1,11 +1,14 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { getLogger } from "@logtape/logtape";
 import { Fault } from "../src/core/faults.ts";
 import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../src/core/limits.ts";
 import type { Clock } from "../src/core/ports/clock.ts";
+import { ChannelSession } from "../src/daemon/channel_session.ts";
 import { CLOSE, type Connections } from "../src/daemon/connections.ts";
 import type { SendTurns } from "../src/daemon/send_turns.ts";
 import { SysgenidSession } from "../src/daemon/sysgenid_session.ts";
-import { WatchSession } from "../src/daemon/watch_session.ts";
+import { WatchSession, type WatchSink } from "../src/daemon/watch_session.ts";
+import type { Guests } from "../src/guests/guests.ts";
 import type { Scopes } from "../src/generations/scopes.ts";
 import { faultOf } from "../src/wire/scalars.ts";
 import { problemOf, toJson } from "../src/wire/problem.ts";
@@ -24,12 +27,14 @@ import { type AttachedSocket, attachSocket, type SocketParts, type Upgrade } fro
 /** What the watch route is put together from. */
 export interface WatchParts {
   readonly scopes: Scopes;
+  readonly guests: Guests;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly turns: SendTurns;
   readonly upgrade: Upgrade;
 }
 
+const log = getLogger(["innkeeper", "watch"]);
 const PROTOCOLS = [WATCH_PROTOCOL, SYSGENID_PROTOCOL];
 
 /** `GET /v1/watch`: the WebSocket of watchers, in either subprotocol. */
@@ -57,7 +62,7 @@ export function watchRoutes(parts: WatchParts): OpenAPIHono<Env> {
         return await openSysgenid(c.req.raw, c.req.query(), parts, socketParts);
       }
       const { response, socket } = parts.upgrade(c.req.raw, { protocol, idleSeconds: 0 });
-      attachWatch(socket, parts.scopes, socketParts);
+      attachWatch(socket, parts, socketParts);
       return response;
     },
   );
@@ -75,14 +80,23 @@ function protocolOf(upgrade: string | undefined, offered: string | undefined): s
   );
 }
 
-function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): void {
-  const session = new WatchSession(scopes, {
+function attachWatch(
+  socket: WebSocket,
+  { scopes, guests }: WatchParts,
+  parts: SocketParts,
+): void {
+  const sink: WatchSink = {
     reply: (message) => attached.outbox.reply(frameText(message)),
-    refuse: (id, fault) => attached.outbox.reply(errorFrameText(id, fault)),
+    refuse: (id, fault) => {
+      if (fault.kind === "internal") log.error("frame failed", { error: String(fault.cause) });
+      attached.outbox.reply(errorFrameText(id, fault));
+    },
     offer: (topic, message, urgency) => attached.outbox.offer(topic, frameText(message), urgency),
     withdraw: (topic) => attached.outbox.withdraw(topic),
     takenOver: () => attached.close(CLOSE.takenOver, "another connection has come for a watcher"),
-  });
+  };
+  const session = new WatchSession(scopes, sink);
+  const channels = new ChannelSession(guests, parts.principal, sink);
   const attached = attachSocket(socket, parts, {
     open: () =>
       attached.outbox.reply(frameText({
@@ -90,15 +104,19 @@ function attachWatch(socket: WebSocket, scopes: Scopes, parts: SocketParts): voi
         heartbeatMs: HEARTBEAT_MS,
         limits: { frameBytes: FRAME_BYTES_MAX, scopes: SCOPES_PER_CONNECTION_MAX },
       })),
-    frame: (data) => takeFrame(data, session, attached),
+    frame: (data) => takeFrame(data, session, channels, attached),
     ping: () => attached.outbox.offer("ping", frameText({ type: "ping", at: Date.now() }), "news"),
-    end: () => void session.end(),
+    end: () => {
+      channels.end();
+      void session.end();
+    },
   });
 }
 
 function takeFrame(
   data: string | ArrayBuffer,
   session: WatchSession,
+  channels: ChannelSession,
   { outbox, close }: AttachedSocket,
 ): void {
   if (typeof data !== "string") return close(CLOSE.badFrame, "frames are text");
@@ -111,7 +129,9 @@ function takeFrame(
   const { frame } = read;
   if (frame.type === "pong") return;
   if (frame.type === "ping") return outbox.reply(frameText({ type: "pong", at: frame.at }));
-  if (!session.receive(frame)) close(CLOSE.tooSlow, "too many frames at once");
+  const isChannel = frame.type === "attach" || frame.type === "drain";
+  const isTaken = isChannel ? channels.receive(frame) : session.receive(frame);
+  if (!isTaken) close(CLOSE.tooSlow, "too many frames at once");
 }
 
 async function openSysgenid(

@@ -18,10 +18,14 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
   const net = config.listen.map((address) =>
     address.kind === "unix" ? `unix:${address.path}` : hostAndPort(address)
   );
+  const remotes = config.remotes.map((prefix) => {
+    const { hostname, port, protocol } = new URL(prefix);
+    return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+  });
   return [
     allow("read", [...read, ...sockets, ...sockets.map(dirname)]),
     allow("write", [...write, ...sockets, ...sockets.map(dirname)]),
-    allow("net", net),
+    allow("net", [...net, ...remotes]),
     allow("env", [twinOf("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),
   ];

@@ -170,6 +170,7 @@ function furnish(
       scopeRoutes(innkeeper.scopes, stopping.signal),
       watchRoutes({
         scopes: innkeeper.scopes,
+        guests: innkeeper.guests,
         connections,
         clock: systemClock,
         turns: new SendTurns((turn) => setImmediate(turn)),

@@ -293,3 +293,12 @@ export class Fault extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
+
+/** An error of any sort as a fault: what is none is a mistake of ours. */
+export function asFault(error: unknown): Fault {
+  return error instanceof Fault ? error : new Fault(
+    "internal-error",
+    "Cannot answer because of a mistake in Innkeeper: the log names it",
+    { cause: error },
+  );
+}

@@ -92,6 +92,8 @@ export const ACK_FLUSH_MS = 20;
 export const FRAME_BYTES_MAX = 64 * KIB;
 /** Scopes that one connection may watch: one slot each is kept in memory. */
 export const SCOPES_PER_CONNECTION_MAX = 1_000;
+/** Guest channels that one connection may follow: one slot each is kept in memory. */
+export const CHANNELS_PER_CONNECTION_MAX = 1_000;
 /** Sockets that are written to before input is taken again: below a millisecond of sending. */
 export const SENDS_PER_TURN = 64;
 /** Replies waiting for a socket that does not drain; past it the client is too slow. */

@@ -30,6 +30,8 @@ export interface Config {
   readonly allowHosts: readonly string[];
   readonly tokenFile: string;
   readonly roots: readonly RootConfig[];
+  /** URL prefixes from which inodes may be opened; each ends in a slash. */
+  readonly remotes: readonly string[];
   readonly cacheBytes: number;
   readonly hostRoot: string;
   readonly vhostStore: string | undefined;
@@ -82,6 +84,11 @@ const FLAGS = {
     value: "NAME=PATH[:ro][:noatime]",
     many: true,
     help: "a folder in which inodes may be opened",
+  },
+  remote: {
+    value: "PREFIX",
+    many: true,
+    help: "a URL prefix from which inodes may be opened, such as https://images.example/v1/",
   },
   "cache-bytes": { value: "N", help: `budget of cached pages [${CACHE_BYTES_DEFAULT}]` },
   "host-root": { value: "DIR", help: "prefix under which /sys and /dev are looked up [/]" },
@@ -142,6 +149,7 @@ export function parseConfig(args: readonly string[], around: Surroundings): Conf
     allowHosts: flags.many("allow-host") ?? [],
     tokenFile: path(flags.one("token-file") ?? `${state}/token`),
     roots: requireDistinct((flags.many("root") ?? []).map((text) => parseRoot(text, path))),
+    remotes: (flags.many("remote") ?? []).map(parseRemote),
     cacheBytes: parseCacheBytes(flags.one("cache-bytes")),
     hostRoot: path(flags.one("host-root") ?? "/"),
     vhostStore: vhostStore === undefined ? undefined : path(vhostStore),
@@ -239,6 +247,15 @@ function parseRoot(text: string, path: (text: string) => string): RootConfig {
     readOnly: options.split(":").includes("ro"),
     noatime: options.split(":").includes("noatime"),
   };
+}
+
+/** A prefix ends in a slash, so that `https://a/v1` does not let `https://a/v10` in. */
+function parseRemote(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new UsageError(`Cannot use remote "${text}": it must be an http or https URL prefix`);
+  }
+  return url.href.endsWith("/") ? url.href : `${url.href}/`;
 }
 
 function requireDistinct(roots: readonly RootConfig[]): readonly RootConfig[] {

@@ -60,9 +60,9 @@ export class Innkeeper implements GuestHouse {
       }
       const { name, current } = scope.state;
       const { engine, leaseMs } = command;
-      const created = await guests.create({ id, scope: name, engine, leaseMs, from }, current);
-      follow(scope, created.guest);
-      return created;
+      const made = await guests.create({ id, scope: name, engine, leaseMs, from }, current);
+      follow(scope, made.guest);
+      return made;
     } catch (fault) {
       if (created) await this.scopes.delete(scope.state.name, true);
       throw fault;

@@ -1,4 +1,4 @@
-import { Fault } from "../core/faults.ts";
+import { asFault, Fault } from "../core/faults.ts";
 import { REPLIES_WAITING_MAX, SCOPES_PER_CONNECTION_MAX } from "../core/limits.ts";
 import type { ScopeChange } from "../generations/changes.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
@@ -107,14 +107,7 @@ export class WatchSession {
         const done = this.#serve(request);
         if (done !== undefined) await done;
       } catch (error) {
-        this.#sink.refuse(
-          request.id,
-          error instanceof Fault ? error : new Fault(
-            "internal-error",
-            "Cannot answer this frame because of a mistake in Innkeeper",
-            { cause: error },
-          ),
-        );
+        this.#sink.refuse(request.id, asFault(error));
       }
     }
     this.#working = false;

@@ -39,6 +39,14 @@ export const ClientFrame = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
   z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name }),
+  z.strictObject({ type: z.literal("attach"), id: Id, guest: Name, address: U32 }),
+  z.strictObject({
+    type: z.literal("drain"),
+    id: Id,
+    guest: Name,
+    address: U32,
+    count: z.int().min(1),
+  }),
   z.strictObject({ type: z.literal("ping"), at: z.unknown() }),
   z.strictObject({ type: z.literal("pong"), at: z.unknown() }),
 ]);

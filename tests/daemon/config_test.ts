@@ -57,6 +57,9 @@ for (
     [["--root", "a=/x:rw"], "a=/x:rw"],
     [["--cache-bytes", "1e9"], "1e9"],
     [["--cache-bytes", "1"], "1"],
+    [["--remote", "ftp://x/"], "ftp://x/"],
+    [["--remote", "images"], "images"],
+    [["--remote", "https://x/?q"], "https://x/?q"],
     [["--ledger", "etcd://a/b"], "etcd://a/b"],
   ] as const
 ) {
@@ -64,6 +67,11 @@ for (
     assertThrows(() => parse([...args]), UsageError, says);
   });
 }
+
+Deno.test("parseConfig() ends each remote prefix in a slash, so that no neighbour gets in", () => {
+  const { remotes } = parse(["--remote", "https://x/v1", "--remote", "http://127.0.0.1:8/a/"]);
+  assertEquals(remotes, ["https://x/v1/", "http://127.0.0.1:8/a/"]);
+});
 
 Deno.test("parseConfig() listens beyond loopback with TLS or on demand", () => {
   assertEquals(parse(["--listen", "0.0.0.0:80", "--insecure-listen"]).listen.length, 1);
@@ -74,7 +82,9 @@ Deno.test("parseConfig() listens beyond loopback with TLS or on demand", () => {
 Deno.test("serveHelp() names every flag with its twin, and every exit status", () => {
   const help = serveHelp();
   const flags = ["state", "run", "listen", "tls-cert", "tls-key", "insecure-listen", "allow-host"];
-  for (const flag of [...flags, "token-file", "root", "cache-bytes", "host-root", "ledger"]) {
+  for (
+    const flag of [...flags, "token-file", "root", "remote", "cache-bytes", "host-root", "ledger"]
+  ) {
     assert(help.includes(`--${flag}`) && help.includes(twinOf(flag)), flag);
   }
   for (const status of ["0 clean", "2 wrong usage", "3 state", "4 cannot listen"]) {

@@ -208,7 +208,9 @@ Deno.test(`the watch socket takes ${FRAMES} random frames without a crash or a h
     type: "object",
     required: ["type", "id"],
     properties: {
-      type: { enum: ["watch", "ack", "unwatch", "ping", "pong", "hello", "fly"] },
+      type: {
+        enum: ["watch", "ack", "fail", "quiesced", "unwatch", "attach", "drain", "ping", "fly"],
+      },
       id: { type: "integer" },
       scope: { type: "string" },
       name: { type: "string" },
@@ -216,6 +218,9 @@ Deno.test(`the watch socket takes ${FRAMES} random frames without a crash or a h
       generation: { type: "integer" },
       epoch: { type: "integer" },
       token: { type: "string" },
+      guest: { type: "string" },
+      address: { type: "integer" },
+      count: { type: "integer" },
     },
   };
   let client = await daemon.watch();

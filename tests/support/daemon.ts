@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
+import type { z } from "@hono/zod-openapi";
+import { SERVER_FRAMES } from "../../src/wire/server_frames.ts";
 
 const START_MS = 30_000;
 const FRAME_MS = 10_000;
@@ -133,6 +135,7 @@ export class WatchClient {
     });
     socket.addEventListener("message", ({ data }) => {
       const frame = JSON.parse(data);
+      requireDescribed(frame);
       if (frame.type === "ping") return socket.send(JSON.stringify({ type: "pong", at: frame.at }));
       this.#frames.push(frame);
       for (const wake of this.#waiting.splice(0)) wake();
@@ -195,4 +198,11 @@ export class WatchClient {
     this.socket.close();
     await this.closed;
   }
+}
+
+/** Every frame that a test receives must be one of /asyncapi.json. */
+function requireDescribed(frame: Frame): void {
+  const schema: z.ZodType = SERVER_FRAMES[frame["type"] as keyof typeof SERVER_FRAMES];
+  const { error } = schema.safeParse(frame);
+  if (error !== undefined) throw new Error(`${JSON.stringify(frame)}: ${error.message}`);
 }

@@ -1,0 +1,37 @@
+import { z } from "@hono/zod-openapi";
+import { SERVER_FRAMES } from "./server_frames.ts";
+import { ClientFrame, SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./watch_frames.ts";
+
+/** The WebSocket's side of the API as an AsyncAPI 3.0 document. */
+export function asyncApi(version: string): Record<string, unknown> {
+  const clientFrames = Object.fromEntries(
+    ClientFrame.options.map((schema) => [schema.shape.type.value, message(schema)]),
+  );
+  const serverFrames = Object.fromEntries(
+    Object.entries(SERVER_FRAMES).map(([name, schema]) => [name, message(schema)]),
+  );
+  return {
+    asyncapi: "3.0.0",
+    info: { title: "Innkeeper", version, license: { name: "MIT" } },
+    defaultContentType: "application/json",
+    channels: {
+      watchToServer: { address: "/v1/watch", ...described, messages: clientFrames },
+      watchToClient: { address: "/v1/watch", ...described, messages: serverFrames },
+    },
+    operations: {
+      takeFrames: { action: "receive", channel: { $ref: "#/channels/watchToServer" } },
+      sendFrames: { action: "send", channel: { $ref: "#/channels/watchToClient" } },
+    },
+  };
+}
+
+const described = {
+  description: `Subprotocol \`${WATCH_PROTOCOL}\`: text frames of JSON. Subprotocol ` +
+    `\`${SYSGENID_PROTOCOL}\` on the same address has frames of 4 bytes instead: the generation, ` +
+    "native-endian, sent until it comes back; an empty frame says that it was taken.",
+};
+
+function message(schema: z.ZodType): { payload: unknown } {
+  // What a client may send, before it is read: numbers as text, defaults left out.
+  return { payload: z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) };
+}

@@ -1,0 +1,31 @@
+import { assert, assertEquals } from "@std/assert";
+import Ajv2020 from "ajv/dist/2020.js";
+import { asyncApi } from "../../src/wire/asyncapi.ts";
+
+// deno-lint-ignore no-explicit-any -- the document is read as it comes
+const document: any = asyncApi("1.2.3");
+
+Deno.test("asyncApi() names every frame of the protocol, each with a schema that compiles", () => {
+  const ajv = new Ajv2020.default({ strict: false });
+  const { watchToServer, watchToClient } = document.channels;
+  assertEquals(
+    Object.keys(watchToServer.messages).sort(),
+    ["ack", "attach", "drain", "fail", "ping", "pong", "quiesced", "unwatch", "watch"],
+  );
+  assert(Object.keys(watchToClient.messages).includes("generation"));
+  for (const { payload } of Object.values<{ payload: object }>(watchToServer.messages)) {
+    ajv.compile(payload);
+  }
+});
+
+Deno.test("asyncApi() accepts what a client may send and refuses what it may not", () => {
+  const ajv = new Ajv2020.default({ strict: false });
+  const ack = ajv.compile(document.channels.watchToServer.messages.ack.payload);
+  const frame = { type: "ack", id: 1, scope: "vm-7", generation: 1 };
+  assert(
+    ack(frame) && ack({ ...frame, epoch: "18446744073709551615" }) && ack({ ...frame, epoch: 7 }),
+  );
+  for (const wrong of [{ ...frame, extra: 1 }, { ...frame, generation: -1 }, { type: "ack" }]) {
+    assert(!ack(wrong), JSON.stringify(wrong));
+  }
+});
