@@ -35,7 +35,10 @@ export const InodeView = z.object({ inode: U64Text }).openapi("InodeNumber");
 
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-/** A device behind another. Control characters would forge lines of the text form, and half a surrogate pair is not kept. */
+/**
+ * A device behind another. Control characters would forge lines of the text form, and half a
+ * surrogate pair is not kept.
+ */
 export const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
   .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
 

@@ -139,6 +139,31 @@ Deno.test("HostDevices.register() refuses parts that do not fit together", async
   );
 });
 
+Deno.test("HostDevices.register() takes persistent memory as an nvdimm, whatever driver is named", async () => {
+  const { bench, host } = await setUp();
+  const image = new Uint8Array(8192);
+  image.set(new TextEncoder().encode("NVDIMM_PFN_INFO"), 4096);
+  await bench.hostTree.file("/srv/pmem.img", image);
+  const info = { ...withDriver("virtio-blk"), pmem: true, hostPath: "/srv/pmem.img" };
+  const { id, block } = (await host.register({ info, sandbox: "s" })).device;
+  assertEquals([block?.driver, block?.format, block?.file, block?.sizeBytes, block?.pmem], [
+    "nvdimm",
+    "ext4",
+    "/srv/pmem.img",
+    8192n,
+    true,
+  ]);
+  const attached = (await host.attach(id, "c1")).block;
+  assertEquals([attached?.index, attached?.virtPath, attached?.scsiAddr], [
+    0,
+    undefined,
+    undefined,
+  ]);
+  await bench.hostTree.file("/srv/plain.img", new Uint8Array(8192));
+  const plain = { ...info, hostPath: "/srv/plain.img" };
+  await refused("not-persistent-memory", () => host.register({ info: plain, sandbox: "s" }));
+});
+
 Deno.test("HostDevices.attach() gives the lowest index, and names by driver", async () => {
   const { host } = await setUp();
   const drivers = [

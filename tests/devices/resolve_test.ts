@@ -267,3 +267,31 @@ Deno.test("DeviceResolver takes roots with slashes at their ends", async () => {
   assertEquals((await resolver.resolve(NULL)).hostPath, "/dev/null");
   assertEquals((await resolver.resolve(VHOST)).evidence, [NODES, `${NODES}/b`, `${SOCKETS}/b`]);
 });
+
+Deno.test("DeviceResolver.driveFile() tells files from devices and how large they are", async () => {
+  const hostTree = await host();
+  await hostTree.file("/srv/disk.img", "twelve bytes");
+  await hostTree.device("/dev/loop0", "block", 7, 0);
+  await hostTree.file("/sys/devices/virtual/block/loop0/size", " 2048\n");
+  const resolver = new DeviceResolver({ hostTree });
+  const file = { isDevice: false, sizeBytes: 12n };
+  assertEquals(await resolver.driveFile(LOOP, "/srv/disk.img"), file);
+  const device = { isDevice: true, sizeBytes: 2048n * 512n };
+  assertEquals(await resolver.driveFile(LOOP, "/dev/loop0"), device);
+  for (const size of ["nonsense", "", "-1"]) {
+    await hostTree.file("/sys/devices/virtual/block/loop0/size", size);
+    const unknown = { isDevice: true, sizeBytes: undefined };
+    assertEquals(await resolver.driveFile(LOOP, "/dev/loop0"), unknown);
+  }
+});
+
+Deno.test("DeviceResolver.driveFile() judges what cannot be looked at by its name", async () => {
+  const hostTree = await host();
+  const resolver = new DeviceResolver({ hostTree });
+  for (const errno of ["ENOENT", "EACCES"]) {
+    for (const path of ["/dev/sdz", "/srv/none.img"]) hostTree.failing.set(path, errno);
+    const [device, file] = [await resolver.driveFile(LOOP, "/dev/sdz")]
+      .concat(await resolver.driveFile(LOOP, "/srv/none.img"));
+    assertEquals([device?.isDevice, file?.isDevice], [true, false]);
+  }
+});
