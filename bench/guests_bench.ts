@@ -1,13 +1,17 @@
 /**
- * A run of a guest up to its next notify, through the domain and the engine in its Worker, beside
- * the floor under it: one message to a Worker that does nothing, and its answer.
+ * A run of a guest up to its next notify: in one thread with v86, and through the domain and the
+ * engine in its Worker. Beside it is the floor under the latter: one message to a Worker that does
+ * nothing, and its answer.
  *
  * Run with `deno bench --allow-read bench/guests_bench.ts`.
  */
+import { setImmediate } from "node:timers";
 import { PAGE_BYTES } from "../src/core/limits.ts";
 import type { SnapshotStore } from "../src/core/ports/snapshot_store.ts";
 import { systemClock, systemRandom } from "../src/cli/system.ts";
-import { V86Engine } from "../src/engines/v86/engine.ts";
+import type { Ledger } from "../src/core/ports/ledger.ts";
+import { V86Engines } from "../src/engines/v86/engines.ts";
+import { V86Guest } from "../src/engines/v86/guest.ts";
 import { Guests } from "../src/guests/guests.ts";
 
 const IDENTITY = { generation: 1, epoch: 1n, unique: "00".repeat(16) };
@@ -30,12 +34,37 @@ const NO_SNAPSHOTS: SnapshotStore = {
   delete: unused,
 };
 
+/** Keeps nothing: what a commit costs is measured with generations. */
+const NO_LEDGER: Ledger = {
+  load: () => Promise.resolve([]),
+  commit: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
+const engines = new V86Engines();
 const guests = await Guests.open({
-  engines: { v86: () => new V86Engine() },
+  engines: { v86: () => engines.make() },
   snapshots: NO_SNAPSHOTS,
+  ledger: NO_LEDGER,
+  events: { emit() {} },
   clock: systemClock,
   random: systemRandom,
 });
+
+const MEMORY_BYTES = 4 * 1024 * 1024;
+const LOAD = { at: 0x1000, bytes: NOTIFIER };
+
+/** A guest without a Worker, as a program that embeds the engine would have it. */
+function guestInThread(): Promise<V86Guest> {
+  const start = { memoryBytes: MEMORY_BYTES, start: 0x1000, load: [LOAD], identity: IDENTITY };
+  return V86Guest.start(start, {
+    wallNs: systemClock.wallNs,
+    monotonicMs: systemClock.monotonicMs,
+    idle: () => new Promise((resolve) => setImmediate(resolve)),
+    wake() {},
+    notified() {},
+  });
+}
 
 const program = (id: string) => ({
   id,
@@ -43,7 +72,7 @@ const program = (id: string) => ({
   engine: "v86" as const,
   from: {
     program: {
-      pfnLimit: (4 * 1024 * 1024) / PAGE_BYTES,
+      pfnLimit: MEMORY_BYTES / PAGE_BYTES,
       start: 0x1000n,
       load: [{ at: 0x1000n, bytes: NOTIFIER }],
     },
@@ -87,13 +116,21 @@ Deno.bench("messages to a Worker and back", { ...group, baseline: true }, async 
   echo.close();
 });
 
+Deno.bench("runs on v86, in one thread", group, async (b) => {
+  const guest = await guestInThread();
+  for (let i = 0; i < WARM_UP_ROUNDS; i++) await guest.run(BUDGET_MS);
+  b.start();
+  for (let i = 0; i < ROUNDS; i++) await guest.run(BUDGET_MS);
+  b.end();
+});
+
 Deno.bench("runs on v86", group, async (b) => {
   const { guest } = await guests.create(program("notifier"), IDENTITY);
   for (let i = 0; i < WARM_UP_ROUNDS; i++) await guest.run(BUDGET_MS);
   b.start();
   for (let i = 0; i < ROUNDS; i++) await guest.run(BUDGET_MS);
   b.end();
-  guests.delete("notifier", { ownerToken: undefined, force: true });
+  await guests.delete("notifier", { ownerToken: undefined, force: true });
 });
 
 const life = { group: "make a guest of 4 MiB and delete it" };
@@ -106,5 +143,5 @@ Deno.bench("a Worker that answers once", { ...life, baseline: true }, async () =
 
 Deno.bench("a guest on v86", life, async () => {
   await guests.create(program("short"), IDENTITY);
-  guests.delete("short", { ownerToken: undefined, force: true });
+  await guests.delete("short", { ownerToken: undefined, force: true });
 });

@@ -155,11 +155,11 @@ export class Guests {
       );
     }
     this.#reserve(spec.id, memoryBytes);
-    const image = await this.snapshots.image(snapshot);
+    // The engine starts up while the snapshot is read.
     return await makeEngine(
       this.#ports.engines,
       engine as EngineName,
-      (made) => made.restore(image, identity),
+      async (made) => await made.restore(await this.snapshots.image(snapshot), identity),
     );
   }
 

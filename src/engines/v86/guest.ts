@@ -61,9 +61,10 @@ export class V86Guest {
   ): Promise<V86Guest> {
     const { memoryBytes, pages, bytes } = image;
     const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
-    for (const [index, page] of pages.entries()) {
-      const from = index * PAGE_BYTES;
-      guest.#vcpu.write(page * PAGE_BYTES, bytes.subarray(from, from + PAGE_BYTES));
+    for (let first = 0, next = 0; first < pages.length; first = next) {
+      do next++; while (pages[next] === (pages[next - 1] as number) + 1);
+      const run = bytes.subarray(first * PAGE_BYTES, next * PAGE_BYTES);
+      guest.#vcpu.write((pages[first] as number) * PAGE_BYTES, run);
     }
     guest.#vcpu.state = image.vcpu as V86State;
     guest.#abi.restore(image.abi);
