@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { EVICT_RANGES_MAX, INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
 import { wallNsOf } from "../core/time.ts";
-import { Name, U64, U64Text } from "./scalars.ts";
+import { Name, U64, U64Text, wordOf } from "./scalars.ts";
 
 const Access = z.enum(["ro", "rw"]);
 /** A user or group; the host takes the largest number for "as it is". */
@@ -19,9 +19,9 @@ const LeaseMs = z.int().min(1).max(INODE_LEASE_MS_MAX).openapi({
 export const InodeRequestBody = z.strictObject({
   root: Name.optional(),
   path: z.string().optional().openapi({ example: "images/kernel" }),
-  access: Access.optional(),
-  cache: Cache.optional(),
-  create: z.enum(["never", "if-missing", "exclusive"]).optional(),
+  access: wordOf("ro", "rw").optional(),
+  cache: wordOf("host", "own").optional(),
+  create: wordOf("never", "if-missing", "exclusive").optional(),
   permissions: z.int().min(0).max(0o777).optional(),
   noatime: z.boolean().optional(),
   limitTranslation: z.boolean().optional(),
@@ -147,7 +147,7 @@ export const MappingQuery = z.strictObject({
 export const TranslateBody = z.strictObject({
   required: RangeBody,
   optional: RangeBody.optional(),
-  access: z.enum(["read", "write"]),
+  access: wordOf("read", "write"),
   holder: Name,
 }).openapi("InodeTranslateRequest");
 
