@@ -19,7 +19,7 @@ async function scopeWith(watchers: number): Promise<{ scope: LiveScope; ids: str
   const scopes = await Scopes.open({
     ledger,
     events: await EventLog.open({ ledger, clock: systemClock }),
-    pages: new PageFiles(`${folder}/pages`),
+    pages: new PageFiles(`${folder}/pages`, "all"),
     clock: systemClock,
     random: systemRandom,
   });

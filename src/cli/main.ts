@@ -1,5 +1,6 @@
 import { ProblemError } from "../client/problem_error.ts";
 import { UnreachableError } from "../client/unreachable_error.ts";
+import { Fault } from "../core/faults.ts";
 import { UsageError } from "../daemon/config.ts";
 import type { Command } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -39,7 +40,8 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ExitError) return complain(error.message, error.status);
     if (error instanceof UsageError) return complain(`${error.message}\nSee --help.`, EXIT.usage);
-    if (error instanceof ProblemError || error instanceof UnreachableError) {
+    const isRefusal = error instanceof ProblemError || error instanceof UnreachableError;
+    if (isRefusal || error instanceof Fault) {
       return complain(error.message, EXIT.refused);
     }
     throw error;

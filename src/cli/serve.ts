@@ -31,6 +31,7 @@ import { HostRoot } from "../native/host_root.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
+import { reachOf } from "../native/reach.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
 import { SnapshotFiles } from "../storage/snapshot_files.ts";
@@ -122,7 +123,10 @@ async function openInnkeeper(
   const innkeeper = new Innkeeper({
     events,
     inodes,
-    scopes: await Scopes.open({ ...ports, pages: new PageFiles(`${run}/pages`) }),
+    scopes: await Scopes.open({
+      ...ports,
+      pages: new PageFiles(`${run}/pages`, reachOf(libc, run)),
+    }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
     guests: await Guests.open({

@@ -15,6 +15,8 @@ export class Pages {
   readonly sysgenid: PageFile;
   readonly vmclock: PageFile;
   readonly found: FoundPages;
+  /** Whether every user of the host can get at them, or only the daemon's own. */
+  readonly reach: "all" | "owner";
 
   /**
    * Opens the pages of a scope, or makes them with its current generation in them.
@@ -26,6 +28,7 @@ export class Pages {
     const vmclock = folder.open(scope, "vmclock", vmclockBytes(epoch));
     this.sysgenid = sysgenid.page;
     this.vmclock = vmclock.page;
+    this.reach = folder.reach;
     this.found = {
       generation: sysgenid.found && sysgenidGeneration(sysgenid.found),
       epoch: vmclock.found && vmclockEpoch(vmclock.found),

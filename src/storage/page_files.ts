@@ -7,20 +7,32 @@ import type { OpenedPage, PageFile, PageFolder, PageName } from "../core/ports/p
  * them, also through a bind mount into a container.
  */
 export class PageFiles implements PageFolder {
-  /** @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages` */
-  constructor(readonly folder: string) {}
+  /**
+   * @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages`
+   * @param reach Whether the folders above it let every user pass
+   */
+  constructor(readonly folder: string, readonly reach: "all" | "owner") {}
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
     const folder = `${this.folder}/${scope}`;
     const path = `${folder}/${name}`;
-    makeFolder(this.folder);
-    makeFolder(folder);
-    const isNew = !exists(path);
-    if (isNew) publish(folder, path, initial);
-    requireRegular(path);
-    const page = new FilePage(path, Deno.openSync(path, { read: true, write: true }));
-    page.grow();
-    return { page, found: isNew ? undefined : page.bytes() };
+    try {
+      makeFolder(this.folder);
+      makeFolder(folder);
+      const isNew = !exists(path);
+      if (isNew) publish(folder, path, initial);
+      requireRegular(path);
+      const page = new FilePage(path, Deno.openSync(path, { read: true, write: true }));
+      page.grow();
+      return { page, found: isNew ? undefined : page.bytes() };
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      throw new Fault(
+        "page-unusable",
+        `Cannot publish the page ${path}: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
   }
 }
 

@@ -93,6 +93,14 @@ Deno.test("wrong flags end with 2 and name the flag; --help ends with 0 and name
   assertStringIncludes(text(help.stdout), "--cache-bytes");
 });
 
+Deno.test("a page that cannot be published ends the start with its reason (case 20)", async () => {
+  const at = await folder();
+  await Deno.mkdir(`${at}/run/pages/system/sysgenid`, { recursive: true });
+  const { code, stderr } = await Daemon.command(at).output();
+  assertEquals(code, 1);
+  assertStringIncludes(text(stderr), "a folder is in its place");
+});
+
 Deno.test("SIGHUP reads the token file again and ends the sockets of removed tokens with 4401", async () => {
   const tokens = `${await folder()}/tokens`;
   await Deno.writeTextFile(tokens, "stays\ngoes watch,read\n");

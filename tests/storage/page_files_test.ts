@@ -8,7 +8,7 @@ const inodeOf = (path: string): number | null => Deno.statSync(path).ino;
 const modeOf = (path: string): number => (Deno.statSync(path).mode ?? 0) & 0o777;
 
 async function folder(): Promise<PageFiles> {
-  return new PageFiles(`${await Deno.makeTempDir()}/pages`);
+  return new PageFiles(`${await Deno.makeTempDir()}/pages`, "all");
 }
 
 Deno.test("PageFiles.open() makes 4096 bytes, readable for all, the generation first (case 1)", async () => {

@@ -25,6 +25,8 @@ export interface OpenedPage {
  * replaced or removed, since programs that mapped it hold on to that inode (spec decision 5).
  */
 export interface PageFolder {
+  /** Whether every user of the host can get at the pages, or only the daemon's own. */
+  readonly reach: "all" | "owner";
   /**
    * Opens a page of a scope, or makes it with `initial` as its first bytes and zeros after them.
    *
