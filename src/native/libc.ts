@@ -13,206 +13,206 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "usize" },
   memcpy_to_js: {
     name: "memcpy",
-    parameters: ["buffer", /* dest */ "usize", /* src */ "usize" /* n */],
+    parameters: [/* dest */ "buffer", /* src */ "usize", /* n */ "usize"],
     result: "usize",
   },
   memcpy_from_js: {
     name: "memcpy",
-    parameters: ["usize", /* dest */ "buffer", /* src */ "usize" /* n */],
+    parameters: [/* dest */ "usize", /* src */ "buffer", /* n */ "usize"],
     result: "usize",
   },
-  memset: { parameters: ["usize", /* s */ "i32", /* c */ "usize" /* n */], result: "usize" },
+  memset: { parameters: [/* s */ "usize", /* c */ "i32", /* n */ "usize"], result: "usize" },
 
   open: {
-    parameters: ["buffer", /* path */ "i32", /* flags */ "u32" /* mode */],
+    parameters: [/* path */ "buffer", /* flags */ "i32", /* mode */ "u32"],
     result: "i32",
   },
   syscall_openat2: {
     name: "syscall",
     parameters: [
-      "isize", /* number */
-      "i32", /* dirfd */
-      "buffer", /* path */
-      "buffer", /* how */
-      "usize", /* size of how */
+      /* number */ "isize",
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* how */ "buffer",
+      /* size of how */ "usize",
     ],
     result: "isize",
   },
   syscall_openat2_thread: {
     name: "syscall",
     parameters: [
-      "isize", /* number */
-      "i32", /* dirfd */
-      "buffer", /* path */
-      "buffer", /* how */
-      "usize", /* size of how */
+      /* number */ "isize",
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* how */ "buffer",
+      /* size of how */ "usize",
     ],
     result: "isize",
     nonblocking: true,
   },
-  close: { parameters: ["i32" /* fd */], result: "i32" },
-  read: { parameters: ["i32", /* fd */ "buffer", /* buf */ "usize" /* count */], result: "isize" },
+  close: { parameters: [/* fd */ "i32"], result: "i32" },
+  read: { parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize"], result: "isize" },
   pread: {
-    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize", /* offset */ "i64"],
     result: "isize",
   },
   pread_thread: {
     name: "pread",
-    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize", /* offset */ "i64"],
     result: "isize",
     nonblocking: true,
   },
   preadv2: {
     parameters: [
-      "i32", /* fd */
-      "buffer", /* iov */
-      "i32", /* iovcnt */
-      "i64", /* offset */
-      "i32", /* flags */
+      /* fd */ "i32",
+      /* iov */ "buffer",
+      /* iovcnt */ "i32",
+      /* offset */ "i64",
+      /* flags */ "i32",
     ],
     result: "isize",
   },
   pwrite: {
-    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize", /* offset */ "i64"],
     result: "isize",
   },
   pwrite_thread: {
     name: "pwrite",
-    parameters: ["i32", /* fd */ "buffer", /* buf */ "usize", /* count */ "i64" /* offset */],
+    parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize", /* offset */ "i64"],
     result: "isize",
     nonblocking: true,
   },
-  fdatasync: { parameters: ["i32" /* fd */], result: "i32" },
+  fdatasync: { parameters: [/* fd */ "i32"], result: "i32" },
   fdatasync_thread: {
     name: "fdatasync",
-    parameters: ["i32" /* fd */],
+    parameters: [/* fd */ "i32"],
     result: "i32",
     nonblocking: true,
   },
-  ftruncate: { parameters: ["i32", /* fd */ "i64" /* length */], result: "i32" },
+  ftruncate: { parameters: [/* fd */ "i32", /* length */ "i64"], result: "i32" },
   ftruncate_thread: {
     name: "ftruncate",
-    parameters: ["i32", /* fd */ "i64" /* length */],
+    parameters: [/* fd */ "i32", /* length */ "i64"],
     result: "i32",
     nonblocking: true,
   },
   fallocate: {
-    parameters: ["i32", /* fd */ "i32", /* mode */ "i64", /* offset */ "i64" /* len */],
+    parameters: [/* fd */ "i32", /* mode */ "i32", /* offset */ "i64", /* len */ "i64"],
     result: "i32",
   },
   fallocate_thread: {
     name: "fallocate",
-    parameters: ["i32", /* fd */ "i32", /* mode */ "i64", /* offset */ "i64" /* len */],
+    parameters: [/* fd */ "i32", /* mode */ "i32", /* offset */ "i64", /* len */ "i64"],
     result: "i32",
     nonblocking: true,
   },
-  fchmod: { parameters: ["i32", /* fd */ "u32" /* mode */], result: "i32" },
+  fchmod: { parameters: [/* fd */ "i32", /* mode */ "u32"], result: "i32" },
   fchmod_thread: {
     name: "fchmod",
-    parameters: ["i32", /* fd */ "u32" /* mode */],
+    parameters: [/* fd */ "i32", /* mode */ "u32"],
     result: "i32",
     nonblocking: true,
   },
-  fchown: { parameters: ["i32", /* fd */ "u32", /* owner */ "u32" /* group */], result: "i32" },
+  fchown: { parameters: [/* fd */ "i32", /* owner */ "u32", /* group */ "u32"], result: "i32" },
   fchown_thread: {
     name: "fchown",
-    parameters: ["i32", /* fd */ "u32", /* owner */ "u32" /* group */],
+    parameters: [/* fd */ "i32", /* owner */ "u32", /* group */ "u32"],
     result: "i32",
     nonblocking: true,
   },
-  futimens: { parameters: ["i32", /* fd */ "buffer" /* times */], result: "i32" },
+  futimens: { parameters: [/* fd */ "i32", /* times */ "buffer"], result: "i32" },
   futimens_thread: {
     name: "futimens",
-    parameters: ["i32", /* fd */ "buffer" /* times */],
+    parameters: [/* fd */ "i32", /* times */ "buffer"],
     result: "i32",
     nonblocking: true,
   },
   linkat: {
     parameters: [
-      "i32", /* olddirfd */
-      "buffer", /* oldpath */
-      "i32", /* newdirfd */
-      "buffer", /* newpath */
-      "i32", /* flags */
+      /* olddirfd */ "i32",
+      /* oldpath */ "buffer",
+      /* newdirfd */ "i32",
+      /* newpath */ "buffer",
+      /* flags */ "i32",
     ],
     result: "i32",
   },
   linkat_thread: {
     name: "linkat",
     parameters: [
-      "i32", /* olddirfd */
-      "buffer", /* oldpath */
-      "i32", /* newdirfd */
-      "buffer", /* newpath */
-      "i32", /* flags */
+      /* olddirfd */ "i32",
+      /* oldpath */ "buffer",
+      /* newdirfd */ "i32",
+      /* newpath */ "buffer",
+      /* flags */ "i32",
     ],
     result: "i32",
     nonblocking: true,
   },
   unlinkat: {
-    parameters: ["i32", /* dirfd */ "buffer", /* pathname */ "i32" /* flags */],
+    parameters: [/* dirfd */ "i32", /* pathname */ "buffer", /* flags */ "i32"],
     result: "i32",
   },
   unlinkat_thread: {
     name: "unlinkat",
-    parameters: ["i32", /* dirfd */ "buffer", /* pathname */ "i32" /* flags */],
+    parameters: [/* dirfd */ "i32", /* pathname */ "buffer", /* flags */ "i32"],
     result: "i32",
     nonblocking: true,
   },
-  dup3: { parameters: ["i32", /* oldfd */ "i32", /* newfd */ "i32" /* flags */], result: "i32" },
+  dup3: { parameters: [/* oldfd */ "i32", /* newfd */ "i32", /* flags */ "i32"], result: "i32" },
   statx: {
     parameters: [
-      "i32", /* dirfd */
-      "buffer", /* path */
-      "i32", /* flags */
-      "u32", /* mask */
-      "buffer", /* statxbuf */
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* flags */ "i32",
+      /* mask */ "u32",
+      /* statxbuf */ "buffer",
     ],
     result: "i32",
   },
   statx_thread: {
     name: "statx",
     parameters: [
-      "i32", /* dirfd */
-      "buffer", /* path */
-      "i32", /* flags */
-      "u32", /* mask */
-      "buffer", /* statxbuf */
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* flags */ "i32",
+      /* mask */ "u32",
+      /* statxbuf */ "buffer",
     ],
     result: "i32",
     nonblocking: true,
   },
   readlink: {
-    parameters: ["buffer", /* path */ "buffer", /* buf */ "usize" /* bufsiz */],
+    parameters: [/* path */ "buffer", /* buf */ "buffer", /* bufsiz */ "usize"],
     result: "isize",
   },
   readlinkat: {
     parameters: [
-      "i32", /* dirfd */
-      "buffer", /* pathname */
-      "buffer", /* buf */
-      "usize", /* bufsiz */
+      /* dirfd */ "i32",
+      /* pathname */ "buffer",
+      /* buf */ "buffer",
+      /* bufsiz */ "usize",
     ],
     result: "isize",
   },
   getdents64: {
-    parameters: ["i32", /* fd */ "buffer", /* dirp */ "usize" /* count */],
+    parameters: [/* fd */ "i32", /* dirp */ "buffer", /* count */ "usize"],
     result: "isize",
   },
   mmap: {
     parameters: [
-      "usize", /* addr */
-      "usize", /* length */
-      "i32", /* prot */
-      "i32", /* flags */
-      "i32", /* fd */
-      "i64", /* offset */
+      /* addr */ "usize",
+      /* length */ "usize",
+      /* prot */ "i32",
+      /* flags */ "i32",
+      /* fd */ "i32",
+      /* offset */ "i64",
     ],
     result: "isize",
   },
-  munmap: { parameters: ["usize", /* addr */ "usize" /* length */], result: "i32" },
-  flock: { parameters: ["i32", /* fd */ "i32" /* operation */], result: "i32" },
-  execv: { parameters: ["buffer", /* path */ "buffer" /* argv */], result: "i32" },
+  munmap: { parameters: [/* addr */ "usize", /* length */ "usize"], result: "i32" },
+  flock: { parameters: [/* fd */ "i32", /* operation */ "i32"], result: "i32" },
+  execv: { parameters: [/* path */ "buffer", /* argv */ "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The C library's symbols, ready to call. */
