@@ -291,8 +291,8 @@ export class CachedContent implements Content, PageSource {
   }
 
   async endedEarly(at: bigint): Promise<void> {
-    await this.#changes.revalidate();
-    if (this.size > at) throw this.backing.endedEarly(at, this.size);
+    const isExplained = await this.revalidate();
+    if (!isExplained && this.size > at) throw this.backing.endedEarly(at, this.size);
   }
 
   settled(): Promise<void> {

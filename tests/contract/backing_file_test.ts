@@ -141,6 +141,78 @@ for (const [name, make] of Object.entries(subjects)) {
   });
 }
 
+for (const [name, make] of Object.entries(subjects)) {
+  Deno.test(`BackingFile.change() sets what is named and leaves the rest: ${name}`, async () => {
+    using subject = make();
+    const file = await open(subject.root);
+    await file.change({ permissions: 0o640, modificationTimeNs: 1_500_000_007n });
+    await file.change({ accessTimeNs: -1_500_000_007n });
+    await file.change({});
+    const { permissions, accessTimeNs, modificationTimeNs } = file.attributes();
+    assertEquals([permissions, accessTimeNs, modificationTimeNs], [
+      0o640,
+      -1_500_000_007n,
+      1_500_000_007n,
+    ]);
+    file.close();
+  });
+
+  Deno.test(`BackingFile.allocate() makes the file so long at least, of zeros: ${name}`, async () => {
+    using subject = make();
+    const file = await open(subject.root);
+    await file.write(pattern(10), 0n);
+    await file.allocate(5n, 100n);
+    await file.allocate(0n, 7n);
+    const wanted = new Uint8Array(105);
+    wanted.set(pattern(10));
+    assertEquals(await contentOf(file), wanted);
+    file.close();
+  });
+
+  Deno.test(`BackingFile.link() and unlink() give names and take them: ${name}`, async () => {
+    using subject = make();
+    const file = await open(subject.root);
+    const errnoOf = async (call: Promise<void>) =>
+      (await assertRejects(() => call, SystemError)).errno;
+    await file.link("g");
+    assertEquals(file.attributes().links, 2);
+    assertEquals(await errnoOf(file.link("g")), "EEXIST");
+    const other = await open(subject.root, "other");
+    assertEquals(await errnoOf(file.unlink("other")), "ESTALE");
+    assertEquals(await errnoOf(file.unlink("none")), "ENOENT");
+    await file.unlink("f");
+    await file.unlink("g");
+    assertEquals(file.attributes().links, 0);
+    assertEquals((await file.look()).named, false);
+    other.close();
+    file.close();
+  });
+
+  Deno.test(`BackingFile.reopen() goes over to what its path leads to, if that is accepted: ${name}`, async () => {
+    using subject = make();
+    const file = await open(subject.root);
+    await file.write(pattern(10), 0n);
+    await file.unlink("f");
+    const next = await open(subject.root);
+    await next.write(pattern(20, 3), 0n);
+    const refusal = new Error("no");
+    await assertRejects(
+      () =>
+        file.reopen(() => {
+          throw refusal;
+        }),
+      Error,
+      "no",
+    );
+    assertEquals(await contentOf(file), pattern(10));
+    await file.reopen(() => {});
+    assertEquals(await contentOf(file), pattern(20, 3));
+    assertEquals((await file.look()).named, true);
+    next.close();
+    file.close();
+  });
+}
+
 Deno.test("HostFile.look() finds a file that was renamed, and not one that has no name any more", async () => {
   using subject = (subjects["a file of the host"] as () => Subject)();
   const { root } = subject;

@@ -53,6 +53,21 @@ for (const [name, make] of Object.entries(subjects)) {
     await journal.close();
   });
 
+  Deno.test(`Journal.readdress() begins anew for another file: ${name}`, async () => {
+    using subject = make();
+    const journal = await subject.journals.create("a", HEADER);
+    journal.append(dirty(0, 1));
+    await journal.flush();
+    journal.append(dirty(1, 2));
+    journal.readdress(7n, 8n);
+    journal.append(dirty(5, 6));
+    await journal.flush();
+    const [left] = await subject.journals.left();
+    assertEquals(left?.header, { ...HEADER, device: 7n, inode: 8n });
+    assertEquals(left?.records, [dirty(5, 6)]);
+    await journal.close();
+  });
+
   Deno.test(`Journal.rewrite() takes the place of all before it, and of nothing after: ${name}`, async () => {
     using subject = make();
     const journal = await subject.journals.create("a", HEADER);
