@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { MAPPINGS_MAX } from "../core/limits.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
 import { Name, U64Text, wordOf } from "./scalars.ts";
@@ -36,6 +37,14 @@ const TUPLE_DOC = {
  */
 const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array").transform(
   (tuples, ctx): ImageMapping[] => {
+    if (tuples.length > MAPPINGS_MAX) {
+      ctx.addIssue({
+        code: "custom",
+        message: `must be at most ${MAPPINGS_MAX}: received ${tuples.length}`,
+        params: { fault: "mappings-exhausted" },
+      });
+      return z.NEVER;
+    }
     const mappings: ImageMapping[] = [];
     for (const [at, tuple] of tuples.entries()) {
       const mapping = readTuple(tuple);

@@ -285,6 +285,33 @@ Deno.test("HostDevices.attach() gives a vhost-user block device an index by its 
   assertEquals(host.get(indexed).vhostUser, { ...other, devId: `blk-${indexed}` });
 });
 
+Deno.test("HostDevices.register() takes a block device of a reserved major for the socket in the store", async () => {
+  const bench = new DevicesBench({ roots: { vhostStore: "/store" } });
+  for (const [name, major] of [["blk0", 241], ["scsi0", 242]] as const) {
+    await bench.hostTree.device(`/store/block/devices/${name}`, "block", major, 3);
+    await bench.hostTree.socket(`/store/block/sockets/${name}`);
+  }
+  const host = await HostDevices.open(bench);
+  const made = [];
+  for (const major of [241n, 242n]) {
+    const info = { ...SDA, major, minor: 3n };
+    made.push((await host.register({ info, sandbox: "s" })).device);
+  }
+  const [blk, scsi] = made;
+  assertEquals([blk?.vhostUser, scsi?.vhostUser], [
+    {
+      type: "vhost-user-blk-pci",
+      socketPath: "/store/block/sockets/blk0",
+      devId: `blk-${blk?.id}`,
+    },
+    {
+      type: "vhost-user-scsi-pci",
+      socketPath: "/store/block/sockets/scsi0",
+      devId: `scsi-${scsi?.id}`,
+    },
+  ]);
+});
+
 Deno.test("HostDevices.report() takes what the kind of device has, and nothing else", async () => {
   const { host } = await setUp();
   const id = await idOf(host, {});

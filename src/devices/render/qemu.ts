@@ -17,6 +17,9 @@ const SCSI_BUS = "scsi0.0";
 /** Kata's queue of a file system. */
 const FS_QUEUE_SIZE = 1024;
 
+/** Without a bus QEMU takes the first one, and not every first bus takes devices later. */
+const BUS_NOTE = "on a q35 machine say with bus= which root port it goes to";
+
 /** One object of QEMU: how it is made and unmade, over QMP and on the command line. */
 interface Part {
   readonly add: { readonly execute: string; readonly arguments: Options };
@@ -45,7 +48,7 @@ export function renderQemu(device: HostDevice, options: RenderOptions = {}): Ren
       return hot([
         object("rng-random", `${id}-source`, { filename }),
         plugged("virtio-rng-pci", id, { rng: `${id}-source`, ...placeOf(options) }),
-      ]);
+      ], busNotes(options));
     }
     case "virtio-9p": {
       const { id, source, tag, readOnly } = part(device.sharedFolder);
@@ -86,7 +89,7 @@ function renderBlock(device: HostDevice, block: BlockDrive, options: RenderOptio
       return hot([
         blockNode(block),
         plugged("virtio-blk-pci", frontend, { drive: id, ...share, ...place }),
-      ]);
+      ], busNotes(options));
     }
     case "virtio-blk-ccw": {
       const devno = block.devNo === undefined ? {} : { devno: block.devNo };
@@ -136,7 +139,9 @@ function renderVfio(devices: readonly VfioDevice[], options: RenderOptions): Ren
     })
   );
   const tight = devices.find(({ largeBar, bus }) => largeBar && bus === "");
-  if (tight === undefined) return hot(parts);
+  if (tight === undefined) {
+    return hot(parts, devices.every(({ bus }) => bus !== "") ? [] : busNotes(options));
+  }
   return cold(parts.flatMap(({ words }) => words), [
     `a memory region of ${tight.bdf} above 4 GiB does not fit behind a bridge of a running machine`,
   ]);
@@ -150,7 +155,10 @@ function renderVhostUser(
   const chardev = `char-${devId}`;
   const socket = socketBackend(chardev, socketPath);
   const place = placeOf(options);
-  const notes = ["the guest's memory must be shared (memory-backend with share=on)"];
+  const notes = [
+    "the guest's memory must be shared (memory-backend with share=on)",
+    ...busNotes(options),
+  ];
   switch (type) {
     case "vhost-user-blk-pci":
     case "vhost-user-scsi-pci":
@@ -230,6 +238,10 @@ function plugged(driver: string, id: string, options: Options): Part {
 
 function placeOf({ bus, addr }: RenderOptions): Options {
   return { ...(bus === undefined ? {} : { bus }), ...(addr === undefined ? {} : { addr }) };
+}
+
+function busNotes({ bus }: RenderOptions): readonly string[] {
+  return bus === undefined ? [BUS_NOTE] : [];
 }
 
 function hot(parts: readonly Part[], notes: readonly string[] = []): Rendering {
