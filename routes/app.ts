@@ -31,7 +31,7 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   app.onError(problemResponse);
   app.use(requestIds);
   app.use(observe(parts.metrics));
-  app.use(hostGuard(parts.allowedHosts), originGuard, bodyGuard);
+  app.use(hostGuard(parts.allowedHosts), originGuard);
   app.route("/", problemPages);
   for (const routes of parts.open) app.route("/", routes);
   app.doc31("/openapi.json", {
@@ -40,7 +40,8 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   });
   const auth = authGuard(parts.tokens, parts.tickets);
   app.use("/metrics", auth);
-  app.use("/v1/*", auth, idempotency(parts.replays));
+  // A body is taken only from who has been let in.
+  app.use("/v1/*", auth, bodyGuard, idempotency(parts.replays));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {
     const path = new URL(c.req.url).pathname;

@@ -44,7 +44,8 @@ export function deviceImageRoutes(registry: DeviceRegistry): OpenAPIHono<Env> {
       path,
       tags,
       summary: "Put an image in place of the registry, all or nothing",
-      middleware: needs("write"),
+      // It replaces what everybody holds, and may be large.
+      middleware: needs("admin"),
       request: {
         query: RestoreQuery,
         headers: z.object({ "if-match": z.string().max(1024).optional() }),

@@ -27,7 +27,8 @@ export function figuresOf(
   return [
     figure("scopes", "Scopes", () => scopes.list().length),
     figure("connections", "Open WebSockets", () => connections.count),
-    figure("devices", "Anonymous devices", () => devices.deviceCount),
+    figure("anonymous_devices", "Anonymous and multi devices", () => devices.anonymous.count),
+    figure("host_devices", "Host devices of all sandboxes", () => devices.host.count),
     figure("device_mappings", "Mappings of multi devices", () => devices.mappingCount),
     figure("inodes", "Open inodes", () => inodes.stats().inodes),
     figure("cache_resident_bytes", "Cached pages", () => inodes.stats().residentBytes),
