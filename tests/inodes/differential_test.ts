@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
+import { runInodeScript } from "../support/inode_script.ts";
 import { HostStore, openInode, PAGE, pattern } from "../support/inode_store.ts";
 import { SeededRandom, testSeed } from "../support/random.ts";
 
 const STEPS = 250;
+const LIVES = 5_000;
 const SPACE = 160 * PAGE;
-/** So small that the scripts evict all the time. */
 /** So small that the scripts evict all the time. */
 const CACHE_BYTES = 64 * PAGE;
 
@@ -121,3 +122,14 @@ for (const cache of ["host", "own"] as const) {
     }
   });
 }
+
+Deno.test("CachingInode is a plain file in 5,000 random lives, on storage that is short and fails", async () => {
+  const seed = testSeed();
+  for (let life = 0; life < LIVES; life++) {
+    try {
+      await runInodeScript(seed + life);
+    } catch (error) {
+      throw new Error(`INNKEEPER_TEST_SEED=${seed + life}`, { cause: error });
+    }
+  }
+});
