@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
 import { Guests } from "../../src/guests/guests.ts";
+import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
 import { ScopesBench } from "../support/scopes.ts";
@@ -76,9 +77,16 @@ Deno.test("Innkeeper.createGuest() shows a bump that came while the guest was ma
 
 Deno.test("Innkeeper.createGuest() stops following the scope of a guest that has ended", async () => {
   const { innkeeper, scopes } = await joined();
-  const { guest } = await innkeeper.createGuest(hello, "test");
-  const { generation } = guest.identity;
+  const { scope } = await scopes.put("vm-7", DEFAULT_OPTIONS);
+  const listen = scope.listen.bind(scope);
+  let followers = 0;
+  scope.listen = (listener) => {
+    const stop = listen(listener);
+    followers++;
+    return () => (followers--, stop());
+  };
+  await innkeeper.createGuest(hello, "test");
+  assertEquals(followers, 1);
   await innkeeper.guests.delete("g", ADMIN);
-  await bump(scopes);
-  assertEquals(guest.identity.generation, generation);
+  assertEquals(followers, 0);
 });

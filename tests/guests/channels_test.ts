@@ -55,6 +55,14 @@ Deno.test("Channels.attach() makes one channel for two who attach at once", asyn
   assertEquals(calls, ["attach 5"]);
 });
 
+Deno.test("Channels.attach() and detach() take effect in the order they are asked for", async () => {
+  const { channels, calls, told } = new Bench();
+  await Promise.all([channels.attach(5n), channels.detach(5n), channels.attach(5n)]);
+  assertEquals(calls, ["attach 5", "detach 5", "attach 5"]);
+  assertEquals(told, ["attached 5", "detached 5", "attached 5"]);
+  assertEquals(channels.list(), [{ address: 5, count: 0 }]);
+});
+
 Deno.test("Channels.attach() refuses 0 and what is no address (case 15)", async () => {
   const { channels } = new Bench();
   for (const address of [0n, -1n, 1n << 32n, 1n << 64n]) {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { ENGINE_STOP_MS, PAGE_BYTES } from "../../src/core/limits.ts";
+import type { GuestExit } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { Guest } from "../../src/guests/guest.ts";
 import { FakeClock } from "../support/clock.ts";
@@ -245,6 +246,18 @@ Deno.test("Guest.start() goes on when a budget ends, until it is stopped", async
   assertEquals(guest.state, "running");
   await guest.unpause();
   assertEquals(guest.state, "ready");
+});
+
+Deno.test("Guest.pause() holds when the budget ends before the interrupt comes", async () => {
+  const { guest, engine } = await made("spin");
+  const end = Promise.withResolvers<GuestExit>();
+  engine.run = () => end.promise;
+  await guest.start();
+  const pause = guest.pause();
+  engine.run = () => Promise.reject(new Error("it must not run again"));
+  end.resolve({ reason: "budget" });
+  await pause;
+  assertEquals(guest.state, "paused");
 });
 
 Deno.test("Guest.start() of a guest that is being paused waits and wins", async () => {

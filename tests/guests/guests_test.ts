@@ -316,6 +316,30 @@ Deno.test("Guests changes nothing when the ledger fails", async () => {
   assertEquals(events.kinds, ["guest.created", "guest.deleted", "guest.created"]);
 });
 
+Deno.test("Guests keeps why a guest has died that could not be deleted", async () => {
+  const bench = await house();
+  const { guest } = await bench.guests.create(spec("g"), FIRST);
+  bench.ledger.failing = new Error("disk full");
+  const force = { ownerToken: undefined, force: true };
+  await refused("state-unavailable", () => bench.guests.delete("g", force));
+  bench.ledger.failing = undefined;
+  guest.die({ reason: "tired", errno: "ENOENT" });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals((await bench.open()).get("g").death?.reason, "tired");
+});
+
+Deno.test("Guests.close() while a guest is being kept leaves nothing kept of it", async () => {
+  const { guests, ledger, engines } = await house();
+  const commit = ledger.commit.bind(ledger);
+  ledger.commit = async (entries) => {
+    await commit(entries);
+    guests.close();
+  };
+  await refused("shutting-down", () => guests.create(spec("g"), FIRST));
+  assertEquals(await ledger.load("guest"), []);
+  assertEquals(engines[0]?.closed, 1);
+});
+
 Deno.test("Guests keeps nothing of a guest that dies while it is deleted", async () => {
   const { guests, ledger } = await house();
   const { guest } = await guests.create(spec("g"), FIRST);

@@ -158,6 +158,47 @@ Deno.test("V86Engine.restore() keeps the guest's own handlers of traps", async (
   });
 });
 
+Deno.test("V86Engine.restore() puts every page where it was", async () => {
+  await withGuest(64, [0xf4], async (engine) => {
+    for (const page of [3, 4, 5, 9, 62, 63]) {
+      await engine.write(page * PAGE_BYTES + page, Uint8Array.of(page));
+    }
+    const image = await engine.capture();
+    assertEquals([...image.pages], [1, 3, 4, 5, 9, 62, 63]);
+    const clone = new V86Engine();
+    try {
+      await clone.restore(image, IDENTITY);
+      assertEquals(await clone.read(0, 64 * PAGE_BYTES), await engine.read(0, 64 * PAGE_BYTES));
+    } finally {
+      clone.close();
+    }
+  });
+});
+
+Deno.test("V86Engine.detach() has told every notify before it (case 16)", async () => {
+  // init; 1: incl 0x1900; NOTIFY 7; jmp 1b
+  const code = [
+    ...[0xbb, ...u32(0x1800), 0xb8, ...u32(1), 0xe7, 0x1f],
+    ...[0xbb, ...u32(7), 0xff, 0x05, ...u32(0x1900), 0xb8, ...u32(17), 0xe7, 0x1f, 0xeb, 0xec],
+  ];
+  await withGuest(2, code, async (engine) => {
+    let told = 0;
+    engine.onNotified((rings) => {
+      for (const [, count] of rings) told += count;
+    });
+    for (let round = 0; round < 10; round++) {
+      await engine.attach(7);
+      const run = engine.run(LONG_MS);
+      while (told < 100 * (round + 1)) await new Promise((resolve) => setTimeout(resolve, 1));
+      await engine.detach(7);
+      assertEquals(await run, { reason: "notify", value: 7 });
+      const counted = new DataView((await engine.read(0x1900, 4)).buffer).getUint32(0, true);
+      // One notify a round has ended a run instead.
+      assertEquals(counted, told + round + 1);
+    }
+  });
+});
+
 Deno.test("V86Engine.interrupt() ends a run that still waits behind an earlier call", async () => {
   const engine = new V86Engine();
   try {
