@@ -256,8 +256,6 @@ export class FakeEngine implements GuestEngine {
   // deno-lint-ignore require-await -- it is done at once, before a run that is asked for next
   async detach(address: number): Promise<void> {
     this.#requireUsable();
-    const rings = this.#abi?.doorbells.take();
-    if (rings !== undefined) this.#notified(rings);
     this.#abi?.doorbells.detach(address);
   }
 

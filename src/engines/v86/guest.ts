@@ -28,7 +28,6 @@ export class V86Guest {
   readonly #vcpu: V86Vcpu;
   readonly #abi: GuestAbi;
   readonly #loop: RunLoop;
-  readonly #notified: (rings: Rings) => void;
 
   private constructor(cpu: Cpu, memoryBytes: number, identity: GuestIdentity, host: GuestHost) {
     this.#cpu = cpu;
@@ -42,7 +41,6 @@ export class V86Guest {
       wake: () => host.wake(),
       notified: (rings) => host.notified(rings),
     };
-    this.#notified = (rings) => host.notified(rings);
     this.#loop = new RunLoop(loopHost, this.#abi);
   }
 
@@ -88,8 +86,7 @@ export class V86Guest {
   }
 
   detach(address: number): void {
-    const rings = this.#abi.doorbells.take();
-    if (rings !== undefined) this.#notified(rings);
+    // Nothing is left to tell: the loop does that before it lets messages in.
     this.#abi.doorbells.detach(address);
   }
 
