@@ -28,7 +28,7 @@ async function main(root: string, state: string, seed: number): Promise<never> {
   for (let sequence = 0;; sequence++) {
     const offset = random.below((PAGES - 4) * PAGE);
     const bytes = pattern(1 + random.below(3 * PAGE), sequence % 250);
-    await inode.write(bytes, BigInt(offset));
+    await inode.write(bytes, BigInt(offset), { isDurable: random.below(8) === 0 });
     Deno.stdout.writeSync(
       new TextEncoder().encode(`${offset} ${bytes.byteLength} ${sequence % 250}\n`),
     );
