@@ -59,9 +59,8 @@ export class V86Guest {
   ): Promise<V86Guest> {
     const { memoryBytes, pages, bytes } = image;
     const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
-    for (let first = 0, next = 0; first < pages.length; first = next) {
-      do next++; while (pages[next] === (pages[next - 1] as number) + 1);
-      const run = bytes.subarray(first * PAGE_BYTES, next * PAGE_BYTES);
+    for (const [first, end] of runsOf(pages)) {
+      const run = bytes.subarray(first * PAGE_BYTES, end * PAGE_BYTES);
       guest.#vcpu.write((pages[first] as number) * PAGE_BYTES, run);
     }
     guest.#vcpu.state = image.vcpu as V86State;
@@ -133,6 +132,16 @@ export class V86Guest {
       bytes,
       devices: new Uint8Array(),
     };
+  }
+}
+
+/** Where pages follow each other without a gap, as half-open ranges of indexes. */
+function* runsOf(pages: Uint32Array): Iterable<readonly [first: number, end: number]> {
+  let first = 0;
+  for (let end = 1; end <= pages.length; end++) {
+    if (pages[end] === (pages[end - 1] as number) + 1) continue;
+    yield [first, end];
+    first = end;
   }
 }
 
