@@ -28,6 +28,8 @@ interface Chunk {
 }
 
 const CHUNK = BigInt(CHUNK_BYTES);
+/** The same as a shift, which costs half as much as a division. */
+const CHUNK_BITS = BigInt(Math.log2(CHUNK_BYTES));
 
 /**
  * The chunks in which a file is mapped, and how many of their pages are in use: a chunk is mapped
@@ -93,7 +95,7 @@ export class HostFileMapper {
    * @throws {SystemError} when its chunk cannot be mapped
    */
   addressOf(offset: bigint, isWrite: boolean): bigint {
-    return this.#addressOf(Number(offset / CHUNK), isWrite) + offset % CHUNK;
+    return this.#addressOf(Number(offset >> CHUNK_BITS), isWrite) + (offset & (CHUNK - 1n));
   }
 
   /** Maps all chunks anew at their places, after the file behind them changed. Ends at a failure. */

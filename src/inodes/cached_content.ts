@@ -78,6 +78,7 @@ export class CachedContent implements Content, PageSource {
   readonly #changes: BackingChanges;
   readonly #writes = new Serial();
   readonly #edits = new ChangeCount();
+  #isReadNoted = false;
   #failure: Fault | undefined;
 
   constructor(parts: CachedContentParts) {
@@ -139,7 +140,8 @@ export class CachedContent implements Content, PageSource {
     if (range.start >= range.end) return 0;
     if (!this.#cache.resident.covers(range)) return undefined;
     const length = Number(range.end - range.start);
-    this.#cache.file.load(into.subarray(0, length), offset);
+    // A view costs as much as half of the copy of a page.
+    this.#cache.file.load(length === into.byteLength ? into : into.subarray(0, length), offset);
     this.#cache.resident.touch(range);
     this.#counters.count("hits");
     this.#noteRead();
@@ -525,8 +527,14 @@ export class CachedContent implements Content, PageSource {
     );
   }
 
+  /** Notes the time of a read, once for all that are made without a wait between them. */
   #noteRead(): void {
-    if (!this.#parts.noatime) this.#times.noteRead(this.#clock.wallNs());
+    if (this.#isReadNoted || this.#parts.noatime) return;
+    this.#isReadNoted = true;
+    this.#times.noteRead(this.#clock.wallNs());
+    queueMicrotask(() => {
+      this.#isReadNoted = false;
+    });
   }
 
   /** What a translation may return: mapped, worth having, and not behind the last page. */

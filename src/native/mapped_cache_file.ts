@@ -145,7 +145,7 @@ class MappedCacheFile implements CacheFile {
   ): void {
     for (let done = 0; done < bytes.byteLength;) {
       const at = offset + BigInt(done);
-      const length = Math.min(bytes.byteLength - done, CHUNK_BYTES - Number(at % CHUNK));
+      const length = Math.min(bytes.byteLength - done, CHUNK_BYTES - Number(at & (CHUNK - 1n)));
       const part = length === bytes.byteLength ? bytes : bytes.subarray(done, done + length);
       copy(part, this.#mapper.addressOf(at, true));
       done += length;
