@@ -16,7 +16,7 @@ import { MemoryLedger } from "../support/ledger.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
 /** Until then code is still being compiled and heaps find their size. */
-const WARM_UP_ROUNDS = 10;
+const WARM_UP_ROUNDS = 25;
 const GROWTH_MAX = 0.1;
 
 const rounds = Number(Deno.args[0] ?? 50);
