@@ -85,9 +85,10 @@ async function stat(args: readonly string[], { client, out }: CommandContext): P
 async function read(args: readonly string[], { client }: CommandContext): Promise<number> {
   const words = readWords(args, RANGE, 1, USAGE.read);
   const { names: [id = ""] } = words;
-  const { body: { size } } = await client.ask<{ size: string }>("GET", pathOf(id));
   const start = wholeNumber(words, "offset") ?? 0;
-  const length = wholeNumber(words, "length") ?? Number(size);
+  const asked = wholeNumber(words, "length");
+  const { body: { size } } = await client.ask<{ size: string }>("GET", pathOf(id));
+  const length = asked ?? Number(size);
   const end = Math.min(start + length, Number(size));
   for (let at = start; at < end; at += REQUEST_BYTES) {
     const range = `bytes=${at}-${Math.min(at + REQUEST_BYTES, end) - 1}`;
