@@ -5,7 +5,7 @@
  *
  * Prints the time from POST to the first notify of fresh guests and of clones, whether a hundred
  * clones stay as quick and as small as the first, the memory of an idle guest, and how late
- * requests and timers are while guests compute.
+ * requests and timers are, and how soon a guest is paused, while guests compute.
  */
 import { systemClock, systemRandom } from "../../src/cli/system.ts";
 import { MIB, PAGE_BYTES } from "../../src/core/limits.ts";
@@ -22,6 +22,7 @@ const FRESH = 20;
 const CLONES = 100;
 const SPINNING = 4;
 const SAMPLES = 1000;
+const PAUSES = 100;
 /** The next Worker is started this long after a guest was made. */
 const SPARE_READY_MS = 400;
 
@@ -156,17 +157,37 @@ async function requestsWhileSpinning(daemon: Daemon): Promise<void> {
     return `median ${ms(median(times))}, p99 ${ms(percentile(times, 0.99))}`;
   };
   const idle = await lateness();
+  const owners: string[] = [];
+  const setState = async (index: number, state: string): Promise<void> => {
+    const response = await daemon.fetch(`/v1/guests/s-${index}/state`, {
+      method: "PUT",
+      headers: {
+        "innkeeper-owner": owners[index] as string,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ state }),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`${state} was answered by ${response.status}`);
+  };
   for (let index = 0; index < SPINNING; index++) {
     const json = { name: `s-${index}`, bare: bare(4, SPIN) };
-    const { ownerToken } = await daemon.json(201, "POST", "/v1/guests", json);
-    await (await daemon.fetch(`/v1/guests/s-${index}/state`, {
-      method: "PUT",
-      headers: { "innkeeper-owner": ownerToken, "content-type": "application/json" },
-      body: '{"state":"running"}',
-    })).body?.cancel();
+    owners.push((await daemon.json(201, "POST", "/v1/guests", json)).ownerToken);
+    await setState(index, "running");
   }
   await write(`a request while nothing runs: ${idle}`);
   await write(`a request while ${SPINNING} guests spin: ${await lateness()}`);
+  const stops: number[] = [];
+  for (let index = 0; index < PAUSES; index++) {
+    await pause(10);
+    const beginMs = performance.now();
+    await setState(0, "paused");
+    stops.push(performance.now() - beginMs);
+    await setState(0, "running");
+  }
+  await write(
+    `pausing one of them: median ${ms(median(stops))}, at most ${ms(percentile(stops, 1))}`,
+  );
   for (let index = 0; index < SPINNING; index++) await remove(daemon, `s-${index}`);
 }
 
