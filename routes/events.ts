@@ -6,6 +6,7 @@ import type { Clock } from "../src/core/ports/clock.ts";
 import { rfc3339 } from "../src/core/time.ts";
 import { toJson } from "../src/wire/problem.ts";
 import { Limit } from "../src/wire/scalars.ts";
+import type { Principal } from "../src/daemon/auth.ts";
 import type { Env } from "./env.ts";
 import { needs, newRoutes, problems } from "./openapi.ts";
 
@@ -30,11 +31,13 @@ const EventsView = z.object({
  * `GET /v1/events`: what has changed, as a stream or a page.
  *
  * @param stopping Ends the streams when the daemon stops
+ * @param isKnown Whether a caller's token is still in force
  */
 export function eventRoutes(
   events: EventLog,
   clock: Clock,
   stopping: AbortSignal,
+  isKnown: (principal: Principal) => boolean,
 ): OpenAPIHono<Env> {
   const routes = newRoutes();
   let followers = 0;
@@ -62,12 +65,18 @@ export function eventRoutes(
       if (c.req.header("accept")?.includes("application/json") === true) {
         return jsonPage(events.after(after ?? 0, limit));
       }
+      if (c.req.method === "HEAD") return new Response(null, { headers: STREAM_HEADERS });
       if (followers >= EVENT_FOLLOWERS_MAX) {
         throw new Fault("followers-exhausted", `Cannot follow: ${followers} followers are there`);
       }
       const last = After.safeParse(c.req.header("last-event-id")).data;
       followers++;
-      return follow(events, clock, last ?? after ?? events.lastSeq, stopping, () => followers--);
+      return follow(events, last ?? after ?? events.lastSeq, {
+        clock,
+        stopping,
+        isWelcome: () => isKnown(c.get("principal")),
+        onEnd: () => followers--,
+      });
     },
   );
   return routes;
@@ -78,20 +87,34 @@ function jsonPage({ gap, items }: EventPage): Response {
   return new Response(toJson(body), { headers: { "content-type": "application/json" } });
 }
 
+interface Follower {
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
+  readonly isWelcome: () => boolean;
+  readonly onEnd: () => void;
+}
+
+const STREAM_HEADERS = { "content-type": "text/event-stream", "cache-control": "no-store" };
+
 function follow(
   events: EventLog,
-  clock: Clock,
   from: number,
-  stopping: AbortSignal,
-  onEnd: () => void,
+  { clock, stopping, isWelcome, onEnd }: Follower,
 ): Response {
   let known = from;
-  const stop = once(onEnd);
+  const stop = once(() => {
+    stopping.removeEventListener("abort", stop);
+    onEnd();
+  });
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     // The ring is read when the client takes more: one that does not read costs nothing.
     async pull(controller) {
       for (;;) {
+        if (!isWelcome()) {
+          stop();
+          return controller.close();
+        }
         const page = events.after(known, EVENTS_PAGE_MAX);
         if (page.items.length > 0 || page.gap !== undefined) {
           known = page.items.at(-1)?.seq ?? (page.gap?.before ?? known + 1) - 1;
@@ -108,9 +131,7 @@ function follow(
     },
   });
   stopping.addEventListener("abort", stop, { once: true });
-  return new Response(body, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
-  });
+  return new Response(body, { headers: STREAM_HEADERS });
 }
 
 /** Waits for the next event. `false` when it was silent for so long that a comment is due. */
@@ -136,7 +157,9 @@ function once(action: () => void): () => void {
 }
 
 function gapText({ gap }: EventPage): string {
-  return gap === undefined ? "" : `event: gap\ndata: ${toJson(gap)}\n\n`;
+  if (gap === undefined) return "";
+  // With an id, so that whoever is cut off right after it is not told again.
+  return `id: ${gap.before - 1}\nevent: gap\ndata: ${toJson(gap)}\n\n`;
 }
 
 function eventText(event: LoggedEvent): string {

@@ -55,9 +55,12 @@ export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<E
   const overTcp = (request: HonoRequest): Principal => {
     const ticket = request.query("ticket");
     const isWebSocket = request.header("upgrade")?.toLowerCase() === "websocket";
-    return isWebSocket && ticket !== undefined
-      ? tickets.redeem(ticket, request.header("origin"))
-      : tokens.authenticate(bearer(request.header("authorization")));
+    if (!isWebSocket || ticket === undefined) {
+      return tokens.authenticate(bearer(request.header("authorization")));
+    }
+    const principal = tickets.redeem(ticket, request.header("origin"));
+    tokens.requireKnown(principal);
+    return principal;
   };
   return async (c, next) => {
     const { listener } = c.env;

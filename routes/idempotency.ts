@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { Fault } from "../src/core/faults.ts";
 import { REPLAY_KEY_CHARS_MAX } from "../src/core/limits.ts";
+import type { Principal } from "../src/daemon/auth.ts";
 import type { Replays } from "../src/daemon/replays.ts";
 import type { Env } from "./env.ts";
 
@@ -14,8 +15,9 @@ export interface KeptAnswer {
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /**
- * Honours `Idempotency-Key` on every POST: the same key with the same request gets the same
- * answer, whatever has happened since. Server errors are not kept: trying again may help.
+ * Honours `Idempotency-Key` on every POST: the same key with the same request of the same caller
+ * gets the same answer, whatever has happened since. A refusal is not kept: it has changed
+ * nothing, and trying again may help.
  */
 export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -29,24 +31,40 @@ export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env
       );
     }
     const { pathname, search } = new URL(c.req.url);
-    const request = JSON.stringify([
+    const request = await digest([
       pathname + search,
       c.req.header("content-type"),
       c.req.header("innkeeper-owner"),
       await c.req.text(),
     ]);
-    const owned = JSON.stringify([c.get("principal").name, pathname, key]);
+    const owned = JSON.stringify([callerId(c.get("principal")), pathname, key]);
     const run = async (): Promise<KeptAnswer> => {
       await next();
       const { status, headers } = c.res;
       return { status, headers: [...headers], body: await c.res.clone().arrayBuffer() };
     };
-    const kept = await replays.once(owned, request, run, ({ status }) => status < 500);
+    const kept = await replays.once(owned, request, run, ({ status }) => status < 400);
     c.res = new Response(isBodyless(kept.status) ? null : kept.body, {
       status: kept.status,
       headers: new Headers(kept.headers.map(([name, value]) => [name, value])),
     });
   };
+}
+
+const callerIds = new WeakMap<Principal, number>();
+let lastCallerId = 0;
+
+/** Tells callers apart, also those of the same name, for as long as they are known. */
+function callerId(principal: Principal): number {
+  const id = callerIds.get(principal) ?? ++lastCallerId;
+  callerIds.set(principal, id);
+  return id;
+}
+
+/** Stands for a request of any size. */
+async function digest(parts: readonly (string | undefined)[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(parts));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 function isBodyless(status: number): boolean {

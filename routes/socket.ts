@@ -20,6 +20,8 @@ export type Upgrade = (request: Request, options: UpgradeOptions) => {
 /** What a WebSocket is attached to. */
 export interface SocketParts {
   readonly principal: Principal;
+  /** Whether its token is still in force. */
+  readonly isKnown: (principal: Principal) => boolean;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly turns: SendTurns;
@@ -48,7 +50,7 @@ export interface SocketEvents {
 /** Gives a WebSocket an outbox, a place among the connections, and an end that happens once. */
 export function attachSocket(
   socket: WebSocket,
-  { principal, connections, clock, turns }: SocketParts,
+  { principal, isKnown, connections, clock, turns }: SocketParts,
   events: SocketEvents,
 ): AttachedSocket {
   const outbox = new Outbox({
@@ -78,7 +80,12 @@ export function attachSocket(
   };
   connections.add(connection);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => events.open();
+  socket.onopen = () => {
+    events.open();
+    outbox.opened();
+    // It may have been let in by a token that was removed while it connected.
+    if (!isKnown(principal)) connection.close(CLOSE.tokenRemoved, "the token was removed");
+  };
   socket.onmessage = ({ data }) => {
     if (isOver) return;
     connections.heard(connection);

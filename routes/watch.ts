@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { Fault } from "../src/core/faults.ts";
 import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../src/core/limits.ts";
 import type { Clock } from "../src/core/ports/clock.ts";
+import type { Principal } from "../src/daemon/auth.ts";
 import { ChannelSession } from "../src/daemon/channel_session.ts";
 import { CLOSE, type Connections } from "../src/daemon/connections.ts";
 import type { SendTurns } from "../src/daemon/send_turns.ts";
@@ -28,6 +29,7 @@ import { type AttachedSocket, attachSocket, type SocketParts, type Upgrade } fro
 export interface WatchParts {
   readonly scopes: Scopes;
   readonly guests: Guests;
+  readonly isKnown: (principal: Principal) => boolean;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly turns: SendTurns;

@@ -234,6 +234,6 @@ async function ackOf(request: HonoRequest): Promise<z.infer<typeof AckBody>> {
       "Cannot confirm: send the generation as JSON or as 4 bytes, with its content type",
     );
   }
-  if (!type.startsWith(BYTES_TYPE)) return AckBody.parse(await request.json());
+  if (!type.toLowerCase().startsWith(BYTES_TYPE)) return AckBody.parse(await request.json());
   return { generation: sysgenidGeneration(await bytesOf(request.raw, GENERATION_BYTES)) };
 }

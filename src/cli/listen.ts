@@ -11,7 +11,7 @@ export type Answer = (request: Request, listener: Listener) => Response | Promis
 export interface Listening {
   /** Its address, such as `http://127.0.0.1:8787` or `unix:/run/innkeeper/private/innkeeper.sock` */
   readonly address: string;
-  /** Takes no new request and waits for the running ones, until `signal` cuts them off. */
+  /** Takes no new request and waits for the running ones, at most until `signal` fires. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
@@ -43,13 +43,12 @@ async function listenUnix(
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await removeStaleSocket(path);
   const listener: Listener = { kind: "unix", principal: new Principal("unix socket", access) };
-  const abort = new AbortController();
   const server = Deno.serve(
-    { path, signal: abort.signal, onListen: () => {} },
+    { path, onListen: () => {} },
     (request) => answer(request, listener),
   );
   Deno.chmodSync(path, 0o600);
-  return { address: `unix:${path}`, stop: (signal) => stop(server, abort, signal) };
+  return { address: `unix:${path}`, stop: (signal) => stop(server, signal) };
 }
 
 function listenTcp(
@@ -57,31 +56,28 @@ function listenTcp(
   tls: Config["tls"],
   answer: Answer,
 ): Listening {
-  const abort = new AbortController();
   const listener: Listener = { kind: "tcp" };
   const keys = tls === undefined
     ? {}
     : { cert: Deno.readTextFileSync(tls.certFile), key: Deno.readTextFileSync(tls.keyFile) };
   const server = Deno.serve(
-    { hostname, port, signal: abort.signal, onListen: () => {}, ...keys },
+    { hostname, port, onListen: () => {}, ...keys },
     (request) => answer(request, listener),
   );
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
     address: `${tls === undefined ? "http" : "https"}://${host}:${server.addr.port}`,
-    stop: (signal) => stop(server, abort, signal),
+    stop: (signal) => stop(server, signal),
   };
 }
 
-async function stop(
-  server: Deno.HttpServer<Deno.Addr>,
-  abort: AbortController,
-  signal: AbortSignal,
-): Promise<void> {
-  const cutOff = (): void => abort.abort();
-  signal.addEventListener("abort", cutOff, { once: true });
-  await Promise.race([server.shutdown(), server.finished]);
-  signal.removeEventListener("abort", cutOff);
+async function stop(server: Deno.HttpServer<Deno.Addr>, signal: AbortSignal): Promise<void> {
+  const cutOff = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  // What does not end in time ends with the process: Deno cannot abort a server in its shutdown.
+  await Promise.race([server.shutdown(), cutOff]);
 }
 
 /** A socket file that nobody listens on is left over from a daemon that was killed. */

@@ -6,7 +6,7 @@ import { deadline } from "@std/async";
 import { EventLog } from "../core/event_log.ts";
 import { DRAIN_MS } from "../core/limits.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
-import { Tokens } from "../daemon/auth.ts";
+import { type Principal, Tokens } from "../daemon/auth.ts";
 import {
   type Config,
   parseConfig,
@@ -156,6 +156,7 @@ function furnish(
   const { version } = denoJson;
   const connections = new Connections(systemClock);
   const stopping = new AbortController();
+  const isKnown = (principal: Principal): boolean => tokens.knows(principal);
   const tickets = new Tickets(systemClock, systemRandom);
   const metrics = new Metrics(figuresOf(innkeeper, connections, () => Deno.memoryUsage().rss));
   const app = createApp({
@@ -175,13 +176,14 @@ function furnish(
       watchRoutes({
         scopes: innkeeper.scopes,
         guests: innkeeper.guests,
+        isKnown,
         connections,
         clock: systemClock,
         turns: new SendTurns((turn) => setImmediate(turn)),
         upgrade: (request, { protocol, idleSeconds }) =>
           Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
       }),
-      eventRoutes(innkeeper.events, systemClock, stopping.signal),
+      eventRoutes(innkeeper.events, systemClock, stopping.signal, isKnown),
       ticketRoutes(tickets),
       deviceRoutes(innkeeper.devices, innkeeper.resolver),
       inodeRoutes(innkeeper.inodes),
@@ -195,7 +197,7 @@ function furnish(
       void connections.close(
         CLOSE.tokenRemoved,
         "the token was removed",
-        ({ principal }) => principal.isToken && !tokens.knows(principal),
+        ({ principal }) => !isKnown(principal),
       );
     },
     async beginStop() {

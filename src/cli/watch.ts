@@ -1,3 +1,4 @@
+import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
 import { UsageError } from "../daemon/config.ts";
@@ -9,6 +10,9 @@ const USAGE = "innkeeper watch SCOPE --name NAME (--exec COMMAND | --json) [--le
 const EXEC_TIMEOUT_SECONDS_DEFAULT = 60;
 /** The end of a command's error output that a failure report quotes. */
 const QUOTED_CHARS = 160;
+
+/** How long a command that has ended may take to say its last words, in milliseconds. */
+const SAID_MS = 500;
 
 /** What `innkeeper watch` needs besides a client. */
 export interface WatchContext extends CommandContext {
@@ -94,25 +98,38 @@ async function run(
     stdin: "null",
     stdout: "inherit",
     stderr: "piped",
-    signal: AbortSignal.any([signal, timeout]),
+    // A group of its own, so that what the command has started ends with it.
+    detached: true,
   }).spawn();
-  const [said, { code, signal: killedBy }] = await Promise.all([
-    forward(child.stderr),
-    child.status,
-  ]);
+  const kill = (): void => killGroup(child.pid);
+  const ends = AbortSignal.any([signal, timeout]);
+  ends.addEventListener("abort", kill, { once: true });
+  const said = forward(child.stderr);
+  const { code, signal: killedBy } = await child.status;
+  ends.removeEventListener("abort", kill);
   if (signal.aborted) throw new Error("a newer generation came");
   if (timeout.aborted) {
     throw failure(err, generation, `"${command}" ran longer than ${timeoutMs} ms`);
   }
   if (code === 0) return err(`generation ${generation}: confirmed`);
   const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
-  const why = said === "" ? "" : `: ${said}`;
+  // What it has started in the background may hold the stream open for long.
+  const last = await Promise.race([said, delay(SAID_MS).then(() => "")]);
+  const why = last === "" ? "" : `: ${last}`;
   throw failure(err, generation, `"${command}" ${how}${why}`);
 }
 
 function failure(err: (line: string) => void, generation: number, reason: string): Error {
   err(`generation ${generation}: not confirmed: ${reason}`);
   return new Error(reason);
+}
+
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended in this very moment.
+  }
 }
 
 /** Passes error output on and keeps its end, which tells best what went wrong. */

@@ -82,9 +82,13 @@ export class Watcher implements AsyncDisposable {
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
+  #unwatchId: number | undefined;
+  #isQuiesced = false;
+  #quiesceEnd: ReturnType<typeof setTimeout> | undefined;
   #retryMs = RETRY_MS_MIN;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
+  #isRegistered = false;
   /** The generation that is being adapted to. */
   #adapting: { readonly epoch: string; readonly abort: AbortController } | undefined;
   /** How the last adaptation ended, to be said again after a reconnect. */
@@ -105,8 +109,9 @@ export class Watcher implements AsyncDisposable {
     if (this.#stopping) return await this.done;
     this.#stopping = true;
     this.#adapting?.abort.abort();
-    if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.#send({ type: "unwatch", id: this.#nextId++, scope: this.#options.scope });
+    if (this.#isRegistered && this.#socket?.readyState === WebSocket.OPEN) {
+      this.#unwatchId = this.#nextId++;
+      this.#send({ type: "unwatch", id: this.#unwatchId, scope: this.#options.scope });
     } else this.#end();
     await this.done;
   }
@@ -137,6 +142,8 @@ export class Watcher implements AsyncDisposable {
 
   #receive(frame: Frame): void {
     this.#watchSilence();
+    // Any answer to the release will do: a watcher that is not there any more is released too.
+    if (frame.id !== undefined && frame.id === this.#unwatchId) return this.#end();
     switch (frame.type) {
       case "hello":
         return this.#register();
@@ -150,7 +157,7 @@ export class Watcher implements AsyncDisposable {
         return void this.#quiesce(frame as unknown as QuiesceAsked);
       case "unquiesce":
       case "settled":
-        return this.#options.onResume?.();
+        return this.#resume();
       case "unwatched":
         return this.#end();
       case "error":
@@ -174,6 +181,7 @@ export class Watcher implements AsyncDisposable {
 
   #registered(frame: Frame): void {
     this.#retryMs = RETRY_MS_MIN;
+    this.#isRegistered = true;
     if (typeof frame["token"] === "string") this.#token = frame["token"];
     const isSame = frame["resumed"] === true;
     // A token that was spent before means that this process is a clone: what the original has
@@ -185,6 +193,10 @@ export class Watcher implements AsyncDisposable {
 
   #refused({ id, problem }: Frame): void {
     if (id !== this.#watchId || problem === undefined) return;
+    // It may pass: the daemon is asked again over a new connection.
+    if (problem.retryable && this.#socket !== undefined) {
+      return this.#lost(this.#socket, problem.detail);
+    }
     const error = new ProblemError(problem);
     this.#stopping = true;
     this.#ready.reject(error);
@@ -219,6 +231,10 @@ export class Watcher implements AsyncDisposable {
   }
 
   async #quiesce(asked: QuiesceAsked): Promise<void> {
+    this.#isQuiesced = true;
+    clearTimeout(this.#quiesceEnd);
+    // The daemon ends it by then too; told or not, the program goes on.
+    this.#quiesceEnd = setTimeout(() => this.#resume(), asked.maxMs);
     try {
       await this.#options.onQuiesce?.(asked);
     } catch {
@@ -226,6 +242,13 @@ export class Watcher implements AsyncDisposable {
       return;
     }
     this.#send({ type: "quiesced", id: this.#nextId++, scope: asked.scope });
+  }
+
+  #resume(): void {
+    clearTimeout(this.#quiesceEnd);
+    if (!this.#isQuiesced) return;
+    this.#isQuiesced = false;
+    this.#options.onResume?.();
   }
 
   #send(frame: Record<string, unknown>): void {
@@ -241,6 +264,7 @@ export class Watcher implements AsyncDisposable {
   #lost(socket: WebSocket, detail: string): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
+    this.#isRegistered = false;
     socket.onclose = null;
     socket.close();
     this.#retry(detail);
@@ -258,6 +282,7 @@ export class Watcher implements AsyncDisposable {
 
   #end(error?: Error): void {
     clearTimeout(this.#timer);
+    this.#resume();
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();

@@ -125,9 +125,16 @@ export class Tokens {
     });
   }
 
-  /** Whether a principal's token is still in force. */
+  /** Whether a principal may still call: it needs no token, or its token is in force. */
   knows(principal: Principal): boolean {
-    return this.#known.some((known) => known.principal === principal);
+    return !principal.isToken || this.#known.some((known) => known.principal === principal);
+  }
+
+  /** @throws {Fault} `token-unknown` when the principal's token was removed */
+  requireKnown(principal: Principal): void {
+    if (!this.knows(principal)) {
+      throw new Fault("token-unknown", "Cannot let this caller in: its token was removed");
+    }
   }
 
   /**

@@ -29,6 +29,9 @@ export class Innkeeper implements GuestHouse {
   readonly inodes: InodeStore;
   readonly guests: Guests;
 
+  /** How many guests each scope has, and whether it was made for them. */
+  readonly #lodgings = new Map<string, { guests: number; readonly isOurs: boolean }>();
+
   constructor({ events, scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
     this.events = events;
     this.scopes = scopes;
@@ -53,7 +56,7 @@ export class Innkeeper implements GuestHouse {
       program: { ...command.from.program, load: await this.#images(command.from.program.load) },
     };
     const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
-    const { scope, created } = await this.#scopeOf(command.scope ?? id);
+    const scope = await this.#lodge(command.scope ?? id);
     try {
       if (snapshot !== undefined) {
         await scope.bump({ minimum: nextMinimum(snapshot.generation), reason: "clone", by });
@@ -62,9 +65,10 @@ export class Innkeeper implements GuestHouse {
       const { engine, leaseMs } = command;
       const made = await guests.create({ id, scope: name, engine, leaseMs, from }, current);
       follow(scope, made.guest);
+      made.guest.onEnd(() => void this.#leave(name));
       return made;
     } catch (fault) {
-      if (created) await this.scopes.delete(scope.state.name, true);
+      await this.#leave(scope.state.name);
       throw fault;
     }
   }
@@ -90,10 +94,27 @@ export class Innkeeper implements GuestHouse {
     })));
   }
 
-  async #scopeOf(name: string): Promise<{ scope: LiveScope; created: boolean }> {
-    return this.scopes.has(name)
-      ? { scope: this.scopes.get(name), created: false }
-      : await this.scopes.put(name, DEFAULT_OPTIONS);
+  /** Finds the scope of a guest that is to come, or makes it. */
+  async #lodge(name: string): Promise<LiveScope> {
+    const lodging = this.#lodgings.get(name) ?? { guests: 0, isOurs: !this.scopes.has(name) };
+    this.#lodgings.set(name, lodging);
+    lodging.guests++;
+    try {
+      if (this.scopes.has(name)) return this.scopes.get(name);
+      return (await this.scopes.put(name, DEFAULT_OPTIONS)).scope;
+    } catch (fault) {
+      await this.#leave(name);
+      throw fault;
+    }
+  }
+
+  /** A guest of a scope is gone. A scope made for guests goes with the last, unless it is watched. */
+  async #leave(name: string): Promise<void> {
+    const lodging = this.#lodgings.get(name);
+    if (lodging === undefined || --lodging.guests > 0) return;
+    this.#lodgings.delete(name);
+    // One that somebody still watches, or that is deleted already, is left as it is.
+    if (lodging.isOurs) await this.scopes.delete(name, false).catch(() => {});
   }
 }
 

@@ -7,6 +7,8 @@ export type Frame = string | Uint8Array<ArrayBuffer>;
 
 /** The side of a WebSocket that an outbox writes to. */
 export interface OutboxSocket {
+  /** As of WebSocket: 0 while it connects, 1 while it is open. */
+  readonly readyState: number;
   readonly bufferedAmount: number;
   send(frame: Frame): void;
 }
@@ -20,6 +22,8 @@ export interface OutboxParts {
   readonly onTooSlow: () => void;
 }
 
+const CONNECTING = 0;
+const OPEN = 1;
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 50;
 
@@ -62,8 +66,16 @@ export class Outbox implements Sender {
     this.#slots.delete(topic);
   }
 
+  /** The socket is open now: what has waited for that is sent. */
+  opened(): void {
+    if (this.#replies.length > 0 || this.#slots.size > 0) this.#takeTurn("change");
+  }
+
   flush(): void {
     const { socket } = this.#parts;
+    if (socket.readyState === CONNECTING) return;
+    // It is closing, and its end will be noticed: a frame sent now would throw.
+    if (socket.readyState !== OPEN) return this.close();
     if (socket.bufferedAmount > 0) return this.#retryLater();
     this.#blockedSinceMs = undefined;
     this.#retryMs = RETRY_MS_MIN;

@@ -1,4 +1,4 @@
-import { Fault } from "../core/faults.ts";
+import { asFault, Fault } from "../core/faults.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Watcher } from "../generations/watcher.ts";
 import { sysgenidBytes, sysgenidGeneration } from "../generations/sysgenid_page.ts";
@@ -13,7 +13,7 @@ export interface SysgenidSink {
   taken(): void;
   /** A confirmation was refused. */
   refuse(fault: Fault): void;
-  /** The scope is gone. */
+  /** The scope or the watcher is gone. */
   end(): void;
 }
 
@@ -45,6 +45,7 @@ export class SysgenidSession {
   /** Sends the generation, if there is one to confirm. */
   start(): void {
     const { state } = this.#scope;
+    if (!state.has(this.#watcher)) return this.#sink.end();
     if (state.isOutdated(state.watcher(this.#watcher))) this.#offer();
   }
 
@@ -61,8 +62,7 @@ export class SysgenidSession {
       this.#sink.withdraw();
       this.#sink.taken();
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      this.#sink.refuse(error);
+      this.#sink.refuse(asFault(error));
       this.start();
     }
   }
@@ -70,7 +70,8 @@ export class SysgenidSession {
   /** The connection ended: a tracked watcher is held. */
   async end(): Promise<void> {
     this.#stop();
-    await this.#scope.watchers.leave(this.#watcher, this.#tokenHash);
+    // One that cannot be released now is found held after the next start.
+    await this.#scope.watchers.leave(this.#watcher, this.#tokenHash).catch(() => {});
   }
 
   #offer(): void {

@@ -24,6 +24,7 @@ export class Changes {
   readonly #listeners = new Set<ScopeListener>();
   readonly #serial = new Serial();
   #deleted = false;
+  #shut = false;
 
   /** @param name Of the scope */
   constructor(readonly name: string) {}
@@ -32,9 +33,19 @@ export class Changes {
     return this.#deleted;
   }
 
-  /** @throws {Fault} `scope-not-found` when the scope is deleted */
+  /**
+   * Lets nobody in any more, as if the scope were deleted.
+   *
+   * @returns Lets them in again
+   */
+  shut(): () => void {
+    this.#shut = true;
+    return () => this.#shut = false;
+  }
+
+  /** @throws {Fault} `scope-not-found` when the scope is deleted, or being deleted */
   requireAlive(): void {
-    if (this.#deleted) throw scopeNotFound(this.name);
+    if (this.#deleted || this.#shut) throw scopeNotFound(this.name);
   }
 
   /** Runs one change after the other, since each waits for the ledger. */

@@ -91,6 +91,7 @@ export class LiveScope {
       } catch (error) {
         // The ledger has it, and a page may show it: the value is used up, and nobody is told.
         this.state.apply(bump);
+        this.#changes.tell({ kind: "blocked" });
         throw error;
       }
       return this.#publish(bump);
@@ -181,14 +182,33 @@ export class LiveScope {
     return this.#changes.listen(listener);
   }
 
-  /** Deletes the scope with its watchers; the page files and the counter stay. */
-  async delete(): Promise<void> {
+  /**
+   * Deletes the scope with its watchers; the page files and the counter stay.
+   *
+   * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced
+   */
+  async delete(force: boolean): Promise<void> {
     await this.#changes.change(async () => {
       const { name, options, current, previousGeneration } = this.state;
-      await keep(this.#ports.ledger, [
-        scopeEntry(name, options, current, previousGeneration, true),
-        ...[...this.state.watchers].map((watcher) => watcherGone(name, watcher.id)),
-      ]);
+      // Nobody else is let in, and who is on the way in is waited for: else its entry stayed.
+      const letIn = this.#changes.shut();
+      try {
+        await this.watchers.registered();
+        const { tracked } = this.state.counts;
+        if (tracked > 0 && !force) {
+          throw new Fault(
+            "scope-in-use",
+            `Cannot delete scope "${name}": it has ${tracked} tracked watchers; release them first`,
+          );
+        }
+        await keep(this.#ports.ledger, [
+          scopeEntry(name, options, current, previousGeneration, true),
+          ...[...this.state.watchers].map((watcher) => watcherGone(name, watcher.id)),
+        ]);
+      } catch (error) {
+        letIn();
+        throw error;
+      }
       this.#changes.tell({ kind: "deleted" });
       this.#cancelQuiesce?.();
       await this.watchers.close();

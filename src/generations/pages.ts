@@ -1,4 +1,4 @@
-import type { PageFile, PageFolder } from "../core/ports/page_file.ts";
+import type { OpenedPage, PageFile, PageFolder } from "../core/ports/page_file.ts";
 import type { Bump } from "./scope.ts";
 import { storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
 import { isVmclockAt, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
@@ -25,14 +25,23 @@ export class Pages {
    */
   constructor(folder: PageFolder, scope: string, { generation, epoch }: Bump) {
     const sysgenid = folder.open(scope, "sysgenid", sysgenidBytes(generation));
-    const vmclock = folder.open(scope, "vmclock", vmclockBytes(epoch));
     this.sysgenid = sysgenid.page;
+    const vmclock = this.#openOther(folder, scope, epoch);
     this.vmclock = vmclock.page;
     this.reach = folder.reach;
     this.found = {
       generation: sysgenid.found && sysgenidGeneration(sysgenid.found),
       epoch: vmclock.found && vmclockEpoch(vmclock.found),
     };
+  }
+
+  #openOther(folder: PageFolder, scope: string, epoch: bigint): OpenedPage {
+    try {
+      return folder.open(scope, "vmclock", vmclockBytes(epoch));
+    } catch (error) {
+      this.sysgenid.close();
+      throw error;
+    }
   }
 
   /** Publishes a bump. */

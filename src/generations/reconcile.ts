@@ -1,4 +1,4 @@
-import { U32_MAX } from "../core/limits.ts";
+import { U32_MAX, U64_MAX } from "../core/limits.ts";
 import type { FoundPages } from "./pages.ts";
 import type { Bump } from "./scope.ts";
 
@@ -21,7 +21,9 @@ export function recoveryOf(
   current: Bump,
   previousGeneration: number | undefined,
 ): Recovery | undefined {
-  const { generation, epoch } = found;
+  const { generation } = found;
+  // An epoch at the end of its range was written by somebody else: there is nothing past it.
+  const epoch = found.epoch === U64_MAX ? undefined : found.epoch;
   const known = [undefined, current.generation, previousGeneration];
   if (known.includes(generation) && (epoch === undefined || epoch <= current.epoch)) {
     return undefined;

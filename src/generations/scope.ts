@@ -104,12 +104,20 @@ export class Scope {
 
   /** The last generation that all tracked watchers confirmed, where it is known. */
   get settledGeneration(): number | undefined {
-    return this.#outdated.size === 0 ? this.generation : this.#settledGeneration;
+    return this.isSettled ? this.generation : this.#settledGeneration;
   }
 
   get phase(): Phase {
     if (this.#quiesce !== undefined) return this.isQuiesced ? "quiesced" : "quiescing";
-    return this.#outdated.size > 0 ? "settling" : "running";
+    return this.isSettled ? "running" : "settling";
+  }
+
+  /** Whether nobody is left whom a barrier would wait for. */
+  get isSettled(): boolean {
+    if (this.#outdated.size === 0) return true;
+    if (this.options.onLost === "block") return false;
+    for (const { presence } of this.late()) if (presence !== "lost") return false;
+    return true;
   }
 
   /** The quiesce that is on. */
@@ -251,22 +259,30 @@ export class Scope {
     watcher.failure = { epoch: this.epoch, generation, reason };
   }
 
-  /** Changes whether a watcher is there. */
-  setPresence(id: string, presence: Watcher["presence"]): void {
+  /** Changes whether a watcher is there. One that comes or goes no longer stands still. */
+  setPresence(id: string, presence: Watcher["presence"], nowNs: bigint): Settled | undefined {
+    const wasSettled = this.isSettled;
     this.#find(id).presence = presence;
+    this.#quiesced.delete(id);
+    return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
   }
 
   /** A watcher came back with its token, which is spent by that. */
-  resume(id: string, change: { readonly tokenHash: string; readonly leaseMs: number }): void {
+  resume(
+    id: string,
+    change: { readonly tokenHash: string; readonly name: string; readonly leaseMs: number },
+  ): void {
     const watcher = this.#find(id);
     if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
     this.#byToken.set(change.tokenHash, id);
+    // Whoever came back may be another process than the one that stood still.
+    this.#quiesced.delete(id);
     Object.assign(watcher, change, { presence: "connected" });
   }
 
-  /** Changes how long a watcher is held before it is lost. */
-  setLease(id: string, leaseMs: number): void {
-    this.#find(id).leaseMs = leaseMs;
+  /** Changes how a watcher is called, and how long it is held before it is lost. */
+  change(id: string, change: { readonly name: string; readonly leaseMs: number }): void {
+    Object.assign(this.#find(id), change);
   }
 
   /** Removes a watcher (the driver's close). */
@@ -329,7 +345,7 @@ export class Scope {
 
   #noLongerLate(id: string, nowNs: bigint): Settled | undefined {
     const wasLate = this.#outdated.delete(id);
-    return wasLate && this.#outdated.size === 0 ? this.#settle(nowNs) : undefined;
+    return wasLate && this.isSettled ? this.#settle(nowNs) : undefined;
   }
 
   #settle(nowNs: bigint): Settled {

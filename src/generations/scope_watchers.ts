@@ -3,7 +3,7 @@ import { keep } from "../core/keep.ts";
 import { ACK_FLUSH_MS, LEASE_MS_DEFAULT } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
-import type { Ledger, LedgerEntry } from "../core/ports/ledger.ts";
+import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
 import { waitUntil } from "../core/wait_until.ts";
 import type { Changes } from "./changes.ts";
@@ -55,7 +55,12 @@ export class ScopeWatchers {
   readonly #changes: Changes;
   readonly #ports: ScopePorts;
   readonly #leases = new Map<string, () => void>();
-  readonly #unsavedAcks = new Map<string, LedgerEntry>();
+  /** Watchers whose last confirmation is not in the ledger yet. */
+  readonly #unsavedAcks = new Set<string>();
+  /** Watchers that wait in a read, and how many reads of each there are. */
+  readonly #reading = new Map<string, number>();
+  /** Registrations that are on their way to the ledger. */
+  readonly #registering = new Set<Promise<unknown>>();
   #cancelFlush: (() => void) | undefined;
 
   constructor(state: Scope, changes: Changes, ports: ScopePorts) {
@@ -86,15 +91,16 @@ export class ScopeWatchers {
       const known = this.#state.byToken(presented);
       // A token that is spent or unknown says nothing of what its bearer has confirmed.
       if (known === undefined) return { watcher: await fresh(-1n), resumed: false, token };
-      const change = { tokenHash, leaseMs: ask.leaseMs ?? known.leaseMs };
-      if (known.tracked) await this.#keep({ ...known, ...change });
-      this.#stopLease(known.id);
-      if (known.presence === "connected") {
-        this.#changes.tell({ kind: "taken", watcher: known.id });
-      }
-      this.#state.resume(known.id, change);
+      const { id, leaseMs } = known;
+      const change = { tokenHash, name: ask.name, leaseMs: ask.leaseMs ?? leaseMs };
+      const wasConnected = known.presence === "connected";
+      await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
+      this.#state.resume(id, change);
+      this.#stopLease(id);
+      // Told last: the other connection ends inside of this, and must not take the watcher along.
+      if (wasConnected) this.#changes.tell({ kind: "taken", watcher: id });
       this.#emit("resumed", known);
-      return { watcher: this.#state.watcher(known.id), resumed: true, token };
+      return { watcher: this.#state.watcher(id), resumed: true, token };
     });
   }
 
@@ -121,9 +127,9 @@ export class ScopeWatchers {
         return { watcher, created: true };
       }
       const known = this.#state.watcher(id);
-      const leaseMs = ask.leaseMs ?? known.leaseMs;
-      await this.#setTracked({ ...known, leaseMs }, ask.track);
-      this.#state.setLease(id, leaseMs);
+      const change = { name: ask.name ?? known.name, leaseMs: ask.leaseMs ?? known.leaseMs };
+      await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
+      this.#state.change(id, change);
       this.touch(id);
       return { watcher: this.#state.watcher(id), created: false };
     });
@@ -138,8 +144,8 @@ export class ScopeWatchers {
   touch(id: string): void {
     const { presence, tokenHash } = this.#state.watcher(id);
     if (tokenHash !== undefined) return;
-    if (presence !== "connected") this.#state.setPresence(id, "connected");
-    this.#startLease(id);
+    if (presence !== "connected") this.#setPresence(id, "connected");
+    if (!this.#reading.has(id)) this.#startLease(id);
   }
 
   /**
@@ -152,7 +158,7 @@ export class ScopeWatchers {
     this.#changes.requireAlive();
     const settled = this.#state.ack(id, generation, epoch, this.#ports.clock.wallNs());
     const watcher = this.#state.watcher(id);
-    if (watcher.tracked) this.#saveLater(id, watcherEntry(this.#state.name, watcher));
+    if (watcher.tracked) this.#saveLater(id);
     this.#settle(settled);
   }
 
@@ -187,7 +193,17 @@ export class ScopeWatchers {
       return this.#state.isOutdated(this.#state.watcher(id)) ? this.#state.current : undefined;
     };
     const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
-    return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
+    // Whoever waits here is there: the lease runs from the end of the read.
+    this.#reading.set(id, (this.#reading.get(id) ?? 0) + 1);
+    this.#stopLease(id);
+    try {
+      return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
+    } finally {
+      const others = (this.#reading.get(id) ?? 1) - 1;
+      if (others > 0) this.#reading.set(id, others);
+      else this.#reading.delete(id);
+      if (!this.#changes.isDeleted && this.#state.has(id)) this.touch(id);
+    }
   }
 
   /**
@@ -203,7 +219,7 @@ export class ScopeWatchers {
     if (!watcher.tracked || this.#state.options.onDisconnect === "forget") {
       return await this.release(id);
     }
-    this.#state.setPresence(id, "held");
+    this.#setPresence(id, "held");
     this.#startLease(id);
     this.#emit("held", watcher);
   }
@@ -239,7 +255,7 @@ export class ScopeWatchers {
     return {
       id: `w-${this.#ports.random.bytes(8).toHex()}`,
       name,
-      tracked: track || this.#state.options.trackOnOpen,
+      tracked: this.#isTracked({ track }),
       presence: "connected",
       leaseMs,
       ackedEpoch,
@@ -250,12 +266,32 @@ export class ScopeWatchers {
     };
   }
 
+  #isTracked({ track }: { readonly track: boolean }): boolean {
+    return track || this.#state.options.trackOnOpen;
+  }
+
+  /** Registrations go side by side, so that those of one moment share a commit. */
   async #register(watcher: Watcher): Promise<Watcher> {
+    const registering = this.#keepAndAdd(watcher);
+    this.#registering.add(registering);
+    try {
+      return await registering;
+    } finally {
+      this.#registering.delete(registering);
+    }
+  }
+
+  /** Resolves when all registrations that have begun are done, well or not. */
+  async registered(): Promise<void> {
+    await Promise.allSettled(this.#registering);
+  }
+
+  async #keepAndAdd(watcher: Watcher): Promise<Watcher> {
     this.#changes.requireAlive();
     this.#state.requireRoom();
     if (watcher.tracked) await this.#keep(watcher);
     try {
-      this.#changes.requireAlive();
+      // A deletion that has begun since waits for this one and takes it along.
       this.#state.add(watcher);
     } catch (fault) {
       if (watcher.tracked) await this.#forget(watcher.id);
@@ -269,6 +305,10 @@ export class ScopeWatchers {
     if (on) await this.#keep({ ...watcher, tracked: true });
     else if (watcher.tracked) await this.#forget(watcher.id);
     this.#settle(this.#state.track(watcher.id, on, this.#ports.clock.wallNs()));
+  }
+
+  #setPresence(id: string, presence: Watcher["presence"]): void {
+    this.#settle(this.#state.setPresence(id, presence, this.#ports.clock.wallNs()));
   }
 
   #startLease(id: string): void {
@@ -290,7 +330,7 @@ export class ScopeWatchers {
       this.release(id).catch(() => {});
       return;
     }
-    this.#state.setPresence(id, "lost");
+    this.#setPresence(id, "lost");
     this.#emit("lost", watcher, `its lease of ${watcher.leaseMs} ms ran out`);
     this.#changes.tell({ kind: "blocked" });
   }
@@ -317,8 +357,8 @@ export class ScopeWatchers {
     this.#unsavedAcks.delete(id);
   }
 
-  #saveLater(id: string, entry: LedgerEntry): void {
-    this.#unsavedAcks.set(id, entry);
+  #saveLater(id: string): void {
+    this.#unsavedAcks.add(id);
     this.#cancelFlush ??= this.#ports.clock.after(ACK_FLUSH_MS, () => {
       // A failing ledger shows itself at the next bump; a lost ack errs on the safe side.
       this.#changes.last(() => this.#flushAcks()).catch(() => {});
@@ -329,7 +369,10 @@ export class ScopeWatchers {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     if (this.#changes.isDeleted || this.#unsavedAcks.size === 0) return;
-    const entries = [...this.#unsavedAcks.values()];
+    // As they are now: an entry of the time of the ack would bring a spent token back.
+    const entries = [...this.#unsavedAcks].filter((id) => this.#state.has(id))
+      .map((id) => this.#state.watcher(id)).filter(({ tracked }) => tracked)
+      .map((watcher) => watcherEntry(this.#state.name, watcher));
     this.#unsavedAcks.clear();
     await keep(this.#ports.ledger, entries);
   }

@@ -45,7 +45,7 @@ export class Scopes {
         continue;
       }
       for (const { watcher } of watchers.get(scope.name) ?? []) scope.add(watcher);
-      await scopes.#publish(scope);
+      await scopes.#publish(scope, new Pages(ports.pages, scope.name, scope.current));
     }
     if (!scopes.#scopes.has(SYSTEM_SCOPE)) await scopes.put(SYSTEM_SCOPE, DEFAULT_OPTIONS);
     return scopes;
@@ -97,20 +97,13 @@ export class Scopes {
       if (name === SYSTEM_SCOPE) {
         throw new Fault("scope-in-use", `Cannot delete scope "${name}": it always exists`);
       }
-      const { tracked } = scope.state.counts;
-      if (tracked > 0 && !force) {
-        throw new Fault(
-          "scope-in-use",
-          `Cannot delete scope "${name}": it has ${tracked} tracked watchers; release them first`,
-        );
-      }
       if (this.#tombstones.size >= TOMBSTONES_MAX) {
         throw new Fault(
           "scopes-exhausted",
           `Cannot delete scope "${name}": ${TOMBSTONES_MAX} deleted scopes are remembered already`,
         );
       }
-      await scope.delete();
+      await scope.delete(force);
       this.#scopes.delete(name);
       this.#tombstones.set(name, scope.state);
     });
@@ -132,15 +125,21 @@ export class Scopes {
     const next = buried?.next(0) ?? { generation: 0, epoch: 0n };
     const first = mintBump(this.#ports, next, "created", "innkeeper");
     const scope = new Scope(name, options, first, buried?.generation);
-    await keep(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
-    const live = await this.#publish(scope);
+    // Before the commit: a scope without pages would end every later start.
+    const pages = new Pages(this.#ports.pages, name, first);
+    try {
+      await keep(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
+    } catch (error) {
+      pages.close();
+      throw error;
+    }
+    const live = await this.#publish(scope, pages);
     this.#tombstones.delete(name);
     this.#ports.events.emit({ kind: "scope.created", subject: name, data: { ...options } });
     return live;
   }
 
-  async #publish(scope: Scope): Promise<LiveScope> {
-    const pages = new Pages(this.#ports.pages, scope.name, scope.current);
+  async #publish(scope: Scope, pages: Pages): Promise<LiveScope> {
     const live = new LiveScope(scope, pages, this.#ports);
     const recovery = recoveryOf(pages.found, scope.current, scope.previousGeneration);
     if (recovery === undefined) pages.mend(scope.current);

@@ -12,7 +12,11 @@ export const ScopeOptionsBody = z.strictObject({
 
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
 export const BumpBody = z.strictObject({
-  minimum: z.number().optional().openapi({ type: "integer", minimum: 0 }),
+  minimum: z.number().superRefine((minimum, ctx) => {
+    if (Number.isInteger(minimum)) return;
+    const params = { fault: "malformed-request" };
+    ctx.addIssue({ code: "custom", message: `must be an integer: received ${minimum}`, params });
+  }).optional().openapi({ type: "integer", minimum: 0 }),
   reason: Reason,
   force: z.boolean().optional().openapi({ description: "Although not quiesced; needs admin" }),
 }).openapi("BumpRequest");

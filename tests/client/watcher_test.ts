@@ -200,3 +200,37 @@ Deno.test("Watcher.stop() releases the watcher before it ends", async () => {
   await stopped;
   assert(socket.readyState === WebSocket.CLOSED);
 });
+
+Deno.test("Watcher.stop() ends also when there was nothing left to release", async () => {
+  const { watcher, socket } = await connected();
+  const stopped = watcher.stop();
+  await soon();
+  const id = socket.of("unwatch")[0]?.["id"];
+  socket.says({ type: "error", id, problem: { code: "watcher-not-found", detail: "gone" } });
+  await stopped;
+});
+
+Deno.test("Watcher that is refused for a while asks again over a new connection", async () => {
+  const bench = new Bench();
+  const watcher = bench.watcher();
+  const [socket] = bench.sockets as [FakeSocket];
+  await soon();
+  socket.says({ type: "hello" });
+  const again = bench.next();
+  const problem = { code: "state-unavailable", detail: "disk full", retryable: true };
+  socket.says({ type: "error", id: socket.of("watch")[0]?.["id"], problem });
+  await bench.welcome(await again);
+  await watcher.ready;
+  watcher.disconnect();
+});
+
+Deno.test("Watcher goes on by itself when it is not told that a quiesce is over", async () => {
+  let resumed = 0;
+  const { watcher, socket } = await connected({ onResume: () => void resumed++ });
+  socket.says({ type: "settled", scope: "vm-7", generation: 1, epoch: "1" });
+  socket.says({ type: "quiesce", scope: "vm-7", reason: "snapshot", maxMs: 5 });
+  assertEquals(resumed, 0);
+  await new Promise<void>((resolve) => setTimeout(resolve, 30));
+  assertEquals(resumed, 1);
+  watcher.disconnect();
+});

@@ -90,3 +90,28 @@ Deno.test("Innkeeper.createGuest() stops following the scope of a guest that has
   await innkeeper.guests.delete("g", ADMIN);
   assertEquals(followers, 0);
 });
+
+Deno.test("Innkeeper lets the scope that was made for a guest go with it, and no other", async () => {
+  const { innkeeper, scopes } = await joined();
+  await scopes.put("kept", DEFAULT_OPTIONS);
+  const make = (name: string, scope: string | undefined) =>
+    innkeeper.createGuest(
+      { ...hello, name, scope } as Parameters<typeof innkeeper.createGuest>[0],
+      "test",
+    );
+  await make("alone", undefined);
+  await make("one", "shared");
+  await make("two", "shared");
+  await make("lodger", "kept");
+  const gone = async (name: string) => {
+    await innkeeper.guests.delete(name, ADMIN);
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  };
+  await gone("alone");
+  await gone("one");
+  assertEquals([scopes.has("alone"), scopes.has("shared")], [false, true]);
+  await scopes.get("shared").watchers.watch({ name: "w", track: true });
+  await gone("two");
+  await gone("lodger");
+  assert(scopes.has("shared") && scopes.has("kept"), "a scope that others need is gone");
+});

@@ -5,6 +5,7 @@ import { SendTurns } from "../../src/daemon/send_turns.ts";
 import { FakeClock } from "../support/clock.ts";
 
 class FakeSocket {
+  readyState: number = WebSocket.OPEN;
   bufferedAmount = 0;
   readonly sent: string[] = [];
 
@@ -50,6 +51,22 @@ Deno.test("Outbox writes nothing to a socket with unsent bytes and keeps only th
   await Promise.resolve();
   assertEquals(socket.sent, ["a999"]);
   assertEquals([tooSlow, clock.pending], [[], 0]);
+});
+
+Deno.test("Outbox waits for a socket that still connects, and drops what a closing one cannot take", async () => {
+  const { socket, outbox } = bench();
+  socket.readyState = WebSocket.CONNECTING;
+  outbox.offer("a", "a1", "change");
+  await Promise.resolve();
+  assertEquals(socket.sent, []);
+  socket.readyState = WebSocket.OPEN;
+  outbox.opened();
+  await Promise.resolve();
+  assertEquals(socket.sent, ["a1"]);
+  outbox.reply("late");
+  socket.readyState = WebSocket.CLOSING;
+  await Promise.resolve();
+  assertEquals(socket.sent, ["a1"]);
 });
 
 Deno.test("Outbox gives a client up that does not read for too long, once", async () => {

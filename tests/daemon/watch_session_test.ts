@@ -18,13 +18,19 @@ async function bench() {
     refuse: (id, fault: Fault) => replies.push({ type: "error", id, code: fault.code }),
     offer: (topic, message) => slots.set(topic, message as Said),
     withdraw: (topic) => slots.delete(topic),
-    takenOver: () => replies.push({ type: "taken over" }),
+    // As a socket does: the session ends inside of the call.
+    takenOver: () => {
+      replies.push({ type: "taken over" });
+      void session.end();
+    },
   });
-  const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
   const send = async (request: WatchRequest): Promise<Said> => {
     session.receive(request);
-    await settle();
-    return replies.at(-1) as Said;
+    for (;;) {
+      const answer = replies.find(({ id }) => id === request.id);
+      if (answer !== undefined) return answer;
+      await new Promise<void>((resolve) => setTimeout(resolve, 1));
+    }
   };
   return { scope: scopes.get("vm-7"), scopes, session, slots, replies, send };
 }
@@ -61,7 +67,7 @@ Deno.test("WatchSession watching again on the same scope changes tracking", asyn
   const { scope, send } = await bench();
   await send({ ...watch, track: false });
   assertEquals(scope.state.counts.tracked, 0);
-  const again = await send(watch);
+  const again = await send({ ...watch, id: 2 });
   assertEquals([again["type"], scope.state.counts], [
     "watching",
     { watchers: 1, tracked: 1, outdated: 0 },
@@ -90,10 +96,10 @@ Deno.test("WatchSession reports a failure, and refuses what does not fit", async
   await scope.bump(ask);
   const fail = { type: "fail", id: 2, scope: "vm-7", generation: 1, reason: "no entropy" } as const;
   assertEquals((await send(fail))["type"], "failed");
-  assertEquals((await send({ ...fail, generation: 0 }))["code"], "stale-generation");
-  const other = { ...fail, scope: "system" };
+  assertEquals((await send({ ...fail, id: 3, generation: 0 }))["code"], "stale-generation");
+  const other = { ...fail, id: 4, scope: "system" };
   assertEquals((await send(other))["code"], "not-watching");
-  assertEquals((await send({ ...watch, scope: "nobody" }))["code"], "scope-not-found");
+  assertEquals((await send({ ...watch, id: 5, scope: "nobody" }))["code"], "scope-not-found");
 });
 
 Deno.test("WatchSession.end() holds the tracked and lets the others go, also one that is just being made", async () => {
@@ -115,6 +121,8 @@ Deno.test("WatchSession whose watcher came back elsewhere ends, and its end hold
   assertEquals([back.resumed, replies.at(-1)?.["type"]], [true, "taken over"]);
   await session.end();
   assertEquals(scope.state.watcher(String(watcher)).presence, "connected");
+  await scope.bump(ask);
+  assertEquals(scope.state.counts.outdated, 1);
 });
 
 Deno.test("WatchSession.receive() cuts off a client that sends faster than it is served", async () => {
@@ -152,7 +160,9 @@ Deno.test("SysgenidSession sends the 4 bytes until exactly they come back (cases
   session.receive(sysgenidBytes(0x01020304));
   session.receive(sysgenidBytes(0x01020304));
   assertEquals([said.splice(0), scope.state.counts.outdated], [["taken", "taken"], 0]);
+  await scope.watchers.release(watcher.id);
+  session.receive(sysgenidBytes(0x01020304));
+  assertEquals(said.splice(0), ["watcher-not-found", "end"]);
   await session.end();
-  assertEquals(scope.state.watcher(watcher.id).presence, "held");
   await scopes.delete("vm-7", true);
 });

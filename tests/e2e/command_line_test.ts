@@ -52,6 +52,17 @@ class Background {
   }
 }
 
+/** Whether some process has this command line, its words ended by zero bytes. */
+function isRunning(commandLine: string): boolean {
+  return [...Deno.readDirSync("/proc")].some(({ name }) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${name}/cmdline`) === commandLine;
+    } catch {
+      return false;
+    }
+  });
+}
+
 Deno.test("innkeeper watch --exec confirms when the command succeeds; wait opens (decision 13)", async () => {
   await using daemon = await Daemon.start();
   const seen = `${daemon.folder}/seen`;
@@ -88,7 +99,8 @@ Deno.test("innkeeper watch --exec reports a failure with its reason; wait names 
 
 Deno.test("innkeeper watch --exec gives a command up that runs too long, and starts anew at the next generation", async () => {
   await using daemon = await Daemon.start();
-  const slow = 'test "$INNKEEPER_GENERATION" -ge 3 || exec sleep 60';
+  // The shell has a child, which must not outlive it.
+  const slow = 'test "$INNKEEPER_GENERATION" -ge 3 || { sleep 61; true; }';
   const watching = new Background(
     command(daemon, "watch", "vm-7", "--name", "app", "--exec", slow, "--exec-timeout", "1")
       .spawn(),
@@ -102,6 +114,7 @@ Deno.test("innkeeper watch --exec gives a command up that runs too long, and sta
   await run(daemon, "bump", "vm-7", "--reason", "third");
   const waited = await run(daemon, "wait", "vm-7", "--timeout", "10");
   assertEquals(waited.code, 0, waited.err);
+  assert(!isRunning("sleep\x0061\x00"), "a child was left behind");
   await watching.stop();
 });
 

@@ -124,6 +124,20 @@ Deno.test("SIGHUP reads the token file again and ends the sockets of removed tok
   assertEquals((await child.output()).code, 0);
 });
 
+Deno.test("a client that never ends its request does not keep the daemon from a clean stop", async () => {
+  const daemon = await Daemon.start();
+  const { hostname, port } = new URL(daemon.url);
+  using half = await Deno.connect({ hostname, port: Number(port) });
+  const head = `POST /v1/scopes/system/bumps HTTP/1.1\r\nHost: ${hostname}\r\n` +
+    `Authorization: Bearer ${daemon.token}\r\nContent-Type: application/json\r\n` +
+    "Content-Length: 100\r\n\r\n{";
+  await half.write(new TextEncoder().encode(head));
+  await daemon.json(200, "GET", "/readyz");
+  assertEquals(await daemon.stop(), 0);
+  await using again = await Daemon.start({ folder: daemon.folder });
+  await again.json(200, "GET", "/readyz");
+});
+
 Deno.test("a unix socket has the scopes of its --listen only", async () => {
   const path = `${await folder()}/read.sock`;
   await using _daemon = await Daemon.start({ args: ["--listen", `unix:${path},scopes=read`] });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { retry } from "@std/async";
 import { Daemon } from "../support/daemon.ts";
 
 interface SseEvent {
@@ -149,4 +150,45 @@ Deno.test("innkeeper.sysgenid.v1 mirrors the driver's read and write byte for by
   await daemon.json(204, "GET", "/v1/scopes/system/barrier");
   client.socket.send("text");
   assertEquals(await client.closed, 4400);
+});
+
+Deno.test("a bump while many 4-byte clients connect, and one whose watcher was released, leave the daemon alive", async () => {
+  await using daemon = await Daemon.start();
+  const connecting = Array.from(
+    { length: 30 },
+    (_, n) => BytesClient.open(daemon, `scope=system&name=w${n}&track=true`),
+  );
+  for (let n = 0; n < 30; n++) await bump(daemon, "x");
+  const clients = await Promise.all(connecting);
+  const { items } = await daemon.json(200, "GET", "/v1/scopes/system/watchers");
+  for (const { watcher } of items) {
+    await daemon.json(204, "DELETE", `/v1/scopes/system/watchers/${watcher}`);
+  }
+  for (const { socket } of clients) socket.send(Uint8Array.of(1, 2, 3, 4));
+  assertEquals(await Promise.all(clients.map(({ closed }) => closed)), clients.map(() => 4404));
+  await daemon.json(200, "GET", "/readyz");
+});
+
+Deno.test("HEAD of the events follows nothing, and a removed token follows no more", async () => {
+  await using daemon = await Daemon.start();
+  for (let n = 0; n < 5; n++) {
+    const head = await daemon.fetch("/v1/events", { method: "HEAD" });
+    assertEquals(head.status, 200);
+  }
+  const stream = await daemon.fetch("/v1/events");
+  await Deno.writeTextFile(`${daemon.folder}/state/token`, "another\n");
+  daemon.child.kill("SIGHUP");
+  await retry(async () => {
+    const refused = await daemon.fetch("/v1/scopes");
+    await refused.body?.cancel();
+    assertEquals(refused.status, 401);
+  }, { minTimeout: 10, maxTimeout: 50, maxAttempts: 100 });
+  const bumped = await daemon.fetch("/v1/scopes/system/bumps", {
+    method: "POST",
+    headers: { authorization: "Bearer another", "content-type": "application/json" },
+    body: '{"reason":"secret"}',
+  });
+  assertEquals(bumped.status, 201);
+  await bumped.body?.cancel();
+  for await (const { data } of sse(stream)) assert(!String(data).includes("secret"));
 });

@@ -146,20 +146,28 @@ Deno.test("LiveScope.barrier() ends with EINTR when bumped while waiting, even i
 Deno.test("LiveScope.barrier() never opens for a generation that came after (case 14)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a") as [string];
+  const seen = new Map<string, number>();
   for (let round = 0; round < 10_000; round++) {
     const { bump } = await scope.bump(ask);
-    const waiting = scope.barrier({}, { waitMs: 1000 }).then(
-      (open) => open.generation,
-      (fault) => fault.code,
-    );
-    // The acknowledgement and the next bump race: the bump is under way when the ack comes.
-    const racing = round % 2 === 0 ? scope.bump(ask) : undefined;
-    scope.watchers.ack(a, bump.generation);
+    const waiting = scope.barrier({}, { waitMs: 1000 })
+      .then((open) => open.generation, (fault) => fault.code);
+    const racing = scope.bump(ask);
+    // The ack comes before the bump, while its commit is under way, or after it.
+    for (let turn = 0; turn < round % 24; turn++) await Promise.resolve();
+    let acked = "taken";
+    try {
+      scope.watchers.ack(a, bump.generation);
+    } catch (fault) {
+      acked = (fault as Fault).code;
+    }
     const verdict = await waiting;
-    assert(verdict === bump.generation || verdict === "generation-changed", String(verdict));
     await racing;
-    assertEquals(scope.state.counts.outdated, racing === undefined ? 0 : 1);
+    const expected = acked === "taken" ? bump.generation : "generation-changed";
+    assertEquals(verdict, expected, `round ${round}`);
+    assertEquals(scope.state.counts.outdated, 1);
+    seen.set(acked, (seen.get(acked) ?? 0) + 1);
   }
+  assert(seen.size === 2, "the race went only one way");
 });
 
 Deno.test("LiveScope.barrier() is let go by release, and by a caller that goes away", async () => {

@@ -69,6 +69,115 @@ Deno.test("ScopeWatchers.watch() brings a lost watcher back by its token", async
   assertEquals(scope.state.watcher(id).presence, "connected");
 });
 
+Deno.test("ScopeWatchers.watch() back over a second connection: the end of the first takes nothing along (decision 8)", async () => {
+  for (const onDisconnect of ["hold", "forget"] as const) {
+    const bench = new ScopesBench();
+    const scope = await one(bench, { onDisconnect, onLost: "open" });
+    const first = await scope.watchers.watch({ name: "a", track: true, leaseMs: 300 });
+    const { id, tokenHash } = first.watcher;
+    // As a socket does: it ends inside of being told.
+    scope.listen(({ kind }) => kind === "taken" && void scope.watchers.leave(id, tokenHash));
+    await scope.watchers.watch({ name: "a", track: true, token: first.token });
+    await scope.bump(ask);
+    bench.clock.advance(1000);
+    assertEquals(scope.state.watcher(id).presence, "connected");
+    await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+  }
+});
+
+Deno.test("ScopeWatchers.watch() back with a token takes over what it asks for: name, lease, tracking", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const { token } = await scope.watchers.watch({ name: "a", track: false });
+  const ask2 = { name: "b", track: true, leaseMs: 7, token };
+  const { watcher, resumed } = await scope.watchers.watch(ask2);
+  assertEquals([resumed, watcher.name, watcher.tracked, watcher.leaseMs], [true, "b", true, 7]);
+  assertEquals((await bench.ledger.load("watcher")).length, 1);
+  await scope.bump(ask);
+  await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
+});
+
+Deno.test("ScopeWatchers.ack() written late does not bring a spent token back", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const first = await scope.watchers.watch({ name: "a", track: true });
+  await scope.bump(ask);
+  scope.watchers.ack(first.watcher.id, 1);
+  const second = await scope.watchers.watch({ name: "a", track: true, token: first.token });
+  bench.clock.advance(1000);
+  await scope.close();
+  const after = (await bench.open()).get("vm-7");
+  const back = await after.watchers.watch({ name: "a", track: true, token: second.token });
+  assertEquals([back.resumed, back.watcher.ackedEpoch], [true, 1n]);
+  const spent = await after.watchers.watch({ name: "a", track: true, token: first.token });
+  assertEquals(spent.resumed, false);
+});
+
+Deno.test("ScopeWatchers.read() that waits keeps the watcher's lease from running out", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  await scope.watchers.put("a", { track: true, leaseMs: 100 });
+  const reading = scope.watchers.read("a", 1000);
+  bench.clock.advance(999);
+  assertEquals(scope.state.watcher("a").presence, "connected");
+  bench.clock.advance(1);
+  assertEquals(await reading, undefined);
+  bench.clock.advance(100);
+  assertEquals(scope.state.watcher("a").presence, "lost");
+});
+
+Deno.test("Scopes.delete() waits for who is on the way in, and leaves no entry of them", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.withScope("vm-7");
+  const scope = scopes.get("vm-7");
+  const joining = scope.watchers.watch({ name: "a", track: true });
+  const deleting = scopes.delete("vm-7", true);
+  await Promise.allSettled([joining, deleting]);
+  await deleting;
+  assertEquals(await bench.ledger.load("watcher"), []);
+});
+
+Deno.test("Scopes.delete() that is refused lets watchers in again", async () => {
+  const scopes = await new ScopesBench().withScope("vm-7");
+  await scopes.get("vm-7").watchers.watch({ name: "a", track: true });
+  await refused("scope-in-use", scopes.delete("vm-7", false));
+  await scopes.get("vm-7").watchers.watch({ name: "b", track: true });
+});
+
+Deno.test("Scopes.put() whose page cannot be published keeps nothing of it", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.open();
+  const { open } = bench.pages;
+  bench.pages.open = (scope, name, initial) => {
+    if (scope === "bad") throw new Fault("page-unusable", "a folder is in its place");
+    return open.call(bench.pages, scope, name, initial);
+  };
+  await refused("page-unusable", scopes.put("bad", scopes.get("system").state.options));
+  assert(!(await bench.open()).has("bad"));
+});
+
+Deno.test("Scope with onLost open settles when only lost watchers are left, and says so", async () => {
+  const bench = new ScopesBench();
+  const scope = await one(bench, { onLost: "open" });
+  const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
+  await scope.bump(ask);
+  await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
+  const told: string[] = [];
+  scope.listen(({ kind }) => told.push(kind));
+  bench.clock.advance(500);
+  assertEquals([scope.state.phase, told], ["running", ["settled", "blocked"]]);
+});
+
+Deno.test("Scope does not count a watcher as standing still that came back in a quiesce", async () => {
+  const scope = await one();
+  const { watcher, token } = await scope.watchers.watch({ name: "a", track: true });
+  await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
+  scope.watchers.quiesced(watcher.id);
+  assertEquals(scope.state.phase, "quiesced");
+  await scope.watchers.watch({ name: "a", track: true, token });
+  assertEquals(scope.state.phase, "quiescing");
+});
+
 Deno.test("Scopes.open() gives held watchers a fresh lease after a restart (decision 9)", async () => {
   const bench = new ScopesBench();
   const before = await one(bench);

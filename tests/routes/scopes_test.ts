@@ -61,7 +61,7 @@ Deno.test("POST …/bumps without the right to is EACCES and changes nothing (ca
 for (
   const [json, code] of [
     [{ reason: "x", minimum: -1 }, "minimum-out-of-range"],
-    [{ reason: "x", minimum: 1.5 }, "minimum-out-of-range"],
+    [{ reason: "x", minimum: 1.5 }, "malformed-request"],
     [{ reason: "x", minimum: 2 ** 32 }, "minimum-out-of-range"],
     [{ reason: "x", minimum: 2 ** 64 }, "minimum-out-of-range"],
     [{ reason: "x", minimum: "8" }, "malformed-request"],

@@ -193,7 +193,7 @@ export class SimWorld {
       refuse: (id) => this.#answered.get(id as number)?.(),
       offer: (topic, message) => isAlive() && this.#offered(client, topic, message as Message),
       withdraw: (topic) => client.slots.delete(topic),
-      takenOver: () => client.session === session && void this.#drop(client),
+      takenOver: () => void session.end(),
     });
     client.session = session;
     // Now and then it presents a token that is spent, as a clone of it would.

@@ -36,6 +36,8 @@ export class Api {
   readonly app: OpenAPIHono<Env>;
   readonly #ajv = new Ajv2020.default({ strict: false, validateFormats: false });
   readonly #validators = new Map<string, ValidateFunction>();
+  /** One unix socket, through which all requests come that do not say otherwise. */
+  readonly #everybody: Listener = { kind: "unix", principal: admin("test") };
   #document: Document | undefined;
 
   constructor(app: OpenAPIHono<Env>) {
@@ -65,7 +67,7 @@ export class Api {
       body = JSON.stringify(ask.json);
     }
     const request = new Request(`http://localhost${path}`, { method, headers, body });
-    const listener = ask.listener ?? { kind: "unix", principal: admin("test") };
+    const listener = ask.listener ?? this.#everybody;
     const response = await this.app.fetch(request, { listener });
     await this.#conforms(method, new URL(request.url).pathname, response.clone());
     return response;
