@@ -116,6 +116,9 @@ async function cloneAndSettle(stage: Stage, snapshot: string): Promise<void> {
     "it read its generation from its data page",
   );
 
+  say("\n# The other clone runs in the background; a channel counts what it notifies.");
+  await countInBackground(stage, { "innkeeper-owner": clones[1]?.body.ownerToken });
+
   say("\n# Two confirm; the barrier names the third.");
   await app.confirm(forApp);
   await cache.confirm(forCache);
@@ -126,6 +129,24 @@ async function cloneAndSettle(stage: Stage, snapshot: string): Promise<void> {
   const open = await stage.ask("GET", `${scope}/barrier`, { headers: { prefer: "wait=10" } });
   hold(open.status === 204, "204: safe to route");
   for (const { socket } of [app, cache, sidecar]) socket.close();
+}
+
+/** Notifies of an address that is attached count, and no longer end the run. */
+async function countInBackground(stage: Stage, owner: Record<string, string>): Promise<void> {
+  const guest = "/v1/guests/clone-2";
+  // The next count that it notifies is 2: the snapshot was taken after 1.
+  await stage.ask("PUT", `${guest}/channels/2`);
+  await stage.ask("PUT", `${guest}/state`, { json: { state: "running" }, headers: owner });
+  await stage.ask("POST", `${guest}/interrupts`, { json: { line: 1 } });
+  const drained = await stage.ask("POST", `${guest}/channels/2/drain`, {
+    headers: { prefer: "wait=5" },
+  });
+  hold(drained.body.count === 1, "its notify was counted while it went on");
+  const paused = await stage.ask("PUT", `${guest}/state`, {
+    json: { state: "paused" },
+    headers: owner,
+  });
+  hold(paused.body.state === "paused", "it is paused in the middle of its run");
 }
 
 if (import.meta.main) {

@@ -13,6 +13,7 @@ const HELP = `innkeeper: keeps the guests of one machine
   innkeeper wait SCOPE …         wait until all have confirmed, or say who has not
   innkeeper scopes               list the scopes
   innkeeper devices …            devices and who holds them: list, resolve, attach, detach, render, image
+  innkeeper inodes …             inodes: list, stat, read, write, sync, evict
   innkeeper guests …             guests: create, run, state, interrupt, registers, memory, snapshot, clone
 
 Commands but serve take these flags to reach the daemon:
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bump: async () => (await import("./bump.ts")).bump,
   devices: async () => (await import("./devices.ts")).devices,
   guests: async () => (await import("./guests.ts")).guests,
+  inodes: async () => (await import("./inodes.ts")).inodes,
   scopes: async () => (await import("./scopes.ts")).scopes,
   wait: async () => (await import("./wait.ts")).wait,
 };

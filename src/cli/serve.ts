@@ -34,6 +34,7 @@ import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
 import { reachOf } from "../native/reach.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
+import { HttpRemoteFiles } from "../storage/remote_file.ts";
 import { SnapshotFiles } from "../storage/snapshot_files.ts";
 import { SpoolFiles } from "../storage/spool_files.ts";
 import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
@@ -96,7 +97,7 @@ export async function openHouse(config: Config): Promise<House> {
 
 /** Opens the four parts, each on its adapters. They are let go in the opposite order. */
 async function openInnkeeper(
-  { state, run, roots, hostRoot, vhostStore, cacheBytes }: Config,
+  { state, run, roots, remotes, hostRoot, vhostStore, cacheBytes }: Config,
   libc: Libc,
   ledger: SqliteLedger,
   resources: AsyncDisposableStack,
@@ -110,6 +111,7 @@ async function openInnkeeper(
   const inodes = new InodeStore({
     ...ports,
     roots: rootFolders,
+    remotes: new HttpRemoteFiles(remotes),
     caches: new MappedCacheFiles(libc, makeFolder(`${state}/cache`, 0o700)),
     journals: new JournalFiles(makeFolder(`${state}/journal`, 0o700)),
     spools: new SpoolFiles(makeFolder(`${state}/spool`, 0o700)),
