@@ -1,7 +1,7 @@
 /**
  * Rounds of making, running and deleting guests on v86, and what is left of them in memory.
  *
- * Run with `deno run -A tests/soak/guests_soak.ts [rounds]`. Ends with 1 when memory has grown by
+ * Run with `deno run -A tests/soak/guests.ts [rounds]`. Ends with 1 when memory has grown by
  * more than a tenth.
  *
  * @module
