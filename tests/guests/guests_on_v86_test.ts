@@ -86,7 +86,7 @@ Deno.test("Guests on v86: delete ends a run in progress, and pause does not (cas
     assertEquals(guests.list(), []);
   }));
 
-// A guest is about 28 MiB; tests/soak/guests_soak.ts does many more rounds and measures closer.
+// A guest is about 28 MiB; tests/soak/guests.ts does many more rounds and measures closer.
 testWhere(
   "Guests on v86: rounds of create, run and delete leave no guest in memory",
   Deno.build.os === "linux" ? undefined : "memory is read from /proc",
