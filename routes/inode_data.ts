@@ -1,11 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
 import { MULTIPART_BYTES_MAX, PAGE_BYTES } from "../src/core/limits.ts";
-import type { ChangeOptions } from "../src/inodes/caching_inode.ts";
+import {
+  type CachingInode,
+  type ChangeOptions,
+  inodeNotFound,
+} from "../src/inodes/caching_inode.ts";
 import type { InodeStore } from "../src/inodes/store.ts";
 import { rangeOfPath } from "../src/wire/byte_range.ts";
 import { Durable, EvictBody, EvictedView, PagesView } from "../src/wire/inodes.ts";
-import { Limit, Name, U64 } from "../src/wire/scalars.ts";
+import { faultOf, Limit, Name, U64 } from "../src/wire/scalars.ts";
 import { boundaryOf, byteParts } from "../src/wire/multipart.ts";
 import { bytesOf, requireOctets } from "./bytes.ts";
 import type { Env } from "./env.ts";
@@ -41,55 +45,56 @@ const WRITES = [
   "root-read-only",
 ] as const;
 
+/** The one route that is not checked by its schema on the way in: that took half of its time. */
+const READ = createRoute({
+  method: "get",
+  path: "/v1/inodes/{i}/data",
+  tags,
+  summary: "Read the content, or a range of it",
+  middleware: [needs("read")],
+  request: {
+    params,
+    headers: z.object({
+      range: z.string().optional(),
+      "if-range": z.string().optional(),
+      "if-match": z.string().optional(),
+      "if-none-match": z.string().optional(),
+    }),
+  },
+  responses: {
+    200: bytes("All of it"),
+    206: {
+      description: "The range, or several of them",
+      content: {
+        ...bytes("").content,
+        "multipart/byteranges": bytePartsBody().content["multipart/byteranges"],
+      },
+    },
+    304: { description: "It is what If-None-Match names" },
+    ...problems(
+      "inode-not-found",
+      "inode-stale",
+      "range-not-satisfiable",
+      "backing-changed",
+      "backing-failed",
+    ),
+  },
+});
+
 /** The bytes of an inode and what is done with its cached pages. */
 export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
   const routes = newRoutes();
 
-  routes.openapi(
-    createRoute({
-      method: "get",
-      path: "/v1/inodes/{i}/data",
-      tags,
-      summary: "Read the content, or a range of it",
-      middleware: [needs("read")],
-      request: {
-        params,
-        headers: z.object({
-          range: z.string().optional(),
-          "if-range": z.string().optional(),
-          "if-match": z.string().optional(),
-          "if-none-match": z.string().optional(),
-        }),
-      },
-      responses: {
-        200: bytes("All of it"),
-        206: {
-          description: "The range, or several of them",
-          content: {
-            ...bytes("").content,
-            "multipart/byteranges": bytePartsBody().content["multipart/byteranges"],
-          },
-        },
-        304: { description: "It is what If-None-Match names" },
-        ...problems(
-          "inode-not-found",
-          "inode-stale",
-          "range-not-satisfiable",
-          "backing-changed",
-          "backing-failed",
-        ),
-      },
-    }),
-    (c) => {
-      const headers = c.req.valid("header");
-      return dataResponse(store.inode(c.req.valid("param").i), {
-        range: headers.range,
-        ifRange: headers["if-range"],
-        ifMatch: headers["if-match"],
-        ifNoneMatch: headers["if-none-match"],
-      });
-    },
-  );
+  routes.openAPIRegistry.registerPath(READ);
+  routes.get(READ.getRoutingPath(), needs("read"), (c) => {
+    const { req } = c;
+    return dataResponse(inodeAt(store, req.param("i") ?? ""), {
+      range: req.header("range"),
+      ifRange: req.header("if-range"),
+      ifMatch: req.header("if-match"),
+      ifNoneMatch: req.header("if-none-match"),
+    });
+  });
 
   routes.openapi(
     createRoute({
@@ -246,6 +251,14 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
   );
 
   return routes;
+}
+
+/** @throws {Fault} `bad-name`, `inode-not-found` */
+function inodeAt(store: InodeStore, id: string): CachingInode {
+  const inode = store.find(id);
+  if (inode !== undefined) return inode;
+  const { error } = Name.safeParse(id);
+  throw error === undefined ? inodeNotFound(id) : faultOf(error, "param");
 }
 
 function optionsOf(

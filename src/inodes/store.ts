@@ -173,6 +173,11 @@ export class InodeStore {
     return receive(body, this.#parts.spools, expected);
   }
 
+  /** The open inode of an id, if there is one. */
+  find(id: string): CachingInode | undefined {
+    return this.#inodes.get(id);
+  }
+
   /** @throws {Fault} `inode-not-found` */
   inode(id: string): CachingInode {
     const inode = this.#inodes.get(id);
