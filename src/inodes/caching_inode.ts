@@ -9,17 +9,10 @@ import type { Counters, Counts } from "./counters.ts";
 import { WHOLE } from "./dirty_set.ts";
 import type { MappedPages } from "./mapped_pages.ts";
 import type { Mapping } from "./mapping_set.ts";
-import { requirePath } from "./opening.ts";
+import { type InodeModes, requirePath } from "./opening.ts";
 import type { TimeName } from "./touched_times.ts";
 import type { Translated, TranslateRequest } from "./translation.ts";
 import { undoable } from "./undoable.ts";
-
-/** How an inode was opened. Those who share it open it alike. */
-export interface InodeModes {
-  readonly access: "ro" | "rw";
-  /** Whose cache holds its pages: the host's, or one of Innkeeper's own. */
-  readonly cache: "host" | "own";
-}
 
 /** What an inode is, beside its content. */
 export interface InodeIdentity extends InodeModes {

@@ -4,7 +4,13 @@ import type { BackingFile } from "../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { SystemError } from "../core/system_error.ts";
-import type { InodeModes } from "./caching_inode.ts";
+
+/** How an inode was opened. Those who share it open it alike. */
+export interface InodeModes {
+  readonly access: "ro" | "rw";
+  /** Whose cache holds its pages: the host's, or one of Innkeeper's own. */
+  readonly cache: "host" | "own";
+}
 
 /** How whoever opens an inode holds it. */
 export interface HoldRequest {
