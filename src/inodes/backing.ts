@@ -7,7 +7,7 @@ import type {
   BackingLook,
 } from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
-import { openFault } from "./opening.ts";
+import { openFault } from "./open_fault.ts";
 
 /** What the errnos of a backing file mean; any other is `backing-failed`. */
 const FAULT_OF: Readonly<Record<string, FaultCode>> = {
