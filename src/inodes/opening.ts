@@ -3,6 +3,7 @@ import type { BackingFile } from "../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { SystemError } from "../core/system_error.ts";
+import { openFault, requirePath } from "./open_fault.ts";
 
 /** How an inode was opened. Those who share it open it alike. */
 export interface InodeModes {
