@@ -32,6 +32,8 @@ export class Innkeeper implements GuestHouse {
   /** How many guests each scope has, and whether it was made for them. */
   readonly #lodgings = new Map<string, { guests: number; readonly isOurs: boolean }>();
 
+  #isClosing = false;
+
   constructor({ events, scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
     this.events = events;
     this.scopes = scopes;
@@ -79,6 +81,8 @@ export class Innkeeper implements GuestHouse {
    * @returns What could not be written back; the next start tries again
    */
   async close(): ReturnType<InodeStore["close"]> {
+    // Guests that end with the daemon are found lost by the next one, each with its scope.
+    this.#isClosing = true;
     this.guests.close();
     const unsaved = await this.inodes.close();
     await this.scopes.close();
@@ -114,7 +118,7 @@ export class Innkeeper implements GuestHouse {
     if (lodging === undefined || --lodging.guests > 0) return;
     this.#lodgings.delete(name);
     // One that somebody still watches, or that is deleted already, is left as it is.
-    if (lodging.isOurs) await this.scopes.delete(name, false).catch(() => {});
+    if (lodging.isOurs && !this.#isClosing) await this.scopes.delete(name, false).catch(() => {});
   }
 }
 

@@ -220,7 +220,15 @@ export class LiveScope {
   /** Writes what is still to be written and lets go of the pages. */
   async close(): Promise<void> {
     this.#cancelQuiesce?.();
-    await this.#changes.last(() => this.watchers.close()).finally(() => this.pages.close());
+    await this.#changes.last(async () => {
+      // A deletion that was under way has let go of everything.
+      if (this.#changes.isDeleted) return;
+      try {
+        await this.watchers.close();
+      } finally {
+        this.pages.close();
+      }
+    });
   }
 
   #publish(bump: Bump): { bump: Bump; outdated: number } {

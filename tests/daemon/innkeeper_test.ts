@@ -115,3 +115,16 @@ Deno.test("Innkeeper lets the scope that was made for a guest go with it, and no
   await gone("lodger");
   assert(scopes.has("shared") && scopes.has("kept"), "a scope that others need is gone");
 });
+
+Deno.test("Innkeeper.close() leaves the scopes of guests that end with it, and takes a deletion under way in its stride", async () => {
+  const { innkeeper, scopes, bench } = await joined();
+  const inodes = { close: () => Promise.resolve([]) };
+  Object.assign(innkeeper, { inodes });
+  await innkeeper.createGuest({ ...hello, name: "g", scope: undefined }, "test");
+  await scopes.put("leaving", DEFAULT_OPTIONS);
+  let closes = 0;
+  scopes.get("leaving").pages.close = () => void closes++;
+  await Promise.all([scopes.delete("leaving", true), innkeeper.close()]);
+  assertEquals(closes, 1);
+  assert((await bench.open()).has("g"));
+});
