@@ -18,7 +18,7 @@ import {
 } from "./host_device.ts";
 import { hostEntry, hostGone, keptHostDevices } from "./host_records.ts";
 import { rebuildHost } from "./host_state.ts";
-import { Leases } from "./leases.ts";
+import { HolderLeases } from "./holder_leases.ts";
 import { draftOf, type RegisterAsk, requireSame } from "./registration.ts";
 import { reported } from "./report.ts";
 import type { DeviceResolver } from "./resolve.ts";
@@ -46,7 +46,7 @@ const ID_BYTES = 8;
 export class HostDevices {
   readonly #ports: HostDevicesPorts;
   readonly #devicesMax: number;
-  readonly #leases: Leases;
+  readonly #leases: HolderLeases;
   /** One change at a time: it may concern the devices of other sandboxes. */
   readonly #changes = new Serial();
   #book = new HostBook();
@@ -55,7 +55,7 @@ export class HostDevices {
   private constructor(ports: HostDevicesPorts, devicesMax: number) {
     this.#ports = ports;
     this.#devicesMax = devicesMax;
-    this.#leases = new Leases(ports.clock, (id, holder) => {
+    this.#leases = new HolderLeases(ports.clock, (id, holder) => {
       ports.events.emit({
         kind: "device.holder-lost",
         subject: id,
@@ -87,7 +87,7 @@ export class HostDevices {
         { cause },
       );
     }
-    devices.#startLeases();
+    devices.#startHolderLeases();
     return devices;
   }
 
@@ -284,7 +284,7 @@ export class HostDevices {
       apply: () => {
         this.#leases.clear();
         this.#book = book;
-        this.#startLeases();
+        this.#startHolderLeases();
         this.#revision++;
       },
     };
@@ -326,7 +326,7 @@ export class HostDevices {
     this.#ports.events.emit({ kind, subject, data });
   }
 
-  #startLeases(): void {
+  #startHolderLeases(): void {
     for (const { id, holders } of this.#book.list()) {
       for (const { name, leaseMs } of holders) {
         if (leaseMs !== undefined) this.#leases.start(id, name, leaseMs);

@@ -1,11 +1,13 @@
 import { Fault } from "../core/faults.ts";
 import { keep } from "../core/keep.ts";
-import { ACK_FLUSH_MS, LEASE_MS_DEFAULT } from "../core/limits.ts";
+import { Leases } from "../core/leases.ts";
+import { LEASE_MS_DEFAULT } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
 import { waitUntil } from "../core/wait_until.ts";
+import { AckWriter } from "./ack_writer.ts";
 import type { Changes } from "./changes.ts";
 import { watcherEntry, watcherGone } from "./records.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
@@ -54,19 +56,17 @@ export class ScopeWatchers {
   readonly #state: Scope;
   readonly #changes: Changes;
   readonly #ports: ScopePorts;
-  readonly #leases = new Map<string, () => void>();
-  /** Watchers whose last confirmation is not in the ledger yet. */
-  readonly #unsavedAcks = new Set<string>();
-  /** Watchers that wait in a read, and how many reads of each there are. */
-  readonly #reading = new Map<string, number>();
+  readonly #leases: Leases;
+  readonly #acks: AckWriter;
   /** Registrations that are on their way to the ledger. */
   readonly #registering = new Set<Promise<unknown>>();
-  #cancelFlush: (() => void) | undefined;
 
   constructor(state: Scope, changes: Changes, ports: ScopePorts) {
     this.#state = state;
     this.#changes = changes;
     this.#ports = ports;
+    this.#leases = new Leases(ports.clock);
+    this.#acks = new AckWriter(state, changes, ports);
     for (const { id, presence } of state.watchers) if (presence === "held") this.#startLease(id);
   }
 
@@ -96,7 +96,7 @@ export class ScopeWatchers {
       const wasConnected = known.presence === "connected";
       await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
       this.#state.resume(id, change);
-      this.#stopLease(id);
+      this.#leases.end(id);
       // Told last: the other connection ends inside of this, and must not take the watcher along.
       if (wasConnected) this.#changes.tell({ kind: "taken", watcher: id });
       this.#emit("resumed", known);
@@ -145,12 +145,11 @@ export class ScopeWatchers {
     const { presence, tokenHash } = this.#state.watcher(id);
     if (tokenHash !== undefined) return;
     if (presence !== "connected") this.#setPresence(id, "connected");
-    if (!this.#reading.has(id)) this.#startLease(id);
+    this.#startLease(id);
   }
 
   /**
-   * A watcher confirms exactly this generation. Losing an acknowledgement in a crash only makes
-   * the watcher confirm again, so they reach the ledger in groups, afterwards.
+   * A watcher confirms exactly this generation.
    *
    * @throws {Fault} `watcher-not-found`, `stale-generation`
    */
@@ -158,7 +157,7 @@ export class ScopeWatchers {
     this.#changes.requireAlive();
     const settled = this.#state.ack(id, generation, epoch, this.#ports.clock.wallNs());
     const watcher = this.#state.watcher(id);
-    if (watcher.tracked) this.#saveLater(id);
+    if (watcher.tracked) this.#acks.saveSoon(id);
     this.#settle(settled);
   }
 
@@ -194,15 +193,11 @@ export class ScopeWatchers {
     };
     const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
     // Whoever waits here is there: the lease runs from the end of the read.
-    this.#reading.set(id, (this.#reading.get(id) ?? 0) + 1);
-    this.#stopLease(id);
+    const letGo = this.#leases.hold(id);
     try {
       return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
     } finally {
-      const others = (this.#reading.get(id) ?? 1) - 1;
-      if (others > 0) this.#reading.set(id, others);
-      else this.#reading.delete(id);
-      if (!this.#changes.isDeleted && this.#state.has(id)) this.touch(id);
+      letGo();
     }
   }
 
@@ -233,7 +228,7 @@ export class ScopeWatchers {
     await this.#changes.change(async () => {
       const watcher = this.#state.watcher(id);
       if (watcher.tracked) await this.#forget(id);
-      this.#stopLease(id);
+      this.#leases.end(id);
       const settled = this.#state.release(id, this.#ports.clock.wallNs());
       this.#emit("released", watcher);
       this.#changes.tell({ kind: "quiesced" });
@@ -243,9 +238,8 @@ export class ScopeWatchers {
 
   /** Lets go of all timers, after writing the acknowledgements that are still to be written. */
   async close(): Promise<void> {
-    for (const stop of this.#leases.values()) stop();
-    this.#leases.clear();
-    await this.#flushAcks();
+    this.#leases.stop();
+    await this.#acks.flush();
   }
 
   #newcomer(
@@ -312,18 +306,10 @@ export class ScopeWatchers {
   }
 
   #startLease(id: string): void {
-    this.#stopLease(id);
-    const { leaseMs } = this.#state.watcher(id);
-    this.#leases.set(id, this.#ports.clock.after(leaseMs, () => this.#lose(id)));
-  }
-
-  #stopLease(id: string): void {
-    this.#leases.get(id)?.();
-    this.#leases.delete(id);
+    this.#leases.start(id, this.#state.watcher(id).leaseMs, () => this.#lose(id));
   }
 
   #lose(id: string): void {
-    this.#leases.delete(id);
     const watcher = this.#state.watcher(id);
     if (!watcher.tracked) {
       // Nobody waits for it, and nothing of it is in the ledger.
@@ -354,27 +340,7 @@ export class ScopeWatchers {
 
   async #forget(id: string): Promise<void> {
     await keep(this.#ports.ledger, [watcherGone(this.#state.name, id)]);
-    this.#unsavedAcks.delete(id);
-  }
-
-  #saveLater(id: string): void {
-    this.#unsavedAcks.add(id);
-    this.#cancelFlush ??= this.#ports.clock.after(ACK_FLUSH_MS, () => {
-      // A failing ledger shows itself at the next bump; a lost ack errs on the safe side.
-      this.#changes.last(() => this.#flushAcks()).catch(() => {});
-    });
-  }
-
-  async #flushAcks(): Promise<void> {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    if (this.#changes.isDeleted || this.#unsavedAcks.size === 0) return;
-    // As they are now: an entry of the time of the ack would bring a spent token back.
-    const entries = [...this.#unsavedAcks].filter((id) => this.#state.has(id))
-      .map((id) => this.#state.watcher(id)).filter(({ tracked }) => tracked)
-      .map((watcher) => watcherEntry(this.#state.name, watcher));
-    this.#unsavedAcks.clear();
-    await keep(this.#ports.ledger, entries);
+    this.#acks.forget(id);
   }
 }
 

@@ -1,40 +1,35 @@
+import { Leases } from "../core/leases.ts";
 import type { Clock } from "../core/ports/clock.ts";
 
 /**
  * Who has promised to give signs of life and is late. A lease that runs out takes nothing away:
  * the device may still be plugged, so it is only said that the holder is lost.
  */
-export class Leases {
-  readonly #clock: Clock;
+export class HolderLeases {
+  readonly #leases: Leases;
   readonly #onLost: (device: string, holder: string) => void;
-  readonly #cancel = new Map<string, () => void>();
   readonly #lost = new Set<string>();
 
   /** @param onLost Called once for each lease that runs out */
   constructor(clock: Clock, onLost: (device: string, holder: string) => void) {
-    this.#clock = clock;
+    this.#leases = new Leases(clock);
     this.#onLost = onLost;
   }
 
   /** Begins a lease, or begins it anew. */
   start(device: string, holder: string, leaseMs: number): void {
-    this.end(device, holder);
     const key = keyOf(device, holder);
-    this.#cancel.set(
-      key,
-      this.#clock.after(leaseMs, () => {
-        this.#cancel.delete(key);
-        this.#lost.add(key);
-        this.#onLost(device, holder);
-      }),
-    );
+    this.#lost.delete(key);
+    this.#leases.start(key, leaseMs, () => {
+      this.#lost.add(key);
+      this.#onLost(device, holder);
+    });
   }
 
   /** Ends a lease, where there is one. */
   end(device: string, holder: string): void {
     const key = keyOf(device, holder);
-    this.#cancel.get(key)?.();
-    this.#cancel.delete(key);
+    this.#leases.end(key);
     this.#lost.delete(key);
   }
 
@@ -44,8 +39,7 @@ export class Leases {
 
   /** Ends all leases. */
   clear(): void {
-    for (const cancel of this.#cancel.values()) cancel();
-    this.#cancel.clear();
+    this.#leases.stop();
     this.#lost.clear();
   }
 }

@@ -1,0 +1,65 @@
+import type { Clock } from "./ports/clock.ts";
+
+interface Lease {
+  readonly leaseMs: number;
+  readonly onOut: () => void;
+  holds: number;
+  cancel: () => void;
+}
+
+/**
+ * Times that run out unless somebody gives a sign of life, by name. A lease can be held: it does
+ * not run while its bearer waits for an answer of ours.
+ */
+export class Leases {
+  readonly #clock: Clock;
+  readonly #leases = new Map<string, Lease>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Begins a lease, or begins it anew. One that is held begins when it is let go.
+   *
+   * @param onOut Called once when it runs out; it is gone by then
+   */
+  start(name: string, leaseMs: number, onOut: () => void): void {
+    const holds = this.#leases.get(name)?.holds ?? 0;
+    this.end(name);
+    const lease = { leaseMs, onOut, holds, cancel: () => {} };
+    this.#leases.set(name, lease);
+    if (holds === 0) this.#run(name, lease);
+  }
+
+  /** Keeps a lease from running out until the returned function is called; then it begins anew. */
+  hold(name: string): () => void {
+    const held = this.#leases.get(name);
+    if (held === undefined) return () => {};
+    held.cancel();
+    held.holds++;
+    return () => {
+      const lease = this.#leases.get(name);
+      if (lease === undefined || --lease.holds > 0) return;
+      this.#run(name, lease);
+    };
+  }
+
+  /** Ends a lease before its time, also when there is none. */
+  end(name: string): void {
+    this.#leases.get(name)?.cancel();
+    this.#leases.delete(name);
+  }
+
+  /** Ends all leases. */
+  stop(): void {
+    for (const name of [...this.#leases.keys()]) this.end(name);
+  }
+
+  #run(name: string, lease: Lease): void {
+    lease.cancel = this.#clock.after(lease.leaseMs, () => {
+      this.#leases.delete(name);
+      lease.onOut();
+    });
+  }
+}
