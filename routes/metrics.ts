@@ -43,7 +43,7 @@ export class Metrics {
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 const log = getLogger(["innkeeper", "http"]);
 
-/** Counts and logs every request. A query is not logged: it can hold a ticket. */
+/** Counts every request, and logs those that matter. A query is not logged: it can hold a ticket. */
 export function observe(metrics: Metrics): MiddlewareHandler<Env> {
   return async (c, next) => {
     const start = performance.now();
@@ -61,9 +61,10 @@ export function observe(metrics: Metrics): MiddlewareHandler<Env> {
       status: c.res.status,
       ms: Math.round(ms * 1000) / 1000,
     };
+    // What a request has changed is told as an event; a line for each would cost more than many do.
     if (c.res.status >= 500) log.warn("request failed", entry);
-    else if (method === "GET" || method === "HEAD") log.debug("request", entry);
-    else log.info("request", entry);
+    else if (c.res.status === 401 || c.res.status === 403) log.info("request refused", entry);
+    else log.debug("request", entry);
   };
 }
 

@@ -9,8 +9,8 @@
 import { Daemon } from "../../tests/support/daemon.ts";
 import { end, firstLine, median, residentBytes, spawn, withClients, write } from "./measure.ts";
 
-const ROUNDS = 15;
-const WARM_UP = 3;
+const ROUNDS = 25;
+const WARM_UP = 10;
 
 interface Side {
   readonly pid: number;

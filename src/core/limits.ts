@@ -94,8 +94,10 @@ export const FRAME_BYTES_MAX = 64 * KIB;
 export const SCOPES_PER_CONNECTION_MAX = 1_000;
 /** Guest channels that one connection may follow: one slot each is kept in memory. */
 export const CHANNELS_PER_CONNECTION_MAX = 1_000;
-/** Sockets that are written to before input is taken again: below a millisecond of sending. */
-export const SENDS_PER_TURN = 64;
+/** Sockets told of a change before input is taken again: below a millisecond of sending. */
+export const CHANGES_PER_TURN = 64;
+/** Sockets answered before input is taken again: confirmations that are there come first. */
+export const ANSWERS_PER_TURN = 8;
 /** Replies waiting for a socket that does not drain; past it the client is too slow. */
 export const REPLIES_WAITING_MAX = 256;
 /** A socket whose bytes stay unsent this long is closed: the kernel holds its backlog. */

@@ -1,4 +1,4 @@
-import { SENDS_PER_TURN } from "../core/limits.ts";
+import { ANSWERS_PER_TURN, CHANGES_PER_TURN } from "../core/limits.ts";
 
 /** Something that has frames to send. */
 export interface Sender {
@@ -10,6 +10,13 @@ export interface Sender {
 export type Urgency = "change" | "answer" | "news";
 
 const ORDER: readonly Urgency[] = ["change", "answer", "news"];
+
+/** How many senders have a turn together, those of greater urgency included. */
+const PORTION: Readonly<Record<Urgency, number>> = {
+  change: CHANGES_PER_TURN,
+  answer: ANSWERS_PER_TURN,
+  news: ANSWERS_PER_TURN,
+};
 
 /**
  * Who sends next, over all sockets of the daemon. A bump has thousands of sockets to tell: they
@@ -57,7 +64,7 @@ export class SendTurns {
     const portion: Sender[] = [];
     for (const urgency of ORDER) {
       for (const sender of this.#waiting[urgency]) {
-        if (portion.length >= SENDS_PER_TURN) break;
+        if (portion.length >= PORTION[urgency]) break;
         portion.push(sender);
         this.#waiting[urgency].delete(sender);
       }

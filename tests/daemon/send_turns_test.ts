@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SENDS_PER_TURN } from "../../src/core/limits.ts";
+import { ANSWERS_PER_TURN, CHANGES_PER_TURN } from "../../src/core/limits.ts";
 import { SendTurns } from "../../src/daemon/send_turns.ts";
 
 function bench() {
@@ -32,13 +32,13 @@ Deno.test("SendTurns gives a sender one turn, at its most urgent", () => {
 
 Deno.test("SendTurns lets input in after each portion", () => {
   const { turns, sent, sender, turn, scheduled } = bench();
-  for (let n = 0; n < SENDS_PER_TURN * 2 + 1; n++) turns.add(sender(`s${n}`), "change");
+  for (let n = 0; n < CHANGES_PER_TURN * 2 + 1; n++) turns.add(sender(`s${n}`), "change");
   const portions: number[] = [];
   while (scheduled.length > 0) {
     turn();
     portions.push(sent.length);
   }
-  assertEquals(portions, [SENDS_PER_TURN, SENDS_PER_TURN * 2, SENDS_PER_TURN * 2 + 1]);
+  assertEquals(portions, [CHANGES_PER_TURN, CHANGES_PER_TURN * 2, CHANGES_PER_TURN * 2 + 1]);
 });
 
 Deno.test("SendTurns forgets a sender that is gone", () => {
@@ -48,4 +48,11 @@ Deno.test("SendTurns forgets a sender that is gone", () => {
   turns.delete(gone);
   turn();
   assertEquals(sent, []);
+});
+
+Deno.test("SendTurns answers only a few at a time, so that confirmations come first", () => {
+  const { turns, sent, sender, turn, scheduled } = bench();
+  for (let n = 0; n < ANSWERS_PER_TURN + 1; n++) turns.add(sender(`s${n}`), "answer");
+  turn();
+  assertEquals([sent.length, scheduled.length], [ANSWERS_PER_TURN, 1]);
 });
