@@ -1,8 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { Fault } from "../src/core/faults.ts";
 import type { Guests } from "../src/guests/guests.ts";
 import { rangeOfPath } from "../src/wire/byte_range.ts";
-import { bytesAsked, bytesOf, bytesResponse } from "./bytes.ts";
+import { bytesAsked, bytesOf, bytesResponse, requireOctets } from "./bytes.ts";
 import type { Env } from "./env.ts";
 import { GuestParam, OWNED, OWNER_HEADER, OwnerHeaders } from "./guest_common.ts";
 import { bytes, bytesBody, needs, newRoutes, problems } from "./openapi.ts";
@@ -66,12 +65,4 @@ export function memoryRoutes(guests: Guests): OpenAPIHono<Env> {
     },
   );
   return routes;
-}
-
-function requireOctets(type: string | undefined): void {
-  if (type?.split(";")[0]?.trim().toLowerCase() === "application/octet-stream") return;
-  throw new Fault(
-    "wrong-media-type",
-    `Cannot write memory from ${type?.slice(0, 80)}: send application/octet-stream`,
-  );
 }

@@ -3,7 +3,8 @@ import type { Clock } from "./ports/clock.ts";
 interface Lease {
   readonly leaseMs: number;
   readonly onOut: () => void;
-  holds: number;
+  /** How many hold it: one count for a lease and those that begin it anew, until it ends. */
+  readonly holds: { count: number };
   cancel: () => void;
 }
 
@@ -25,23 +26,23 @@ export class Leases {
    * @param onOut Called once when it runs out; it is gone by then
    */
   start(name: string, leaseMs: number, onOut: () => void): void {
-    const holds = this.#leases.get(name)?.holds ?? 0;
+    const holds = this.#leases.get(name)?.holds ?? { count: 0 };
     this.end(name);
     const lease = { leaseMs, onOut, holds, cancel: () => {} };
     this.#leases.set(name, lease);
-    if (holds === 0) this.#run(name, lease);
+    if (holds.count === 0) this.#run(name, lease);
   }
 
   /** Keeps a lease from running out until the returned function is called; then it begins anew. */
   hold(name: string): () => void {
     const held = this.#leases.get(name);
     if (held === undefined) return () => {};
+    const { holds } = held;
     held.cancel();
-    held.holds++;
+    holds.count++;
     return () => {
       const lease = this.#leases.get(name);
-      if (lease === undefined || --lease.holds > 0) return;
-      this.#run(name, lease);
+      if (--holds.count === 0 && lease?.holds === holds) this.#run(name, lease);
     };
   }
 

@@ -49,7 +49,7 @@ export class Changes {
   }
 
   /** Runs one change after the other, since each waits for the ledger. */
-  change<Result>(task: () => Promise<Result>): Promise<Result> {
+  change<Result>(task: () => Result | Promise<Result>): Promise<Result> {
     return this.#serial.run(() => {
       this.requireAlive();
       return task();
@@ -57,7 +57,7 @@ export class Changes {
   }
 
   /** Runs after all changes, also of a deleted scope. */
-  last<Result>(task: () => Promise<Result>): Promise<Result> {
+  last<Result>(task: () => Result | Promise<Result>): Promise<Result> {
     return this.#serial.run(task);
   }
 

@@ -114,8 +114,7 @@ export class LiveScope {
    * ends with a bump, by {@linkcode unquiesce}, or after its time.
    */
   async beginQuiesce(quiesce: Quiesce): Promise<void> {
-    // deno-lint-ignore require-await -- a change is a task that may wait
-    await this.#changes.change(async () => {
+    await this.#changes.change(() => {
       this.state.beginQuiesce(quiesce);
       this.#cancelQuiesce?.();
       this.#cancelQuiesce = this.#ports.clock.after(
@@ -130,8 +129,7 @@ export class LiveScope {
 
   /** Lets the watchers go on; without a quiesce it does nothing. */
   async unquiesce(reason: string): Promise<void> {
-    // deno-lint-ignore require-await -- a change is a task that may wait
-    await this.#changes.change(async () => this.#unquiesce(reason));
+    await this.#changes.change(() => this.#unquiesce(reason));
   }
 
   /**

@@ -50,6 +50,19 @@ Deno.test("Leases.end() ends a lease for good, held or not; a hold of none does 
   assertEquals([out, clock.pending], [[], 0]);
 });
 
+Deno.test("Leases.hold() holds only its own lease, not a later one of the same name", () => {
+  const { clock, leases, out, start } = bench();
+  start("a");
+  const release = leases.hold("a");
+  leases.end("a");
+  start("a");
+  clock.advance(60);
+  release();
+  assertEquals(clock.pending, 1);
+  clock.advance(40);
+  assertEquals([out, clock.pending], [["a"], 0]);
+});
+
 Deno.test("Leases.stop() leaves no timer behind", () => {
   const { clock, leases, start } = bench();
   for (const name of ["a", "b", "c"]) start(name);
