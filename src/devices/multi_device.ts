@@ -3,6 +3,8 @@ import { U64_MAX } from "../core/limits.ts";
 import type { AnonymousIdentity } from "./anonymous_device.ts";
 import { type Draw, NumberSpace } from "./number_space.ts";
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+
 /** What names a file in a device of the host (seed 000, MultiDeviceKey). */
 export interface MappingKey {
   readonly device: bigint;
@@ -47,7 +49,7 @@ export interface MultiDeviceState {
 export class MultiDevice {
   readonly kind = "multi";
   readonly #byKey = new Map<string, Mapping>();
-  readonly #byInode = new Map<bigint, Mapping>();
+  readonly #byInode = new Map<NumberKey, Mapping>();
   readonly #space: NumberSpace;
   /** No virtual inode above this one was ever in use. */
   #highest = 0n;
@@ -87,7 +89,7 @@ export class MultiDevice {
 
   /** The mapping of a virtual inode, `undefined` when there is none. */
   find(virtualInode: bigint): Mapping | undefined {
-    return this.#byInode.get(virtualInode);
+    return this.#byInode.get(numberKey(virtualInode));
   }
 
   /** The mappings of all keys when every one is known, else `undefined`. */
@@ -108,7 +110,9 @@ export class MultiDevice {
    * @throws {Fault} `inodes-exhausted` where the seed would hand out 0 or loop for ever
    */
   plan(keys: readonly MappingKey[]): MapPlan {
-    const draw = this.#space.draw((number) => number <= this.#highest && this.#byInode.has(number));
+    const draw = this.#space.draw((number) =>
+      number <= this.#highest && this.#byInode.has(numberKey(number))
+    );
     const created = new Map<string, Mapping>();
     const items = keys.map((key): MapItem => {
       const text = textOf(key);
@@ -152,7 +156,7 @@ export class MultiDevice {
     }
     const ofKey = this.#byKey.get(textOf(key));
     if (ofKey?.virtualInode === virtualInode) return false;
-    const taken = ofKey ?? this.#byInode.get(virtualInode);
+    const taken = ofKey ?? this.#byInode.get(numberKey(virtualInode));
     if (taken !== undefined) {
       throw new Fault(
         "mapping-conflict",
@@ -194,7 +198,7 @@ export class MultiDevice {
   /** Frees a mapping that {@linkcode lookUp} has found. */
   applyFree({ key, virtualInode }: Mapping): void {
     this.#byKey.delete(textOf(key));
-    this.#byInode.delete(virtualInode);
+    this.#byInode.delete(numberKey(virtualInode));
     this.#space.giveBack(virtualInode);
   }
 
@@ -218,7 +222,7 @@ export class MultiDevice {
     const items: Mapping[] = [];
     for (let at = start; at < this.#order.length && items.length < limit; at++) {
       const mapping = this.#order[at] as Mapping;
-      if (this.#byInode.get(mapping.virtualInode) === mapping) items.push(mapping);
+      if (this.#byInode.get(numberKey(mapping.virtualInode)) === mapping) items.push(mapping);
     }
     return items;
   }
@@ -226,11 +230,18 @@ export class MultiDevice {
   #add(mapping: Mapping, text = textOf(mapping.key)): void {
     const { virtualInode } = mapping;
     this.#byKey.set(text, mapping);
-    this.#byInode.set(virtualInode, mapping);
+    this.#byInode.set(numberKey(virtualInode), mapping);
     if (virtualInode > this.#highest) this.#highest = virtualInode;
     if (virtualInode < (this.#order.at(-1)?.virtualInode ?? 0n)) this.#sorted = false;
     this.#order.push(mapping);
   }
+}
+
+/** A Map finds a small number much faster than a bigint, and the two are never the same key. */
+type NumberKey = number | bigint;
+
+function numberKey(number: bigint): NumberKey {
+  return number <= MAX_SAFE ? Number(number) : number;
 }
 
 /** A mapping in the words of the seed's String(). */
