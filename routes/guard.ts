@@ -15,37 +15,36 @@ const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
  * Refuses requests over TCP whose Host header names another machine: a page in a browser that
- * was led here by DNS rebinding sends its own name.
+ * was led here by DNS rebinding sends its own name. Refuses also what a web page of another
+ * origin sends: there are no CORS answers, ever.
  */
-export function hostGuard(allowed: readonly string[]): MiddlewareHandler<Env> {
+export function addressGuard(allowed: readonly string[]): MiddlewareHandler<Env> {
   const known = new Set([...LOOPBACK_HOSTS, ...allowed].map((name) => name.toLowerCase()));
-  return async (c, next) => {
+  return (c, next) => {
     const host = c.req.header("host") ?? new URL(c.req.url).host;
-    const name = host.replace(/:\d+$/, "").toLowerCase();
-    if (c.env.listener.kind === "tcp" && !known.has(name)) {
-      throw new Fault(
-        "host-not-allowed",
-        `Cannot answer for host "${name.slice(0, 80)}": start with --allow-host to allow it`,
-      );
-    }
-    await next();
+    if (c.env.listener.kind === "tcp") requireKnown(host, known);
+    const origin = c.req.header("origin");
+    if (origin !== undefined) requireSame(origin, host);
+    return next();
   };
 }
 
-/** Refuses what a web page of another origin sends: there are no CORS answers, ever. */
-export const originGuard: MiddlewareHandler<Env> = async (c, next) => {
-  const origin = c.req.header("origin");
-  if (origin !== undefined) {
-    const host = c.req.header("host") ?? new URL(c.req.url).host;
-    if (origin !== `http://${host}` && origin !== `https://${host}`) {
-      throw new Fault(
-        "origin-not-allowed",
-        `Cannot answer a page of origin "${origin.slice(0, 80)}": only pages of ${host} may call`,
-      );
-    }
-  }
-  await next();
-};
+function requireKnown(host: string, known: ReadonlySet<string>): void {
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  if (known.has(name)) return;
+  throw new Fault(
+    "host-not-allowed",
+    `Cannot answer for host "${name.slice(0, 80)}": start with --allow-host to allow it`,
+  );
+}
+
+function requireSame(origin: string, host: string): void {
+  if (origin === `http://${host}` || origin === `https://${host}`) return;
+  throw new Fault(
+    "origin-not-allowed",
+    `Cannot answer a page of origin "${origin.slice(0, 80)}": only pages of ${host} may call`,
+  );
+}
 
 /**
  * Finds out who calls: the unix socket's principal, the one behind a bearer token, or for a
@@ -53,19 +52,19 @@ export const originGuard: MiddlewareHandler<Env> = async (c, next) => {
  */
 export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<Env> {
   const overTcp = (request: HonoRequest): Principal => {
-    const ticket = request.query("ticket");
     const isWebSocket = request.header("upgrade")?.toLowerCase() === "websocket";
-    if (!isWebSocket || ticket === undefined) {
+    const ticket = isWebSocket ? request.query("ticket") : undefined;
+    if (ticket === undefined) {
       return tokens.authenticate(bearer(request.header("authorization")));
     }
     const principal = tickets.redeem(ticket, request.header("origin"));
     tokens.requireKnown(principal);
     return principal;
   };
-  return async (c, next) => {
+  return (c, next) => {
     const { listener } = c.env;
     c.set("principal", listener.kind === "unix" ? listener.principal : overTcp(c.req));
-    await next();
+    return next();
   };
 }
 

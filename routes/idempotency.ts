@@ -22,7 +22,7 @@ const PRINTABLE = /^[\x21-\x7e]+$/;
 export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env> {
   return async (c, next) => {
     const key = c.req.header("idempotency-key");
-    if (key === undefined || c.req.method !== "POST") return await next();
+    if (key === undefined) return await next();
     if (key.length > REPLAY_KEY_CHARS_MAX || !PRINTABLE.test(key)) {
       throw new Fault(
         "value-not-allowed",

@@ -17,9 +17,9 @@ export function newRoutes(): OpenAPIHono<Env> {
 
 /** Lets only callers through who have this access scope. */
 export function needs(access: Access): MiddlewareHandler<Env> {
-  return async (c, next) => {
+  return (c, next) => {
     c.get("principal").require(access);
-    await next();
+    return next();
   };
 }
 
