@@ -165,6 +165,10 @@ export const HOLDERS_PER_INODE_MAX = 1_000;
 export const FILL_BYTES_MAX = 64 * KIB;
 /** Largest window of a sequential read-ahead: what a disk reads in some milliseconds. */
 export const READ_AHEAD_BYTES_MAX = 1 * MIB;
+/** Memory for one fill or write-back: as much as the larger of the two moves at once. */
+export const COPY_BUFFER_BYTES = Math.max(READ_AHEAD_BYTES_MAX, WRITE_BACK_BYTES);
+/** So many of them are kept for the next; more are made while more are under way. */
+export const COPY_BUFFERS_MAX = 4;
 /** Share of the cache that one read-ahead may take, as a divisor: others read as well. */
 export const READ_AHEAD_CACHE_DIVISOR = 8;
 /** Dirt is written back this long after it was made: a crash of the host loses no more. */

@@ -596,13 +596,15 @@ export class CachedContent implements Content, PageSource {
     // Whole pages that may be changed unseen are dirty also behind the end of the content.
     const dirt = { start, end: minOf(dirtEnd, this.size) };
     if (dirt.start >= dirt.end) return;
-    const buffer = new Uint8Array(Math.min(Number(dirt.end - dirt.start), WRITE_BACK_BYTES));
-    for (let at = dirt.start; at < dirt.end;) {
-      const part = buffer.subarray(0, Math.min(buffer.byteLength, Number(dirt.end - at)));
-      this.#cache.file.load(part, at);
-      await this.backing.write(part, at);
-      at += BigInt(part.byteLength);
-    }
+    const bufferBytes = Math.min(Number(dirt.end - dirt.start), WRITE_BACK_BYTES);
+    await this.#parts.buffers.lend(bufferBytes, async (buffer) => {
+      for (let at = dirt.start; at < dirt.end;) {
+        const part = buffer.subarray(0, Math.min(bufferBytes, Number(dirt.end - at)));
+        this.#cache.file.load(part, at);
+        await this.backing.write(part, at);
+        at += BigInt(part.byteLength);
+      }
+    });
   }
 }
 

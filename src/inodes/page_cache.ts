@@ -3,6 +3,7 @@ import type { CacheFile } from "../core/ports/cache_file.ts";
 import { maxOf, minOf, type Range } from "../core/segments.ts";
 import type { Backing } from "./backing.ts";
 import type { CacheBudget, PageOwner } from "./cache_budget.ts";
+import type { CopyBuffers } from "./copy_buffers.ts";
 import type { Counters } from "./counters.ts";
 import { RangesInFlight } from "./ranges_in_flight.ts";
 import { ReadAhead } from "./read_ahead.ts";
@@ -29,6 +30,7 @@ export interface PageCacheParts {
   readonly backing: Backing;
   readonly file: CacheFile;
   readonly budget: CacheBudget;
+  readonly buffers: CopyBuffers;
   readonly counters: Counters;
 }
 
@@ -39,14 +41,19 @@ export class PageCache {
   readonly file: CacheFile;
   readonly #backing: Backing;
   readonly #budget: CacheBudget;
+  readonly #buffers: CopyBuffers;
   readonly #counters: Counters;
   readonly #source: PageSource;
   readonly #ahead: ReadAhead;
 
-  constructor({ backing, file, budget, counters }: PageCacheParts, source: PageSource) {
+  constructor(
+    { backing, file, budget, buffers, counters }: PageCacheParts,
+    source: PageSource,
+  ) {
     this.file = file;
     this.#backing = backing;
     this.#budget = budget;
+    this.#buffers = buffers;
     this.#counters = counters;
     this.#source = source;
     this.resident = new Residency(budget, source);
@@ -88,13 +95,15 @@ export class PageCache {
     if (!await this.#budget.reserve(windowBytes)) return "uncached";
     let keptBytes = 0;
     try {
-      const bytes = await this.#readWindow(window);
-      if (typeof bytes === "string") return bytes;
-      this.file.store(bytes, window.start);
-      keptBytes = bytes.byteLength;
-      this.resident.add({ start: window.start, end: window.start + BigInt(keptBytes) });
-      this.#counters.count("fills");
-      return "cached";
+      return await this.#buffers.lend(windowBytes, async (buffer) => {
+        const bytes = await this.#readWindow(buffer, window);
+        if (typeof bytes === "string") return bytes;
+        this.file.store(bytes, window.start);
+        keptBytes = bytes.byteLength;
+        this.resident.add({ start: window.start, end: window.start + BigInt(keptBytes) });
+        this.#counters.count("fills");
+        return "cached";
+      });
     } catch (error) {
       this.#counters.count("errors");
       throw error;
@@ -104,29 +113,32 @@ export class PageCache {
   }
 
   /** The bytes of whole pages from the start of a window on, for which there is storage. */
-  async #readWindow(window: Range): Promise<Uint8Array<ArrayBuffer> | Outcome> {
+  async #readWindow(
+    buffer: Uint8Array<ArrayBuffer>,
+    window: Range,
+  ): Promise<Uint8Array<ArrayBuffer> | Outcome> {
     const { takeovers } = this.#source;
     const wantedBytes = Number(minOf(window.end, this.#source.size) - window.start);
     if (wantedBytes <= 0) return "again";
-    // Fresh memory: what is past the end of the content must be zero.
-    const bytes = new Uint8Array(Number(window.end - window.start));
     const { done, failure } = await this.#backing.readSome(
-      bytes.subarray(0, wantedBytes),
+      buffer.subarray(0, wantedBytes),
       window.start,
     );
     if (failure === undefined && done < wantedBytes) {
       await this.#source.endedEarly(window.start + BigInt(done));
       return "again";
     }
+    // What is past the end of the content must be zero.
+    buffer.fill(0, wantedBytes);
     // Whole pages that came before a failure are good; the failure is met again at its own page.
-    const goodBytes = failure === undefined ? bytes.byteLength : Number(pageStart(BigInt(done)));
+    const goodBytes = failure === undefined ? buffer.byteLength : Number(pageStart(BigInt(done)));
     if (goodBytes === 0) throw failure;
     const isStored = await this.#reserve({
       start: window.start,
       end: window.start + BigInt(goodBytes),
     });
     if (this.#source.takeovers !== takeovers) return "again";
-    return isStored ? bytes.subarray(0, goodBytes) : "uncached";
+    return isStored ? buffer.subarray(0, goodBytes) : "uncached";
   }
 
   /** A cache that cannot grow must not keep anybody from reading. */

@@ -1,6 +1,6 @@
 import { WRITE_BACK_BYTES } from "../core/limits.ts";
 import type { CacheFiles } from "../core/ports/cache_file.ts";
-import type { JournalRecord, Journals, LeftJournal } from "../core/ports/journal.ts";
+import type { JournalHeader, JournalRecord, Journals } from "../core/ports/journal.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { type Range, Segments } from "../core/segments.ts";
 import { SystemError } from "../core/system_error.ts";
@@ -18,15 +18,18 @@ export interface RecoveryParts {
 
 /** What became of the dirt that an earlier process left of one file. */
 export interface Recovered {
+  /** Name of its root; empty when the journal does not tell. */
   readonly root: string;
+  /** Path of the file; of the journal, when that does not tell. */
   readonly path: string;
   readonly dirtyBytes: bigint;
   /**
    * `restored`: it is in the file and on stable storage. `discarded`: the host was started anew,
    * which the cache does not outlive. `kept`: it could not be written; the next start tries again.
+   * `journal-cut`: the end of its journal was no whole record, and is not among the dirt.
    */
-  readonly outcome: "restored" | "discarded" | "kept";
-  /** Why it was not restored. */
+  readonly outcome: "restored" | "discarded" | "kept" | "journal-cut";
+  /** Why it was not restored, or what was cut. */
   readonly reason?: string;
 }
 
@@ -70,17 +73,21 @@ export function replay(records: readonly JournalRecord[]): LeftDirt {
  * Writes what earlier processes acknowledged, and did not write back before they died, to its
  * files (spec decision 6). To be called before any inode is opened.
  *
- * @returns One entry for each file that had dirt
+ * @returns One entry for each file that had dirt, and one before it where its journal was cut
  */
 export async function recover(parts: RecoveryParts): Promise<readonly Recovered[]> {
   const outcomes: Recovered[] = [];
   const kept = new Set<string>();
   for (const left of await parts.journals.left()) {
+    const { root, path } = left.header ?? { root: "", path: `journal ${left.id}` };
+    if (left.cutBytes > 0) {
+      const reason = `the last ${left.cutBytes} bytes of its journal are no whole record`;
+      outcomes.push({ root, path, dirtyBytes: 0n, outcome: "journal-cut", reason });
+    }
     const replayed = replay(left.records);
     const dirtyBytes = replayed.dirt.length;
-    if (dirtyBytes > 0n) {
-      const { root, path } = left.header;
-      const outcome = await restore(parts, left, replayed);
+    if (dirtyBytes > 0n && left.header !== undefined) {
+      const outcome = await restore(parts, left.id, left.header, replayed);
       outcomes.push({ root, path, dirtyBytes, ...outcome });
       if (outcome.outcome === "kept") {
         kept.add(left.id);
@@ -95,7 +102,8 @@ export async function recover(parts: RecoveryParts): Promise<readonly Recovered[
 
 async function restore(
   { roots, caches, bootId }: RecoveryParts,
-  { id, header }: LeftJournal,
+  id: string,
+  header: JournalHeader,
   { dirt, baseline, isOvertaken }: LeftDirt,
 ): Promise<Pick<Recovered, "outcome" | "reason">> {
   const kept = (reason: string) => ({ outcome: "kept" as const, reason });

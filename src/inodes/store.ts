@@ -22,6 +22,7 @@ import { CacheBudget } from "./cache_budget.ts";
 import { CachedContent, type CachedContentParts } from "./cached_content.ts";
 import { CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
 import type { Content } from "./content.ts";
+import { CopyBuffers } from "./copy_buffers.ts";
 import { Counters, type Counts } from "./counters.ts";
 import { DirtLog } from "./dirt_log.ts";
 import { HostContent } from "./host_content.ts";
@@ -85,6 +86,7 @@ interface Asked {
 export class InodeStore {
   readonly #parts: InodeStoreParts;
   readonly #budget: CacheBudget;
+  readonly #buffers = new CopyBuffers();
   readonly #totals = new Counters();
   readonly #inodes = new Map<string, CachingInode>();
   /** The same, by the file: root, device and inode number. */
@@ -363,7 +365,7 @@ export class InodeStore {
   async #cachedContent(
     id: string,
     { file, identity: { root, path, access } }: Asked,
-    parts: Omit<CachedContentParts, "file" | "dirt" | "budget">,
+    parts: Omit<CachedContentParts, "file" | "dirt" | "budget" | "buffers">,
   ): Promise<Content> {
     const { caches, journals, bootId } = this.#parts;
     const attributes = file.attributes();
@@ -377,6 +379,7 @@ export class InodeStore {
         file: await caches.create(id),
         dirt: new DirtLog(journal, this.#budget, attributes),
         budget: this.#budget,
+        buffers: this.#buffers,
       });
     } catch (error) {
       await journal?.close();

@@ -37,9 +37,10 @@ export class JournalFiles implements Journals {
       const path = `${this.folder}/${name}`;
       if (name.endsWith(DRAFT_SUFFIX)) await Deno.remove(path);
       if (!name.endsWith(SUFFIX)) continue;
-      const journal = decodeJournal(await Deno.readFile(path));
-      if (journal === undefined) await Deno.remove(path);
-      else found.push({ id: name.slice(0, -SUFFIX.length), ...journal });
+      found.push({
+        id: name.slice(0, -SUFFIX.length),
+        ...decodeJournal(await Deno.readFile(path)),
+      });
     }
     return found.sort((a, b) => a.id < b.id ? -1 : 1);
   }

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { crc32c } from "../core/crc32c.ts";
-import type { JournalHeader, JournalRecord } from "../core/ports/journal.ts";
+import type { JournalHeader, JournalRecord, LeftJournal } from "../core/ports/journal.ts";
 
 const FRAME_BYTES = 8;
 const RECORD_BYTES = 33;
@@ -34,10 +34,7 @@ const Header = z.strictObject({
 });
 
 /** What the bytes of a journal hold, up to its last whole frame. */
-export interface DecodedJournal {
-  readonly header: JournalHeader;
-  readonly records: readonly JournalRecord[];
-}
+export type DecodedJournal = Omit<LeftJournal, "id">;
 
 /** The frame that a journal begins with. */
 export function encodeHeader(header: JournalHeader): Uint8Array<ArrayBuffer> {
@@ -64,22 +61,22 @@ export function encodeRecord(
   return frame(body);
 }
 
-/**
- * Reads a journal up to its last whole frame: what follows was not whole when the process died.
- *
- * @returns `undefined` when not even the header is whole
- */
-export function decodeJournal(bytes: Uint8Array<ArrayBuffer>): DecodedJournal | undefined {
+/** Reads a journal up to its last whole frame: what follows was not whole when the process died. */
+export function decodeJournal(bytes: Uint8Array<ArrayBuffer>): DecodedJournal {
   const [first, ...rest] = bodiesOf(bytes);
   const header = first === undefined ? undefined : headerOf(first);
-  if (header === undefined) return undefined;
+  if (first === undefined || header === undefined) {
+    return { header: undefined, records: [], cutBytes: bytes.byteLength };
+  }
+  let goodBytes = FRAME_BYTES + first.byteLength;
   const records: JournalRecord[] = [];
   for (const body of rest) {
     const record = recordOf(body, BigInt(records.length), header.inode);
     if (record === undefined) break;
     records.push(record);
+    goodBytes += FRAME_BYTES + body.byteLength;
   }
-  return { header, records };
+  return { header, records, cutBytes: bytes.byteLength - goodBytes };
 }
 
 function* bodiesOf(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {

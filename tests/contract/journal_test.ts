@@ -122,11 +122,12 @@ Deno.test("JournalFiles.left() cuts a torn journal at its last whole record, whe
   const frame = (whole.byteLength - headerBytes) / records.length;
   for (let length = 0; length <= whole.byteLength; length++) {
     await Deno.writeFile(`${folder}/a.journal`, whole.subarray(0, length));
-    const left = await subject.journals.left();
-    const wanted = length < headerBytes
-      ? undefined
-      : records.slice(0, Math.floor((length - headerBytes) / frame));
-    assertEquals(left[0]?.records, wanted, `cut at ${length}`);
+    const [left] = await subject.journals.left();
+    const hasHeader = length >= headerBytes;
+    const kept = hasHeader ? Math.floor((length - headerBytes) / frame) : 0;
+    assertEquals(left?.header, hasHeader ? HEADER : undefined);
+    assertEquals(left?.records, records.slice(0, kept), `cut at ${length}`);
+    assertEquals(left?.cutBytes, hasHeader ? length - headerBytes - kept * frame : length);
   }
 });
 
@@ -144,7 +145,9 @@ Deno.test("JournalFiles.left() believes no record behind a damaged byte", async 
     const damaged = whole.slice();
     damaged[at] = (damaged[at] ?? 0) ^ 0x40;
     await Deno.writeFile(`${folder}/a.journal`, damaged);
-    assertEquals((await subject.journals.left())[0]?.records, [dirty(0, 1)], `byte ${at}`);
+    const [left] = await subject.journals.left();
+    assertEquals(left?.records, [dirty(0, 1)], `byte ${at}`);
+    assertEquals(left?.cutBytes, 2 * frame);
   }
 });
 

@@ -51,6 +51,17 @@ Deno.test("CachingInode.read() reads ahead 64 KiB, more when it goes on, and eac
   assertEquals(inode.stats().residentBytes, BigInt(101 * PAGE));
 });
 
+Deno.test("CachingInode.read() finds zeros past a short file, whatever was read before it", async () => {
+  const memory = new MemoryStore();
+  memory.root.put("long", pattern(20 * PAGE));
+  memory.root.put("short", pattern(10));
+  await readOf(await openInode(memory.store, { path: "long" }));
+  const inode = await openInode(memory.store, { path: "short" });
+  assertEquals(await readOf(inode), pattern(10));
+  await inode.write(pattern(1), BigInt(PAGE - 1));
+  assertEquals((await readOf(inode)).subarray(10, PAGE - 1), new Uint8Array(PAGE - 11));
+});
+
 Deno.test("CachingInode reads and writes whole over a backing file that does one byte at a time", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(100));

@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { JOURNAL_RECORDS_MAX } from "../../src/core/limits.ts";
 import type { JournalRecord } from "../../src/core/ports/journal.ts";
 import { replay } from "../../src/inodes/recovery.ts";
-import { MemoryStore, openInode, PAGE, pattern, readOf } from "../support/inode_store.ts";
+import { CollectedEvents } from "../support/events.ts";
+import {
+  HostStore,
+  MemoryStore,
+  openInode,
+  PAGE,
+  pattern,
+  readOf,
+} from "../support/inode_store.ts";
 import { testSeed } from "../support/random.ts";
 
 /** A store whose process dies with ten dirty bytes at offset 100. */
@@ -19,6 +27,18 @@ async function died() {
 async function outcomes(memory: MemoryStore, bootId?: string): Promise<string[]> {
   const recovered = await memory.restart(bootId).recover();
   return recovered.map(({ path, dirtyBytes, outcome }) => `${path} ${dirtyBytes} ${outcome}`);
+}
+
+/** What a process finds that starts on the files of one that does not know of it. */
+async function recoveredBy(host: HostStore) {
+  const events = new CollectedEvents();
+  const left = await host.again({ events }).recover();
+  return {
+    kinds: events.facts.map(({ kind }) => kind),
+    outcomes: left.map(({ path, dirtyBytes, outcome, reason }) =>
+      [path, dirtyBytes, outcome, ...reason === undefined ? [] : [reason]].join(" ")
+    ),
+  };
 }
 
 Deno.test("recover() writes acknowledged dirt back, syncs it and removes what was left", async () => {
@@ -140,6 +160,26 @@ Deno.test("recover() has all dirt of a journal that was rewritten because it gre
   assertEquals((left?.records.length ?? 0) < JOURNAL_RECORDS_MAX, true);
   assertEquals(await outcomes(memory), [`f ${2 * PAGE} restored`]);
   assertEquals(node.bytes, content);
+});
+
+Deno.test("recover() names a journal whose end is no whole record, and restores what is before it", async () => {
+  await using host = new HostStore();
+  await Deno.writeFile(host.path("f"), new Uint8Array(PAGE));
+  const inode = await openInode(host.store);
+  await readOf(inode);
+  await inode.write(pattern(10), 100n);
+  const journal = `${host.state}/inodes/${inode.identity.id}.journal`;
+  await Deno.writeFile(journal, new Uint8Array(5), { append: true });
+  await Deno.writeFile(`${host.state}/inodes/lost.journal`, new Uint8Array(7).fill(9));
+  const { kinds, outcomes } = await recoveredBy(host);
+  assertEquals(outcomes, [
+    "f 0 journal-cut the last 5 bytes of its journal are no whole record",
+    "f 10 restored",
+    "journal lost 0 journal-cut the last 7 bytes of its journal are no whole record",
+  ]);
+  assertEquals(kinds, ["inode.journal-cut", "inode.recovered", "inode.journal-cut"]);
+  assertEquals((await Deno.readFile(host.path("f"))).subarray(100, 110), pattern(10));
+  assertEquals(await recoveredBy(host), { kinds: [], outcomes: [] });
 });
 
 Deno.test("recover() removes cache files without a journal", async () => {

@@ -58,7 +58,12 @@ export class HostStore implements AsyncDisposable {
 
   constructor(options: Partial<InodeStoreParts> = {}) {
     this.root = new HostRoot(this.libc, this.folder);
-    this.store = new InodeStore({
+    this.store = this.again(options);
+  }
+
+  /** Another store on the same files, as the next process has it. */
+  again(options: Partial<InodeStoreParts> = {}): InodeStore {
+    return new InodeStore({
       roots: new Map([["r", this.root]]),
       caches: new MappedCacheFiles(this.libc, `${this.state}/inodes`),
       journals: new JournalFiles(`${this.state}/inodes`),

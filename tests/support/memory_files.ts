@@ -337,7 +337,7 @@ export class MemoryJournals implements Journals {
   }
 
   left(): Promise<readonly LeftJournal[]> {
-    return Promise.resolve([...this.kept].map(([id, kept]) => ({ id, ...kept })));
+    return Promise.resolve([...this.kept].map(([id, kept]) => ({ id, cutBytes: 0, ...kept })));
   }
 
   remove(id: string): Promise<void> {

@@ -48,15 +48,18 @@ export interface Journal {
 /** A journal that an earlier process left. */
 export interface LeftJournal {
   readonly id: string;
-  readonly header: JournalHeader;
+  /** `undefined` when not even that is whole: no record can be believed then. */
+  readonly header: JournalHeader | undefined;
   readonly records: readonly JournalRecord[];
+  /** Bytes behind the last whole record: torn when the process died, or damaged since. */
+  readonly cutBytes: number;
 }
 
 /** The folder of journals. */
 export interface Journals {
   /** Makes the journal of an inode, with its header kept. */
   create(id: string, header: JournalHeader): Promise<Journal>;
-  /** The journals that are there. One without a whole header never held a record: it is removed. */
+  /** The journals that are there, each up to its last whole record. */
   left(): Promise<readonly LeftJournal[]>;
   /** Removes a journal, also when it is not there. */
   remove(id: string): Promise<void>;
