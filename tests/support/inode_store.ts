@@ -49,14 +49,20 @@ export class MemoryStore {
 
 /** A store on real files in temporary folders. */
 export class HostStore implements AsyncDisposable {
-  readonly folder = Deno.makeTempDirSync({ prefix: "innkeeper-root-" });
-  readonly state = Deno.makeTempDirSync({ prefix: "innkeeper-state-" });
+  readonly folder: string;
+  readonly state: string;
   readonly libc = Libc.open();
   readonly root: HostRoot;
   readonly events = new CollectedEvents();
   readonly store: InodeStore;
 
-  constructor(options: Partial<InodeStoreParts> = {}) {
+  /** @param places Folders to make, of which the other is a temporary one */
+  constructor(
+    options: Partial<InodeStoreParts> = {},
+    places: { readonly folder?: string; readonly state?: string } = {},
+  ) {
+    this.folder = madeFolder(places.folder, "innkeeper-root-");
+    this.state = madeFolder(places.state, "innkeeper-state-");
     this.root = new HostRoot(this.libc, this.folder);
     this.store = this.again(options);
   }
@@ -87,6 +93,12 @@ export class HostStore implements AsyncDisposable {
     await Deno.remove(this.folder, { recursive: true });
     await Deno.remove(this.state, { recursive: true });
   }
+}
+
+function madeFolder(path: string | undefined, prefix: string): string {
+  if (path === undefined) return Deno.makeTempDirSync({ prefix });
+  Deno.mkdirSync(path);
+  return path;
 }
 
 /** Opens `f` in root `r` for writing, unless `request` says otherwise. */
