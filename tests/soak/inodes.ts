@@ -1,8 +1,8 @@
 /**
  * The long forms of what the suite does shortly, for a machine that is left alone with them.
  *
- * Run with `deno run -A tests/soak/inodes.ts kill [ROUNDS]`, `… lives [LIVES]`, `… budget` or
- * `… slow`. Each prints a line and ends with status 0, or throws.
+ * Run with `deno run -A tests/soak/inodes.ts kill [ROUNDS]`, `… lives [LIVES]`, `… budget`,
+ * `… slow` or `… slow-http`. Each prints a line and ends with status 0, or throws.
  *
  * @module
  */
@@ -20,6 +20,7 @@ import {
   readOf,
 } from "../support/inode_store.ts";
 import { testSeed } from "../support/random.ts";
+import { besideSlowBacking } from "../support/slow_backing.ts";
 
 async function kill(rounds = 200): Promise<string> {
   const seed = testSeed();
@@ -90,11 +91,20 @@ async function slow(): Promise<string> {
   return `beside a file of 2 s a call the event loop is ${p99.toFixed(1)} ms late (p99)`;
 }
 
+/** The same over HTTP: how long every other request takes. */
+async function slowHttp(): Promise<string> {
+  const { tookMs } = await besideSlowBacking();
+  const p99 = tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length * 0.99)] ?? 0;
+  assert(p99 < 20, `${p99} ms`);
+  return `${tookMs.length} requests beside a server of 2 s a call: ${p99.toFixed(1)} ms (p99)`;
+}
+
 const SOAKS: Readonly<Record<string, (count?: number) => Promise<string>>> = {
   kill,
   lives,
   budget,
   slow,
+  "slow-http": slowHttp,
 };
 
 if (import.meta.main) {
