@@ -1,3 +1,4 @@
+import { Fault } from "../core/faults.ts";
 import { CACHE_DIRTY_DIVISOR } from "../core/limits.ts";
 import type { Range } from "../core/segments.ts";
 import { WHOLE } from "./dirty_set.ts";
@@ -81,6 +82,15 @@ export class CacheBudget {
       if (owner.dirtyBytes > 0n) await owner.writeBack(WHOLE).catch(() => {});
     }
     return this.admitsDirt(bytes);
+  }
+
+  /** The fault of whoever finds no room, for a backing file that is called so. */
+  fullFault(name: string): Fault {
+    return new Fault(
+      "cache-full",
+      `Cannot cache more of ${name}: ${this.#dirtyBytes} bytes wait for a backing file that does ` +
+        "not take them, or are mapped; try again when it does",
+    );
   }
 
   async #dropFor(bytes: number): Promise<boolean> {

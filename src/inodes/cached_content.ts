@@ -1,14 +1,12 @@
-import { Coalesced } from "../core/coalesced.ts";
 import { Fault } from "../core/faults.ts";
-import { FILL_BYTES_MAX, WRITE_BACK_BYTES } from "../core/limits.ts";
-import type { AttributeChange, BackingAttributes } from "../core/ports/backing_file.ts";
+import type { BackingAttributes } from "../core/ports/backing_file.ts";
 import type { Clock } from "../core/ports/clock.ts";
-import { intersection, maxOf, minOf, type Range, Segments } from "../core/segments.ts";
+import { intersection, minOf, type Range, Segments } from "../core/segments.ts";
 import { Serial } from "../core/serial.ts";
 import type { Backing } from "./backing.ts";
 import { BackingChanges, type TakeoverReason } from "./backing_changes.ts";
 import { ChangeCount } from "./change_count.ts";
-import type { CacheBudget } from "./cache_budget.ts";
+import { CachedEdits } from "./cached_edits.ts";
 import type {
   Content,
   ContentAttributes,
@@ -22,14 +20,12 @@ import type { DirtLog } from "./dirt_log.ts";
 import { WHOLE } from "./dirty_set.ts";
 import type { MappedPages } from "./mapped_pages.ts";
 import { PageCache, type PageCacheParts, type PageSource } from "./page_cache.ts";
-import { pageEnd, pagesOf, pageStart } from "./residency.ts";
+import { pageEnd, pagesOf } from "./residency.ts";
+import { sliceOf } from "./slice.ts";
 import { type TimeName, TouchedTimes } from "./touched_times.ts";
-import {
-  type BusError,
-  maxFillRange,
-  type Translated,
-  type TranslateRequest,
-} from "./translation.ts";
+import type { Translated, TranslateRequest } from "./translation.ts";
+import { Translator } from "./translator.ts";
+import { WriteBack } from "./write_back.ts";
 import { WriteBackTimer } from "./write_back_timer.ts";
 
 /** Why translations of a range are void. */
@@ -50,8 +46,6 @@ export interface CachedContentParts extends PageCacheParts {
   readonly onFailure: (fault: Fault) => void;
 }
 
-const FILL = BigInt(FILL_BYTES_MAX);
-
 /**
  * Content cached in pages of our own (seed 001, `CachingInodeOperations` with `ForcePageCache`).
  *
@@ -63,46 +57,54 @@ const FILL = BigInt(FILL_BYTES_MAX);
  */
 export class CachedContent implements Content, PageSource {
   readonly backing: Backing;
-  readonly #parts: CachedContentParts;
-  readonly #budget: CacheBudget;
   readonly #counters: Counters;
   readonly #clock: Clock;
+  readonly #noatime: boolean;
   readonly #dirt: DirtLog;
   readonly #maps: MappedPages;
   readonly #cache: PageCache;
-  readonly #times = new TouchedTimes();
-  readonly #timer: WriteBackTimer;
-  /** Group commits: of written bytes, and of those together with all dirt. */
-  readonly #dataSync: Coalesced;
-  readonly #wholeSync = new Coalesced(() => this.#writeBack(WHOLE, true));
   readonly #changes: BackingChanges;
+  readonly #writeBack: WriteBack;
+  readonly #edits: CachedEdits;
+  readonly #translator: Translator;
+  readonly #timer: WriteBackTimer;
+  readonly #times = new TouchedTimes();
   readonly #writes = new Serial();
-  readonly #edits = new ChangeCount();
+  readonly #versions = new ChangeCount();
   #isReadNoted = false;
-  #failure: Fault | undefined;
 
   constructor(parts: CachedContentParts) {
-    this.backing = parts.backing;
-    this.#parts = parts;
-    this.#maps = parts.maps;
-    this.#dataSync = new Coalesced(() => parts.backing.sync());
-    this.#timer = new WriteBackTimer(parts.clock, async () => {
-      await this.#writeBack(WHOLE, false);
-      return this.#dirt.bytes > 0n;
-    });
-    this.#budget = parts.budget;
-    this.#counters = parts.counters;
-    this.#clock = parts.clock;
-    this.#dirt = parts.dirt;
-    this.#cache = new PageCache(parts, this);
-    this.#changes = new BackingChanges(parts.backing, parts.dirt, (sizeBytes, reason) => {
-      this.#dirt.takeSize(sizeBytes);
-      this.#edits.add();
-      this.#times.noteHostWrite();
+    const { backing, budget, clock, counters, dirt, maps, onInvalid } = parts;
+    this.backing = backing;
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#noatime = parts.noatime;
+    this.#dirt = dirt;
+    this.#maps = maps;
+    const cache = new PageCache(parts, this);
+    const times = this.#times;
+    const changes = new BackingChanges(backing, dirt, (sizeBytes, reason) => {
+      dirt.takeSize(sizeBytes);
+      this.#versions.add();
+      times.noteHostWrite();
       // Never rejects; whoever wants these pages meets the punches among the ranges in flight.
-      void this.#cache.drop([WHOLE]);
-      parts.onInvalid(WHOLE, reason);
+      void cache.drop([WHOLE]);
+      onInvalid(WHOLE, reason);
     });
+    const writeBack = new WriteBack({ ...parts, changes, times });
+    this.#edits = new CachedEdits({
+      ...{ backing, cache, budget, dirt, changes, writeBack, times, clock },
+      dropClean: (range) => this.dropClean(range),
+      onCut: (range) => onInvalid(range, "truncated"),
+    });
+    this.#translator = new Translator({ backing, cache, budget, dirt, maps });
+    this.#timer = new WriteBackTimer(clock, async () => {
+      await writeBack.run(WHOLE, false);
+      return dirt.bytes > 0n;
+    });
+    this.#cache = cache;
+    this.#changes = changes;
+    this.#writeBack = writeBack;
   }
 
   get size(): bigint {
@@ -110,7 +112,7 @@ export class CachedContent implements Content, PageSource {
   }
 
   get version(): string | undefined {
-    return this.#dirt.isKeeping ? undefined : this.#edits.current?.toString(36);
+    return this.#dirt.isKeeping ? undefined : this.#versions.current?.toString(36);
   }
 
   get residentBytes(): bigint {
@@ -122,7 +124,7 @@ export class CachedContent implements Content, PageSource {
   }
 
   get failure(): Fault | undefined {
-    return this.#failure;
+    return this.#writeBack.failure;
   }
 
   get takeovers(): number {
@@ -160,7 +162,7 @@ export class CachedContent implements Content, PageSource {
       const run = this.#cache.resident.at(at);
       if (run !== undefined) {
         const part = { start: at, end: minOf(run.end, end) };
-        this.#cache.file.load(slice(into, offset, part), at);
+        this.#cache.file.load(sliceOf(into, offset, part), at);
         this.#cache.resident.touch(part);
         at = part.end;
       } else if (await this.#cache.fetch(at, end) === "uncached") {
@@ -178,17 +180,17 @@ export class CachedContent implements Content, PageSource {
     const written: Range[] = [];
     const editor: Editor = {
       write: async (bytes, offset) => {
-        await this.#write(bytes, offset, isThrough());
+        await this.#edits.write(bytes, offset, isThrough());
         if (isDurable) written.push({ start: offset, end: offset + BigInt(bytes.byteLength) });
       },
-      truncate: (size) => this.#truncate(size),
-      allocate: (offset, length) => this.#allocate(offset, length),
-      change: (attributes) => this.#change(attributes),
+      truncate: (size) => this.#edits.truncate(size),
+      allocate: (offset, length) => this.#edits.allocate(offset, length),
+      change: (attributes) => this.#edits.change(attributes),
       endConflict: () => this.#changes.endConflict(),
     };
     const done = this.#writes.run(() => {
       require?.();
-      return this.#edits.during(async () => {
+      return this.#versions.during(async () => {
         // A journal that cannot be written must not take on more: this also tries it again.
         await this.#dirt.flush();
         try {
@@ -207,18 +209,18 @@ export class CachedContent implements Content, PageSource {
   }
 
   sync(): Promise<void> {
-    return this.#wholeSync.run();
+    return this.#writeBack.sync();
   }
 
   writeBack(range: Range): Promise<void> {
-    return this.#writeBack(range, false);
+    return this.#writeBack.run(range, false);
   }
 
   async evict(range: Range): Promise<Evicted> {
     const pages = pagesOf(intersection(range, { start: 0n, end: pageEnd(this.size) }));
     let why = "it was written to meanwhile";
     try {
-      await this.#writeBack(pages, false);
+      await this.writeBack(pages);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       why = error.message;
@@ -259,32 +261,21 @@ export class CachedContent implements Content, PageSource {
 
   invalidate(discard: boolean): Promise<bigint> {
     return this.#writes.run(async () => {
-      if (!discard) await this.#writeBack(WHOLE, false);
+      if (!discard) await this.writeBack(WHOLE);
       // Pages that stay dirty although they were written back are clean now: their mappings ended.
       const lost = await this.#changes.takeBacking();
-      if (discard) this.#failure = undefined;
+      if (discard) this.#writeBack.forgive();
       return discard ? lost : 0n;
     });
   }
 
   async translate(request: TranslateRequest, holder: string): Promise<Translated> {
-    const { required, isWrite } = request;
-    for (;;) {
-      const failed = await this.#fetchAll(required);
-      if (isWrite && !await this.#admitDirt(this.#translatable(request))) throw this.#cacheFull();
-      const found = this.#translated(request, failed);
-      // A change from outside may have taken pages away meanwhile.
-      if (found === undefined) continue;
-      for (const { source } of found.translations) {
-        this.#maps.hold(holder, source);
-        if (isWrite) this.#dirt.keepDirty(source);
-      }
-      if (isWrite) {
-        this.#timer.start();
-        await this.#dirt.flush();
-      }
-      return found;
+    const found = await this.#translator.translate(request, holder);
+    if (request.isWrite) {
+      this.#timer.start();
+      await this.#dirt.flush();
     }
+    return found;
   }
 
   unmapped(ranges: readonly Range[]): void {
@@ -343,87 +334,15 @@ export class CachedContent implements Content, PageSource {
     const { inFlight, resident } = this.#cache;
     if (inFlight.at(start) !== undefined || resident.at(start) !== undefined) return 0n;
     const part = { start, end: minOf(end, this.#cache.gapAround(start).end) };
-    const read = BigInt(await this.backing.read(slice(into, offset, part), start));
+    const read = BigInt(await this.backing.read(sliceOf(into, offset, part), start));
     if (start + read < part.end) await this.endedEarly(start + read);
     return read;
   }
 
-  async #write(
-    bytes: Uint8Array<ArrayBuffer>,
-    offset: bigint,
-    isThrough: boolean,
-  ): Promise<void> {
-    const end = offset + BigInt(bytes.byteLength);
-    for (let at = offset; at < end;) {
-      const run = this.#cache.resident.at(at);
-      const gap = this.#cache.resident.gapAround(at, { start: 0n, end });
-      const part = { start: at, end: minOf((run ?? gap).end, end) };
-      at = run === undefined || isThrough
-        ? await this.#writePast(bytes, offset, isThrough ? { start: at, end } : part)
-        : await this.#writeCached(bytes, offset, part);
-      this.#grow(at);
-    }
-  }
-
-  /** Writes to cached pages. Returns how far it came: nowhere when it had to wait. */
-  async #writeCached(
-    bytes: Uint8Array<ArrayBuffer>,
-    offset: bigint,
-    run: Range,
-  ): Promise<bigint> {
-    const part = { start: run.start, end: minOf(run.end, run.start + FILL) };
-    const fresh = part.end - part.start - this.#dirt.lengthWithin(part);
-    if (!this.#budget.admitsDirt(fresh)) {
-      if (await this.#budget.relieve(fresh)) return part.start;
-      throw this.#cacheFull();
-    }
-    this.#cache.file.store(slice(bytes, offset, part), part.start);
-    this.#dirt.markDirty(part);
-    this.#cache.resident.touch(part);
-    this.#times.noteWrite(this.#clock.wallNs());
-    return part.end;
-  }
-
-  /**
-   * Writes to the backing file, and to cached pages as well where there are any. Returns as
-   * `#writeCached`.
-   */
-  async #writePast(bytes: Uint8Array<ArrayBuffer>, offset: bigint, part: Range): Promise<bigint> {
-    const pages = pagesOf(part);
-    const { inFlight, resident, file } = this.#cache;
-    const busy = inFlight.within(pages);
-    if (busy !== undefined) {
-      await busy.catch(() => {});
-      return part.start;
-    }
-    await inFlight.run(pages, async () => {
-      await this.#changes.make(async () => {
-        try {
-          await this.backing.write(slice(bytes, offset, part), part.start);
-        } catch (error) {
-          // Part of it may be in the file: pages that have the bytes before are wrong.
-          for (const run of resident.within(pages)) void this.dropClean(run);
-          throw error;
-        }
-        // Within the change, or a write-back could come between with the bytes before.
-        for (const run of resident.within(part)) file.store(slice(bytes, offset, run), run.start);
-      });
-      this.#times.noteHostWrite();
-      return "again";
-    });
-    return part.end;
-  }
-
-  #grow(end: bigint): void {
-    if (end > this.size) this.#dirt.grow(end);
-  }
-
   async #makeDurable(written: readonly Range[]): Promise<void> {
     try {
-      if (this.#dirt.bytes > 0n) await this.sync();
-      else await this.#dataSync.run();
+      await this.#writeBack.syncData();
     } catch (error) {
-      this.#fail(error);
       // What the host could not store it may forget: the cache still has it.
       await this.#writes.run(() => {
         for (const range of written) {
@@ -435,184 +354,13 @@ export class CachedContent implements Content, PageSource {
     }
   }
 
-  async #allocate(offset: bigint, length: bigint): Promise<void> {
-    await this.#changes.make(() => this.backing.allocate(offset, length));
-    this.#times.noteHostWrite();
-    this.#grow(offset + length);
-  }
-
-  async #change(change: AttributeChange): Promise<void> {
-    await this.#changes.make(() => this.backing.change(change));
-    this.#times.override(change);
-    const { modificationTimeNs } = change;
-    if (modificationTimeNs !== undefined && this.#dirt.bytes > 0n) {
-      this.#times.keepModification(modificationTimeNs);
-    }
-  }
-
-  async #truncate(size: bigint): Promise<void> {
-    const { inFlight, resident, file } = this.#cache;
-    await this.#saveBeyond(size);
-    const tail = { start: pageStart(size), end: WHOLE.end };
-    for (let busy; (busy = inFlight.within(tail)) !== undefined;) await busy.catch(() => {});
-    await inFlight.run(tail, async () => {
-      await this.#changes.make(() => this.backing.truncate(size));
-      const before = this.size;
-      this.#times.noteHostWrite();
-      if (size >= before) this.#grow(size);
-      else {
-        this.#dirt.cut(size, pageEnd(size));
-        if (pageEnd(size) < pageEnd(before)) {
-          this.#parts.onInvalid({ start: pageEnd(size), end: pageEnd(before) }, "truncated");
-        }
-        // A later growth must find zeros between the old end and the new one.
-        if (resident.at(size) !== undefined) {
-          file.store(new Uint8Array(Number(pageEnd(size) - size)), size);
-        }
-        await this.#cache.drop([{ start: pageEnd(size), end: WHOLE.end }]);
-      }
-      return "again";
-    });
-  }
-
-  /**
-   * Writes dirt back that a truncate is about to cut off: a crash on the way must find either the
-   * old end or the new one, not old dirt behind zeros.
-   */
-  async #saveBeyond(size: bigint): Promise<void> {
-    const beyond = { start: size, end: WHOLE.end };
-    if (this.#dirt.lengthWithin(beyond) === 0n) return;
-    try {
-      await this.#writeBack(beyond, false);
-    } catch (error) {
-      if (!this.#dirt.isOvertaken) throw error;
-    }
-  }
-
-  async #writeBack(range: Range, durable: boolean): Promise<void> {
-    const times = range === WHOLE && this.#parts.isWritable ? this.#times.pending : undefined;
-    try {
-      const hadDirt = await this.#changes.writeBack(
-        range,
-        durable || times !== undefined,
-        durable,
-        (dirt) => this.#copy(dirt),
-        async () => {
-          if (times === undefined) return;
-          await this.backing.change(times);
-          this.#times.settle(times);
-        },
-      );
-      if (this.#dirt.bytes === 0n) this.#times.settleWrites();
-      if (hadDirt) this.#counters.count("writeBacks");
-      if (hadDirt || durable) this.#failure = undefined;
-    } catch (error) {
-      this.#fail(error);
-      throw error;
-    }
-  }
-
-  #fail(error: unknown): void {
-    this.#counters.count("errors");
-    if (!(error instanceof Fault)) return;
-    if (this.#failure?.code !== error.code) this.#parts.onFailure(error);
-    this.#failure = error;
-  }
-
-  #cacheFull(): Fault {
-    return new Fault(
-      "cache-full",
-      `Cannot cache more of ${this.backing.name}: ${this.#budget.dirtyBytes} bytes wait for a ` +
-        `backing file that does not take them, or are mapped; try again when it does`,
-    );
-  }
-
   /** Notes the time of a read, once for all that are made without a wait between them. */
   #noteRead(): void {
-    if (this.#isReadNoted || this.#parts.noatime) return;
+    if (this.#isReadNoted || this.#noatime) return;
     this.#isReadNoted = true;
     this.#times.noteRead(this.#clock.wallNs());
     queueMicrotask(() => {
       this.#isReadNoted = false;
     });
   }
-
-  /** What a translation may return: mapped, worth having, and not behind the last page. */
-  #translatable({ required, optional, isWrite }: TranslateRequest): Range {
-    const end = pageEnd(this.size);
-    const wanted = { start: required.start, end: minOf(required.end, end) };
-    if (wanted.start >= wanted.end) return wanted;
-    const mapped = intersection(this.#maps.mappedAround(required, optional, isWrite), {
-      start: 0n,
-      end,
-    });
-    return maxFillRange(wanted, mapped);
-  }
-
-  async #admitDirt(range: Range): Promise<boolean> {
-    const fresh = range.end - range.start - this.#dirt.lengthWithin(range);
-    return this.#budget.admitsDirt(fresh) || await this.#budget.relieve(fresh);
-  }
-
-  /** Brings a range into the cache. Returns where and why that failed. */
-  async #fetchAll({ start, end }: Range): Promise<BusError | undefined> {
-    for (let at = start; at < minOf(end, pageEnd(this.size));) {
-      const run = this.#cache.resident.at(at);
-      if (run !== undefined) at = run.end;
-      else {
-        try {
-          if (await this.#cache.fetch(at, end) === "uncached") throw this.#cacheFull();
-        } catch (error) {
-          if (!(error instanceof Fault)) throw error;
-          return { offset: at, fault: error };
-        }
-      }
-    }
-    return undefined;
-  }
-
-  /** What of a request is in the cache; `undefined` when pages are missing for no known reason. */
-  #translated(request: TranslateRequest, failed: BusError | undefined): Translated | undefined {
-    const { required: { start, end }, isWrite } = request;
-    const run = this.#cache.resident.at(start);
-    const source = run === undefined
-      ? { start, end: start }
-      : intersection(run, this.#translatable(request));
-    const reached = maxOf(source.end, start);
-    if (reached < minOf(end, pageEnd(this.size)) && failed === undefined) return undefined;
-    const eof = { offset: pageEnd(this.size), fault: undefined };
-    return {
-      translations: source.start >= source.end ? [] : [{
-        source,
-        file: this.#cache.file.path,
-        offset: source.start,
-        permissions: { write: isWrite },
-      }],
-      busError: reached >= end ? undefined : failed ?? eof,
-    };
-  }
-
-  async #copy({ start, end: dirtEnd }: Range): Promise<void> {
-    // Whole pages that may be changed unseen are dirty also behind the end of the content.
-    const dirt = { start, end: minOf(dirtEnd, this.size) };
-    if (dirt.start >= dirt.end) return;
-    const bufferBytes = Math.min(Number(dirt.end - dirt.start), WRITE_BACK_BYTES);
-    await this.#parts.buffers.lend(bufferBytes, async (buffer) => {
-      for (let at = dirt.start; at < dirt.end;) {
-        const part = buffer.subarray(0, Math.min(bufferBytes, Number(dirt.end - at)));
-        this.#cache.file.load(part, at);
-        await this.backing.write(part, at);
-        at += BigInt(part.byteLength);
-      }
-    });
-  }
-}
-
-/** The bytes that a range has in a buffer whose first byte is at `offset`. */
-function slice(
-  bytes: Uint8Array<ArrayBuffer>,
-  offset: bigint,
-  { start, end }: Range,
-): Uint8Array<ArrayBuffer> {
-  return bytes.subarray(Number(start - offset), Number(end - offset));
 }

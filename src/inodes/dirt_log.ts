@@ -67,6 +67,11 @@ export class DirtLog {
     return this.#dirty.lengthWithin(range);
   }
 
+  /** How many bytes of a range are not dirty. */
+  cleanWithin(range: Range): bigint {
+    return range.end - range.start - this.lengthWithin(range);
+  }
+
   /** Whether pages are dirty that others may change unseen. */
   get isKeeping(): boolean {
     return this.#dirty.isKeeping;
