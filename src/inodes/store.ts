@@ -5,7 +5,7 @@ import {
   HOLDERS_PER_INODE_MAX,
   OPEN_INODES_MAX,
 } from "../core/limits.ts";
-import type { BackingAttributes, BackingFile } from "../core/ports/backing_file.ts";
+import type { BackingAttributes } from "../core/ports/backing_file.ts";
 import type { CacheFiles } from "../core/ports/cache_file.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventFact, EventSink } from "../core/ports/events.ts";
@@ -14,20 +14,12 @@ import type { Random } from "../core/ports/random.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import type { Spools } from "../core/ports/spool.ts";
-import type { Range } from "../core/segments.ts";
-import { Serial } from "../core/serial.ts";
-import { SystemError } from "../core/system_error.ts";
-import { Backing } from "./backing.ts";
+import { KeyedSerial } from "../core/keyed_serial.ts";
 import { CacheBudget } from "./cache_budget.ts";
-import { CachedContent, type CachedContentParts } from "./cached_content.ts";
-import { CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
-import type { Content } from "./content.ts";
-import { CopyBuffers } from "./copy_buffers.ts";
+import { type CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
 import { Counters, type Counts } from "./counters.ts";
-import { DirtLog } from "./dirt_log.ts";
-import { HostContent } from "./host_content.ts";
+import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
 import { Leases } from "./leases.ts";
-import { MappedPages } from "./mapped_pages.ts";
 import {
   type HoldRequest,
   type InodeRequest,
@@ -69,37 +61,31 @@ export interface StoreStats extends Counts {
   readonly cacheLimitBytes: bigint;
 }
 
-const ID_BYTES = 6;
-
-/** A file that was opened to be an inode, or to find out which one it is. */
-interface Asked {
-  readonly file: BackingFile;
+/** A file that was opened, and for whom. */
+interface Asked extends OpenedFile {
   /** With the file's identity behind it, the key by which the inode is shared. */
   readonly prefix: string;
-  readonly identity: Omit<InodeIdentity, "id">;
   readonly holder: string;
-  readonly noatime: boolean;
-  readonly limitTranslation: boolean;
 }
 
 /** The open inodes: which there are, who holds them, and the cache that they share. */
 export class InodeStore {
   readonly #parts: InodeStoreParts;
   readonly #budget: CacheBudget;
-  readonly #buffers = new CopyBuffers();
+  readonly #maker: InodeMaker;
   readonly #totals = new Counters();
   readonly #inodes = new Map<string, CachingInode>();
   /** The same, by the file: root, device and inode number. */
   readonly #byFile = new Map<string, CachingInode>();
   /** One open or release at a time of a file. */
-  readonly #gates = new Map<string, { readonly serial: Serial; users: number }>();
-
+  readonly #gates = new KeyedSerial();
   readonly #leases: Leases;
 
   constructor(parts: InodeStoreParts) {
     this.#parts = parts;
     this.#leases = new Leases(parts.clock);
     this.#budget = new CacheBudget(parts.cacheBytes ?? CACHE_BYTES_DEFAULT);
+    this.#maker = new InodeMaker({ ...parts, budget: this.#budget, totals: this.#totals });
   }
 
   /** The time by which cached times are set. */
@@ -137,7 +123,8 @@ export class InodeStore {
     const { file, prefix } = asked;
     let isTaken = false;
     try {
-      return await this.#atGate(keyOf(prefix, file.attributes()), async (key) => {
+      const key = keyOf(prefix, file.attributes());
+      return await this.#gates.run(key, async () => {
         const open = this.#byFile.get(key);
         if (open !== undefined) {
           share(open, asked);
@@ -280,7 +267,7 @@ export class InodeStore {
     this.#leases.stop();
     const unsaved: { inode: CachingInode; error: unknown }[] = [];
     for (const [key, inode] of [...this.#byFile]) {
-      await this.#atGate(key, async () => {
+      await this.#gates.run(key, async () => {
         if (this.#byFile.get(key) !== inode) return;
         try {
           inode.unmapAll();
@@ -295,6 +282,18 @@ export class InodeStore {
       });
     }
     return unsaved;
+  }
+
+  async #make(asked: Asked): Promise<CachingInode> {
+    if (this.#inodes.size >= OPEN_INODES_MAX) {
+      throw new Fault(
+        "open-inodes-exhausted",
+        `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
+      );
+    }
+    const inode = await this.#maker.make(asked);
+    inode.holders.add(asked.holder);
+    return inode;
   }
 
   async #ask(request: InodeRequest): Promise<Asked> {
@@ -320,72 +319,6 @@ export class InodeStore {
       noatime: true,
       limitTranslation: false,
     };
-  }
-
-  async #make(asked: Asked): Promise<CachingInode> {
-    if (this.#inodes.size >= OPEN_INODES_MAX) {
-      throw new Fault(
-        "open-inodes-exhausted",
-        `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
-      );
-    }
-    const id = this.#newId();
-    const counters = new Counters(this.#totals);
-    const maps = new MappedPages();
-    const tell = (fact: Omit<EventFact, "subject">) => {
-      this.#parts.events.emit({ ...fact, subject: id });
-    };
-    const invalid: { at: CachingInode["invalidated"] } = { at: () => {} };
-    const parts = {
-      backing: new Backing(asked.file, asked.identity.path),
-      counters,
-      clock: this.#parts.clock,
-      maps,
-      noatime: asked.noatime,
-      limitTranslation: asked.limitTranslation,
-      isWritable: asked.identity.access === "rw",
-      onInvalid: (range: Range, reason: string) => {
-        if (reason === "changed-outside") tell({ kind: "inode.changed", reason });
-        invalid.at(range, reason);
-      },
-      onFailure: ({ code, message }: Fault) => {
-        tell({ kind: "inode.failed", reason: message, data: { code } });
-      },
-    };
-    const content = asked.identity.cache === "host"
-      ? new HostContent(parts)
-      : await this.#cachedContent(id, asked, parts);
-    const identity = { id, ...asked.identity };
-    const inode = new CachingInode({ identity, content, maps, counters, tell });
-    invalid.at = (range, reason) => inode.invalidated(range, reason);
-    inode.holders.add(asked.holder);
-    return inode;
-  }
-
-  async #cachedContent(
-    id: string,
-    { file, identity: { root, path, access } }: Asked,
-    parts: Omit<CachedContentParts, "file" | "dirt" | "budget" | "buffers">,
-  ): Promise<Content> {
-    const { caches, journals, bootId } = this.#parts;
-    const attributes = file.attributes();
-    const { device, inode } = attributes;
-    const journal = access === "rw" && root !== undefined
-      ? await journals.create(id, { bootId, root, path, device, inode }).catch(stateUnavailable)
-      : undefined;
-    try {
-      return new CachedContent({
-        ...parts,
-        file: await caches.create(id),
-        dirt: new DirtLog(journal, this.#budget, attributes),
-        budget: this.#budget,
-        buffers: this.#buffers,
-      });
-    } catch (error) {
-      await journal?.close();
-      await journals.remove(id).catch(() => {});
-      return stateUnavailable(error);
-    }
   }
 
   async #release(id: string, holder: string, reason: string, andSpace = false): Promise<void> {
@@ -439,37 +372,20 @@ export class InodeStore {
     throw inodeNotFound(inode.identity.id);
   }
 
-  async #atGate<Result>(key: string, task: (key: string) => Promise<Result>): Promise<Result> {
-    const gate = this.#gates.get(key) ?? { serial: new Serial(), users: 0 };
-    this.#gates.set(key, gate);
-    gate.users++;
-    try {
-      return await gate.serial.run(() => task(key));
-    } finally {
-      gate.users--;
-      if (gate.users === 0) this.#gates.delete(key);
-    }
-  }
-
-  /** As `#atGate`, for an open inode, whose file may become another one while this waits. */
+  /** Waits at the gate of the file of an open inode, which file may become another one while this waits. */
   async #atGateOf(
     id: string,
     task: (inode: CachingInode, key: string) => Promise<void>,
   ): Promise<void> {
     for (let isDone = false; !isDone;) {
-      await this.#atGate(this.#keyOf(this.inode(id)), async (key) => {
+      const key = this.#keyOf(this.inode(id));
+      await this.#gates.run(key, async () => {
         const inode = this.inode(id);
         if (this.#keyOf(inode) !== key) return;
         isDone = true;
         await task(inode, key);
       });
     }
-  }
-
-  /** Never the id of an inode that was open before, so that a late request meets no other file. */
-  #newId(): string {
-    const bytes = this.#parts.random.bytes(ID_BYTES);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 }
 
@@ -502,13 +418,4 @@ function share(open: CachingInode, { identity: { access, cache }, holder }: Aske
     );
   }
   holders.add(holder);
-}
-
-function stateUnavailable(cause: unknown): never {
-  if (!(cause instanceof SystemError)) throw cause;
-  throw new Fault(
-    "state-unavailable",
-    `Cannot make a cache: ${cause.message}; free space in the state folder`,
-    { cause },
-  );
 }
