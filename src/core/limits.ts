@@ -216,6 +216,8 @@ export const INTERRUPT_LINES = 32;
 export const RUN_BUDGET_MS_MAX = 60_000;
 /** A run without a budget ends after this long, in milliseconds. */
 export const RUN_BUDGET_MS_DEFAULT = 60_000;
+/** A Worker that has not made its guest within this time is terminated; it takes a tenth of a second. */
+export const ENGINE_MAKE_MS = 30_000;
 /** A Worker that does not answer a stop within this time is terminated. */
 export const ENGINE_STOP_MS = 2_000;
 /** Snapshots kept in the state folder. */

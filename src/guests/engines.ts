@@ -1,4 +1,6 @@
 import { Fault } from "../core/faults.ts";
+import { ENGINE_MAKE_MS } from "../core/limits.ts";
+import type { Clock } from "../core/ports/clock.ts";
 import type { GuestEngine } from "../core/ports/guest_engine.ts";
 import { SystemError } from "../core/system_error.ts";
 
@@ -12,11 +14,12 @@ export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () =>
  * An engine with a guest on it.
  *
  * @param prepare Gives the engine its guest; when it fails nothing is left of the engine
- * @throws {Fault} `engine-unavailable`
+ * @throws {Fault} `engine-unavailable`, also when that takes too long
  */
 export async function makeEngine(
   engines: Engines,
   name: EngineName,
+  clock: Clock,
   prepare: (engine: GuestEngine) => Promise<void>,
 ): Promise<GuestEngine> {
   const make = engines[name === "auto" ? "v86" : name];
@@ -27,14 +30,21 @@ export async function makeEngine(
     );
   }
   const engine = make();
+  let isLate = false;
+  const cancel = clock.after(ENGINE_MAKE_MS, () => {
+    isLate = true;
+    // What it was asked rejects by that.
+    engine.close();
+  });
   try {
     await prepare(engine);
     return engine;
   } catch (error) {
     engine.close();
     if (!(error instanceof SystemError)) throw error;
-    throw new Fault("engine-unavailable", `Cannot start engine ${name}: ${error.message}`, {
-      cause: error,
-    });
+    const why = isLate ? `it does not answer after ${ENGINE_MAKE_MS} ms` : error.message;
+    throw new Fault("engine-unavailable", `Cannot start engine ${name}: ${why}`, { cause: error });
+  } finally {
+    cancel();
   }
 }

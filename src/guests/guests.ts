@@ -143,7 +143,8 @@ export class Guests {
   ): Promise<GuestEngine> {
     const start = startOf(program, identity);
     this.#reserve(id, start.memoryBytes);
-    return await makeEngine(this.#ports.engines, engine, (made) => made.initialize(start));
+    const { engines, clock } = this.#ports;
+    return await makeEngine(engines, engine, clock, (made) => made.initialize(start));
   }
 
   async #clone(spec: GuestSpec, snapshot: string, identity: GuestIdentity): Promise<GuestEngine> {
@@ -159,6 +160,7 @@ export class Guests {
     return await makeEngine(
       this.#ports.engines,
       engine as EngineName,
+      this.#ports.clock,
       async (made) => await made.restore(await this.snapshots.image(snapshot), identity),
     );
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import {
+  ENGINE_MAKE_MS,
   GUEST_BYTES_TOTAL_MAX,
   GUEST_PAGES_MAX,
   GUESTS_MAX,
@@ -141,6 +142,21 @@ Deno.test("Guests.create() frees the name and the engine when the engine fails",
   await refused("engine-unavailable", () => guests.create({ ...spec("g"), engine: "kvm" }, FIRST));
   assertEquals(engines.map(({ closed }) => closed > 0), [true]);
   assertEquals(guests.memoryBytes, 0);
+});
+
+Deno.test("Guests.create() gives an engine up that does not answer, and not one that does", async () => {
+  const { guests, engines, clock } = await house((engine) => {
+    engine.silent = true;
+  });
+  const made = guests.create(spec("g"), FIRST);
+  made.catch(() => {});
+  await Promise.resolve();
+  clock.advance(ENGINE_MAKE_MS - 1);
+  assertEquals(engines.map(({ closed }) => closed > 0), [false]);
+  clock.advance(1);
+  await refused("engine-unavailable", () => made);
+  assertEquals(engines.map(({ closed }) => closed > 0), [true]);
+  assertEquals([guests.memoryBytes, guests.list(), clock.pending], [0, [], 0]);
 });
 
 Deno.test("Guests.snapshot() and create() clone a guest with an identity of its own (case 40)", async () => {

@@ -166,6 +166,8 @@ export class FakeEngine implements GuestEngine {
   #notified: (rings: Rings) => void = () => {};
   #cancelled = Promise.withResolvers<never>();
   closed = 0;
+  /** Whether it answers nothing until it is closed. */
+  silent = false;
   /** What the next call is to reject with. */
   failing: SystemError | undefined;
 
@@ -225,6 +227,7 @@ export class FakeEngine implements GuestEngine {
 
   async #turn(): Promise<void> {
     await Promise.resolve();
+    if (this.silent) await this.#cancelled.promise;
     this.#requireUsable();
   }
 
