@@ -46,6 +46,10 @@ export class Leases {
     };
   }
 
+  has(name: string): boolean {
+    return this.#leases.has(name);
+  }
+
   /** Ends a lease before its time, also when there is none. */
   end(name: string): void {
     this.#leases.get(name)?.cancel();

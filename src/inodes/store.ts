@@ -15,18 +15,12 @@ import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import type { Spools } from "../core/ports/spool.ts";
 import { KeyedSerial } from "../core/keyed_serial.ts";
+import { Leases } from "../core/leases.ts";
 import { CacheBudget } from "./cache_budget.ts";
 import { type CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
 import { Counters, type Counts } from "./counters.ts";
 import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
-import { Leases } from "./leases.ts";
-import {
-  type HoldRequest,
-  type InodeRequest,
-  openBacking,
-  openRemote,
-  type RemoteRequest,
-} from "./opening.ts";
+import { type InodeRequest, openBacking, openRemote, type RemoteRequest } from "./opening.ts";
 import { receive, type Received } from "./receiving.ts";
 import { recover, type Recovered } from "./recovery.ts";
 
@@ -137,7 +131,7 @@ export class InodeStore {
           this.#inodes.set(inode.identity.id, inode);
           this.#byFile.set(key, inode);
         }
-        this.#keepLease(inode, request);
+        this.#keepLease(inode.identity.id, request.holder, request.leaseMs);
         const { root, path } = inode.identity;
         this.#emit(inode, {
           kind: "inode.opened",
@@ -341,17 +335,20 @@ export class InodeStore {
     });
   }
 
-  #keepLease(inode: CachingInode, { holder, leaseMs }: HoldRequest): void {
-    const { id } = inode.identity;
-    this.#leases.keep(leaseOf(id, holder), leaseMs, async () => {
-      try {
-        await this.#release(id, holder, "its lease ran out", true);
-        return true;
-      } catch {
-        // What keeps it from closing is told by the inode; it is tried again after another lease.
-        return !this.#inodes.has(id);
-      }
-    });
+  #keepLease(id: string, holder: string, leaseMs: number | undefined): void {
+    const name = leaseOf(id, holder);
+    if (leaseMs === undefined) this.#leases.end(name);
+    else this.#leases.start(name, leaseMs, () => void this.#endLease(id, holder, leaseMs));
+  }
+
+  async #endLease(id: string, holder: string, leaseMs: number): Promise<void> {
+    try {
+      await this.#release(id, holder, "its lease ran out", true);
+    } catch {
+      // What keeps it from closing is told by the inode; it is tried again after another lease.
+      const isRenewed = this.#leases.has(leaseOf(id, holder));
+      if (this.#inodes.has(id) && !isRenewed) this.#keepLease(id, holder, leaseMs);
+    }
   }
 
   #emit(inode: CachingInode, fact: Omit<EventFact, "subject">): void {
