@@ -1,6 +1,6 @@
 import { Fault } from "../src/core/faults.ts";
 import { READ_NOW_BYTES_MAX } from "../src/core/limits.ts";
-import type { CachingInode } from "../src/inodes/caching_inode.ts";
+import type { CachingInode, InodeHead } from "../src/inodes/caching_inode.ts";
 import { type ByteRange, requestedRanges } from "../src/wire/byte_range.ts";
 import { partHead, partsEnd } from "../src/wire/multipart.ts";
 import { bytesResponse, type RequestedBytes } from "./bytes.ts";
@@ -24,8 +24,9 @@ const scratch = new Uint8Array(READ_NOW_BYTES_MAX);
  * @throws {Fault} `inode-stale`, `range-not-satisfiable`, `backing-failed`, `backing-changed`
  */
 export async function dataResponse(inode: CachingInode, asked: DataAsked): Promise<Response> {
-  const { size, etag } = inode;
-  requireMatch(inode, entityTags(asked.ifMatch));
+  const head = inode.head();
+  const { size, etag } = head;
+  requireMatch(inode, head, entityTags(asked.ifMatch));
   const known = entityTags(asked.ifNoneMatch)?.map((tag) => tag.replace(/^W\//, ""));
   if (known !== undefined && (known.includes("*") || etag !== undefined && known.includes(etag))) {
     return new Response(null, { status: 304, headers: etag === undefined ? {} : { etag } });
@@ -33,19 +34,18 @@ export async function dataResponse(inode: CachingInode, asked: DataAsked): Promi
   const isWanted = asked.ifRange === undefined || asked.ifRange === etag;
   const ranges = requestedRanges(isWanted ? asked.range : undefined, size);
   const [first = { start: 0n, end: size }, ...others] = ranges ?? [];
-  if (others.length > 0) return partsResponse(inode, [first, ...others], size);
+  if (others.length > 0) return partsResponse(inode, [first, ...others], head);
   const one = { ...first, partial: ranges !== undefined };
   return one.end - one.start <= BigInt(scratch.byteLength)
-    ? await shortResponse(inode, one, size)
-    : await longResponse(inode, one, size);
+    ? await shortResponse(inode, one, head)
+    : await longResponse(inode, one, head);
 }
 
 async function shortResponse(
   inode: CachingInode,
   asked: RequestedBytes,
-  size: bigint,
+  { size, etag }: InodeHead,
 ): Promise<Response> {
-  const { etag } = inode;
   const length = Number(asked.end - asked.start);
   let into = scratch.subarray(0, length);
   let read = inode.readNow(into, asked.start);
@@ -84,9 +84,9 @@ function cutResponse(
 async function longResponse(
   inode: CachingInode,
   { start, end, partial }: RequestedBytes,
-  size: bigint,
+  { size, etag }: InodeHead,
 ): Promise<Response> {
-  const headers = streamHeaders(inode, "application/octet-stream", end - start);
+  const headers = streamHeaders(etag, "application/octet-stream", end - start);
   if (partial) headers.set("content-range", `bytes ${start}-${end - 1n}/${size}`);
   const body = await streamOf(inode.parts({ start, end }));
   return new Response(body, { status: partial ? 206 : 200, headers });
@@ -95,7 +95,7 @@ async function longResponse(
 async function partsResponse(
   inode: CachingInode,
   ranges: readonly ByteRange[],
-  size: bigint,
+  { size, etag }: InodeHead,
 ): Promise<Response> {
   const boundary = crypto.randomUUID();
   const heads = ranges.map((range) => partHead(boundary, range, size));
@@ -103,11 +103,10 @@ async function partsResponse(
   const framing = heads.reduce((sum, head) => sum + head.byteLength, end.byteLength);
   const content = ranges.reduce((sum, { start, end }) => sum + end - start, 0n);
   const type = `multipart/byteranges; boundary=${boundary}`;
-  const headers = streamHeaders(inode, type, content + BigInt(framing));
-  const { etag } = inode;
+  const headers = streamHeaders(etag, type, content + BigInt(framing));
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (const [index, range] of ranges.entries()) {
-      requireMatch(inode, etag === undefined ? undefined : [etag]);
+      requireMatch(inode, inode.head(), etag === undefined ? undefined : [etag]);
       yield heads[index] as Uint8Array;
       yield* inode.parts(range);
     }
@@ -116,7 +115,7 @@ async function partsResponse(
   return new Response(await streamOf(pieces()), { status: 206, headers });
 }
 
-function streamHeaders({ etag }: CachingInode, type: string, length: bigint): Headers {
+function streamHeaders(etag: string | undefined, type: string, length: bigint): Headers {
   const headers = new Headers({
     "content-type": type,
     "content-length": String(length),
@@ -144,8 +143,11 @@ async function streamOf(pieces: AsyncGenerator<Uint8Array>): Promise<ReadableStr
   }, { highWaterMark: 0 });
 }
 
-function requireMatch(inode: CachingInode, tags: readonly string[] | undefined): void {
-  const { etag } = inode;
+function requireMatch(
+  inode: CachingInode,
+  { etag }: InodeHead,
+  tags: readonly string[] | undefined,
+): void {
   if (tags === undefined || tags.includes("*")) return;
   if (etag !== undefined && tags.includes(etag)) return;
   throw new Fault(

@@ -10,6 +10,7 @@ import { CachedEdits } from "./cached_edits.ts";
 import type {
   Content,
   ContentAttributes,
+  ContentHead,
   EditOptions,
   Editor,
   Evicted,
@@ -111,8 +112,9 @@ export class CachedContent implements Content, PageSource {
     return this.#dirt.size;
   }
 
-  get version(): string | undefined {
-    return this.#dirt.isKeeping ? undefined : this.#versions.current?.toString(36);
+  head(): ContentHead {
+    const version = this.#dirt.isKeeping ? undefined : this.#versions.current?.toString(36);
+    return { size: this.size, version };
   }
 
   get residentBytes(): bigint {

@@ -25,6 +25,17 @@ export interface InodeIdentity extends InodeModes {
   readonly path: string;
 }
 
+/** What the content of an inode is at one moment. */
+export interface InodeHead {
+  /** Size in bytes. */
+  readonly size: bigint;
+  /**
+   * A strong validator, quoted; `undefined` while the content is being changed, or may be changed
+   * unseen through a mapping.
+   */
+  readonly etag: string | undefined;
+}
+
 /** The figures of one inode. */
 export interface InodeStats extends Counts {
   readonly residentBytes: bigint;
@@ -79,13 +90,14 @@ export class CachingInode {
     return this.#content.size;
   }
 
-  /**
-   * A strong validator of the content, quoted; `undefined` while the content is being changed, or
-   * may be changed unseen through a mapping.
-   */
-  get etag(): string | undefined {
-    const { version } = this.#content;
-    return version === undefined ? undefined : `"${this.identity.id}-${version}"`;
+  /** Size and entity tag at one look. */
+  head(): InodeHead {
+    const { size, version } = this.#content.head();
+    return { size, etag: version === undefined ? undefined : `"${this.identity.id}-${version}"` };
+  }
+
+  get etag(): InodeHead["etag"] {
+    return this.head().etag;
   }
 
   /** Why the last write-back or sync failed, until one succeeds. */

@@ -52,9 +52,8 @@ export interface EditOptions {
   readonly isDurable?: boolean | undefined;
 }
 
-/** The bytes of an open inode, in one of the cache modes (spec decision 1). */
-export interface Content {
-  readonly backing: Backing;
+/** What content is at one moment. */
+export interface ContentHead {
   /** Size in bytes. */
   readonly size: bigint;
   /**
@@ -62,6 +61,15 @@ export interface Content {
    * changed, or may be changed unseen through a mapping.
    */
   readonly version: string | undefined;
+}
+
+/** The bytes of an open inode, in one of the cache modes (spec decision 1). */
+export interface Content {
+  readonly backing: Backing;
+  /** Size in bytes. */
+  readonly size: bigint;
+  /** What a read begins with, at one look. */
+  head(): ContentHead;
   /** Bytes of cached pages, and of dirt in them. */
   readonly residentBytes: bigint;
   readonly dirtyBytes: bigint;

@@ -10,6 +10,7 @@ import { ChangeCount } from "./change_count.ts";
 import type {
   Content,
   ContentAttributes,
+  ContentHead,
   EditOptions,
   Editor,
   Evicted,
@@ -62,12 +63,13 @@ export class HostContent implements Content {
     return this.backing.attributes().sizeBytes;
   }
 
-  get version(): string | undefined {
+  head(): ContentHead {
+    const { sizeBytes: size, modificationTimeNs } = this.backing.attributes();
     const changes = this.#changes.current;
-    if (changes === undefined) return undefined;
+    if (changes === undefined) return { size, version: undefined };
     // Two writes can fall into one tick of the host's clock: they are told apart by our count.
-    const { sizeBytes, modificationTimeNs } = this.backing.attributes();
-    return [changes, sizeBytes, modificationTimeNs].map((part) => part.toString(36)).join("-");
+    const parts = [changes, size, modificationTimeNs].map((part) => part.toString(36));
+    return { size, version: parts.join("-") };
   }
 
   attributes(): ContentAttributes {

@@ -9,6 +9,8 @@ const STATX_BYTES = 256;
 const BLOCK_BYTES = 512n;
 const TYPE_BITS = 0o170000;
 const NO_PATH = cString("");
+/** Of a call that is decoded before anything else runs. */
+const scratch = new Uint8Array(STATX_BYTES);
 
 /** What a node is, by the type bits of its mode. */
 export const NODE_DIRECTORY = 0o040000;
@@ -25,14 +27,13 @@ export interface NodeAttributes extends BackingAttributes {
  * @throws {SystemError}
  */
 export function statNow(libc: Libc, fd: number, subject: string): NodeAttributes {
-  const buffer = new Uint8Array(STATX_BYTES);
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   libc.check(
-    libc.symbols.statx(fd, NO_PATH, flags, STATX_BASIC_STATS, buffer),
+    libc.symbols.statx(fd, NO_PATH, flags, STATX_BASIC_STATS, scratch),
     "statx",
     subject,
   );
-  return decode(buffer);
+  return decode(scratch);
 }
 
 /**
