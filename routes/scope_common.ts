@@ -4,13 +4,10 @@ import type { LiveScope } from "../src/generations/live_scope.ts";
 import type { Bump, Scope } from "../src/generations/scope.ts";
 import type { Watcher } from "../src/generations/watcher.ts";
 import type { GenerationView, ScopeView, WatcherView } from "../src/wire/generations.ts";
-import { Limit, Name } from "../src/wire/scalars.ts";
+import { Name } from "../src/wire/scalars.ts";
 
 /** The path parameter of a scope. */
 export const scopeParams = z.object({ s: Name });
-
-/** `?limit=&cursor=` of lists. */
-export const listQuery = z.strictObject({ limit: Limit, cursor: z.string().max(128).optional() });
 
 /** The tag of these routes. */
 export const tags = ["generations"];
@@ -26,7 +23,7 @@ export function waitOf(
 
 /** A scope as it is shown. */
 export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView> {
-  const { current, settledGeneration } = state;
+  const { current, settledGeneration, quiesce } = state;
   return {
     name: state.name,
     ...generationView(current),
@@ -34,7 +31,16 @@ export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView
     reason: current.reason,
     changedAt: rfc3339(current.atNs),
     ...state.counts,
+    ...state.troubles,
     ...(settledGeneration === undefined ? {} : { settledGeneration }),
+    ...(quiesce === undefined ? {} : {
+      quiesce: {
+        reason: quiesce.reason,
+        maxMs: quiesce.maxMs,
+        since: rfc3339(quiesce.atNs),
+        waiting: [...state.notQuiesced()].length,
+      },
+    }),
     page: pages.sysgenid.path,
     ...state.options,
   };
@@ -50,16 +56,23 @@ export function generationView(
 /** A watcher as it is shown. */
 export function watcherView(scope: Scope, watcher: Watcher): z.infer<typeof WatcherView> {
   const { id, name, tracked, presence, leaseMs, ackedGeneration, ackedAtNs, failure } = watcher;
+  const { outdatedSinceNs, told } = watcher;
   const failed = scope.hasFailed(watcher);
   return {
     watcher: id,
     name,
     tracked,
     presence,
+    presenceSince: rfc3339(watcher.presenceSinceNs),
     leaseMs,
     outdated: scope.isOutdated(watcher),
+    ...(outdatedSinceNs === undefined ? {} : { outdatedSince: rfc3339(outdatedSinceNs) }),
+    ...(told?.epoch === scope.epoch ? { toldAt: rfc3339(told.atNs) } : {}),
+    quiesced: scope.hasQuiesced(watcher),
     failed,
-    ...(failed && failure !== undefined ? { failure: failure.reason } : {}),
+    ...(failed && failure !== undefined
+      ? { failure: failure.reason, failedAt: rfc3339(failure.atNs) }
+      : {}),
     ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
     ...(ackedAtNs === undefined ? {} : { ackedAt: rfc3339(ackedAtNs) }),
   };

@@ -9,6 +9,7 @@ import {
   HistoryView,
   ScopeList,
   ScopeOptionsBody,
+  ScopesQuery,
   ScopeView,
 } from "../src/wire/generations.ts";
 import { preferredWaitMs } from "../src/wire/prefer.ts";
@@ -17,7 +18,7 @@ import type { Env } from "./env.ts";
 import { pageOf } from "./list.ts";
 import { json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
-import { generationView, listQuery, scopeParams, scopeView, tags, waitOf } from "./scope_common.ts";
+import { generationView, scopeParams, scopeView, tags, waitOf } from "./scope_common.ts";
 import { watcherRoutes } from "./watchers.ts";
 
 /**
@@ -43,15 +44,13 @@ function addScopes(routes: OpenAPIHono<Env>, scopes: Scopes): void {
       tags,
       summary: "List scopes",
       middleware: [needs("read")],
-      request: { query: listQuery },
+      request: { query: ScopesQuery },
       responses: { 200: json(ScopeList, "A page of scopes, by name"), ...problems() },
     }),
     (c) => {
-      const { limit, cursor } = c.req.valid("query");
-      return c.json(
-        pageOf(scopes.list(), ({ state }) => state.name, scopeView, limit, cursor),
-        200,
-      );
+      const { limit, cursor, phase } = c.req.valid("query");
+      const list = scopes.list().filter(({ state }) => phase?.includes(state.phase) ?? true);
+      return c.json(pageOf(list, ({ state }) => state.name, scopeView, limit, cursor), 200);
     },
   );
   routes.openapi(

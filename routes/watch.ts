@@ -93,7 +93,8 @@ function attachWatch(
       if (fault.kind === "internal") log.error("frame failed", { error: String(fault.cause) });
       attached.outbox.reply(errorFrameText(id, fault));
     },
-    offer: (topic, message, urgency) => attached.outbox.offer(topic, frameText(message), urgency),
+    offer: (topic, message, urgency, onSent) =>
+      attached.outbox.offer(topic, frameText(message), urgency, onSent),
     withdraw: (topic) => attached.outbox.withdraw(topic),
     takenOver: () => attached.close(CLOSE.takenOver, "another connection has come for a watcher"),
   };
@@ -154,7 +155,7 @@ async function openSysgenid(
       idleSeconds: 2 * HEARTBEAT_MS / 1000,
     });
     const session = new SysgenidSession(scope, watcher, {
-      offer: (bytes) => attached.outbox.offer("generation", bytes, "change"),
+      offer: (bytes, onSent) => attached.outbox.offer("generation", bytes, "change", onSent),
       withdraw: () => attached.outbox.withdraw("generation"),
       taken: () => attached.outbox.reply(new Uint8Array()),
       refuse: (fault) => attached.outbox.reply(toJson(problemOf(fault))),

@@ -10,6 +10,7 @@ import {
   GenerationView,
   HttpWatcherBody,
   WatcherList,
+  WatchersQuery,
   WatcherView,
 } from "../src/wire/generations.ts";
 import { preferredWaitMs } from "../src/wire/prefer.ts";
@@ -18,14 +19,7 @@ import { bytesOf } from "./bytes.ts";
 import type { Env } from "./env.ts";
 import { pageOf } from "./list.ts";
 import { bytes, bytesBody, json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
-import {
-  generationView,
-  listQuery,
-  scopeParams,
-  tags,
-  waitOf,
-  watcherView,
-} from "./scope_common.ts";
+import { generationView, scopeParams, tags, waitOf, watcherView } from "./scope_common.ts";
 
 const GENERATION_BYTES = 4n;
 const BYTES_TYPE = "application/octet-stream";
@@ -49,13 +43,16 @@ function addRegistration(routes: OpenAPIHono<Env>, scopes: Scopes): void {
       tags,
       summary: "List the watchers of a scope",
       middleware: [needs("read")],
-      request: { params: scopeParams, query: listQuery },
+      request: { params: scopeParams, query: WatchersQuery },
       responses: { 200: json(WatcherList, "A page of watchers"), ...problems("scope-not-found") },
     }),
     (c) => {
-      const { limit, cursor } = c.req.valid("query");
+      const { limit, cursor, tracked, outdated } = c.req.valid("query");
       const { state } = scopes.get(c.req.valid("param").s);
-      const watchers = [...state.watchers].sort((a, b) => a.id < b.id ? -1 : 1);
+      const watchers = [...state.watchers]
+        .filter((watcher) => tracked === undefined || tracked === String(watcher.tracked))
+        .filter((one) => outdated === undefined || outdated === String(state.isOutdated(one)))
+        .sort((a, b) => a.id < b.id ? -1 : 1);
       const view = (watcher: Watcher) => watcherView(state, watcher);
       return c.json(pageOf(watchers, ({ id }) => id, view, limit, cursor), 200);
     },

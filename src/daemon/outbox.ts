@@ -22,6 +22,11 @@ export interface OutboxParts {
   readonly onTooSlow: () => void;
 }
 
+interface Slot {
+  readonly frame: Frame;
+  readonly onSent: (() => void) | undefined;
+}
+
 const CONNECTING = 0;
 const OPEN = 1;
 const RETRY_MS_MIN = 1;
@@ -35,7 +40,7 @@ const RETRY_MS_MAX = 50;
 export class Outbox implements Sender {
   readonly #parts: OutboxParts;
   #replies: Frame[] = [];
-  readonly #slots = new Map<string, Frame>();
+  readonly #slots = new Map<string, Slot>();
   #isClosed = false;
   #blockedSinceMs: number | undefined;
   #retryMs = RETRY_MS_MIN;
@@ -53,11 +58,15 @@ export class Outbox implements Sender {
     this.#takeTurn("answer");
   }
 
-  /** Sends the newest message of a topic; an older one that still waits is forgotten. */
-  offer(topic: string, frame: Frame, urgency: Urgency): void {
+  /**
+   * Sends the newest message of a topic; an older one that still waits is forgotten.
+   *
+   * @param onSent Called when it is written to the socket
+   */
+  offer(topic: string, frame: Frame, urgency: Urgency, onSent?: () => void): void {
     if (this.#isClosed) return;
     this.#slots.delete(topic);
-    this.#slots.set(topic, frame);
+    this.#slots.set(topic, { frame, onSent });
     this.#takeTurn(urgency);
   }
 
@@ -82,8 +91,12 @@ export class Outbox implements Sender {
     const replies = this.#replies;
     this.#replies = [];
     for (const frame of replies) socket.send(frame);
-    for (const frame of this.#slots.values()) socket.send(frame);
+    const slots = [...this.#slots.values()];
     this.#slots.clear();
+    for (const { frame, onSent } of slots) {
+      socket.send(frame);
+      onSent?.();
+    }
   }
 
   /** Sends nothing more. */

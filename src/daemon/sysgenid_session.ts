@@ -5,8 +5,12 @@ import { sysgenidBytes, sysgenidGeneration } from "../generations/sysgenid_page.
 
 /** Where the frames of a session go. */
 export interface SysgenidSink {
-  /** The generation that is to be confirmed; only the newest matters. */
-  offer(bytes: Uint8Array<ArrayBuffer>): void;
+  /**
+   * The generation that is to be confirmed; only the newest matters.
+   *
+   * @param onSent Called when it is written to the socket
+   */
+  offer(bytes: Uint8Array<ArrayBuffer>, onSent: () => void): void;
   /** There is nothing to confirm any more. */
   withdraw(): void;
   /** A confirmation was taken. */
@@ -75,6 +79,7 @@ export class SysgenidSession {
   }
 
   #offer(): void {
-    this.#sink.offer(sysgenidBytes(this.#scope.state.generation));
+    const { state, watchers } = this.#scope;
+    this.#sink.offer(sysgenidBytes(state.generation), () => watchers.told(this.#watcher));
   }
 }

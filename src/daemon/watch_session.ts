@@ -14,6 +14,7 @@ export type WatchRequest =
     readonly scope: string;
     readonly name: string;
     readonly track: boolean;
+    readonly progress?: boolean | undefined;
     readonly leaseMs?: number | undefined;
     readonly token?: string | undefined;
   }
@@ -43,8 +44,8 @@ export interface WatchSink {
   reply(message: object): void;
   /** A request was refused. */
   refuse(id: number | string, fault: Fault): void;
-  /** The newest message of a topic. */
-  offer(topic: string, message: object, urgency: Urgency): void;
+  /** The newest message of a topic. `onSent` is called when it is written to the socket. */
+  offer(topic: string, message: object, urgency: Urgency, onSent?: () => void): void;
   /** A topic has nothing to say any more. */
   withdraw(topic: string): void;
   /** Another connection speaks for one of the watchers now: this one must end. */
@@ -56,6 +57,8 @@ interface Subscription {
   readonly watcher: string;
   readonly tokenHash: string | undefined;
   readonly stop: () => void;
+  /** Stops following its progress, where that is done. */
+  unfollow: (() => void) | undefined;
 }
 
 /**
@@ -92,7 +95,10 @@ export class WatchSession {
     this.#ended = true;
     const subscriptions = [...this.#subscriptions.values()];
     this.#subscriptions.clear();
-    for (const { stop } of subscriptions) stop();
+    for (const { stop, unfollow } of subscriptions) {
+      stop();
+      unfollow?.();
+    }
     await Promise.allSettled(
       subscriptions.map(({ scope, watcher, tokenHash }) =>
         scope.watchers.leave(watcher, tokenHash)
@@ -135,6 +141,7 @@ export class WatchSession {
       : await known.scope.watchers.track(known.watcher, request.track).then(() => undefined);
     const subscription = this.#subscriptions.get(request.scope);
     if (subscription === undefined) return;
+    this.#follow(request.scope, subscription, request.progress ?? false);
     const { state } = subscription.scope;
     const outdated = state.isOutdated(state.watcher(subscription.watcher));
     this.#sink.reply({
@@ -175,8 +182,20 @@ export class WatchSession {
     }
     const stop = scope.listen((change) => this.#hear(name, change));
     const { id, tokenHash } = watcher;
-    this.#subscriptions.set(name, { scope, watcher: id, tokenHash, stop });
+    this.#subscriptions.set(name, { scope, watcher: id, tokenHash, stop, unfollow: undefined });
     return { resumed, token: next };
+  }
+
+  #follow(name: string, subscription: Subscription, on: boolean): void {
+    subscription.unfollow?.();
+    subscription.unfollow = undefined;
+    if (!on) return this.#sink.withdraw(`progress ${name}`);
+    const { state } = subscription.scope;
+    subscription.unfollow = subscription.scope.follow(() => {
+      const { generation, epoch, phase, counts: { outdated } } = state;
+      const progress = { type: "progress", scope: name, generation, epoch, phase, outdated };
+      this.#sink.offer(`progress ${name}`, progress, "news");
+    });
   }
 
   #ack(request: WatchRequest & { type: "ack" }): undefined {
@@ -206,9 +225,8 @@ export class WatchSession {
   async #unwatch(
     { id, scope: name }: WatchRequest & { type: "unwatch" | "quiesced" },
   ): Promise<void> {
-    const { scope, watcher, stop } = this.#subscription(name);
+    const { scope, watcher } = this.#subscription(name);
     await scope.watchers.release(watcher);
-    stop();
     this.#forget(name);
     this.#sink.reply({ type: "unwatched", id, scope: name });
   }
@@ -245,15 +263,20 @@ export class WatchSession {
   #offerGeneration({ scope, watcher }: Subscription): void {
     const { name, current } = scope.state;
     const { generation, epoch, unique, reason } = current;
-    this.#sink.offer(`generation ${name}`, {
-      type: "generation",
-      scope: name,
-      watcher,
-      generation,
-      epoch,
-      unique,
-      reason,
-    }, "change");
+    this.#sink.offer(
+      `generation ${name}`,
+      {
+        type: "generation",
+        scope: name,
+        watcher,
+        generation,
+        epoch,
+        unique,
+        reason,
+      },
+      "change",
+      () => scope.watchers.told(watcher),
+    );
   }
 
   #offerQuiesce(scope: string, { reason, maxMs }: Quiesce): void {
@@ -261,7 +284,11 @@ export class WatchSession {
   }
 
   #forget(name: string): void {
+    const { stop, unfollow } = this.#subscription(name);
+    stop();
+    unfollow?.();
     this.#subscriptions.delete(name);
+    this.#sink.withdraw(`progress ${name}`);
     this.#sink.withdraw(`generation ${name}`);
     this.#sink.withdraw(`settled ${name}`);
     this.#sink.withdraw(`quiesce ${name}`);

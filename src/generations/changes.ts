@@ -22,6 +22,7 @@ export type ScopeListener = (change: ScopeChange) => void;
 /** The order in which one scope changes, and who is told. */
 export class Changes {
   readonly #listeners = new Set<ScopeListener>();
+  readonly #followers = new Set<() => void>();
   readonly #serial = new Serial();
   #deleted = false;
   #shut = false;
@@ -64,6 +65,21 @@ export class Changes {
   tell(change: ScopeChange): void {
     if (change.kind === "deleted") this.#deleted = true;
     for (const listener of this.#listeners) listener(change);
+    this.progress();
+  }
+
+  /** Something about the watchers changed that only those want to know who follow each step. */
+  progress(): void {
+    for (const follower of this.#followers) follower();
+  }
+
+  /**
+   * Calls `follower` on every step of every watcher, until the returned function is called. Apart
+   * from {@linkcode listen}: thousands of watchers listen, and each confirmation is a step.
+   */
+  follow(follower: () => void): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
   }
 
   /** Calls `listener` on every change until the returned function is called. */

@@ -115,7 +115,7 @@ export class LiveScope {
    */
   async beginQuiesce(quiesce: Quiesce): Promise<void> {
     await this.#changes.change(() => {
-      this.state.beginQuiesce(quiesce);
+      this.state.beginQuiesce({ ...quiesce, atNs: this.#ports.clock.wallNs() });
       this.#cancelQuiesce?.();
       this.#cancelQuiesce = this.#ports.clock.after(
         quiesce.maxMs,
@@ -178,6 +178,11 @@ export class LiveScope {
   /** Calls `listener` on every change until the returned function is called. */
   listen(listener: ScopeListener): () => void {
     return this.#changes.listen(listener);
+  }
+
+  /** Calls `follower` on every step of every watcher until the returned function is called. */
+  follow(follower: () => void): () => void {
+    return this.#changes.follow(follower);
   }
 
   /**

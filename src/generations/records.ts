@@ -94,8 +94,12 @@ export function watcherGone(scope: string, watcher: string): LedgerEntry {
   return { kind: "watcher", id: watcherEntryId(scope, watcher), body: undefined };
 }
 
-/** A watcher read back: held, since its connection is gone with the old process. */
-export function watcherOf({ body }: KeptEntry): { scope: string; watcher: Watcher } {
+/**
+ * A watcher read back: held, since its connection is gone with the old process.
+ *
+ * @param nowNs From when on it is held, nanoseconds since 1970
+ */
+export function watcherOf({ body }: KeptEntry, nowNs: bigint): { scope: string; watcher: Watcher } {
   const { scope, ackedEpoch, ackedAtNs, ...kept } = body as WatcherBody;
   return {
     scope,
@@ -104,10 +108,13 @@ export function watcherOf({ body }: KeptEntry): { scope: string; watcher: Watche
       name: kept.name,
       tracked: true,
       presence: "held",
+      presenceSinceNs: nowNs,
       leaseMs: kept.leaseMs,
       ackedEpoch: BigInt(ackedEpoch),
       ackedGeneration: kept.ackedGeneration,
       ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
+      outdatedSinceNs: undefined,
+      told: undefined,
       failure: undefined,
       tokenHash: kept.tokenHash,
     },

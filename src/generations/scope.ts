@@ -52,6 +52,12 @@ export interface Quiesce {
   readonly maxMs: number;
 }
 
+/** A quiesce that is on. */
+export interface BegunQuiesce extends Quiesce {
+  /** When it began, nanoseconds since 1970. */
+  readonly atNs: bigint;
+}
+
 /** Where a scope stands: running → quiescing → quiesced → settling → running. */
 export type Phase = "running" | "quiescing" | "quiesced" | "settling";
 
@@ -72,7 +78,7 @@ export class Scope {
   #previousGeneration: number | undefined;
   #settledGeneration: number | undefined;
   #tracked = 0;
-  #quiesce: Quiesce | undefined;
+  #quiesce: BegunQuiesce | undefined;
 
   constructor(
     readonly name: string,
@@ -121,7 +127,7 @@ export class Scope {
   }
 
   /** The quiesce that is on. */
-  get quiesce(): Quiesce | undefined {
+  get quiesce(): BegunQuiesce | undefined {
     return this.#quiesce;
   }
 
@@ -132,6 +138,16 @@ export class Scope {
       tracked: this.#tracked,
       outdated: this.#outdated.size,
     };
+  }
+
+  /** Of the outdated watchers: how many have failed, how many are held, how many are lost. */
+  get troubles(): { failed: number; held: number; lost: number } {
+    const troubles = { failed: 0, held: 0, lost: 0 };
+    for (const watcher of this.late()) {
+      if (this.hasFailed(watcher)) troubles.failed++;
+      if (watcher.presence !== "connected") troubles[watcher.presence]++;
+    }
+    return troubles;
   }
 
   get watchers(): IterableIterator<Watcher> {
@@ -183,7 +199,10 @@ export class Scope {
     this.#previousGeneration = this.generation;
     this.#current = bump;
     this.endQuiesce();
-    for (const { id, tracked } of this.#watchers.values()) if (tracked) this.#outdated.add(id);
+    for (const watcher of this.#watchers.values()) {
+      watcher.outdatedSinceNs ??= bump.atNs;
+      if (watcher.tracked) this.#outdated.add(watcher.id);
+    }
     return this.#outdated.size === 0 ? this.#settle(bump.atNs) : undefined;
   }
 
@@ -203,7 +222,10 @@ export class Scope {
    */
   add(watcher: Watcher): void {
     this.requireRoom();
-    this.#watchers.set(watcher.id, { ...watcher });
+    this.#watchers.set(watcher.id, {
+      ...watcher,
+      outdatedSinceNs: this.isOutdated(watcher) ? this.#current.atNs : undefined,
+    });
     if (watcher.tokenHash !== undefined) this.#byToken.set(watcher.tokenHash, watcher.id);
     if (!watcher.tracked) return;
     this.#tracked++;
@@ -239,6 +261,7 @@ export class Scope {
     watcher.ackedEpoch = this.epoch;
     watcher.ackedGeneration = generation;
     watcher.ackedAtNs = nowNs;
+    watcher.outdatedSinceNs = undefined;
     return this.#noLongerLate(id, nowNs);
   }
 
@@ -247,7 +270,7 @@ export class Scope {
    *
    * @throws {Fault} `stale-generation`; `already-confirmed` when it has confirmed this generation
    */
-  fail(id: string, generation: number, reason: string): void {
+  fail(id: string, generation: number, reason: string, nowNs: bigint): void {
     const watcher = this.#find(id);
     this.#requireCurrent("report a failure of", generation, undefined);
     if (!this.isOutdated(watcher)) {
@@ -256,13 +279,19 @@ export class Scope {
         `Cannot report a failure of generation ${generation}: watcher "${id}" has confirmed it`,
       );
     }
-    watcher.failure = { epoch: this.epoch, generation, reason };
+    watcher.failure = { epoch: this.epoch, generation, reason, atNs: nowNs };
+  }
+
+  /** A watcher was sent the current generation; one that is gone by now was not. */
+  tell(id: string, nowNs: bigint): void {
+    const watcher = this.#watchers.get(id);
+    if (watcher !== undefined) watcher.told = { epoch: this.epoch, atNs: nowNs };
   }
 
   /** Changes whether a watcher is there. One that comes or goes no longer stands still. */
   setPresence(id: string, presence: Watcher["presence"], nowNs: bigint): Settled | undefined {
     const wasSettled = this.isSettled;
-    this.#find(id).presence = presence;
+    Object.assign(this.#find(id), { presence, presenceSinceNs: nowNs });
     this.#quiesced.delete(id);
     return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
   }
@@ -271,13 +300,14 @@ export class Scope {
   resume(
     id: string,
     change: { readonly tokenHash: string; readonly name: string; readonly leaseMs: number },
+    nowNs: bigint,
   ): void {
     const watcher = this.#find(id);
     if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
     this.#byToken.set(change.tokenHash, id);
     // Whoever came back may be another process than the one that stood still.
     this.#quiesced.delete(id);
-    Object.assign(watcher, change, { presence: "connected" });
+    Object.assign(watcher, change, { presence: "connected", presenceSinceNs: nowNs });
   }
 
   /** Changes how a watcher is called, and how long it is held before it is lost. */
@@ -296,7 +326,7 @@ export class Scope {
   }
 
   /** Asks all watchers to quiesce; asking again begins anew. */
-  beginQuiesce(quiesce: Quiesce): void {
+  beginQuiesce(quiesce: BegunQuiesce): void {
     this.#quiesce = quiesce;
     this.#quiesced.clear();
   }
@@ -322,6 +352,11 @@ export class Scope {
   /** Whether a quiesce is on and nobody is left who has to follow it. */
   get isQuiesced(): boolean {
     return this.#quiesce !== undefined && this.notQuiesced().next().done === true;
+  }
+
+  /** Whether a watcher has followed the quiesce that is on. */
+  hasQuiesced({ id }: Watcher): boolean {
+    return this.#quiesced.has(id);
   }
 
   /** The tracked watchers that have not quiesced; lost ones only where they block. */

@@ -95,7 +95,7 @@ export class ScopeWatchers {
       const change = { tokenHash, name: ask.name, leaseMs: ask.leaseMs ?? leaseMs };
       const wasConnected = known.presence === "connected";
       await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
-      this.#state.resume(id, change);
+      this.#state.resume(id, change, this.#ports.clock.wallNs());
       this.#leases.end(id);
       // Told last: the other connection ends inside of this, and must not take the watcher along.
       if (wasConnected) this.#changes.tell({ kind: "taken", watcher: id });
@@ -158,6 +158,7 @@ export class ScopeWatchers {
     const settled = this.#state.ack(id, generation, epoch, this.#ports.clock.wallNs());
     const watcher = this.#state.watcher(id);
     if (watcher.tracked) this.#acks.saveSoon(id);
+    this.#changes.progress();
     this.#settle(settled);
   }
 
@@ -168,9 +169,15 @@ export class ScopeWatchers {
    */
   fail(id: string, generation: number, reason: string): void {
     this.#changes.requireAlive();
-    this.#state.fail(id, generation, reason);
+    this.#state.fail(id, generation, reason, this.#ports.clock.wallNs());
     this.#emit("failed", this.#state.watcher(id), reason);
     this.#changes.tell({ kind: "blocked" });
+  }
+
+  /** A watcher was sent the current generation. */
+  told(id: string): void {
+    this.#state.tell(id, this.#ports.clock.wallNs());
+    this.#changes.progress();
   }
 
   /** @throws {Fault} `watcher-not-found`, `not-quiescing` */
@@ -195,7 +202,9 @@ export class ScopeWatchers {
     // Whoever waits here is there: the lease runs from the end of the read.
     const letGo = this.#leases.hold(id);
     try {
-      return await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
+      const current = await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
+      if (current !== undefined) this.told(id);
+      return current;
     } finally {
       letGo();
     }
@@ -251,10 +260,13 @@ export class ScopeWatchers {
       name,
       tracked: this.#isTracked({ track }),
       presence: "connected",
+      presenceSinceNs: this.#ports.clock.wallNs(),
       leaseMs,
       ackedEpoch,
       ackedGeneration: undefined,
       ackedAtNs: undefined,
+      outdatedSinceNs: undefined,
+      told: undefined,
       failure: undefined,
       tokenHash: undefined,
     };
@@ -292,6 +304,7 @@ export class ScopeWatchers {
       throw fault;
     }
     this.#emit("joined", watcher);
+    this.#changes.progress();
     return this.#state.watcher(watcher.id);
   }
 
@@ -299,10 +312,12 @@ export class ScopeWatchers {
     if (on) await this.#keep({ ...watcher, tracked: true });
     else if (watcher.tracked) await this.#forget(watcher.id);
     this.#settle(this.#state.track(watcher.id, on, this.#ports.clock.wallNs()));
+    this.#changes.progress();
   }
 
   #setPresence(id: string, presence: Watcher["presence"]): void {
     this.#settle(this.#state.setPresence(id, presence, this.#ports.clock.wallNs()));
+    this.#changes.progress();
   }
 
   #startLease(id: string): void {

@@ -35,7 +35,7 @@ export class Scopes {
   static async open(ports: ScopesPorts): Promise<Scopes> {
     const scopes = new Scopes(ports);
     const watchers = Map.groupBy(
-      (await ports.ledger.load("watcher")).map(watcherOf),
+      (await ports.ledger.load("watcher")).map((entry) => watcherOf(entry, ports.clock.wallNs())),
       ({ scope }) => scope,
     );
     for (const entry of await ports.ledger.load("scope")) {

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { LEASE_MS_MAX, QUIESCE_MS_DEFAULT, QUIESCE_MS_MAX } from "../core/limits.ts";
-import { Name, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
+import { Limit, Name, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
@@ -55,10 +55,32 @@ export const BarrierQuery = z.strictObject({
     .openapi({ type: "integer" }),
 });
 
-/** `?force=true` of a deletion. */
-export const ForceQuery = z.strictObject({ force: wordOf("true", "false").optional() });
+const PHASES = ["running", "quiescing", "quiesced", "settling"] as const;
 
-const PhaseWord = z.enum(["running", "quiescing", "quiesced", "settling"]);
+/** Where a scope stands. */
+export const PhaseWord = z.enum(PHASES);
+
+const pageQuery = { limit: Limit, cursor: z.string().max(128).optional() };
+
+/** `?phase=&limit=&cursor=` of the list of scopes. */
+export const ScopesQuery = z.strictObject({
+  ...pageQuery,
+  phase: z.string().max(64).transform((text) => text.split(",")).pipe(z.array(PhaseWord))
+    .optional().openapi({
+      type: "string",
+      example: "settling,quiescing",
+      description: `Only scopes in one of these phases: ${PHASES.join(", ")}`,
+    }),
+});
+
+/** `true` or `false` in a query. */
+const Flag = wordOf("true", "false").optional();
+
+/** `?force=true` of a deletion. */
+export const ForceQuery = z.strictObject({ force: Flag });
+
+/** `?tracked=&outdated=&limit=&cursor=` of the list of watchers. */
+export const WatchersQuery = z.strictObject({ ...pageQuery, tracked: Flag, outdated: Flag });
 
 /** A scope as it is shown. */
 export const ScopeView = z.object({
@@ -71,8 +93,17 @@ export const ScopeView = z.object({
   changedAt: z.string(),
   watchers: z.int(),
   tracked: z.int(),
-  outdated: z.int(),
+  outdated: z.int().openapi({ description: "Tracked watchers that have not confirmed" }),
+  failed: z.int().openapi({ description: "Of the outdated: those who could not adapt" }),
+  held: z.int().openapi({ description: "Of the outdated: those whose connection ended" }),
+  lost: z.int().openapi({ description: "Of the outdated: those whose lease ran out as well" }),
   settledGeneration: U32.optional(),
+  quiesce: z.object({
+    reason: z.string(),
+    maxMs: z.int(),
+    since: z.string(),
+    waiting: z.int().openapi({ description: "Tracked watchers that have not followed it" }),
+  }).optional().openapi({ description: "The quiesce that is on" }),
   page: z.string(),
   requireQuiesce: z.boolean(),
   trackOnOpen: z.boolean(),
@@ -119,10 +150,20 @@ export const WatcherView = z.object({
   name: Name,
   tracked: z.boolean(),
   presence: z.enum(["connected", "held", "lost"]),
+  presenceSince: z.string(),
   leaseMs: z.int(),
   outdated: z.boolean(),
+  outdatedSince: z.string().optional().openapi({
+    description:
+      "Time of the first bump that it has not confirmed; the last bump's after a restart",
+  }),
+  toldAt: z.string().optional().openapi({
+    description: "When it was sent the current generation; not that it has read it",
+  }),
+  quiesced: z.boolean(),
   failed: z.boolean(),
   failure: z.string().optional(),
+  failedAt: z.string().optional(),
   ackedGeneration: U32.optional(),
   ackedAt: z.string().optional(),
 }).openapi("Watcher");

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { PhaseWord } from "./generations.ts";
 import { Name, U32, U64Text } from "./scalars.ts";
 
 const Id = z.union([z.int().min(0), z.string()]);
@@ -44,6 +45,12 @@ export const SERVER_FRAMES = {
   quiesced: z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
   unquiesce: z.strictObject({ type: z.literal("unquiesce"), scope: Name }),
   settled: z.strictObject({ type: z.literal("settled"), ...Generation, tookMs: z.number().min(0) }),
+  progress: z.strictObject({
+    type: z.literal("progress"),
+    ...Generation,
+    phase: PhaseWord,
+    outdated: z.int().min(0),
+  }),
   unwatched: z.strictObject({ type: z.literal("unwatched"), id: Id.optional(), scope: Name }),
   attached: z.strictObject({ type: z.literal("attached"), id: Id }),
   notify: z.strictObject({

@@ -20,6 +20,8 @@ export const ClientFrame = z.discriminatedUnion("type", [
     scope: Name,
     name: Name,
     track: z.boolean().default(false),
+    progress: z.boolean().default(false)
+      .describe("Send `progress` at every step of every watcher of the scope"),
     leaseMs: LeaseMs.optional(),
     token: z.string().min(1).max(128).optional(),
   }),

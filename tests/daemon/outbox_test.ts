@@ -99,3 +99,16 @@ Deno.test("Outbox gives a client up that asks without reading the answers", asyn
   outbox.reply("one too many");
   assertEquals(tooSlow.length, 1);
 });
+
+Deno.test("Outbox.offer() says when it has written the message, and never of one that was replaced", async () => {
+  const { socket, clock, outbox } = bench();
+  const sent: string[] = [];
+  socket.bufferedAmount = 1;
+  for (const text of ["a1", "a2"]) outbox.offer("a", text, "change", () => sent.push(text));
+  await Promise.resolve();
+  assertEquals(sent, []);
+  socket.bufferedAmount = 0;
+  clock.advance(100);
+  await Promise.resolve();
+  assertEquals([sent, socket.sent], [["a2"], ["a2"]]);
+});

@@ -166,3 +166,23 @@ Deno.test("SysgenidSession sends the 4 bytes until exactly they come back (cases
   await session.end();
   await scopes.delete("vm-7", true);
 });
+
+Deno.test("WatchSession sends progress only to whom has asked, until it asks otherwise", async () => {
+  const { scope, slots, send } = await bench();
+  const other = await scope.watchers.watch({ name: "b", track: true });
+  await send({ ...watch, track: false });
+  await scope.bump(ask);
+  assertEquals(slots.has("progress vm-7"), false);
+  await send({ ...watch, id: 2, track: false, progress: true });
+  scope.watchers.fail(other.watcher.id, 1, "no entropy");
+  assertEquals(slots.get("progress vm-7"), {
+    ...{ type: "progress", scope: "vm-7", generation: 1, epoch: 1n },
+    ...{ phase: "settling", outdated: 1 },
+  });
+  scope.watchers.ack(other.watcher.id, 1);
+  assertEquals(slots.get("progress vm-7")?.["phase"], "running");
+  await send({ ...watch, id: 3, track: false });
+  assertEquals(slots.has("progress vm-7"), false);
+  await scope.bump(ask);
+  assertEquals(slots.has("progress vm-7"), false);
+});

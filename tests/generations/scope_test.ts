@@ -20,10 +20,13 @@ function watcher(scope: Scope, id: string, tracked = true): Watcher {
     name: id,
     tracked,
     presence: "connected",
+    presenceSinceNs: 0n,
     leaseMs: 1000,
     ackedEpoch: scope.epoch,
     ackedGeneration: undefined,
     ackedAtNs: undefined,
+    outdatedSinceNs: undefined,
+    told: undefined,
     failure: undefined,
     tokenHash: id,
   };

@@ -168,3 +168,23 @@ Deno.test("GET …/page gives the bytes, or where to find them", async () => {
   });
   assert(told.bindMount.includes(told.path));
 });
+
+Deno.test("GET /v1/scopes?phase= lists only scopes in these phases, and what blocks them", async () => {
+  const { api, scopes } = await bench();
+  await api.json(201, "PUT", "/v1/scopes/vm-8", { json: {} });
+  const { watcher } = await scopes.get("vm-7").watchers.watch({ name: "a", track: true });
+  await api.json(201, "POST", BUMPS, { json: { reason: "restore" } });
+  scopes.get("vm-7").watchers.fail(watcher.id, 1, "no entropy");
+  await api.json(202, "POST", "/v1/scopes/vm-8/quiesce", { json: { reason: "snapshot" } });
+  const names = async (query: string): Promise<string[]> =>
+    (await api.json(200, "GET", `/v1/scopes?${query}`)).items
+      .map(({ name }: { name: string }) => name);
+  assertEquals(await names("phase=settling"), ["vm-7"]);
+  assertEquals(await names("phase=settling,quiescing,quiesced"), ["vm-7", "vm-8"]);
+  assertEquals(await names("phase=running"), ["system"]);
+  await api.refused("value-not-allowed", "GET", "/v1/scopes?phase=lost");
+  const shown = await api.json(200, "GET", "/v1/scopes/vm-7");
+  assertEquals([shown.failed, shown.held, shown.lost], [1, 0, 0]);
+  const { quiesce } = await api.json(200, "GET", "/v1/scopes/vm-8");
+  assertEquals([quiesce.reason, quiesce.maxMs, quiesce.waiting], ["snapshot", 30_000, 0]);
+});

@@ -180,3 +180,25 @@ Deno.test("POST …/bumps with an Idempotency-Key bumps once (case 31)", async (
     headers: { "idempotency-key": "a b" },
   });
 });
+
+Deno.test("GET …/watchers?tracked=&outdated= lists who is late, since when, and when it was told", async () => {
+  const { api, scopes } = await bench();
+  const { watchers } = scopes.get("vm-7");
+  await watchers.watch({ name: "late", track: true });
+  const done = await watchers.watch({ name: "done", track: true });
+  await watchers.watch({ name: "other", track: false });
+  await scopes.get("vm-7").bump({ reason: "restore", by: "test" });
+  watchers.told(done.watcher.id);
+  watchers.ack(done.watcher.id, 1);
+  const list = async (query: string) =>
+    (await api.json(200, "GET", `/v1/scopes/vm-7/watchers?${query}`)).items;
+  const [late, ...others] = await list("tracked=true&outdated=true");
+  assertEquals([late.name, others, late.toldAt, late.quiesced], ["late", [], undefined, false]);
+  assertEquals(Date.parse(late.outdatedSince) >= Date.parse(late.presenceSince), true);
+  const [settled] = await list("tracked=true&outdated=false");
+  assertEquals([settled.name, settled.outdatedSince], ["done", undefined]);
+  assertEquals(settled.toldAt, settled.ackedAt);
+  assertEquals((await list("tracked=false")).map(({ name }: { name: string }) => name), ["other"]);
+  assertEquals((await list("")).length, 3);
+  await api.refused("value-not-allowed", "GET", "/v1/scopes/vm-7/watchers?tracked=yes");
+});
