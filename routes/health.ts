@@ -20,6 +20,7 @@ export function healthRoutes(source: HealthSource): OpenAPIHono<Env> {
     createRoute({
       method: "get",
       path: "/healthz",
+      tags: ["daemon"],
       summary: "The process lives",
       responses: { 200: json(Status, "It does"), ...problems() },
     }),
@@ -29,6 +30,7 @@ export function healthRoutes(source: HealthSource): OpenAPIHono<Env> {
     createRoute({
       method: "get",
       path: "/readyz",
+      tags: ["daemon"],
       summary: "The daemon takes requests",
       responses: { 200: json(Status, "It does"), ...problems("shutting-down") },
     }),
@@ -43,6 +45,7 @@ export function healthRoutes(source: HealthSource): OpenAPIHono<Env> {
     createRoute({
       method: "get",
       path: "/version",
+      tags: ["daemon"],
       summary: "Name and version",
       responses: { 200: json(Version, "They are"), ...problems() },
     }),

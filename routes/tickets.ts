@@ -13,6 +13,7 @@ export function ticketRoutes(tickets: Tickets): OpenAPIHono<Env> {
     createRoute({
       method: "post",
       path: "/v1/tickets",
+      tags: ["daemon"],
       summary: "Get a ticket for one WebSocket of this origin: ?ticket=",
       responses: {
         201: json(TicketView, "It is good once"),

@@ -18,6 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   daemon: ["core", "generations", "devices", "inodes", "guests"],
   routes: ["core", "wire", "daemon", "generations", "devices", "inodes", "guests"],
   client: ["core", "wire"],
+  console: ["wire"],
   cli: ["core", "std", "client", "daemon", "wire"],
 };
 
@@ -35,7 +36,7 @@ const FURTHER: Readonly<Record<string, readonly string[]>> = {
 const PURE = ["core", "generations", "devices", "inodes", "guests"];
 
 /** Rooms that speak web standards only. */
-const WEB_STANDARD = [...PURE, "wire", "daemon", "routes", "client"];
+const WEB_STANDARD = [...PURE, "wire", "daemon", "routes", "client", "console"];
 
 interface Module {
   readonly specifier: string;

@@ -39,12 +39,13 @@ import { SnapshotFiles } from "../storage/snapshot_files.ts";
 import { SpoolFiles } from "../storage/spool_files.ts";
 import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
 import { createApp } from "../../routes/app.ts";
+import { asyncApiRoutes } from "../../routes/asyncapi.ts";
+import { consoleRoutes } from "../../routes/console.ts";
 import type { Env } from "../../routes/env.ts";
 import { deviceRoutes } from "../../routes/devices.ts";
 import { eventRoutes } from "../../routes/events.ts";
 import { guestRoutes } from "../../routes/guests.ts";
 import { healthRoutes } from "../../routes/health.ts";
-import { homeRoutes } from "../../routes/home.ts";
 import { inodeRoutes } from "../../routes/inodes.ts";
 import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
 import { scopeRoutes } from "../../routes/scopes.ts";
@@ -54,6 +55,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { EXIT, ExitError } from "./exit.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
+import { pageFiles } from "./page_files.ts";
 import { surroundings } from "./surroundings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { makeTokenFile, readTokens } from "./token_file.ts";
@@ -169,7 +171,8 @@ function furnish(
     allowedHosts: config.allowHosts,
     metrics,
     open: [
-      homeRoutes(version),
+      consoleRoutes(pageFiles),
+      asyncApiRoutes(version),
       healthRoutes({ version, ready: () => !stopping.signal.aborted }),
     ],
     guarded: [

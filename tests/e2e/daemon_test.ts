@@ -198,6 +198,10 @@ Deno.test("deno serve mod.ts answers with the flags of the environment", async (
   await refused.body?.cancel();
   const headers = { authorization: `Bearer ${token}` };
   assertEquals((await (await fetch(`${base}/v1/scopes`, { headers })).json()).items.length, 1);
+  for (const path of ["/", "/console/main.js", "/docs", "/docs/swagger-ui-bundle.js"]) {
+    const page = await fetch(`${base}${path}`);
+    assertEquals([path, page.status, (await page.text()).length > 200], [path, 200, true]);
+  }
   child.kill("SIGKILL");
   await child.status;
 });

@@ -10,6 +10,8 @@ const FRAME_MS = 10_000;
 export interface DaemonOptions {
   /** Folder for state and run; a fresh one when it is left out. */
   readonly folder?: string;
+  /** Its TCP port; any that is free when it is left out. */
+  readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: Record<string, string>;
 }
@@ -44,14 +46,22 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** The command that starts a daemon in this folder. */
-  static command(folder: string, { args = [], env = {} }: DaemonOptions = {}): Deno.Command {
+  static command(
+    folder: string,
+    { args = [], env = {}, port = 0 }: DaemonOptions = {},
+  ): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "-P=launch",
         "src/cli/launch.ts",
         ...["--state", `${folder}/state`, "--run", `${folder}/run`],
-        ...["--listen", `unix:${folder}/run/private/innkeeper.sock`, "--listen", "127.0.0.1:0"],
+        ...[
+          "--listen",
+          `unix:${folder}/run/private/innkeeper.sock`,
+          "--listen",
+          `127.0.0.1:${port}`,
+        ],
         ...args,
       ],
       cwd: new URL("../..", import.meta.url),

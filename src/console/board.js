@@ -1,0 +1,187 @@
+/** @import { Api } from "./api.js" */
+/** @import { Live } from "./live.js" */
+/** @import { CardData } from "./scope_card.js" */
+/** @import { List, Scope, Watcher } from "./types.ts" */
+/** @import { Panel } from "./views.ts" */
+import { scopePath } from "./actions.js";
+import { Cards } from "./cards.js";
+import { curlLine, curlText } from "./curl.js";
+import { el, setText } from "./dom.js";
+import { Pace } from "./pace.js";
+import { CARD_WATCHERS } from "./scope_card.js";
+import { scopesTable } from "./scopes_table.js";
+
+const UNSETTLED = "/v1/scopes?phase=settling,quiescing,quiesced&limit=25";
+const PAGE_ITEMS = 50;
+/** Between two looks at the same thing while it changes. */
+const REST_MS = 300;
+
+/**
+ * The settling board: who is in the way, where, and since when.
+ *
+ * @param {Api} api
+ * @param {Live} live
+ * @param {(error: unknown) => void} onError
+ * @returns {Panel}
+ */
+export function settlingBoard(api, live, onError) {
+  const cards = new Cards(api);
+  const summary = el("p", { class: "summary", role: "status" });
+  const all = allScopes(api);
+  const unsettledCurl = curlLine("scopes that are not settled");
+  unsettledCurl.update(curlText(UNSETTLED));
+  const element = el(
+    "div",
+    { class: "board" },
+    el("div", { class: "title" }, el("h1", {}, "Settling board"), summary),
+    el(
+      "section",
+      { class: "unsettled", "aria-labelledby": "unsettled" },
+      el("h2", { id: "unsettled" }, "Not settled"),
+      // Above the cards, where none that comes pushes it down.
+      unsettledCurl.element,
+      cards.element,
+    ),
+    all.element,
+  );
+
+  /**
+   * Scopes of which something was heard since they were looked at; `undefined` for all.
+   *
+   * @type {Set<string> | undefined}
+   */
+  let heard;
+  /** @type {ReadonlyMap<string, CardData>} */
+  let known = new Map();
+
+  const look = async () => {
+    const news = heard;
+    heard = new Set();
+    try {
+      const [list] = await Promise.all([listOf(api, UNSETTLED), all.look()]);
+      const data = await Promise.all(list.items.map((scope) => {
+        const before = known.get(scope.name);
+        const isNew = before === undefined || (news?.has(scope.name) ?? true);
+        return isNew ? withLate(api, scope) : { ...before, scope };
+      }));
+      known = new Map(data.map((card) => [card.scope.name, card]));
+      await cards.show(data);
+      live.watches.want(list.items.map(({ name }) => name));
+      const count = `${list.items.length}${list.next === undefined ? "" : " or more"}`;
+      const plural = list.items.length === 1 ? "scope is" : "scopes are";
+      setText(summary, list.items.length === 0 ? "" : `${count} ${plural} not settled`);
+    } catch (error) {
+      heard = undefined;
+      onError(error);
+    }
+  };
+  const pace = new Pace(REST_MS, look);
+  pace.ask();
+  return {
+    element,
+    title: "Settling board",
+    changed(scope) {
+      if (scope === undefined) heard = undefined;
+      else heard?.add(scope);
+      pace.ask();
+    },
+    stop() {
+      pace.stop();
+      cards.stop();
+      live.watches.want([]);
+    },
+  };
+}
+
+/**
+ * @param {Api} api
+ * @param {string} path
+ * @returns {Promise<List<Scope>>}
+ */
+async function listOf(api, path) {
+  return await api.get(path);
+}
+
+/**
+ * @param {Api} api
+ * @param {Scope} scope
+ * @returns {Promise<CardData>}
+ */
+async function withLate(api, scope) {
+  // While a quiesce is on nobody may be outdated: then it is of interest who stands still.
+  const which = scope.outdated > 0 ? "tracked=true&outdated=true" : "tracked=true";
+  const path = `${scopePath(scope.name)}/watchers?${which}&limit=${CARD_WATCHERS}`;
+  /** @type {List<Watcher>} */
+  const { items, next } = await api.get(path);
+  return { scope, watchers: items, hasMore: next !== undefined };
+}
+
+/** @param {Api} api */
+function allScopes(api) {
+  const table = scopesTable();
+  const curl = curlLine("one page of all scopes");
+  const back = el("button", { type: "button" }, "Previous");
+  const on = el("button", { type: "button" }, "Next");
+  const empty = el("p", { class: "hint" }, "Loading…");
+  /** @type {string[]} */
+  const cursors = [];
+  /** @type {string | undefined} */
+  let next;
+  const go = el("input", {
+    type: "text",
+    name: "scope",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "vm-7",
+    "aria-label": "Name of a scope",
+  });
+  const look = async () => {
+    const cursor = cursors.at(-1);
+    const path = `/v1/scopes?limit=${PAGE_ITEMS}` +
+      (cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`);
+    const list = await listOf(api, path);
+    // The reader has turned the page meanwhile.
+    if (cursor !== cursors.at(-1)) return;
+    next = list.next;
+    table.update(list.items);
+    empty.hidden = list.items.length > 0;
+    setText(empty, "No scopes on this page.");
+    back.disabled = cursors.length === 0;
+    on.disabled = next === undefined;
+    curl.update(curlText(path));
+  };
+  back.addEventListener("click", () => {
+    cursors.pop();
+    void look();
+  });
+  on.addEventListener("click", () => {
+    if (next !== undefined) cursors.push(next);
+    void look();
+  });
+  const element = el(
+    "section",
+    { class: "all", "aria-labelledby": "all" },
+    el(
+      "div",
+      { class: "head" },
+      el("h2", { id: "all" }, "All scopes"),
+      el(
+        "form",
+        {
+          class: "go",
+          submit: (event) => {
+            event.preventDefault();
+            if (go.value.trim() !== "") location.hash = `#/scopes/${go.value.trim()}`;
+          },
+        },
+        go,
+        el("button", { type: "submit" }, "Show"),
+      ),
+    ),
+    curl.element,
+    table.element,
+    empty,
+    el("div", { class: "pages" }, back, on),
+  );
+  return { element, look };
+}

@@ -1,0 +1,152 @@
+/** @import { Api } from "./api.js" */
+/** @import { CardData, CardRow } from "./scope_card.js" */
+/** @import { PastBump, Scope } from "./types.ts" */
+/** @import { View } from "./views.ts" */
+import { scopePath } from "./actions.js";
+import { el, Keyed } from "./dom.js";
+import { CARD_WATCHERS, scopeCard } from "./scope_card.js";
+
+/** A settled card stays this long, so that its end can be read. */
+const LINGER_MS = 8_000;
+/** Settled cards that stay however long somebody points at them. */
+const SETTLED_MAX = 25;
+
+/**
+ * A card with its rows: watchers that it has named stay in their places when they are no longer
+ * late, so that nothing jumps when somebody confirms.
+ *
+ * @typedef {CardData & { rows: readonly CardRow[], settledAtMs?: number }} ShownCard
+ */
+
+/**
+ * The cards of scopes that are not settled. New ones come last and settled ones stay a while, and
+ * as long as somebody points at the cards or works in them: nothing moves under a hand.
+ */
+export class Cards {
+  /** @type {Map<string, ShownCard>} */
+  #shown = new Map();
+  #keyed;
+  #timer = setInterval(() => this.#dropSettled(), 1000);
+
+  /** @param {Api} api */
+  constructor(api) {
+    this.api = api;
+    this.list = el("div", { class: "cards" });
+    this.empty = emptyCards();
+    this.element = el("div", { class: "cards-frame", "aria-busy": "true" }, this.list);
+    this.#keyed = new Keyed(
+      this.list,
+      /** @param {ShownCard} card */ ({ scope }) => scope.name,
+      () => shownCard(api),
+    );
+  }
+
+  /** @param {readonly CardData[]} cards Of all scopes that are not settled */
+  async show(cards) {
+    const unsettled = new Set(cards.map(({ scope }) => scope.name));
+    const inOrder = cards.toSorted((a, b) => a.scope.changedAt < b.scope.changedAt ? -1 : 1);
+    for (const card of inOrder) {
+      const { name } = card.scope;
+      this.#shown.set(name, { ...card, rows: rowsOf(this.#shown.get(name), card) });
+    }
+    const ended = [...this.#shown.values()].filter(({ scope }) => !unsettled.has(scope.name));
+    await Promise.all(ended.map((card) => this.#end(card)));
+    this.#render();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
+
+  /** @param {ShownCard} card */
+  async #end(card) {
+    if (card.settledAtMs !== undefined) return;
+    const path = scopePath(card.scope.name);
+    try {
+      const [scope, history] = await Promise.all([
+        /** @type {Promise<Scope>} */ (this.api.get(path)),
+        /** @type {Promise<{ items: PastBump[] }>} */ (this.api.get(`${path}/history`)),
+      ]);
+      // It has only made room on the first page of those that are not settled.
+      if (scope.phase !== "running") return void this.#shown.delete(scope.name);
+      const [newest] = history.items;
+      this.#shown.set(scope.name, {
+        scope,
+        watchers: [],
+        rows: card.rows.map(({ watcher }) => ({ watcher, isCleared: true })),
+        hasMore: false,
+        settledAtMs: Date.now(),
+        ...(newest?.tookMs === undefined ? {} : { tookMs: newest.tookMs }),
+      });
+    } catch {
+      // Deleted meanwhile, or the connection is lost, which is said elsewhere.
+      this.#shown.delete(card.scope.name);
+    }
+  }
+
+  #dropSettled() {
+    const isInUse = this.element.matches(":hover, :focus-within");
+    const settled = [...this.#shown.values()].filter(({ settledAtMs }) => settledAtMs !== undefined)
+      .sort((a, b) => Number(a.settledAtMs) - Number(b.settledAtMs));
+    for (const [index, { scope, settledAtMs = 0 }] of settled.entries()) {
+      const isOver = !isInUse && Date.now() - settledAtMs > LINGER_MS;
+      if (isOver || index < settled.length - SETTLED_MAX) this.#shown.delete(scope.name);
+    }
+    this.#render();
+  }
+
+  #render() {
+    this.element.removeAttribute("aria-busy");
+    this.#keyed.update([...this.#shown.values()]);
+    if (this.#shown.size > 0) this.empty.remove();
+    else if (!this.empty.isConnected) this.element.append(this.empty);
+  }
+}
+
+/**
+ * @param {Api} api
+ * @returns {View<ShownCard>}
+ */
+function shownCard(api) {
+  const card = scopeCard(api);
+  return {
+    element: card.element,
+    update(data) {
+      card.element.toggleAttribute("data-settled", data.settledAtMs !== undefined);
+      card.update(data);
+    },
+  };
+}
+
+/**
+ * @param {ShownCard | undefined} before
+ * @param {CardData} card
+ * @returns {readonly CardRow[]}
+ */
+function rowsOf(before, { scope, watchers }) {
+  const old = before?.scope.epoch === scope.epoch ? before.rows : [];
+  const late = new Map(watchers.map((watcher) => [watcher.watcher, watcher]));
+  const kept = old.map(({ watcher: { watcher: id }, watcher }) => {
+    const now = late.get(id);
+    late.delete(id);
+    return now === undefined ? { watcher, isCleared: true } : { watcher: now, isCleared: false };
+  });
+  const rows = [...kept, ...late.values().map((watcher) => ({ watcher, isCleared: false }))];
+  let spare = rows.length - CARD_WATCHERS;
+  return rows.filter(({ isCleared }) => !isCleared || spare-- <= 0);
+}
+
+function emptyCards() {
+  return el(
+    "div",
+    { class: "empty" },
+    el("p", {}, el("b", {}, "Every scope is settled.")),
+    el(
+      "p",
+      {},
+      "A scope is listed here from its bump until every tracked watcher has confirmed. " +
+        "Let a program watch:",
+    ),
+    el("pre", { tabindex: "0" }, "deno task innkeeper watch vm-7 --name app --exec ./reseed.sh"),
+  );
+}

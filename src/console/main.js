@@ -1,0 +1,92 @@
+/** @import { Panel } from "./views.ts" */
+import { Api, Refused, Unreachable } from "./api.js";
+import { settlingBoard } from "./board.js";
+import { Live } from "./live.js";
+import { scopePage } from "./scope_page.js";
+import { shell } from "./shell.js";
+import { tickAll } from "./ticking.js";
+import { forgetToken, keepToken, takeToken } from "./token.js";
+import { tokenPage } from "./token_page.js";
+
+const BOARD = { href: "#/", title: "Settling board" };
+const TICK_MS = 1000;
+
+const frame = shell([BOARD], () => {
+  forgetToken();
+  ask(undefined);
+});
+/** @type {Live | undefined} */
+let live;
+/** @type {Panel | undefined} */
+let panel;
+
+/** @param {string | undefined} refusal */
+function ask(refusal) {
+  panel?.stop();
+  live?.stop();
+  panel = undefined;
+  live = undefined;
+  frame.tokenKnown(false);
+  frame.show(
+    tokenPage(refusal, (token) => {
+      keepToken(token);
+      open(token);
+    }),
+    "Token",
+  );
+}
+
+/** @param {string} token */
+function open(token) {
+  const api = new Api(token);
+  const connected = new Live(
+    api,
+    (connection) => {
+      frame.connected(connection);
+      if (connection.state === "refused") ask(connection.why);
+    },
+    (scope) => panel?.changed(scope),
+  );
+  live = connected;
+  frame.tokenKnown(true);
+  frame.connected(connected.connection);
+  route(api, connected);
+  connected.start();
+}
+
+/** @param {unknown} error */
+function refused(error) {
+  // That the daemon is away is seen by the connection, which also comes back by itself.
+  if (error instanceof Unreachable || live === undefined) return;
+  if (error instanceof Refused && error.status !== 401 && error.status !== 403) return;
+  ask(error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * @param {Api} api
+ * @param {Live} connected
+ */
+function route(api, connected) {
+  panel?.stop();
+  const scope = /^#\/scopes\/([^/]+)$/.exec(location.hash)?.[1];
+  panel = scope === undefined
+    ? settlingBoard(api, connected, refused)
+    : scopePage(api, connected, refused, decodeURIComponent(scope));
+  frame.show(panel.element, panel.title, scope === undefined ? BOARD.href : undefined);
+}
+
+addEventListener("hashchange", () => {
+  const token = takeToken();
+  if (token === undefined) return ask(undefined);
+  if (live?.api.token !== token) {
+    live?.stop();
+    return open(token);
+  }
+  route(live.api, live);
+  frame.main.focus();
+});
+setInterval(tickAll, TICK_MS);
+
+const token = takeToken();
+if (token === undefined) ask(undefined);
+else open(token);

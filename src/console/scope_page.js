@@ -1,0 +1,285 @@
+/** @import { Api } from "./api.js" */
+/** @import { Live } from "./live.js" */
+/** @import { List, Page, PastBump, Scope, Watcher } from "./types.ts" */
+/** @import { Panel } from "./views.ts" */
+import { scopeButtons, scopePath } from "./actions.js";
+import { Refused } from "./api.js";
+import { curlLine, curlText } from "./curl.js";
+import { el, setText } from "./dom.js";
+import { historyTable } from "./history_table.js";
+import { stateMark } from "./marks.js";
+import { Pace } from "./pace.js";
+import { endOf } from "./scope_card.js";
+import { ticking } from "./ticking.js";
+import { waterfall } from "./waterfall.js";
+import { barrierState, phaseState, quiesceState } from "./words.js";
+
+const REST_MS = 250;
+/** Watchers of one sort that the page names. */
+const WATCHERS_SHOWN = 50;
+/** How often waiting bars grow. */
+const GROW_MS = 1000;
+
+/**
+ * Everything of one scope.
+ *
+ * @param {Api} api
+ * @param {Live} live
+ * @param {(error: unknown) => void} onError
+ * @param {string} name
+ * @returns {Panel}
+ */
+export function scopePage(api, live, onError, name) {
+  const path = scopePath(name);
+  const head = scopeHead(api, name);
+  const barrier = barrierSection(path);
+  const steps = stepsSection(path);
+  const past = pastSection(path);
+  const setup = setupSection(path);
+  const body = el(
+    "div",
+    { class: "parts" },
+    barrier.element,
+    steps.element,
+    past.element,
+    setup.element,
+  );
+  const element = el("div", { class: "scope" }, head.element, body);
+  const missing = el("p", { class: "notice", role: "alert" });
+
+  const look = async () => {
+    try {
+      /** @type {[Scope, List<Watcher>, List<Watcher>, { items: PastBump[] }, Page]} */
+      const [scope, late, done, history, page] = await Promise.all([
+        api.get(path),
+        api.get(`${path}/watchers?tracked=true&outdated=true&limit=${WATCHERS_SHOWN}`),
+        api.get(`${path}/watchers?tracked=true&outdated=false&limit=${WATCHERS_SHOWN}`),
+        api.get(`${path}/history`),
+        api.send("GET", `${path}/page`, { headers: { accept: "application/json" } })
+          .then((response) => response.json()),
+      ]);
+      missing.remove();
+      body.hidden = false;
+      head.update(scope);
+      barrier.update(scope);
+      steps.update(scope, [...late.items, ...done.items], history.items[0]);
+      past.update(history.items);
+      setup.update(scope, page);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 404) return onError(error);
+      body.hidden = true;
+      setText(missing, error.message);
+      element.append(missing);
+    }
+  };
+  const pace = new Pace(REST_MS, look);
+  const growing = setInterval(() => steps.grow(), GROW_MS);
+  live.watches.want([name]);
+  pace.ask();
+  return {
+    element,
+    title: name,
+    changed(scope) {
+      if (scope === undefined || scope === name) pace.ask();
+    },
+    stop() {
+      pace.stop();
+      clearInterval(growing);
+      live.watches.want([]);
+    },
+  };
+}
+
+/**
+ * @param {Api} api
+ * @param {string} name
+ */
+function scopeHead(api, name) {
+  const phase = stateMark();
+  const buttons = scopeButtons(api);
+  const generation = el("dd", { class: "figure" });
+  const epoch = el("dd");
+  const watchers = el("dd");
+  const bumped = ticking("ago");
+  const reason = el("q");
+  const pairs = [
+    ["Generation", generation],
+    ["Bumped", el("dd", {}, reason, " · ", bumped.element)],
+    ["Watchers", watchers],
+    ["Epoch", epoch],
+  ];
+  const element = el(
+    "header",
+    { class: "scope-head" },
+    el("a", { href: "#/", class: "back" }, "← Settling board"),
+    el("div", { class: "title" }, el("h1", { class: "name" }, name), phase.element),
+    buttons.element,
+    el(
+      "dl",
+      { class: "facts" },
+      ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
+    ),
+  );
+  return {
+    element,
+    /** @param {Scope} scope */
+    update(scope) {
+      phase.update(phaseState(scope));
+      buttons.update(scope);
+      setText(generation, String(scope.generation));
+      setText(epoch, scope.epoch);
+      bumped.update(scope.changedAt);
+      setText(reason, scope.reason);
+      const others = scope.watchers - scope.tracked;
+      setText(
+        watchers,
+        `${scope.tracked} tracked${others === 0 ? "" : `, ${others} not waited for`}`,
+      );
+    },
+  };
+}
+
+/** @param {string} path */
+function barrierSection(path) {
+  const state = stateMark();
+  const detail = el("span");
+  const standing = stateMark();
+  const still = el("span");
+  const left = ticking("left");
+  const quiesce = el(
+    "p",
+    { class: "barrier" },
+    el("b", {}, "Quiesce "),
+    standing.element,
+    " ",
+    still,
+    el("span", { class: "muted" }, "ends in ", left.element),
+  );
+  const curl = curlLine("passes only an open barrier");
+  curl.update(curlText(`${path}/barrier`, { flags: " -f" }));
+  const element = section(
+    "Barrier",
+    el("p", { class: "barrier" }, state.element, " ", detail),
+    quiesce,
+    curl.element,
+  );
+  return {
+    element,
+    /** @param {Scope} scope */
+    update(scope) {
+      const barrier = barrierState(scope);
+      state.update(barrier);
+      setText(detail, barrier.detail);
+      quiesce.hidden = scope.quiesce === undefined;
+      const now = quiesceState(scope);
+      standing.update(now);
+      setText(still, now.detail);
+      left.update(scope.quiesce && endOf(scope.quiesce));
+    },
+  };
+}
+
+/** @param {string} path */
+function stepsSection(path) {
+  const chart = waterfall();
+  const empty = el(
+    "p",
+    { class: "hint" },
+    "No tracked watchers. Untracked ones and programs that map the page are never waited for.",
+  );
+  const rest = el("p", { class: "hint" });
+  const curl = curlLine("the tracked watchers");
+  curl.update(curlText(`${path}/watchers?tracked=true`));
+  const element = section("From bump to settled", chart.element, empty, rest, curl.element);
+  let grow = () => {};
+  return {
+    element,
+    /**
+     * @param {Scope} scope
+     * @param {readonly Watcher[]} watchers
+     * @param {PastBump | undefined} newest
+     */
+    update(scope, watchers, newest) {
+      const isNewest = newest?.epoch === scope.epoch;
+      const tookMs = isNewest && scope.outdated === 0 ? newest.tookMs : undefined;
+      grow = () => chart.update({ scope, watchers, tookMs });
+      grow();
+      chart.element.hidden = watchers.length === 0;
+      empty.hidden = watchers.length > 0;
+      const others = scope.tracked - watchers.length;
+      rest.hidden = others <= 0;
+      setText(rest, `${others} more tracked watchers are not drawn; the curl line lists them all.`);
+      if (scope.outdated === 0) grow = () => {};
+    },
+    grow: () => grow(),
+  };
+}
+
+/** @param {string} path */
+function pastSection(path) {
+  const table = historyTable();
+  const empty = el("p", { class: "hint" }, "No bump since the daemon's start.");
+  const curl = curlLine("the last bumps");
+  curl.update(curlText(`${path}/history`));
+  const frame = el("div", { class: "scroll", tabindex: "0", role: "group" }, table.element);
+  frame.setAttribute("aria-label", "History");
+  const element = section("History", frame, empty, curl.element);
+  return {
+    element,
+    /** @param {readonly PastBump[]} bumps */
+    update(bumps) {
+      table.update(bumps);
+      frame.hidden = bumps.length === 0;
+      empty.hidden = bumps.length > 0;
+    },
+  };
+}
+
+/** @param {string} path */
+function setupSection(path) {
+  const options = el("dd");
+  const file = el("dd", { class: "path" });
+  const mount = el("dd", { class: "path" });
+  const curl = curlLine("the scope with its options");
+  curl.update(curlText(path));
+  const pairs = [["Options", options], ["Page", file], ["In a container", mount]];
+  const list = el(
+    "dl",
+    { class: "setup" },
+    ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
+  );
+  const element = section("Set-up", list, curl.element);
+  return {
+    element,
+    /**
+     * @param {Scope} scope
+     * @param {Page} page
+     */
+    update(scope, page) {
+      const words = [
+        scope.requireQuiesce ? "bumps need a quiesce" : "bumps need no quiesce",
+        scope.trackOnOpen ? "every watcher is tracked" : "watchers ask to be tracked",
+        scope.onDisconnect === "hold"
+          ? "a watcher that is cut off is held"
+          : "a watcher that is cut off is forgotten",
+        scope.onLost === "block"
+          ? "lost watchers keep the barrier shut"
+          : "lost watchers let the barrier open",
+      ];
+      setText(options, `${words.join("; ")}.`);
+      setText(file, page.path);
+      setText(mount, page.bindMount);
+    },
+  };
+}
+
+let nextId = 1;
+
+/**
+ * @param {string} title
+ * @param {...HTMLElement} children
+ */
+function section(title, ...children) {
+  const id = `part-${nextId++}`;
+  return el("section", { "aria-labelledby": id }, el("h2", { id }, title), ...children);
+}

@@ -1,0 +1,66 @@
+/** @import { Scope } from "./types.ts" */
+/** @import { View } from "./views.ts" */
+import { el, Keyed, setAttribute, setText } from "./dom.js";
+import { stateMark } from "./marks.js";
+import { ticking } from "./ticking.js";
+import { scopeState } from "./words.js";
+
+/**
+ * One page of all scopes by name. Rows do not move when phases change.
+ *
+ * @returns {View<readonly Scope[]>}
+ */
+export function scopesTable() {
+  const body = el("tbody");
+  const rows = new Keyed(body, /** @param {Scope} scope */ ({ name }) => name, scopeRow);
+  const element = el(
+    "table",
+    { class: "scopes" },
+    el("caption", { class: "sr" }, "All scopes by name"),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        ...["Scope", "State", "Gen.", "Confirmed", "Bumped"].map((name) =>
+          el("th", { scope: "col" }, name)
+        ),
+      ),
+    ),
+    body,
+  );
+  return { element, update: (scopes) => rows.update(scopes) };
+}
+
+/** @returns {View<Scope>} */
+function scopeRow() {
+  const link = el("a", { class: "name" });
+  const state = stateMark();
+  const generation = el("td", { class: "number" });
+  const confirmed = el("td", { class: "number" });
+  const bumped = ticking("ago");
+  const element = el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, link),
+    el("td", {}, state.element),
+    generation,
+    confirmed,
+    el("td", { class: "since" }, bumped.element),
+  );
+  return {
+    element,
+    update(scope) {
+      setText(link, scope.name);
+      setAttribute(link, "href", `#/scopes/${scope.name}`);
+      state.update(scopeState(scope));
+      setText(generation, String(scope.generation));
+      setText(
+        confirmed,
+        scope.tracked === 0 ? "–" : `${scope.tracked - scope.outdated} of ${scope.tracked}`,
+      );
+      bumped.update(scope.changedAt);
+    },
+  };
+}

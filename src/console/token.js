@@ -1,0 +1,26 @@
+const KEY = "innkeeper-token";
+
+/**
+ * The token of this tab. One in the address goes into the session's storage and out of the
+ * address, where it would stay in the history and be copied along.
+ *
+ * @returns {string | undefined}
+ */
+export function takeToken() {
+  const inAddress = /^#token=([^&]+)/.exec(location.hash)?.[1];
+  if (inAddress !== undefined) {
+    keepToken(decodeURIComponent(inAddress));
+    history.replaceState(null, "", `${location.pathname}#/`);
+  }
+  return sessionStorage.getItem(KEY) ?? undefined;
+}
+
+/** @param {string} token */
+export function keepToken(token) {
+  sessionStorage.setItem(KEY, token);
+}
+
+/** Forgets the token of this tab. */
+export function forgetToken() {
+  sessionStorage.removeItem(KEY);
+}
