@@ -11,7 +11,7 @@ import type { SnapshotStore } from "../src/core/ports/snapshot_store.ts";
 import { systemClock, systemRandom } from "../src/cli/system.ts";
 import type { Ledger } from "../src/core/ports/ledger.ts";
 import { V86Engines } from "../src/engines/v86/engines.ts";
-import { V86Guest } from "../src/engines/v86/guest.ts";
+import { BareGuest } from "../src/engines/v86/bare_guest.ts";
 import { Guests } from "../src/guests/guests.ts";
 
 const IDENTITY = { generation: 1, epoch: 1n, unique: "00".repeat(16) };
@@ -55,9 +55,9 @@ const MEMORY_BYTES = 4 * 1024 * 1024;
 const LOAD = { at: 0x1000, bytes: NOTIFIER };
 
 /** A guest without a Worker, as a program that embeds the engine would have it. */
-function guestInThread(): Promise<V86Guest> {
+function guestInThread(): Promise<BareGuest> {
   const start = { memoryBytes: MEMORY_BYTES, start: 0x1000, load: [LOAD], identity: IDENTITY };
-  return V86Guest.start(start, {
+  return BareGuest.start(start, {
     wallNs: systemClock.wallNs,
     monotonicMs: systemClock.monotonicMs,
     idle: () => new Promise((resolve) => setImmediate(resolve)),

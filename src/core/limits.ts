@@ -224,3 +224,8 @@ export const ENGINE_STOP_MS = 2_000;
 export const SNAPSHOTS_MAX = 1_000;
 /** Index of one snapshot: in the largest guest every second page can be a run of its own. */
 export const SNAPSHOT_INDEX_BYTES_MAX = MIB;
+
+// Linux guests
+
+/** Bytes that a guest may write to a serial line before its host has taken any; it waits then. */
+export const SERIAL_BACKLOG_BYTES = 128 * KIB;

@@ -18,6 +18,8 @@ export function goneEngine(name: string): GuestEngine {
     attach: gone,
     detach: gone,
     identify: gone,
+    send: gone,
+    serve() {},
     onNotified() {},
     interrupt() {},
     raise() {},

@@ -51,7 +51,7 @@ interface Index {
   readonly engine: string;
   readonly memoryBytes: number;
   readonly vcpu: unknown;
-  readonly abi: AbiState;
+  readonly abi: AbiState | undefined;
   readonly runs: readonly (readonly [first: number, count: number])[];
   readonly pagesSha256: string;
   readonly deviceBytes: number;

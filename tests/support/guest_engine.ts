@@ -192,7 +192,7 @@ export class FakeEngine implements GuestEngine {
     for (const [name, value] of image.vcpu as [RegisterName, number][]) {
       this.#vcpu.values.set(name, value);
     }
-    this.#abi?.restore(image.abi);
+    if (image.abi !== undefined) this.#abi?.restore(image.abi);
   }
 
   #make(memoryBytes: number, identity: GuestIdentity): void {
@@ -294,6 +294,12 @@ export class FakeEngine implements GuestEngine {
   async write(at: number, bytes: Uint8Array): Promise<void> {
     await this.#turn();
     this.#vcpu.write(at, bytes);
+  }
+
+  serve(): void {}
+
+  send(): Promise<void> {
+    return Promise.reject(new SystemError("ENODEV", "send", "the fake engine"));
   }
 
   async capture(): Promise<GuestImage> {

@@ -2,6 +2,7 @@ import type { AbiState, Death } from "../abi/guest_abi.ts";
 import type { GuestIdentity } from "../abi/data_page.ts";
 import type { Rings } from "../abi/doorbells.ts";
 import type { RegisterChanges, Registers } from "../abi/registers.ts";
+import type { DiskShape, PcDevices, SerialLine } from "./pc_devices.ts";
 
 /** Why a run ended. */
 export type GuestExit =
@@ -24,6 +25,19 @@ export interface GuestStart {
   /** What is in memory at first; the rest is zero. */
   readonly load: readonly { readonly at: number; readonly bytes: Uint8Array }[];
   readonly identity: GuestIdentity;
+  /** The PC around the processor; a bare guest has none and speaks the guest ABI instead. */
+  readonly pc?: PcShape;
+}
+
+/** A PC without a BIOS, as it begins. */
+export interface PcShape {
+  /** Address of the boot parameters, in esi at the first instruction. */
+  readonly bootParams: number;
+  /** The segment table with flat code at 0x10 and flat data at 0x18. */
+  readonly gdt: { readonly at: number; readonly limit: number };
+  /** Address of the page in which the guest finds its identity. */
+  readonly identityAt: number;
+  readonly disks: readonly DiskShape[];
 }
 
 /** All of a stopped guest: what a snapshot holds and a clone begins from. */
@@ -33,7 +47,8 @@ export interface GuestImage {
   readonly memoryBytes: number;
   /** vCPU state, JSON of the engine's own form. */
   readonly vcpu: unknown;
-  readonly abi: AbiState;
+  /** What the guest ABI remembers; a PC has its devices instead. */
+  readonly abi: AbiState | undefined;
   /** Numbers of the pages that are not all zero, ascending. */
   readonly pages: Uint32Array;
   /** Those pages, one after the other. */
@@ -47,8 +62,8 @@ export interface GuestImage {
  * the guest ABI there ({@linkcode GuestAbi}), so a guest that calls a million times a second
  * costs the daemon's thread nothing.
  *
- * Calls are done in the order they are made, but `attach`, `detach` and `identify` do not wait for
- * a run to end. A call rejects with a {@linkcode SystemError}: ENODEV
+ * Calls are done in the order they are made, but `attach`, `detach`, `identify` and `send` do not
+ * wait for a run to end. A call rejects with a {@linkcode SystemError}: ENODEV
  * when the engine failed, ECANCELED when `close` came first. Whoever calls sees to it that there
  * is one run at a time and that addresses are within memory.
  */
@@ -80,6 +95,13 @@ export interface GuestEngine {
   setRegisters(changes: RegisterChanges): Promise<void>;
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   write(at: number, bytes: Uint8Array): Promise<void>;
+  /** What the devices of a PC lead to. To be called before `initialize` or `restore`. */
+  serve(devices: PcDevices): void;
+  /**
+   * Writes to a serial line of a PC. Resolves when the guest's end has taken all of it, which may
+   * be never; writes of a line stay in order.
+   */
+  send(line: SerialLine, bytes: Uint8Array): Promise<void>;
   /** Everything that a clone needs. The guest stays as it is. */
   capture(): Promise<GuestImage>;
   /** Frees everything; a run in progress rejects. May be called again. */

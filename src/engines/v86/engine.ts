@@ -7,8 +7,9 @@ import type {
   GuestImage,
   GuestStart,
 } from "../../core/ports/guest_engine.ts";
+import type { PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import { SystemError } from "../../core/system_error.ts";
-import type { Answer, Call, CallName, Calls, Signal, Told } from "./protocol.ts";
+import type { Answer, Asked, Call, CallName, Calls, DeviceAsk, Signal, Told } from "./protocol.ts";
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -24,6 +25,7 @@ export class V86Engine implements GuestEngine {
   #run = -1;
   #failure: SystemError | undefined;
   #tell: (rings: Rings) => void = () => {};
+  #devices: PcDevices | undefined;
 
   constructor() {
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
@@ -32,6 +34,8 @@ export class V86Engine implements GuestEngine {
     });
     this.#worker.onmessage = ({ data }: MessageEvent<Answer | Told>) => {
       if ("rings" in data) this.#tell(data.rings);
+      else if ("written" in data) this.#hear(data.line, data.written);
+      else if ("asked" in data) void this.#serve(data);
       else this.#settle(data);
     };
     this.#worker.onerror = (event) => {
@@ -102,6 +106,14 @@ export class V86Engine implements GuestEngine {
     return this.#call("write", { at, bytes });
   }
 
+  serve(devices: PcDevices): void {
+    this.#devices = devices;
+  }
+
+  send(line: SerialLine, bytes: Uint8Array): Promise<void> {
+    return this.#call("send", { line, bytes });
+  }
+
   capture(): Promise<GuestImage> {
     return this.#call("capture", {});
   }
@@ -126,6 +138,21 @@ export class V86Engine implements GuestEngine {
     if (this.#failure === undefined) this.#worker.postMessage(signal);
   }
 
+  #hear(line: SerialLine, written: Uint8Array<ArrayBuffer>): void {
+    this.#devices?.written(line, written);
+    this.#signal({ signal: "heard", line });
+  }
+
+  async #serve({ asked: id, ask }: Asked): Promise<void> {
+    try {
+      if (this.#devices === undefined) throw new TypeError("the guest has no devices");
+      const bytes = await answerOf(this.#devices, ask);
+      this.#signal({ signal: "served", id, ...(bytes === undefined ? {} : { bytes }) });
+    } catch (error) {
+      this.#signal({ signal: "served", id, error: String(error) });
+    }
+  }
+
   #settle(answer: Answer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
@@ -140,5 +167,23 @@ export class V86Engine implements GuestEngine {
     this.#worker.terminate();
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+  }
+}
+
+async function answerOf(
+  devices: PcDevices,
+  ask: DeviceAsk,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  switch (ask.device) {
+    case "9p":
+      return await devices.serve9p(ask.message);
+    case "read":
+      return await devices.readDisk(ask.disk, ask.at, ask.length);
+    case "write":
+      await devices.writeDisk(ask.disk, ask.at, ask.bytes);
+      return undefined;
+    case "flush":
+      await devices.flushDisk(ask.disk);
+      return undefined;
   }
 }

@@ -1,80 +1,5 @@
-import { V86 } from "v86";
-import { wasm } from "./wasm.js";
-
-/** One I/O port of v86, as its io module keeps it. */
-interface Port {
-  write32(value: number): void;
-}
-
-/**
- * The parts of v86's processor that this engine uses. They are not its public API: the package is
- * pinned to one version, and the engine's contract tests run over every one of them.
- */
-export interface Cpu {
-  readonly reg32: Int32Array;
-  readonly instruction_pointer: Int32Array;
-  readonly previous_ip: Int32Array;
-  readonly flags: Int32Array;
-  readonly flags_changed: Int32Array;
-  readonly last_op_size: Int32Array;
-  readonly last_op1: Int32Array;
-  readonly last_result: Int32Array;
-  readonly sreg: Uint16Array;
-  readonly segment_is_null: Uint8Array;
-  readonly segment_offsets: Int32Array;
-  readonly segment_limits: Uint32Array;
-  readonly segment_access_bytes: Uint8Array;
-  readonly cr: Int32Array;
-  readonly dreg: Int32Array;
-  readonly cpl: Uint8Array;
-  readonly protected_mode: Int32Array;
-  readonly is_32: Int32Array;
-  readonly stack_size_32: Int32Array;
-  readonly tss_size_32: Int32Array;
-  readonly idtr_size: Int32Array;
-  readonly idtr_offset: Int32Array;
-  readonly gdtr_size: Int32Array;
-  readonly gdtr_offset: Int32Array;
-  readonly sysenter_cs: Int32Array;
-  readonly sysenter_esp: Int32Array;
-  readonly sysenter_eip: Int32Array;
-  readonly fpu_st: Int32Array;
-  readonly fpu_stack_empty: Uint8Array;
-  readonly fpu_stack_ptr: Uint8Array;
-  readonly fpu_control_word: Uint16Array;
-  readonly fpu_status_word: Uint16Array;
-  readonly fpu_opcode: Int32Array;
-  readonly fpu_ip: Int32Array;
-  readonly fpu_ip_selector: Int32Array;
-  readonly fpu_dp: Int32Array;
-  readonly fpu_dp_selector: Int32Array;
-  readonly reg_xmm32s: Int32Array;
-  readonly mxcsr: Int32Array;
-  readonly reg_pdpte: Int32Array;
-  readonly in_hlt: Uint8Array;
-  readonly memory_size: Uint32Array;
-  /** Never keep it or its buffer: v86 makes the view anew at each access, since memory grows. */
-  readonly mem8: Uint8Array<ArrayBuffer>;
-  readonly io: {
-    readonly ports: Port[];
-    create_empty_entry(): Port;
-    mmap_register(
-      at: number,
-      size: number,
-      read8: (at: number) => number,
-      write8: (at: number, value: number) => void,
-      read32: (at: number) => number,
-      write32: (at: number, value: number) => void,
-    ): void;
-  };
-  reset_cpu(): void;
-  main_loop(): number;
-  get_eflags(): number;
-  update_state_flags(): void;
-  full_clear_tlb(): void;
-  jit_clear_cache(): void;
-  write_blob(bytes: Uint8Array, at: number): void;
-}
+import type { Cpu } from "./cpu.ts";
+import { startEmulator } from "./emulator.ts";
 
 /** Memory that v86 maps at once; it has whole ones of these, and at least eight. */
 const BLOCK_BYTES = 128 * 1024;
@@ -97,25 +22,15 @@ const NO_TIMER_MS = 100;
  * @param memoryBytes Memory in bytes; what is above it reads as all ones and ignores writes
  */
 export async function bareMachine(memoryBytes: number): Promise<Cpu> {
-  const emulator = new V86(
+  const { cpu } = await startEmulator(
     {
       memory_size: Math.max(roundUp(memoryBytes), BLOCKS_MIN * BLOCK_BYTES),
       vga_memory_size: BLOCKS_MIN * BLOCK_BYTES,
-      autostart: false,
-      disable_keyboard: true,
-      disable_mouse: true,
-      disable_speaker: true,
-      wasm_fn: async (imports: WebAssembly.Imports) => {
-        const env = imports["env"] as Record<string, WebAssembly.ImportValue>;
-        env["run_hardware_timers"] = () => NO_TIMER_MS;
-        // A guest that dies makes v86 panic on the console; the engine reports it as a death.
-        env["console_log_from_wasm"] = () => {};
-        return (await WebAssembly.instantiate(wasm, imports)).exports;
-      },
-    } as ConstructorParameters<typeof V86>[0],
+    },
+    (env) => {
+      env["run_hardware_timers"] = () => NO_TIMER_MS;
+    },
   );
-  await new Promise<void>((resolve) => emulator.add_listener("emulator-loaded", () => resolve()));
-  const { cpu } = (emulator as unknown as { v86: { cpu: Cpu } }).v86;
   // One for all: 65,536 of them would be 10 ms and 5 MiB.
   cpu.io.ports.fill(cpu.io.create_empty_entry());
   // v86 leaves a byte of its own there.

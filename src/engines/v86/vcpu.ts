@@ -1,22 +1,14 @@
 import { DOORBELL_PORT } from "../../core/abi/hypercalls.ts";
 import { type Gate, KERNEL_CS } from "../../core/abi/interrupts.ts";
-import {
-  READ_ONLY_REGISTERS,
-  type RegisterName,
-  WRITABLE_REGISTERS,
-} from "../../core/abi/registers.ts";
+import type { RegisterName } from "../../core/abi/registers.ts";
 import type { Vcpu, VcpuExit } from "../../core/abi/vcpu.ts";
 import { IF } from "../../core/abi/data_page.ts";
-import { type Cpu, serveTraps } from "./machine.ts";
+import type { Cpu } from "./cpu.ts";
+import { serveTraps } from "./machine.ts";
+import { CS, getRegister, loadFlat, resetFlat, setRegister, SS } from "./registers.ts";
 
 /** Selector of the flat ring 0 data and stack segment at the start. */
 const KERNEL_DS = 0x10;
-const CODE = 0x9b;
-const DATA = 0x93;
-const [CS, SS] = [1, 2];
-
-const GENERAL = { ax: 0, cx: 1, dx: 2, bx: 3, sp: 4, bp: 5, si: 6, di: 7 } as const;
-const SEGMENT = { es: 0, cs: CS, ss: SS, ds: 3, fs: 4, gs: 5 } as const;
 
 /**
  * The vCPU state of a snapshot: these views of v86's, in full. The four that describe the last
@@ -83,7 +75,7 @@ export class V86Vcpu implements Vcpu {
       // Leaves main_loop after this instruction. Throwing would corrupt v86's stack in time.
       cpu.in_hlt[0] = 1;
     };
-    this.#resetFlat();
+    resetFlat(cpu, KERNEL_CS, KERNEL_DS);
     serveTraps(cpu, (vector) => this.#gateWords(vector));
   }
 
@@ -96,32 +88,6 @@ export class V86Vcpu implements Vcpu {
     const { handler, masks } = gate;
     const type = masks ? 0x8e00 : 0x8f00;
     return [KERNEL_CS << 16 | (handler & 0xffff), (handler & 0xffff_0000) | type];
-  }
-
-  #resetFlat(): void {
-    const cpu = this.#cpu;
-    cpu.reset_cpu();
-    cpu.cr[0] = 1;
-    cpu.protected_mode[0] = 1;
-    cpu.is_32[0] = 1;
-    cpu.stack_size_32[0] = 1;
-    cpu.flags[0] = 2;
-    cpu.flags_changed[0] = 0;
-    cpu.reg32.fill(0);
-    for (const index of Object.values(SEGMENT)) {
-      this.#loadFlat(index, index === CS ? KERNEL_CS : KERNEL_DS, index === CS ? CODE : DATA);
-    }
-    cpu.update_state_flags();
-    cpu.full_clear_tlb();
-  }
-
-  #loadFlat(index: number, selector: number, access: number): void {
-    const cpu = this.#cpu;
-    cpu.sreg[index] = selector;
-    cpu.segment_is_null[index] = 0;
-    cpu.segment_offsets[index] = 0;
-    cpu.segment_limits[index] = 0xffff_ffff;
-    cpu.segment_access_bytes[index] = access;
   }
 
   /** Runs the guest for about a millisecond, or until it leaves by itself. */
@@ -166,41 +132,21 @@ export class V86Vcpu implements Vcpu {
   }
 
   get(register: RegisterName): number {
-    const cpu = this.#cpu;
-    if (register in GENERAL) {
-      return (cpu.reg32[GENERAL[register as keyof typeof GENERAL]] ?? 0) >>> 0;
-    }
-    if (register in SEGMENT) return cpu.sreg[SEGMENT[register as keyof typeof SEGMENT]] ?? 0;
-    if (register === "flags") return cpu.get_eflags() >>> 0;
-    return ((cpu.instruction_pointer[0] ?? 0) - (cpu.segment_offsets[CS] ?? 0)) >>> 0;
+    return getRegister(this.#cpu, register);
   }
 
   set(register: RegisterName, value: number): void {
-    const cpu = this.#cpu;
-    if (register in GENERAL) cpu.reg32[GENERAL[register as keyof typeof GENERAL]] = value;
-    else if (register === "flags") {
-      cpu.flags[0] = value;
-      cpu.flags_changed[0] = 0;
-    } else if (register === "ip") {
-      cpu.instruction_pointer[0] = value + (cpu.segment_offsets[CS] ?? 0);
-    } else throw new TypeError(`Cannot set ${register}: segments are set by enterKernel`);
+    setRegister(this.#cpu, register, value);
   }
 
   enterKernel(stackSegment: number): void {
     this.#cpu.cpl[0] = 0;
-    this.#loadFlat(CS, KERNEL_CS, CODE);
-    this.#loadFlat(SS, stackSegment, DATA);
+    loadFlat(this.#cpu, CS, KERNEL_CS);
+    loadFlat(this.#cpu, SS, stackSegment);
     this.#cpu.is_32[0] = 1;
     this.#cpu.stack_size_32[0] = 1;
     this.#cpu.update_state_flags();
     this.#cpu.full_clear_tlb();
-  }
-
-  /** Every register that a launcher may name. */
-  get registers(): Record<RegisterName, bigint> {
-    return Object.fromEntries(
-      [...WRITABLE_REGISTERS, ...READ_ONLY_REGISTERS].map((name) => [name, BigInt(this.get(name))]),
-    ) as Record<RegisterName, bigint>;
   }
 
   /** The processor's state as a snapshot keeps it. */

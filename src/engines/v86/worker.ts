@@ -6,8 +6,13 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { GuestExit } from "../../core/ports/guest_engine.ts";
-import { type GuestHost, V86Guest } from "./guest.ts";
+import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import { BareGuest } from "./bare_guest.ts";
+import { DeviceCalls } from "./device_calls.ts";
+import type { GuestHost, GuestOnThread } from "./guest_on_thread.ts";
+import type { PcHost } from "./pc.ts";
+import { PcGuest } from "./pc_guest.ts";
 import {
   type Answer,
   type Call,
@@ -29,6 +34,7 @@ const BREATHS_PER_TIMER = 8;
 
 let breaths = 0;
 let wake = (): void => {};
+const devices = new DeviceCalls((told) => scope.postMessage(told satisfies Told));
 const host: GuestHost = {
   wallNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
   monotonicMs: () => performance.now(),
@@ -48,13 +54,27 @@ const host: GuestHost = {
   wake: () => wake(),
   notified: (rings) => scope.postMessage({ rings } satisfies Told),
 };
+const pcHost: GuestHost & PcHost = {
+  ...host,
+  written: (line, written) => {
+    scope.postMessage({ line, written } satisfies Told, [written.buffer]);
+  },
+  readDisk: (disk, at, length) => devices.ask({ device: "read", disk, at, length }),
+  writeDisk: async (disk, at, bytes) => {
+    await devices.ask({ device: "write", disk, at, bytes });
+  },
+  flushDisk: async (disk) => {
+    await devices.ask({ device: "flush", disk });
+  },
+  serve9p: (message) => devices.ask({ device: "9p", message }),
+};
 
-let guest: V86Guest | undefined;
+let guest: GuestOnThread | undefined;
 let running = -1;
 let interrupted = -1;
 let last: Promise<void> = Promise.resolve();
 
-function made(): V86Guest {
+function made(): GuestOnThread {
   if (guest === undefined) throw new TypeError("the guest is not initialized");
   return guest;
 }
@@ -62,10 +82,10 @@ function made(): V86Guest {
 async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
   switch (message.call) {
     case "initialize":
-      guest = await V86Guest.start(message.start, host);
+      guest = await start(message.start);
       return undefined;
     case "restore":
-      guest = await V86Guest.restore(message.image, message.identity, host);
+      guest = await restore(message.image, message.identity);
       return undefined;
     case "run":
       return await run(message.id, message.budgetMs);
@@ -80,7 +100,7 @@ async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
       made().write(message.at, message.bytes);
       return undefined;
     case "capture":
-      return made().capture();
+      return await made().capture();
     case "attach":
       made().attach(message.address);
       return undefined;
@@ -90,7 +110,20 @@ async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
     case "identify":
       made().identify(message.identity);
       return undefined;
+    case "send":
+      await made().send(message.line, message.bytes);
+      return undefined;
   }
+}
+
+function start({ pc: shape, ...rest }: GuestStart): Promise<GuestOnThread> {
+  if (shape === undefined) return BareGuest.start(rest, host);
+  return PcGuest.start({ ...rest, shape }, pcHost);
+}
+
+function restore(image: GuestImage, identity: GuestIdentity): Promise<GuestOnThread> {
+  if (image.abi !== undefined) return BareGuest.restore(image, identity, host);
+  return PcGuest.restore(image, identity, pcHost);
 }
 
 async function run(id: number, budgetMs: number): Promise<GuestExit> {
@@ -105,17 +138,26 @@ async function run(id: number, budgetMs: number): Promise<GuestExit> {
 }
 
 function take(signal: Signal): void {
-  if (signal.signal === "raise") guest?.raise(signal.line);
-  else {
-    interrupted = signal.run;
-    if (running === interrupted) guest?.interrupt();
+  switch (signal.signal) {
+    case "raise":
+      return guest?.raise(signal.line);
+    case "heard":
+      return guest?.heard(signal.line);
+    case "served":
+      devices.served(signal);
+      // A device has something to do for a guest that may be asleep.
+      return wake();
+    case "interrupt":
+      interrupted = signal.run;
+      if (running === interrupted) guest?.interrupt();
   }
 }
 
 /** Memory is handed over, not copied once more. */
 function buffersOf(value: Calls[CallName]["answer"]): Transferable[] {
   if (value instanceof Uint8Array) return [value.buffer];
-  return value !== undefined && "pages" in value ? [value.bytes.buffer] : [];
+  if (value === undefined || !("pages" in value)) return [];
+  return [value.bytes.buffer, value.devices.buffer];
 }
 
 async function respond(message: Call): Promise<void> {

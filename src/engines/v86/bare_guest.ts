@@ -1,29 +1,19 @@
 import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Rings } from "../../core/abi/doorbells.ts";
-import { type AbiClock, GuestAbi } from "../../core/abi/guest_abi.ts";
+import { GuestAbi } from "../../core/abi/guest_abi.ts";
 import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
 import { type LoopHost, RunLoop } from "../../core/abi/run_loop.ts";
 import { PAGE_BYTES } from "../../core/limits.ts";
 import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
-import { bareMachine, type Cpu } from "./machine.ts";
+import type { Cpu } from "./cpu.ts";
+import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
+import { bareMachine } from "./machine.ts";
+import { allRegisters } from "./registers.ts";
 import { type V86State, V86Vcpu } from "./vcpu.ts";
-
-/** Name of this engine in images and answers. */
-export const ENGINE = "v86";
 
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
 
-/** What a guest needs of the thread it is on. */
-export interface GuestHost extends AbiClock {
-  /** Lets messages in; waits until `wake`, or for `ms`. */
-  idle(ms: number): Promise<void>;
-  wake(): void;
-  /** Attached addresses were notified. */
-  notified(rings: Rings): void;
-}
-
-/** One guest on v86, inside its Worker. */
-export class V86Guest {
+/** A bare guest on v86, inside its Worker. */
+export class BareGuest implements GuestOnThread {
   readonly #cpu: Cpu;
   readonly #vcpu: V86Vcpu;
   readonly #abi: GuestAbi;
@@ -44,9 +34,9 @@ export class V86Guest {
     this.#loop = new RunLoop(loopHost, this.#abi);
   }
 
-  static async start(start: GuestStart, host: GuestHost): Promise<V86Guest> {
+  static async start(start: GuestStart, host: GuestHost): Promise<BareGuest> {
     const { memoryBytes, identity } = start;
-    const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
+    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, host);
     for (const { at, bytes } of start.load) guest.#vcpu.write(at, bytes);
     guest.#abi.start(start.start);
     return guest;
@@ -56,15 +46,15 @@ export class V86Guest {
     image: GuestImage,
     identity: GuestIdentity,
     host: GuestHost,
-  ): Promise<V86Guest> {
+  ): Promise<BareGuest> {
     const { memoryBytes, pages, bytes } = image;
-    const guest = new V86Guest(await bareMachine(memoryBytes), memoryBytes, identity, host);
+    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, host);
     for (const [first, end] of runsOf(pages)) {
       const run = bytes.subarray(first * PAGE_BYTES, end * PAGE_BYTES);
       guest.#vcpu.write((pages[first] as number) * PAGE_BYTES, run);
     }
     guest.#vcpu.state = image.vcpu as V86State;
-    guest.#abi.restore(image.abi);
+    if (image.abi !== undefined) guest.#abi.restore(image.abi);
     return guest;
   }
 
@@ -94,7 +84,7 @@ export class V86Guest {
   }
 
   get registers(): Registers {
-    return this.#vcpu.registers;
+    return allRegisters(this.#cpu);
   }
 
   set(changes: RegisterChanges): void {
@@ -110,6 +100,12 @@ export class V86Guest {
   write(at: number, bytes: Uint8Array): void {
     this.#vcpu.write(at, bytes);
   }
+
+  send(): Promise<void> {
+    return Promise.reject(new TypeError("a bare guest has no serial lines"));
+  }
+
+  heard(): void {}
 
   capture(): GuestImage {
     const { memoryBytes } = this.#vcpu;

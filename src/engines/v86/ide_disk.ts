@@ -1,0 +1,135 @@
+import type { DiskShape } from "../../core/ports/pc_devices.ts";
+import type { IdeDrive } from "./cpu.ts";
+
+/** ATA commands that are answered here and not by v86. */
+const FLUSHES: ReadonlySet<number> = new Set([0xe7, 0xea]);
+const WRITES: ReadonlySet<number> = new Set([0x30, 0x34, 0x35, 0x39, 0xc5, 0xca]);
+const IDENTIFY = 0xec;
+/** IDENTIFY DEVICE: lower bytes of the words for what is supported and what is on. */
+const WRITE_CACHE_AT = [2 * 82, 2 * 85] as const;
+const WRITE_CACHE = 0x20;
+const READY = 0x40 | 0x10;
+const BUSY = 0x80 | 0x40;
+const DMA_ACTIVE = 1;
+const DMA_ERROR = 2;
+
+/** Where a disk's bytes are. */
+export interface DiskHost {
+  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  write(at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  flush(): Promise<void>;
+}
+
+const PLUGGED = new WeakMap<IdeDrive, IdeDisk>();
+const CAUGHT = new WeakSet<object>();
+
+/** v86 seals its drives, so that only what they have in common can be changed. */
+function catchCommands(drives: IdeDrive): void {
+  if (CAUGHT.has(drives)) return;
+  CAUGHT.add(drives);
+  const command = drives.ata_command;
+  drives.ata_command = function (this: IdeDrive, code: number): void {
+    const disk = PLUGGED.get(this);
+    if (disk?.caught(this, code) === true) return;
+    command.call(this, code);
+    // Only a drive that says it has a write cache is asked to flush it.
+    if (disk === undefined || code !== IDENTIFY) return;
+    for (const at of WRITE_CACHE_AT) this.data[at] = (this.data[at] ?? 0) | WRITE_CACHE;
+  };
+}
+
+/**
+ * A disk on v86's IDE controller, in the form of v86's own disk buffers. v86 takes FLUSH CACHE for
+ * done at once and knows neither errors nor read-only disks, so these commands are caught.
+ */
+export class IdeDisk {
+  readonly byteLength: number;
+  /** Set by v86: it waits for this when it starts. */
+  onload: ((loaded: { buffer: null }) => void) | undefined;
+  readonly #shape: DiskShape;
+  readonly #host: DiskHost;
+  #drive: IdeDrive | undefined;
+  #underWay = 0;
+  #whenQuiet: (() => void)[] = [];
+
+  constructor(shape: DiskShape, host: DiskHost) {
+    this.#shape = shape;
+    this.#host = host;
+    this.byteLength = shape.sizeBytes;
+  }
+
+  /** Catches commands of the drive that v86 has made for this disk. */
+  plug(drive: IdeDrive): void {
+    this.#drive = drive;
+    catchCommands(Object.getPrototypeOf(drive));
+    PLUGGED.set(drive, this);
+  }
+
+  /** Does a command of the drive here, if it is one of those that v86 gets wrong. */
+  caught(drive: IdeDrive, code: number): boolean {
+    if (FLUSHES.has(code)) {
+      drive.status_reg = BUSY;
+      this.#do(() => this.#host.flush(), () => {
+        drive.status_reg = READY;
+        drive.push_irq();
+      });
+      return true;
+    }
+    if (!this.#shape.readOnly || !WRITES.has(code)) return false;
+    drive.ata_abort_command();
+    return true;
+  }
+
+  /** Resolves when nothing is under way. */
+  async quiet(): Promise<void> {
+    while (this.#underWay > 0) {
+      await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    }
+  }
+
+  load(): void {
+    this.onload?.({ buffer: null });
+  }
+
+  get(at: number, length: number, done: (bytes: Uint8Array) => void): void {
+    this.#do(() => this.#host.read(at, length), done);
+  }
+
+  set(at: number, bytes: Uint8Array, done: () => void): void {
+    const copy = new Uint8Array(bytes);
+    this.#do(() => this.#host.write(at, copy), done);
+  }
+
+  /** v86 guesses a geometry from the first sector. With no partition there it takes its own. */
+  get_and_cache(at: number, length: number, done: (bytes: Uint8Array) => void): void {
+    done(this.get_from_cache(at, length));
+  }
+
+  get_from_cache(_at: number, length: number): Uint8Array {
+    return new Uint8Array(length);
+  }
+
+  /** The bytes are kept by the host, and so is their state. */
+  get_state(): unknown[] {
+    return [[]];
+  }
+
+  set_state(): void {}
+
+  #do<Result>(start: () => Promise<Result>, done: (result: Result) => void): void {
+    this.#underWay++;
+    start().then(done, () => this.#fail()).finally(() => {
+      this.#underWay--;
+      for (const tell of this.#whenQuiet.splice(0)) tell();
+    });
+  }
+
+  /** Ends the command with an error, as a drive that cannot read a sector does. */
+  #fail(): void {
+    const drive = this.#drive;
+    if (drive === undefined) return;
+    drive.cancel_io_operations();
+    drive.channel.dma_status = drive.channel.dma_status & ~DMA_ACTIVE | DMA_ERROR;
+    drive.ata_abort_command();
+  }
+}

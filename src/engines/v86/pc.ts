@@ -1,0 +1,186 @@
+import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
+import type { Cpu, IdeDrive } from "./cpu.ts";
+import { type Emulator, startEmulator } from "./emulator.ts";
+import { IdeDisk } from "./ide_disk.ts";
+import { SerialPort } from "./serial_port.ts";
+
+/** v86 asks for at least this much memory of its screen, in bytes. */
+const SCREEN_BYTES = 1024 * 1024;
+
+/** Interrupt lines of the PCI pins A to D. */
+const PCI_LINES = [10, 11, 10, 11] as const;
+/** The edge/level register of the second interrupt controller: 10 and 11 are levels. */
+const ELCR_HIGH_PORT = 0x4d1;
+const ELCR_HIGH = 0x0c;
+/** PCI configuration: base class and subclass, and what a device tells of its interrupt. */
+const CONFIG = { subclass: 0x0a, baseClass: 0x0b, line: 0x3c, pin: 0x3d } as const;
+/** Base addresses, in words. */
+const BARS_AT = 4;
+const [MASS_STORAGE, IDE] = [1, 1];
+/** The PIIX's IDETIM registers: the upper bytes switch its two channels on. */
+const IDE_DECODE = [0x41, 0x43] as const;
+const IDE_DECODE_ON = 0x80;
+const PIRQ_ROUTING_AT = 0x60;
+
+/** Something that a PC does other than going on. */
+export type PcStop = "halt" | "reboot";
+
+/** What the thread around a PC does for it: its devices, and being told what the guest wrote. */
+export interface PcHost extends Omit<PcDevices, "written"> {
+  written(line: SerialLine, bytes: Uint8Array<ArrayBuffer>): void;
+}
+
+/** v86 as a PC: two serial lines, disks on IDE, 9p over virtio, no BIOS and no screen to see. */
+export class Pc {
+  readonly cpu: Cpu;
+  readonly serial: readonly [SerialPort, SerialPort];
+  readonly #emulator: Emulator;
+  readonly #disks: readonly IdeDisk[];
+  readonly #calls9p: Calls9p;
+  /** What it did in the last slice, taken by whoever asks. */
+  #stop: PcStop | undefined;
+
+  private constructor(
+    emulator: Emulator,
+    disks: readonly IdeDisk[],
+    calls9p: Calls9p,
+    host: PcHost,
+  ) {
+    const { cpu } = emulator;
+    this.cpu = cpu;
+    this.#emulator = emulator;
+    this.#disks = disks;
+    this.#calls9p = calls9p;
+    const { uart0, uart1, ide } = cpu.devices;
+    this.serial = [
+      new SerialPort(uart0, (bytes) => host.written(0, bytes)),
+      new SerialPort(uart1, (bytes) => host.written(1, bytes)),
+    ];
+    emulator.onBus("serial0-output-byte", (byte) => this.serial[0].wrote(byte));
+    emulator.onBus("serial1-output-byte", (byte) => this.serial[1].wrote(byte));
+    const drives = [ide.primary?.master, ide.primary?.slave];
+    for (const [index, disk] of disks.entries()) disk.plug(drives[index] as IdeDrive);
+    // It would look for a BIOS, and there is none.
+    cpu.reboot_internal = () => this.leave("reboot");
+  }
+
+  /**
+   * @param memoryBytes Whole mebibytes
+   * @param nowMs The time of this PC
+   */
+  static async make(
+    { memoryBytes, disks: shapes, nowMs, host }: {
+      readonly memoryBytes: number;
+      readonly disks: readonly DiskShape[];
+      readonly nowMs: () => number;
+      readonly host: PcHost;
+    },
+  ): Promise<Pc> {
+    const disks = shapes.map((shape, index) =>
+      new IdeDisk(shape, {
+        read: (at, length) => host.readDisk(index, at, length),
+        write: (at, bytes) => host.writeDisk(index, at, bytes),
+        flush: () => host.flushDisk(index),
+      })
+    );
+    const calls9p = new Calls9p(host);
+    const made: { pc?: Pc } = {};
+    const emulator = await startEmulator(
+      {
+        memory_size: memoryBytes,
+        vga_memory_size: SCREEN_BYTES,
+        uart1: true,
+        filesystem: { handle9p: calls9p.handle },
+        ...(disks[0] === undefined ? {} : { hda: disks[0] }),
+        ...(disks[1] === undefined ? {} : { hdb: disks[1] }),
+      },
+      (env) => {
+        // HLT with interrupts off: nothing wakes the processor any more.
+        env["cpu_event_halt"] = () => made.pc?.leave("halt");
+        env["microtick"] = nowMs;
+      },
+    );
+    emulator.setTime(nowMs);
+    made.pc = new Pc(emulator, disks, calls9p, host);
+    return made.pc;
+  }
+
+  /** Does what a BIOS would: routes PCI interrupts and switches the IDE channels on. */
+  setUpPci(): void {
+    const { pci } = this.cpu.devices;
+    for (const [pin, line] of PCI_LINES.entries()) {
+      pci.isa_bridge_space8[PIRQ_ROUTING_AT + pin] = line;
+    }
+    for (const [id, space] of pci.device_spaces.entries()) {
+      if (space === undefined) continue;
+      const bytes = new Uint8Array(space.buffer, space.byteOffset);
+      if (bytes[CONFIG.baseClass] === MASS_STORAGE && bytes[CONFIG.subclass] === IDE) {
+        for (const at of IDE_DECODE) bytes[at] = (bytes[at] ?? 0) | IDE_DECODE_ON;
+      }
+      // Base addresses of ports that stay where they are: v86 could not restore them.
+      const bars = pci.devices[id]?.pci_bars ?? [];
+      for (const bar of bars.keys()) {
+        if (bars[bar] === undefined) space[BARS_AT + bar] = 0;
+      }
+      const pin = bytes[CONFIG.pin] ?? 0;
+      const slot = id >> 3;
+      // Pins rotate from slot to slot, as on the board that v86 is.
+      if (pin > 0) bytes[CONFIG.line] = PCI_LINES[(pin - 1 + slot - 1) & 3] ?? 0;
+    }
+    this.cpu.io.port_write8(ELCR_HIGH_PORT, ELCR_HIGH);
+  }
+
+  /** What it did in the last slice, once. */
+  takeStop(): PcStop | undefined {
+    const stop = this.#stop;
+    this.#stop = undefined;
+    return stop;
+  }
+
+  /** Ends the slice because of this. */
+  leave(stop: PcStop): void {
+    this.#stop ??= stop;
+    this.cpu.in_hlt[0] = 1;
+  }
+
+  /** The whole machine as v86 saves it, when no device waits for the host any more. */
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    for (const disk of this.#disks) await disk.quiet();
+    await this.#calls9p.quiet();
+    return new Uint8Array(await this.#emulator.saveState());
+  }
+
+  async restore(state: Uint8Array): Promise<void> {
+    // v86 takes offsets from the beginning of the buffer.
+    const own = new Uint8Array(state);
+    await this.#emulator.restoreState(own.buffer);
+    // Nothing was under way, and v86 may leave something here that is no Map.
+    this.cpu.devices.virtio_9p.tag_bufchain = new Map();
+  }
+}
+
+/** 9p messages on their way to the host and back. */
+class Calls9p {
+  readonly #host: PcHost;
+  #underWay = 0;
+  #whenQuiet: (() => void)[] = [];
+
+  constructor(host: PcHost) {
+    this.#host = host;
+  }
+
+  /** As v86 calls it. */
+  readonly handle = (message: Uint8Array, reply: (bytes: Uint8Array) => void): void => {
+    this.#underWay++;
+    this.#host.serve9p(new Uint8Array(message)).then(reply).finally(() => {
+      this.#underWay--;
+      for (const tell of this.#whenQuiet.splice(0)) tell();
+    });
+  };
+
+  async quiet(): Promise<void> {
+    while (this.#underWay > 0) {
+      await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    }
+  }
+}

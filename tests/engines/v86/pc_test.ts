@@ -1,0 +1,106 @@
+import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async";
+import { V86Engine } from "../../../src/engines/v86/engine.ts";
+import { echoStart, Lines } from "../../support/pc_program.ts";
+
+const LONG_MS = 60_000;
+const SOON_MS = 20_000;
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function withPc(
+  fn: (engine: V86Engine, lines: Lines) => Promise<void>,
+): Promise<void> {
+  const engine = new V86Engine();
+  const lines = new Lines();
+  engine.serve(lines);
+  try {
+    await engine.initialize(echoStart());
+    await deadline(fn(engine, lines), SOON_MS);
+  } finally {
+    engine.close();
+  }
+}
+
+Deno.test("V86Engine as a PC has a serial line in both directions, in order", async () => {
+  await withPc(async (engine, lines) => {
+    const run = engine.run(LONG_MS);
+    const text = "0123456789".repeat(50);
+    await engine.send(0, bytes(text));
+    await engine.send(0, bytes("."));
+    await lines.until(`${text}.`);
+    engine.interrupt();
+    assertEquals(await run, { reason: "interrupted" });
+  });
+});
+
+Deno.test("V86Engine as a PC takes what is sent only while it runs", async () => {
+  await withPc(async (engine, lines) => {
+    let isTaken = false;
+    const sent = engine.send(0, bytes("ab")).then(() => isTaken = true);
+    await engine.registers();
+    assert(!isTaken);
+    assertEquals(await engine.run(50), { reason: "budget" });
+    await sent;
+    await lines.until("ab");
+  });
+});
+
+Deno.test("V86Engine as a PC ends at HLT without interrupts, at its reset line, and at a triple fault", async () => {
+  const cases = [
+    ["h", { reason: "dead", deathReason: "powered off" }],
+    ["r", { reason: "reboot" }],
+    ["t", { reason: "dead", deathReason: "unhandled trap at 0x10002c" }],
+  ] as const;
+  for (const [letter, exit] of cases) {
+    await withPc(async (engine) => {
+      void engine.send(0, bytes(letter)).catch(() => {});
+      assertEquals(await engine.run(LONG_MS), exit);
+      assertEquals(await engine.run(LONG_MS), exit);
+    });
+  }
+});
+
+Deno.test("V86Engine as a PC shows its generation, and a clone its own, also while it runs", async () => {
+  await withPc(async (engine, lines) => {
+    const run = engine.run(LONG_MS);
+    await engine.send(0, bytes("g"));
+    await lines.until("7");
+    await engine.identify({ generation: 56, epoch: 2n, unique: "02".repeat(16) });
+    await engine.send(0, bytes("g"));
+    await lines.until("8");
+    engine.interrupt();
+    await run;
+    const image = await engine.capture();
+    const clone = new V86Engine();
+    const cloned = new Lines();
+    clone.serve(cloned);
+    try {
+      await clone.restore(image, { generation: 57, epoch: 3n, unique: "03".repeat(16) });
+      const going = clone.run(LONG_MS);
+      await clone.send(0, bytes("xg"));
+      await cloned.until("x9");
+      clone.interrupt();
+      await going;
+    } finally {
+      clone.close();
+    }
+  });
+});
+
+Deno.test("V86Engine as a PC refuses an image of another version of v86", async () => {
+  await withPc(async (engine) => {
+    const image = await engine.capture();
+    const other = new V86Engine();
+    try {
+      const vcpu = { ...image.vcpu as object, version: "v86 0.0.0" };
+      const identity = { generation: 1, epoch: 1n, unique: "01".repeat(16) };
+      const message = await other.restore({ ...image, vcpu }, identity).then(
+        () => "",
+        (error) => String(error),
+      );
+      assert(message.includes("the snapshot is of v86 0.0.0"), message);
+    } finally {
+      other.close();
+    }
+  });
+});
