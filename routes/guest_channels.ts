@@ -28,7 +28,7 @@ export function channelRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHon
       request: { params: GuestParam },
       responses: {
         200: json(ChannelList, "All channels, by address"),
-        ...problems("guest-not-found", "guest-dead"),
+        ...problems("guest-not-found", "guest-dead", "wrong-guest-kind"),
       },
     }),
     (c) => c.json({ items: guests.get(c.req.valid("param").g).channels.list() }, 200),
@@ -44,7 +44,7 @@ export function channelRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHon
       responses: {
         201: json(ChannelView, "It is attached"),
         200: json(ChannelView, "It was attached already; nothing has changed"),
-        ...problems("guest-not-found", "guest-dead", "channels-exhausted"),
+        ...problems("guest-not-found", "guest-dead", "wrong-guest-kind", "channels-exhausted"),
       },
     }),
     async (c) => {
@@ -63,7 +63,7 @@ export function channelRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHon
       request: { params },
       responses: {
         200: json(ChannelView, "The channel"),
-        ...problems("guest-not-found", "guest-dead", "channel-not-found"),
+        ...problems("guest-not-found", "guest-dead", "wrong-guest-kind", "channel-not-found"),
       },
     }),
     (c) => {
@@ -81,7 +81,7 @@ export function channelRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHon
       request: { params },
       responses: {
         204: { description: "It is not attached" },
-        ...problems("guest-not-found", "guest-dead"),
+        ...problems("guest-not-found", "guest-dead", "wrong-guest-kind"),
       },
     }),
     async (c) => {
@@ -100,7 +100,7 @@ export function channelRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHon
       request: { params, headers: z.object({ prefer: z.string().optional() }) },
       responses: {
         200: json(ChannelView, "What was taken; 0 when there was nothing in time"),
-        ...problems("guest-not-found", "guest-dead", "channel-not-found"),
+        ...problems("guest-not-found", "guest-dead", "wrong-guest-kind", "channel-not-found"),
       },
     }),
     async (c) => {

@@ -27,6 +27,7 @@ export function guestView(guest: Guest): z.input<typeof GuestView> {
   const { death, exit } = guest;
   return {
     id: guest.id,
+    kind: guest.kind,
     state: guest.state,
     engine: guest.engine,
     scope: guest.scope,

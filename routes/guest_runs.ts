@@ -87,7 +87,13 @@ export function runRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHono<En
       request: { params: GuestParam, query: VcpuQuery, body: jsonBody(InterruptBody) },
       responses: {
         202: { description: "The line is pending" },
-        ...problems("guest-not-found", "guest-dead", "line-out-of-range", "vcpu-out-of-range"),
+        ...problems(
+          "guest-not-found",
+          "guest-dead",
+          "wrong-guest-kind",
+          "line-out-of-range",
+          "vcpu-out-of-range",
+        ),
       },
     }),
     (c) => {

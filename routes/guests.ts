@@ -47,7 +47,7 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
       method: "post",
       path: "/v1/guests",
       tags,
-      summary: "Make a guest from a program or a snapshot",
+      summary: "Make a guest from a program, a Linux kernel or a snapshot",
       middleware: [needs("guest")],
       request: { body: jsonBody(CreateGuestBody) },
       responses: {
@@ -152,8 +152,12 @@ function holdsLease(guests: Guests): MiddlewareHandler<Env> {
 }
 
 function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
-  const { name, engine, scope, leaseMs, bare, snapshot } = body;
+  const { name, engine, scope, leaseMs, bare, linux, snapshot } = body;
   const asked = { name, engine, scope, leaseMs };
+  if (linux !== undefined) {
+    const { memoryMiB, kernel, initrd, commandLine } = linux;
+    return { ...asked, from: { linux: { memoryMiB, kernel, initrd, commandLine } } };
+  }
   if (bare === undefined) return { ...asked, from: { snapshot: snapshot ?? "" } };
   const { pfnLimit, start } = bare;
   const load = bare.load.map(({ at, inode, bytes }): GuestLoad =>

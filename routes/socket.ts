@@ -27,6 +27,11 @@ export interface SocketParts {
   readonly turns: SendTurns;
 }
 
+/** What all WebSockets of a house share, and how a request becomes one. */
+export interface SocketHouse extends Omit<SocketParts, "principal"> {
+  readonly upgrade: Upgrade;
+}
+
 /** A WebSocket with its place in the house. */
 export interface AttachedSocket {
   readonly outbox: Outbox;

@@ -2,11 +2,8 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { Fault } from "../src/core/faults.ts";
 import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../src/core/limits.ts";
-import type { Clock } from "../src/core/ports/clock.ts";
-import type { Principal } from "../src/daemon/auth.ts";
 import { ChannelSession } from "../src/daemon/channel_session.ts";
-import { CLOSE, type Connections } from "../src/daemon/connections.ts";
-import type { SendTurns } from "../src/daemon/send_turns.ts";
+import { CLOSE } from "../src/daemon/connections.ts";
 import { SysgenidSession } from "../src/daemon/sysgenid_session.ts";
 import { WatchSession, type WatchSink } from "../src/daemon/watch_session.ts";
 import type { Guests } from "../src/guests/guests.ts";
@@ -23,17 +20,12 @@ import {
 } from "../src/wire/watch_frames.ts";
 import type { Env } from "./env.ts";
 import { needs, newRoutes, problems } from "./openapi.ts";
-import { type AttachedSocket, attachSocket, type SocketParts, type Upgrade } from "./socket.ts";
+import { type AttachedSocket, attachSocket, type SocketHouse, type SocketParts } from "./socket.ts";
 
 /** What the watch route is put together from. */
-export interface WatchParts {
+export interface WatchParts extends SocketHouse {
   readonly scopes: Scopes;
   readonly guests: Guests;
-  readonly isKnown: (principal: Principal) => boolean;
-  readonly connections: Connections;
-  readonly clock: Clock;
-  readonly turns: SendTurns;
-  readonly upgrade: Upgrade;
 }
 
 const log = getLogger(["innkeeper", "watch"]);

@@ -44,11 +44,13 @@ import { consoleRoutes } from "../../routes/console.ts";
 import type { Env } from "../../routes/env.ts";
 import { deviceRoutes } from "../../routes/devices.ts";
 import { eventRoutes } from "../../routes/events.ts";
+import { guestConsoleRoutes } from "../../routes/guest_console.ts";
 import { guestRoutes } from "../../routes/guests.ts";
 import { healthRoutes } from "../../routes/health.ts";
 import { inodeRoutes } from "../../routes/inodes.ts";
 import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
 import { scopeRoutes } from "../../routes/scopes.ts";
+import type { SocketHouse } from "../../routes/socket.ts";
 import { ticketRoutes } from "../../routes/tickets.ts";
 import { watchRoutes } from "../../routes/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
@@ -162,6 +164,14 @@ function furnish(
   const stopping = new AbortController();
   const isKnown = (principal: Principal): boolean => tokens.knows(principal);
   const tickets = new Tickets(systemClock, systemRandom);
+  const sockets: SocketHouse = {
+    isKnown,
+    connections,
+    clock: systemClock,
+    turns: new SendTurns((turn) => setImmediate(turn)),
+    upgrade: (request, { protocol, idleSeconds }) =>
+      Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
+  };
   const metrics = new Metrics(figuresOf(innkeeper, connections, () => Deno.memoryUsage().rss));
   const app = createApp({
     version,
@@ -178,16 +188,8 @@ function furnish(
     guarded: [
       metricsRoutes(metrics),
       scopeRoutes(innkeeper.scopes, stopping.signal),
-      watchRoutes({
-        scopes: innkeeper.scopes,
-        guests: innkeeper.guests,
-        isKnown,
-        connections,
-        clock: systemClock,
-        turns: new SendTurns((turn) => setImmediate(turn)),
-        upgrade: (request, { protocol, idleSeconds }) =>
-          Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
-      }),
+      watchRoutes({ ...sockets, scopes: innkeeper.scopes, guests: innkeeper.guests }),
+      guestConsoleRoutes(innkeeper.guests, sockets, stopping.signal),
       eventRoutes(innkeeper.events, systemClock, stopping.signal, isKnown),
       ticketRoutes(tickets),
       deviceRoutes(innkeeper.devices, innkeeper.resolver),

@@ -232,6 +232,13 @@ export const FAULTS = {
   },
   "channel-not-found": { kind: "missing", errno: "ENOENT", title: "Channel is unknown" },
   "channels-exhausted": { kind: "exhausted", errno: "ENOMEM", title: "Too many channels" },
+  "wrong-guest-kind": { kind: "invalid", errno: "EINVAL", title: "Guest is of another kind" },
+  "console-input-full": {
+    kind: "unavailable",
+    errno: "EAGAIN",
+    title: "Guest does not read its console",
+    retryable: true,
+  },
   "engine-unavailable": { kind: "unavailable", errno: "ENODEV", title: "Engine is not available" },
   "snapshot-not-found": { kind: "missing", errno: "ENOENT", title: "Snapshot is unknown" },
   "snapshot-damaged": { kind: "conflict", errno: "EIO", title: "Snapshot is damaged" },

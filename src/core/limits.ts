@@ -229,3 +229,13 @@ export const SNAPSHOT_INDEX_BYTES_MAX = MIB;
 
 /** Bytes that a guest may write to a serial line before its host has taken any; it waits then. */
 export const SERIAL_BACKLOG_BYTES = 128 * KIB;
+/** What is kept of a guest's console: twice what Debian's kernel says while it boots. */
+export const CONSOLE_RING_BYTES = 128 * KIB;
+/** What may wait for a guest that does not read its console: more than is ever pasted. */
+export const CONSOLE_INPUT_BYTES_MAX = 64 * KIB;
+/** What of a console is put into one WebSocket frame. */
+export const CONSOLE_FRAME_BYTES = 16 * KIB;
+/** A kernel's command line: COMMAND_LINE_SIZE of Linux on x86, less the NUL. */
+export const COMMAND_LINE_CHARS_MAX = 2047;
+/** Least memory of a Linux guest, in MiB: a distribution's kernel unpacks itself at 16. */
+export const LINUX_MIB_MIN = 16;

@@ -11,6 +11,7 @@ export const CLOSE = {
   scopeDeleted: 4404,
   silent: 4408,
   takenOver: 4409,
+  guestEnded: 4410,
   frameTooBig: 4413,
   tooSlow: 4429,
 } as const;

@@ -6,6 +6,14 @@ export type GuestLoad =
   | { readonly at: bigint; readonly inode: string }
   | { readonly at: bigint; readonly bytes: Uint8Array };
 
+/** A Linux guest that a caller wants; files are the ids of inodes. */
+export interface LinuxGuest {
+  readonly memoryMiB: number;
+  readonly kernel: string;
+  readonly initrd: string | undefined;
+  readonly commandLine: string | undefined;
+}
+
 /** A guest that a caller wants. */
 export interface CreateGuest {
   /** A fresh id when there is none. */
@@ -23,6 +31,7 @@ export interface CreateGuest {
         readonly load: readonly GuestLoad[];
       };
     }
+    | { readonly linux: LinuxGuest }
     | { readonly snapshot: string };
 }
 

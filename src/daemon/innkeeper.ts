@@ -7,8 +7,9 @@ import { DEFAULT_OPTIONS } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { CreatedGuest, Guests, GuestSpec } from "../guests/guests.ts";
+import { COMMAND_LINE_DEFAULT, type Linux } from "../guests/linux/linux.ts";
 import type { InodeStore } from "../inodes/store.ts";
-import type { CreateGuest, GuestHouse, GuestLoad } from "./guest_house.ts";
+import type { CreateGuest, GuestHouse, GuestLoad, LinuxGuest } from "./guest_house.ts";
 
 /** What the daemon joins. */
 export interface InnkeeperParts {
@@ -54,9 +55,7 @@ export class Innkeeper implements GuestHouse {
     const { guests } = this;
     const id = command.name ?? guests.newId();
     guests.requireFree(id);
-    const from: GuestSpec["from"] = "snapshot" in command.from ? command.from : {
-      program: { ...command.from.program, load: await this.#images(command.from.program.load) },
-    };
+    const from = await this.#origin(command.from);
     const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
     const scope = await this.#lodge(command.scope ?? id);
     try {
@@ -87,6 +86,21 @@ export class Innkeeper implements GuestHouse {
     const unsaved = await this.inodes.close();
     await this.scopes.close();
     return unsaved;
+  }
+
+  async #origin(from: CreateGuest["from"]): Promise<GuestSpec["from"]> {
+    if ("snapshot" in from) return from;
+    if ("linux" in from) return { linux: await this.#kernel(from.linux) };
+    return { program: { ...from.program, load: await this.#images(from.program.load) } };
+  }
+
+  async #kernel({ memoryMiB, kernel, initrd, commandLine }: LinuxGuest): Promise<Linux> {
+    return {
+      memoryMiB,
+      kernel: await this.inodes.readAll(kernel),
+      initrd: initrd === undefined ? undefined : await this.inodes.readAll(initrd),
+      commandLine: commandLine ?? COMMAND_LINE_DEFAULT,
+    };
   }
 
   async #images(

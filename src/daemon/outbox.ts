@@ -5,6 +5,9 @@ import type { Sender, SendTurns, Urgency } from "./send_turns.ts";
 /** A frame to send: text, or bytes. */
 export type Frame = string | Uint8Array<ArrayBuffer>;
 
+/** Gives a frame when the socket has room for it; nothing when there is none any more. */
+export type FrameSource = () => Frame | undefined;
+
 /** The side of a WebSocket that an outbox writes to. */
 export interface OutboxSocket {
   /** As of WebSocket: 0 while it connects, 1 while it is open. */
@@ -23,7 +26,7 @@ export interface OutboxParts {
 }
 
 interface Slot {
-  readonly frame: Frame;
+  readonly frame: Frame | FrameSource;
   readonly onSent: (() => void) | undefined;
 }
 
@@ -59,11 +62,17 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Sends the newest message of a topic; an older one that still waits is forgotten.
+   * Sends the newest message of a topic; an older one that still waits is forgotten. A source is
+   * asked once, when there is room, and may offer itself again then.
    *
    * @param onSent Called when it is written to the socket
    */
-  offer(topic: string, frame: Frame, urgency: Urgency, onSent?: () => void): void {
+  offer(
+    topic: string,
+    frame: Frame | FrameSource,
+    urgency: Urgency,
+    onSent?: () => void,
+  ): void {
     if (this.#isClosed) return;
     this.#slots.delete(topic);
     this.#slots.set(topic, { frame, onSent });
@@ -93,7 +102,9 @@ export class Outbox implements Sender {
     for (const frame of replies) socket.send(frame);
     const slots = [...this.#slots.values()];
     this.#slots.clear();
-    for (const { frame, onSent } of slots) {
+    for (const { frame: offered, onSent } of slots) {
+      const frame = typeof offered === "function" ? offered() : offered;
+      if (frame === undefined) continue;
       socket.send(frame);
       onSent?.();
     }

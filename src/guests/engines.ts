@@ -17,9 +17,8 @@ export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () =>
  * @throws {Fault} `engine-unavailable`, also when that takes too long
  */
 export async function makeEngine(
-  engines: Engines,
+  { engines, clock }: { readonly engines: Engines; readonly clock: Clock },
   name: EngineName,
-  clock: Clock,
   prepare: (engine: GuestEngine) => Promise<void>,
 ): Promise<GuestEngine> {
   const make = engines[name === "auto" ? "v86" : name];

@@ -7,11 +7,16 @@ import type { EventSink } from "../core/ports/events.ts";
 import type { GuestEngine, GuestExit, GuestImage } from "../core/ports/guest_engine.ts";
 import { SystemError } from "../core/system_error.ts";
 import { Channels } from "./channels.ts";
+import type { Console } from "./linux/console.ts";
+import type { LinuxMachine } from "./linux/linux_machine.ts";
 import { registersToWrite, registerToRead } from "./registers.ts";
 import { WatchedRuns } from "./watched_runs.ts";
 
 /** `ready` can run, `running` does, `paused` may be snapshotted, `dead` is so for good. */
 export type GuestState = "ready" | "running" | "paused" | "dead";
+
+/** `bare` speaks the guest ABI; `linux` is an unmodified kernel on a PC. */
+export type GuestKind = "bare" | "linux";
 
 /** Why a guest is dead, and the errno that lguest's launcher would read. */
 export interface GuestDeath {
@@ -22,6 +27,7 @@ export interface GuestDeath {
 /** What a guest is made with. */
 export interface GuestParts {
   readonly id: string;
+  readonly kind: GuestKind;
   readonly scope: string;
   readonly memoryBytes: number;
   readonly identity: GuestIdentity;
@@ -32,6 +38,8 @@ export interface GuestParts {
   /** Why it is dead from the start. */
   readonly death?: GuestDeath | undefined;
   readonly engine: GuestEngine;
+  /** What its devices lead to, for a Linux guest that lives in this process. */
+  readonly machine?: LinuxMachine | undefined;
   readonly clock: Clock;
   readonly events: EventSink;
 }
@@ -45,9 +53,11 @@ export interface GuestParts {
  */
 export class Guest {
   readonly id: string;
+  readonly kind: GuestKind;
   readonly scope: string;
   readonly memoryBytes: number;
   readonly createdNs: bigint;
+  readonly machine: LinuxMachine | undefined;
   readonly channels: Channels;
   readonly #engine: GuestEngine;
   readonly #runs: WatchedRuns;
@@ -67,6 +77,8 @@ export class Guest {
 
   constructor(parts: GuestParts) {
     this.id = parts.id;
+    this.kind = parts.kind;
+    this.machine = parts.machine;
     this.scope = parts.scope;
     this.memoryBytes = parts.memoryBytes;
     this.createdNs = parts.createdNs;
@@ -81,7 +93,7 @@ export class Guest {
     this.channels = new Channels({
       id: this.id,
       clock,
-      requireAlive: () => this.requireAlive(),
+      requireAlive: () => this.#requireBare(),
       attach: (address) => this.#ask(this.#engine.attach(address)),
       detach: (address) => this.#ask(this.#engine.detach(address)),
       emit: (what, address) => this.#emit(what, { address }),
@@ -116,6 +128,13 @@ export class Guest {
     return this.#death;
   }
 
+  /** @throws {Fault} `wrong-guest-kind` for a bare guest; `guest-dead` when nothing is kept */
+  get console(): Console {
+    if (this.machine !== undefined) return this.machine.console;
+    if (this.kind === "linux") this.requireAlive();
+    throw this.#wrongKind("it is bare and has no console");
+  }
+
   /** Whether this is its owner's token. */
   isOwner(token: string | undefined): boolean {
     return token !== undefined && this.#ownerToken !== undefined &&
@@ -145,6 +164,15 @@ export class Guest {
       errno,
       members: { deathReason: reason },
     });
+  }
+
+  #requireBare(): void {
+    this.requireAlive();
+    if (this.kind === "linux") throw this.#wrongKind("it is Linux and knows no guest ABI");
+  }
+
+  #wrongKind(why: string): Fault {
+    return new Fault("wrong-guest-kind", `Cannot do this to guest "${this.id}": ${why}`);
   }
 
   #requireState(...allowed: GuestState[]): void {
@@ -271,10 +299,10 @@ export class Guest {
    * Makes an interrupt line pending (seed 003, user_send_irq()). No ownership is asked for:
    * devices raise interrupts.
    *
-   * @throws {Fault} `guest-dead`, `line-out-of-range`
+   * @throws {Fault} `guest-dead`, `wrong-guest-kind`, `line-out-of-range`
    */
   interrupt(line: number): void {
-    this.requireAlive();
+    this.#requireBare();
     if (!Number.isInteger(line) || line < 0 || line >= INTERRUPT_LINES) {
       throw new Fault(
         "line-out-of-range",
@@ -360,6 +388,7 @@ export class Guest {
     this.#state = "dead";
     this.#engine.close();
     this.channels.close();
+    this.machine?.close();
     for (const action of this.#onEnd.splice(0)) action();
   }
 

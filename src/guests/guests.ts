@@ -10,8 +10,10 @@ import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
 import { type EngineName, type Engines, makeEngine } from "./engines.ts";
 import { goneEngine } from "./gone_engine.ts";
-import { Guest, type GuestDeath } from "./guest.ts";
+import { Guest, type GuestDeath, type GuestKind } from "./guest.ts";
 import { Lease } from "./lease.ts";
+import { checkLinux, type Linux, startOfLinux } from "./linux/linux.ts";
+import { LinuxMachine } from "./linux/linux_machine.ts";
 import { checkProgram, type Program, startOf } from "./program.ts";
 import { guestEntry, guestGone, type GuestRecord, HOST_RESTART } from "./records.ts";
 import { type SnapshotInfo, Snapshots } from "./snapshots.ts";
@@ -35,8 +37,18 @@ export interface GuestSpec {
   readonly engine: EngineName;
   /** How long it outlives the last sign of its owner; for ever when it does not say. */
   readonly leaseMs?: number | undefined;
-  /** What it begins from: a program, or a snapshot by its id. */
-  readonly from: { readonly program: Program } | { readonly snapshot: string };
+  /** What it begins from: a program, a kernel, or a snapshot by its id. */
+  readonly from:
+    | { readonly program: Program }
+    | { readonly linux: Linux }
+    | { readonly snapshot: string };
+}
+
+/** A guest in the making. */
+interface Made {
+  readonly kind: GuestKind;
+  readonly engine: GuestEngine;
+  readonly machine?: LinuxMachine;
 }
 
 /** A guest that was made, and the token of its owner, which is told only here. */
@@ -110,19 +122,18 @@ export class Guests {
    */
   async create(spec: GuestSpec, identity: GuestIdentity): Promise<CreatedGuest> {
     if ("program" in spec.from) checkProgram(spec.from.program);
+    if ("linux" in spec.from) checkLinux(spec.from.linux);
     this.requireFree(spec.id);
     if (this.#memoryBytes.size >= GUESTS_MAX) {
       throw new Fault("guests-exhausted", `Cannot make a guest: there are ${GUESTS_MAX} already`);
     }
     this.#memoryBytes.set(spec.id, 0);
-    let engine: GuestEngine | undefined;
+    let made: Made | undefined;
     try {
-      if ("program" in spec.from) {
-        engine = await this.#start(spec, spec.from.program, identity);
-      } else engine = await this.#clone(spec, spec.from.snapshot, identity);
-      return await this.#add(spec, identity, engine);
+      made = await this.#make(spec, identity);
+      return await this.#add(spec, identity, made);
     } catch (error) {
-      engine?.close();
+      made?.engine.close();
       this.#memoryBytes.delete(spec.id);
       throw error;
     }
@@ -136,33 +147,63 @@ export class Guests {
     this.#requireOpen();
   }
 
+  #make(spec: GuestSpec, identity: GuestIdentity): Promise<Made> {
+    const { from } = spec;
+    if ("program" in from) return this.#start(spec, from.program, identity);
+    if ("linux" in from) return this.#boot(spec, from.linux, identity);
+    return this.#clone(spec, from.snapshot, identity);
+  }
+
   async #start(
     { id, engine }: GuestSpec,
     program: Program,
     identity: GuestIdentity,
-  ): Promise<GuestEngine> {
+  ): Promise<Made> {
     const start = startOf(program, identity);
     this.#reserve(id, start.memoryBytes);
-    const { engines, clock } = this.#ports;
-    return await makeEngine(engines, engine, clock, (made) => made.initialize(start));
+    const prepare = (made: GuestEngine): Promise<void> => made.initialize(start);
+    return { kind: "bare", engine: await makeEngine(this.#ports, engine, prepare) };
   }
 
-  async #clone(spec: GuestSpec, snapshot: string, identity: GuestIdentity): Promise<GuestEngine> {
-    const { memoryBytes, engine } = await this.snapshots.get(snapshot);
-    if (spec.engine !== "auto" && spec.engine !== engine) {
+  async #boot(
+    { id, engine: name }: GuestSpec,
+    linux: Linux,
+    identity: GuestIdentity,
+  ): Promise<Made> {
+    const machine = new LinuxMachine();
+    const start = startOfLinux(linux, machine.diskShapes, identity);
+    this.#reserve(id, start.memoryBytes);
+    const engine = await makeEngine(this.#ports, name, async (made) => {
+      machine.plugInto(made);
+      await made.initialize(start);
+    });
+    return { kind: "linux", engine, machine };
+  }
+
+  async #clone(spec: GuestSpec, snapshot: string, identity: GuestIdentity): Promise<Made> {
+    const { memoryBytes, engine: name } = await this.snapshots.get(snapshot);
+    if (spec.engine !== "auto" && spec.engine !== name) {
       throw new Fault(
         "value-not-allowed",
-        `Cannot clone snapshot "${snapshot}" on ${spec.engine}: it was taken on ${engine}`,
+        `Cannot clone snapshot "${snapshot}" on ${spec.engine}: it was taken on ${name}`,
       );
     }
     this.#reserve(spec.id, memoryBytes);
+    let machine: LinuxMachine | undefined;
     // The engine starts up while the snapshot is read.
-    return await makeEngine(
-      this.#ports.engines,
-      engine as EngineName,
-      this.#ports.clock,
-      async (made) => await made.restore(await this.snapshots.image(snapshot), identity),
+    const engine = await makeEngine(
+      this.#ports,
+      name as EngineName,
+      async (made) => {
+        const image = await this.snapshots.image(snapshot);
+        if (image.abi === undefined) {
+          machine = new LinuxMachine();
+          machine.plugInto(made);
+        }
+        await made.restore(image, identity);
+      },
     );
+    return machine === undefined ? { kind: "bare", engine } : { kind: "linux", engine, machine };
   }
 
   #reserve(id: string, bytes: number): void {
@@ -180,7 +221,7 @@ export class Guests {
   async #add(
     spec: GuestSpec,
     identity: GuestIdentity,
-    engine: GuestEngine,
+    { kind, engine, machine }: Made,
   ): Promise<CreatedGuest> {
     this.#requireOpen();
     const { ledger, clock, random, events } = this.#ports;
@@ -188,6 +229,7 @@ export class Guests {
     const memoryBytes = this.#memoryBytes.get(id) ?? 0;
     const createdNs = clock.wallNs();
     const record: GuestRecord = {
+      kind,
       scope,
       generation: identity.generation,
       engine: engine.name,
@@ -201,21 +243,23 @@ export class Guests {
       this.#requireOpen();
     }
     const ownerToken = mintOwnerToken(random);
-    const parts = { id, scope, memoryBytes, createdNs, identity, ownerToken, engine };
-    const guest = new Guest({ ...parts, clock, events });
+    const parts = { id, kind, scope, memoryBytes, createdNs, identity, ownerToken };
+    const guest = new Guest({ ...parts, engine, machine, clock, events });
     const kept = { guest, record, lease: this.#leaseOf(id, leaseMs), leaving: false };
     this.#kept.set(id, kept);
     guest.onEnd(() => this.#onEnd(kept));
-    const data = { scope, engine: engine.name, memoryBytes, generation: identity.generation };
+    const data = { kind, scope, engine: engine.name, memoryBytes, generation: identity.generation };
     events.emit({ kind: "guest.created", subject: id, data });
     return { guest, ownerToken };
   }
 
   #addLost(id: string, record: GuestRecord): void {
-    const { scope, generation, memoryBytes, createdNs, leaseMs, death = HOST_RESTART } = record;
+    const { kind = "bare", scope, generation, memoryBytes, createdNs, leaseMs } = record;
+    const { death = HOST_RESTART } = record;
     const { clock, events } = this.#ports;
     const guest = new Guest({
       id,
+      kind,
       scope,
       memoryBytes,
       createdNs: BigInt(createdNs),

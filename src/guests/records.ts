@@ -1,11 +1,13 @@
 import type { LedgerEntry } from "../core/ports/ledger.ts";
-import type { GuestDeath } from "./guest.ts";
+import type { GuestDeath, GuestKind } from "./guest.ts";
 
 /**
  * What the ledger keeps of a guest, so that one that was there when the daemon ended is reported
  * as lost. Its owner's token is not kept: nothing is left to own.
  */
 export interface GuestRecord {
+  /** Bare when it does not say. */
+  readonly kind?: GuestKind;
   readonly scope: string;
   readonly generation: number;
   readonly engine: string;

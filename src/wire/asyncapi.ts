@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { CONSOLE_FRAMES, CONSOLE_PROTOCOL } from "./console_frames.ts";
 import { SERVER_FRAMES } from "./server_frames.ts";
 import { ClientFrame, SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./watch_frames.ts";
 
@@ -10,6 +11,9 @@ export function asyncApi(version: string): Record<string, unknown> {
   const serverFrames = Object.fromEntries(
     Object.entries(SERVER_FRAMES).map(([name, schema]) => [name, message(schema)]),
   );
+  const consoleFrames = Object.fromEntries(
+    Object.entries(CONSOLE_FRAMES).map(([name, schema]) => [name, message(schema)]),
+  );
   return {
     asyncapi: "3.0.0",
     info: { title: "Innkeeper", version, license: { name: "MIT" } },
@@ -17,9 +21,11 @@ export function asyncApi(version: string): Record<string, unknown> {
     channels: {
       watchToServer: { address: "/v1/watch", ...described, messages: clientFrames },
       watchToClient: { address: "/v1/watch", ...described, messages: serverFrames },
+      console: { address: "/v1/guests/{guest}/console", ...console, messages: consoleFrames },
     },
     operations: {
       takeFrames: { action: "receive", channel: { $ref: "#/channels/watchToServer" } },
+      sendConsole: { action: "send", channel: { $ref: "#/channels/console" } },
       sendFrames: { action: "send", channel: { $ref: "#/channels/watchToClient" } },
     },
   };
@@ -29,6 +35,13 @@ const described = {
   description: `Subprotocol \`${WATCH_PROTOCOL}\`: text frames of JSON. Subprotocol ` +
     `\`${SYSGENID_PROTOCOL}\` on the same address has frames of 4 bytes instead: the generation, ` +
     "native-endian, sent until it comes back; an empty frame says that it was taken.",
+};
+
+const console = {
+  parameters: { guest: { description: "Id of a Linux guest" } },
+  description: `Subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames are the bytes of the serial ` +
+    "line, both ways. Text frames come from the daemon only: bytes that are no longer kept, and " +
+    "input that was not taken. `?since=` is the offset of the first byte wanted.",
 };
 
 function message(schema: z.ZodType): { payload: unknown } {

@@ -1,9 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { type FaultCode, FAULTS } from "../core/faults.ts";
 import {
+  COMMAND_LINE_CHARS_MAX,
   GUEST_LOADS_MAX,
   GUEST_PAGES_MAX,
+  LINUX_MIB_MIN,
+  MIB,
   OWNER_LEASE_MS_MAX,
+  PAGE_BYTES,
   RUN_BUDGET_MS_DEFAULT,
   RUN_BUDGET_MS_MAX,
 } from "../core/limits.ts";
@@ -40,6 +44,19 @@ const ProgramBody = z.strictObject({
   load: z.array(LoadBody).max(GUEST_LOADS_MAX),
 }).openapi("GuestProgram");
 
+const InodeId = z.string().min(1).max(64).openapi({ description: "Id of an inode" });
+
+const LinuxBody = z.strictObject({
+  memoryMiB: z.int().min(LINUX_MIB_MIN).max(GUEST_PAGES_MAX * PAGE_BYTES / MIB).openapi({
+    example: 128,
+  }),
+  kernel: InodeId.openapi({ description: "Inode of a 32-bit bzImage or vmlinux" }),
+  initrd: InodeId.optional(),
+  commandLine: z.string().max(COMMAND_LINE_CHARS_MAX).optional().openapi({
+    example: "console=ttyS0 quiet",
+  }),
+}).openapi("GuestLinux");
+
 /** `POST /v1/guests`. */
 export const CreateGuestBody = z.strictObject({
   name: Name.optional(),
@@ -49,10 +66,11 @@ export const CreateGuestBody = z.strictObject({
     description: "How long it outlives the last request that carried its owner's token",
   }),
   bare: ProgramBody.optional(),
+  linux: LinuxBody.optional(),
   snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
-}).superRefine(({ bare, snapshot }, ctx) => {
-  if ((bare === undefined) === (snapshot === undefined)) {
-    refuseForm(ctx, "must have exactly one of bare and snapshot");
+}).superRefine(({ bare, linux, snapshot }, ctx) => {
+  if ([bare, linux, snapshot].filter((one) => one !== undefined).length !== 1) {
+    refuseForm(ctx, "must have exactly one of bare, linux and snapshot");
   }
 }).openapi("CreateGuestRequest");
 
@@ -68,6 +86,7 @@ const State = z.enum(["ready", "running", "paused", "dead"]);
 /** A guest as it is shown. */
 export const GuestView = z.object({
   id: z.string().openapi({ example: "hello" }),
+  kind: z.enum(["bare", "linux"]),
   state: State,
   engine: z.string().openapi({ example: "v86" }),
   scope: z.string(),

@@ -53,6 +53,23 @@ Deno.test("Outbox writes nothing to a socket with unsent bytes and keeps only th
   assertEquals([tooSlow, clock.pending], [[], 0]);
 });
 
+Deno.test("Outbox asks a source for its frame only when there is room, and again when it offers", async () => {
+  const { socket, clock, outbox } = bench();
+  let made = 0;
+  const source = (): string | undefined => {
+    if (++made < 3) outbox.offer("a", source, "news");
+    return made < 3 ? `a${made}` : undefined;
+  };
+  socket.bufferedAmount = 1;
+  outbox.offer("a", source, "news");
+  await Promise.resolve();
+  assertEquals([made, socket.sent], [0, []]);
+  socket.bufferedAmount = 0;
+  clock.advance(100);
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  assertEquals([made, socket.sent], [3, ["a1", "a2"]]);
+});
+
 Deno.test("Outbox waits for a socket that still connects, and drops what a closing one cannot take", async () => {
   const { socket, outbox } = bench();
   socket.readyState = WebSocket.CONNECTING;

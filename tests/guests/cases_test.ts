@@ -39,6 +39,7 @@ function onEach(name: string, script: Script, fn: (guest: Guest) => Promise<void
         identity: IDENTITY,
       });
       const guest = new Guest({
+        kind: "bare",
         id: "g",
         scope: "s",
         memoryBytes,

@@ -24,6 +24,7 @@ async function made(
   });
   const events = new CollectedEvents();
   const guest = new Guest({
+    kind: "bare",
     id: "g",
     scope: "s",
     memoryBytes,

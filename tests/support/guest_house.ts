@@ -3,13 +3,14 @@ import { type CreatedGuest, Guests } from "../../src/guests/guests.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "./guest_engine.ts";
+import { bzImageOf } from "./kernels.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { SeededRandom } from "./random.ts";
 import { MemorySnapshots } from "./snapshot_store.ts";
 
 const IDENTITY = { generation: 7, epoch: 1n, unique: "01".repeat(16) };
 
-/** A house whose inode 5 holds the hello program, and whose clones get the next generation. */
+/** A house whose inode 5 holds the hello program, any inode a kernel that needs 20 MiB, and whose clones get the next generation. */
 export class TestHouse implements GuestHouse {
   private constructor(readonly guests: Guests, readonly clock: FakeClock) {}
 
@@ -34,6 +35,16 @@ export class TestHouse implements GuestHouse {
       const { generation } = await this.guests.snapshots.get(from.snapshot);
       const identity = { ...IDENTITY, generation: generation + 1 };
       return await this.guests.create({ id, engine, scope, leaseMs, from }, identity);
+    }
+    if ("linux" in from) {
+      const { memoryMiB, initrd, commandLine = "" } = from.linux;
+      const linux = {
+        memoryMiB,
+        kernel: bzImageOf(),
+        initrd: initrd === undefined ? undefined : new Uint8Array(1),
+        commandLine,
+      };
+      return await this.guests.create({ id, engine, scope, leaseMs, from: { linux } }, IDENTITY);
     }
     const load = from.program.load.map((piece) =>
       "inode" in piece ? { at: piece.at, bytes: FAKE_PROGRAMS.hello } : piece

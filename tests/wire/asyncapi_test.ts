@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
+import { Fault } from "../../src/core/faults.ts";
+import { gapText, refusalText } from "../../src/wire/console_frames.ts";
 import { asyncApi } from "../../src/wire/asyncapi.ts";
 
 // deno-lint-ignore no-explicit-any -- the document is read as it comes
@@ -16,6 +18,13 @@ Deno.test("asyncApi() names every frame of the protocol, each with a schema that
   for (const { payload } of Object.values<{ payload: object }>(watchToServer.messages)) {
     ajv.compile(payload);
   }
+});
+
+Deno.test("asyncApi() describes what the daemon says on a console", () => {
+  const ajv = new Ajv2020.default({ strict: false });
+  const { gap, error } = document.channels.console.messages;
+  assert(ajv.compile(gap.payload)(JSON.parse(gapText(0, 7))));
+  assert(ajv.compile(error.payload)(JSON.parse(refusalText(new Fault("console-input-full", "")))));
 });
 
 Deno.test("asyncApi() accepts what a client may send and refuses what it may not", () => {

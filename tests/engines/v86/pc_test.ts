@@ -39,9 +39,11 @@ Deno.test("V86Engine as a PC takes what is sent only while it runs", async () =>
     const sent = engine.send(0, bytes("ab")).then(() => isTaken = true);
     await engine.registers();
     assert(!isTaken);
-    assertEquals(await engine.run(50), { reason: "budget" });
+    const run = engine.run(LONG_MS);
     await sent;
     await lines.until("ab");
+    engine.interrupt();
+    assertEquals(await run, { reason: "interrupted" });
   });
 });
 

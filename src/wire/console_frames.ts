@@ -1,0 +1,37 @@
+import { z } from "@hono/zod-openapi";
+import type { Fault } from "../core/faults.ts";
+import { problemOf, toJson } from "./problem.ts";
+
+/** The subprotocol of a guest's console: binary frames of what goes over the line, both ways. */
+export const CONSOLE_PROTOCOL = "innkeeper.console.v1";
+
+/** Text frames that the daemon sends between the binary ones. */
+export const CONSOLE_FRAMES = {
+  gap: z.strictObject({
+    type: z.literal("gap"),
+    after: z.int().min(0).openapi({ description: "Offset of the first byte that is missing" }),
+    before: z.int().min(0).openapi({ description: "Offset of the byte that comes next" }),
+  }),
+  error: z.strictObject({
+    type: z.literal("error"),
+    problem: z.looseObject({ code: z.string(), status: z.int(), detail: z.string() }),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+
+/** `?since=` of a console. */
+export const ConsoleQuery = z.strictObject({
+  since: z.string().regex(/^(?:0|[1-9][0-9]{0,15})$/).transform(Number).optional().default(0)
+    .openapi({ type: "integer", minimum: 0, description: "Offset of the first byte wanted" }),
+});
+
+/** Says that bytes of the console are no longer kept. */
+export function gapText(after: number, before: number): string {
+  return JSON.stringify(
+    { type: "gap", after, before } satisfies z.infer<typeof CONSOLE_FRAMES.gap>,
+  );
+}
+
+/** Says why what a client sent was not taken. */
+export function refusalText(fault: Fault): string {
+  return toJson({ type: "error", problem: problemOf(fault) });
+}
