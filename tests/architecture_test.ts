@@ -28,6 +28,7 @@ const FURTHER: Readonly<Record<string, readonly string[]>> = {
     ...["routes", "generations", "devices", "inodes", "guests"],
     ...["native", "storage", "engines", "deno.json"],
   ],
+  "src/cli/host_sources.ts": ["generations", "native"],
   "src/cli/launch.ts": ["native"],
   "src/cli/listen.ts": ["routes"],
 };

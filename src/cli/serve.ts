@@ -16,6 +16,7 @@ import {
 } from "../daemon/config.ts";
 import { CLOSE, Connections } from "../daemon/connections.ts";
 import { figuresOf } from "../daemon/figures.ts";
+import { HostMirror } from "../daemon/host_mirror.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
 import { Replays } from "../daemon/replays.ts";
 import { SendTurns } from "../daemon/send_turns.ts";
@@ -23,7 +24,7 @@ import { Tickets } from "../daemon/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
 import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
 import { V86Engines } from "../engines/v86/engines.ts";
-import { Scopes } from "../generations/scopes.ts";
+import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store.ts";
 import { lockFolder } from "../native/folder_lock.ts";
@@ -55,6 +56,7 @@ import { ticketRoutes } from "../../routes/tickets.ts";
 import { watchRoutes } from "../../routes/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { EXIT, ExitError } from "./exit.ts";
+import { hostSources } from "./host_sources.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
 import { pageFiles } from "./page_files.ts";
@@ -149,6 +151,10 @@ async function openInnkeeper(
       });
     }
   });
+  const scope = innkeeper.scopes.get(SYSTEM_SCOPE);
+  const sources = hostSources(libc, hostTree, scope);
+  const mirror = await HostMirror.open({ ...ports, scope, sources });
+  resources.defer(() => mirror.close());
   return innkeeper;
 }
 

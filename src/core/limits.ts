@@ -86,6 +86,15 @@ export const QUIESCE_MS_MAX = 10 * 60_000;
 /** Acknowledgements are written to the ledger in groups this long after the first of a group. */
 export const ACK_FLUSH_MS = 20;
 
+/** Longest wait for news of a host's counter in one call: a stop of the daemon waits for it. */
+export const HOST_SOURCE_WAIT_MS = 250;
+/** Between two looks at a host's counter that does not tell of news. */
+export const HOST_SOURCE_LOOK_MS = 100;
+/** Between two looks at a host's counter that cannot be read. */
+export const HOST_SOURCE_RETRY_MS = 5_000;
+/** Looks at a vmclock until it is at rest, a millisecond apart; its writer needs microseconds. */
+export const VMCLOCK_TRIES = 100;
+
 // watch sockets
 
 /** One text frame from a client: every legal one is far smaller. */

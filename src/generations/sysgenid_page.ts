@@ -6,6 +6,9 @@
  */
 import type { PageFile } from "../core/ports/page_file.ts";
 
+/** Bytes of a generation. */
+export const SYSGENID_BYTES = 4;
+
 /** A generation as the page and the 4-byte protocol carry it. */
 export function sysgenidBytes(generation: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Uint32Array.of(generation).buffer);
@@ -13,7 +16,7 @@ export function sysgenidBytes(generation: number): Uint8Array<ArrayBuffer> {
 
 /** The generation in 4 or more bytes. */
 export function sysgenidGeneration(bytes: Uint8Array): number {
-  return new Uint32Array(bytes.slice(0, 4).buffer)[0] ?? 0;
+  return new Uint32Array(bytes.slice(0, SYSGENID_BYTES).buffer)[0] ?? 0;
 }
 
 /** Stores a generation, in one write: no reader sees half of it. */

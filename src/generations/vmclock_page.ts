@@ -24,11 +24,13 @@ const OFFSET = {
   flags: 0x18,
   generation: 0x68,
 } as const;
-const STRUCT_BYTES = 0x70;
+
+/** Bytes of the structure that the page begins with. */
+export const VMCLOCK_BYTES = 0x70;
 
 /** The first bytes of a page of this epoch, at rest. */
 export function vmclockBytes(epoch: bigint): Uint8Array<ArrayBuffer> {
-  const view = new DataView(new ArrayBuffer(STRUCT_BYTES));
+  const view = new DataView(new ArrayBuffer(VMCLOCK_BYTES));
   view.setUint32(OFFSET.magic, MAGIC, true);
   view.setUint32(OFFSET.size, PAGE_BYTES, true);
   view.setUint16(OFFSET.version, VERSION, true);
@@ -44,6 +46,27 @@ export function vmclockEpoch(bytes: Uint8Array<ArrayBuffer>): bigint | undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(OFFSET.magic, true) !== MAGIC) return undefined;
   return view.getBigUint64(OFFSET.generation, true);
+}
+
+/** What a clock of this layout shows, perhaps in the middle of a change. */
+export interface ShownVmclock {
+  /** Odd while it changes. */
+  readonly sequence: number;
+  /** `undefined` when it does not count generations. */
+  readonly generation: bigint | undefined;
+}
+
+/** Reads bytes of this layout and version; `undefined` when they are not. */
+export function readVmclock(bytes: Uint8Array<ArrayBuffer>): ShownVmclock | undefined {
+  if (bytes.byteLength < VMCLOCK_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(OFFSET.magic, true) !== MAGIC) return undefined;
+  if (view.getUint16(OFFSET.version, true) !== VERSION) return undefined;
+  const counts = (view.getBigUint64(OFFSET.flags, true) & FLAG_GENERATION_PRESENT) !== 0n;
+  return {
+    sequence: view.getUint32(OFFSET.sequence, true),
+    generation: counts ? view.getBigUint64(OFFSET.generation, true) : undefined,
+  };
 }
 
 /** Stores an epoch: odd sequence, fields, even sequence. It mends a sequence left odd by a crash. */

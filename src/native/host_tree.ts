@@ -116,7 +116,7 @@ export class NativeHostTree implements HostTree, Disposable {
   }
 
   #with<Result>(path: string, flags: number, use: (fd: number) => Result): Result {
-    const fd = this.#open(path, flags);
+    const fd = this.open(path, flags);
     try {
       return use(fd);
     } finally {
@@ -124,7 +124,13 @@ export class NativeHostTree implements HostTree, Disposable {
     }
   }
 
-  #open(path: string, flags: number): number {
+  /**
+   * Opens a node; the caller closes it.
+   *
+   * @param flags As for open(2); the descriptor is never inherited
+   * @throws {SystemError}
+   */
+  open(path: string, flags: number): number {
     const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, RESOLVE_IN_ROOT]);
     const name = cString(path);
     for (let tries = 1;; tries++) {

@@ -62,6 +62,17 @@ const SYMBOLS = {
     result: "isize",
     nonblocking: true,
   },
+  write: { parameters: [/* fd */ "i32", /* buf */ "buffer", /* count */ "usize"], result: "isize" },
+  poll: {
+    parameters: [/* fds */ "buffer", /* nfds */ "usize", /* timeout */ "i32"],
+    result: "i32",
+  },
+  poll_thread: {
+    name: "poll",
+    parameters: [/* fds */ "buffer", /* nfds */ "usize", /* timeout */ "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   preadv2: {
     parameters: [
       /* fd */ "i32",

@@ -15,6 +15,7 @@ const scratch = new Uint8Array(STATX_BYTES);
 /** What a node is, by the type bits of its mode. */
 export const NODE_DIRECTORY = 0o040000;
 export const NODE_FILE = 0o100000;
+export const NODE_CHARACTER = 0o020000;
 
 /** The attributes of a node, with its type bits. */
 export interface NodeAttributes extends BackingAttributes {

@@ -6,6 +6,7 @@ export type LedgerKind =
   | "mapping"
   | "host-device"
   | "guest"
+  | "host-source"
   | "counter";
 
 /** One entry. A body is JSON; 64-bit numbers in it are decimal strings. */

@@ -1,0 +1,131 @@
+import { keep } from "../core/keep.ts";
+import { HOST_SOURCE_LOOK_MS, HOST_SOURCE_RETRY_MS, HOST_SOURCE_WAIT_MS } from "../core/limits.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
+import type { Ledger } from "../core/ports/ledger.ts";
+import type { HostSource } from "../generations/host_source.ts";
+import type { LiveScope } from "../generations/live_scope.ts";
+
+/** What the mirror works with. */
+export interface HostMirrorParts {
+  /** The scope that stands for the whole machine. */
+  readonly scope: LiveScope;
+  readonly sources: readonly HostSource[];
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly events: EventSink;
+}
+
+/**
+ * Bumps a scope whenever a counter of the host changes: when the machine that the daemon runs on
+ * was itself restored or cloned. The numbers differ, since clones of one snapshot show the same
+ * one; what is mirrored is that it changed.
+ */
+export class HostMirror {
+  readonly #parts: HostMirrorParts;
+  /** By path, what each source showed when it was mirrored last. */
+  readonly #mirrored: Map<string, bigint>;
+  readonly #stop = new AbortController();
+  #following: readonly Promise<void>[] = [];
+
+  private constructor(parts: HostMirrorParts, mirrored: Map<string, bigint>) {
+    this.#parts = parts;
+    this.#mirrored = mirrored;
+  }
+
+  /**
+   * Looks at every source once, since the host may have been restored while no daemon ran, and
+   * follows them from then on.
+   */
+  static async open(parts: HostMirrorParts): Promise<HostMirror> {
+    const kept = await parts.ledger.load("host-source");
+    const mirrored = new Map(kept.map(({ id, body }) => [id, BigInt(body as string)]));
+    const mirror = new HostMirror(parts, mirrored);
+    for (const source of parts.sources) await mirror.#begin(source);
+    mirror.#following = parts.sources.map((source) => mirror.#follow(source));
+    return mirror;
+  }
+
+  /** Stops following, and lets go of the sources. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#following);
+    await Promise.all(this.#parts.sources.map(({ device }) => device.close()));
+  }
+
+  async #begin(source: HostSource): Promise<void> {
+    const { path } = source.device;
+    try {
+      const shown = await source.read();
+      // One that is seen for the first time has not changed.
+      if (shown !== undefined && !this.#mirrored.has(path)) await this.#remember(path, shown);
+      else await this.#look(source);
+      this.#emit("found", path, undefined, shown);
+    } catch (error) {
+      this.#emit("failed", path, (error as Error).message);
+    }
+  }
+
+  async #follow(source: HostSource): Promise<void> {
+    const { device } = source;
+    let isFailing = false;
+    while (!this.#stop.signal.aborted) {
+      try {
+        const outcome = await device.wait(HOST_SOURCE_WAIT_MS);
+        if (outcome === "nothing" || this.#stop.signal.aborted) continue;
+        const isNews = await this.#look(source);
+        isFailing = false;
+        // Readable without news is what a kernel without poll for this device says, always.
+        if (!isNews) await this.#rest(HOST_SOURCE_LOOK_MS);
+      } catch (error) {
+        if (!isFailing) this.#emit("failed", device.path, (error as Error).message);
+        isFailing = true;
+        await this.#rest(HOST_SOURCE_RETRY_MS);
+      }
+    }
+  }
+
+  /** @returns Whether the source had changed */
+  async #look(source: HostSource): Promise<boolean> {
+    const { path } = source.device;
+    const shown = await source.read();
+    if (shown === undefined) return false;
+    const isNews = shown !== this.#mirrored.get(path);
+    if (isNews) {
+      const reason = `${path} shows generation ${shown}`;
+      // It has happened already, so nothing can be asked to stand still for it.
+      await this.#parts.scope.bump({ reason, by: "host", force: true });
+      // Afterwards: a crash in between bumps twice, which harms nobody.
+      await this.#remember(path, shown);
+    }
+    await source.confirm(shown);
+    return isNews;
+  }
+
+  async #remember(path: string, shown: bigint): Promise<void> {
+    await keep(this.#parts.ledger, [{ kind: "host-source", id: path, body: String(shown) }]);
+    this.#mirrored.set(path, shown);
+  }
+
+  #rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { signal } = this.#stop;
+    if (signal.aborted) return Promise.resolve();
+    const cancel = this.#parts.clock.after(ms, resolve);
+    const wake = (): void => resolve();
+    signal.addEventListener("abort", wake, { once: true });
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener("abort", wake);
+    });
+  }
+
+  #emit(what: string, path: string, reason?: string, generation?: bigint): void {
+    this.#parts.events.emit({
+      kind: `host-source.${what}`,
+      subject: path,
+      ...(reason === undefined ? {} : { reason }),
+      ...(generation === undefined ? {} : { data: { generation } }),
+    });
+  }
+}

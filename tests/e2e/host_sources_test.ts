@@ -1,0 +1,76 @@
+import { assert, assertEquals } from "@std/assert";
+import { retry } from "@std/async";
+import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
+import { storeVmclock, vmclockBytes } from "../../src/generations/vmclock_page.ts";
+import { Daemon } from "../support/daemon.ts";
+
+/** A folder that looks like a host with both counters, and how they change. */
+async function host(): Promise<{ folder: string; clock: (to: bigint) => void; args: string[] }> {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/dev`);
+  const path = `${folder}/dev/vmclock0`;
+  const page = new Uint8Array(4096);
+  page.set(vmclockBytes(3n));
+  await Deno.writeFile(path, page);
+  await Deno.writeFile(`${folder}/dev/sysgenid`, sysgenidBytes(0));
+  const clock = (to: bigint): void => {
+    using file = Deno.openSync(path, { read: true, write: true });
+    storeVmclock({
+      path,
+      bytes: () => Deno.readFileSync(path),
+      write(offset, bytes) {
+        file.seekSync(offset, Deno.SeekMode.Start);
+        file.writeSync(bytes);
+      },
+      close: () => {},
+    }, to);
+  };
+  return { folder, clock, args: ["--host-root", folder] };
+}
+
+Deno.test("a host's vmclock and sysgenid are mirrored into scope system, also over a kill -9", async () => {
+  const { folder, clock, args } = await host();
+  const first = await Daemon.start({ args });
+  const epoch = async (daemon: Daemon): Promise<[epoch: string, reason: string]> => {
+    const scope = await daemon.json(200, "GET", "/v1/scopes/system");
+    return [scope.epoch, scope.reason];
+  };
+  const reaches = (daemon: Daemon, to: [epoch: string, reason: string]) =>
+    retry(async () => assertEquals(await epoch(daemon), to), {
+      minTimeout: 10,
+      maxTimeout: 50,
+      maxAttempts: 200,
+    });
+  assertEquals((await epoch(first))[0], "0");
+  clock(4n);
+  await reaches(first, ["1", "/dev/vmclock0 shows generation 4"]);
+  await Deno.writeFile(`${folder}/dev/sysgenid`, sysgenidBytes(9));
+  await reaches(first, ["2", "/dev/sysgenid shows generation 9"]);
+  await first.stop("SIGKILL");
+  clock(5n);
+  const second = await Daemon.start({ folder: first.folder, args });
+  assertEquals(await epoch(second), ["3", "/dev/vmclock0 shows generation 5"]);
+  await Deno.truncate(`${folder}/dev/vmclock0`, 0);
+  await retry(async () => {
+    const headers = { accept: "application/json" };
+    const { items } = await (await second.fetch("/v1/events?limit=1000", { headers })).json();
+    assert(items.some(({ kind }: { kind: string }) => kind === "host-source.failed"));
+  }, { minTimeout: 20, maxTimeout: 100, maxAttempts: 100 });
+  assertEquals((await epoch(second))[0], "3");
+  assertEquals(await second.stop(), 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a daemon whose own page stands at /dev/sysgenid does not follow itself", async () => {
+  const { folder, args } = await host();
+  const first = await Daemon.start({ args });
+  await first.stop();
+  await Deno.remove(`${folder}/dev/sysgenid`);
+  await Deno.link(`${first.pageFolder}/system/sysgenid`, `${folder}/dev/sysgenid`);
+  await using second = await Daemon.start({ folder: first.folder, args });
+  await second.json(201, "POST", "/v1/scopes/system/bumps", { reason: "restore" });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assertEquals((await second.json(200, "GET", "/v1/scopes/system")).epoch, "1");
+  assert(second.log.includes("not followed"), second.log);
+  await Deno.remove(folder, { recursive: true });
+});
