@@ -338,7 +338,7 @@ async function announce(config: Config, listening: readonly Listening[]): Promis
   );
   if (http !== undefined && Deno.stdout.isTerminal()) {
     const token = readTokens(tokenFile)[0]?.token ?? "";
-    await write(Deno.stdout, `Console: ${http}/#token=${token}\n`);
+    await write(Deno.stdout, `Console: ${http}/#token=${encodeURIComponent(token)}\n`);
   }
 }
 

@@ -4,15 +4,14 @@
 /** @import { List, Scope, Watcher } from "./types.ts" */
 /** @import { Panel } from "./views.ts" */
 import { scopePath } from "./actions.js";
+import { allScopes } from "./all_scopes.js";
 import { Cards } from "./cards.js";
 import { curlLine, curlText } from "./curl.js";
 import { el, setText } from "./dom.js";
 import { Pace } from "./pace.js";
 import { CARD_WATCHERS } from "./scope_card.js";
-import { scopesTable } from "./scopes_table.js";
 
 const UNSETTLED = "/v1/scopes?phase=settling,quiescing,quiesced&limit=25";
-const PAGE_ITEMS = 50;
 /** Between two looks at the same thing while it changes. */
 const REST_MS = 300;
 
@@ -58,7 +57,8 @@ export function settlingBoard(api, live, onError) {
     const news = heard;
     heard = new Set();
     try {
-      const [list] = await Promise.all([listOf(api, UNSETTLED), all.look()]);
+      /** @type {[List<Scope>, void]} */
+      const [list] = await Promise.all([api.get(UNSETTLED), all.look()]);
       const data = await Promise.all(list.items.map((scope) => {
         const before = known.get(scope.name);
         const isNew = before === undefined || (news?.has(scope.name) ?? true);
@@ -95,15 +95,6 @@ export function settlingBoard(api, live, onError) {
 
 /**
  * @param {Api} api
- * @param {string} path
- * @returns {Promise<List<Scope>>}
- */
-async function listOf(api, path) {
-  return await api.get(path);
-}
-
-/**
- * @param {Api} api
  * @param {Scope} scope
  * @returns {Promise<CardData>}
  */
@@ -114,74 +105,4 @@ async function withLate(api, scope) {
   /** @type {List<Watcher>} */
   const { items, next } = await api.get(path);
   return { scope, watchers: items, hasMore: next !== undefined };
-}
-
-/** @param {Api} api */
-function allScopes(api) {
-  const table = scopesTable();
-  const curl = curlLine("one page of all scopes");
-  const back = el("button", { type: "button" }, "Previous");
-  const on = el("button", { type: "button" }, "Next");
-  const empty = el("p", { class: "hint" }, "Loading…");
-  /** @type {string[]} */
-  const cursors = [];
-  /** @type {string | undefined} */
-  let next;
-  const go = el("input", {
-    type: "text",
-    name: "scope",
-    autocomplete: "off",
-    spellcheck: "false",
-    placeholder: "vm-7",
-    "aria-label": "Name of a scope",
-  });
-  const look = async () => {
-    const cursor = cursors.at(-1);
-    const path = `/v1/scopes?limit=${PAGE_ITEMS}` +
-      (cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`);
-    const list = await listOf(api, path);
-    // The reader has turned the page meanwhile.
-    if (cursor !== cursors.at(-1)) return;
-    next = list.next;
-    table.update(list.items);
-    empty.hidden = list.items.length > 0;
-    setText(empty, "No scopes on this page.");
-    back.disabled = cursors.length === 0;
-    on.disabled = next === undefined;
-    curl.update(curlText(path));
-  };
-  back.addEventListener("click", () => {
-    cursors.pop();
-    void look();
-  });
-  on.addEventListener("click", () => {
-    if (next !== undefined) cursors.push(next);
-    void look();
-  });
-  const element = el(
-    "section",
-    { class: "all", "aria-labelledby": "all" },
-    el(
-      "div",
-      { class: "head" },
-      el("h2", { id: "all" }, "All scopes"),
-      el(
-        "form",
-        {
-          class: "go",
-          submit: (event) => {
-            event.preventDefault();
-            if (go.value.trim() !== "") location.hash = `#/scopes/${go.value.trim()}`;
-          },
-        },
-        go,
-        el("button", { type: "submit" }, "Show"),
-      ),
-    ),
-    curl.element,
-    table.element,
-    empty,
-    el("div", { class: "pages" }, back, on),
-  );
-  return { element, look };
 }

@@ -1,6 +1,7 @@
 /** @import { PastBump } from "./types.ts" */
 /** @import { View } from "./views.ts" */
-import { el, Keyed, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
+import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
 import { durationText } from "./time.js";
 
@@ -10,19 +11,16 @@ import { durationText } from "./time.js";
  * @returns {View<readonly PastBump[]>}
  */
 export function historyTable() {
-  const body = el("tbody");
-  const rows = new Keyed(body, /** @param {RowData} row */ ({ bump }) => bump.epoch, bumpRow);
-  const head = ["Generation", "Reason", "By", "When", "Watchers", "Settled after"];
-  const element = el(
-    "table",
-    { class: "history" },
-    el("caption", { class: "sr" }, "The last bumps, newest first"),
-    el("thead", {}, el("tr", {}, ...head.map((name) => el("th", { scope: "col" }, name)))),
-    body,
-  );
+  const table = keyedTable({
+    name: "history",
+    caption: "The last bumps, newest first",
+    head: ["Generation", "Reason", "By", "When", "Watchers", "Settled after"],
+    keyOf: ({ bump }) => bump.epoch,
+    makeRow: bumpRow,
+  });
   return {
-    element,
-    update: (bumps) => rows.update(bumps.map((bump, index) => ({ bump, isNewest: index === 0 }))),
+    element: table.element,
+    update: (bumps) => table.update(bumps.map((bump, index) => ({ bump, isNewest: index === 0 }))),
   };
 }
 

@@ -68,10 +68,10 @@ function refused(error) {
  */
 function route(api, connected) {
   panel?.stop();
-  const scope = /^#\/scopes\/([^/]+)$/.exec(location.hash)?.[1];
+  const scope = /^#\/scopes\/([a-z0-9][a-z0-9._-]{0,63})$/.exec(location.hash)?.[1];
   panel = scope === undefined
     ? settlingBoard(api, connected, refused)
-    : scopePage(api, connected, refused, decodeURIComponent(scope));
+    : scopePage(api, connected, refused, scope);
   frame.show(panel.element, panel.title, scope === undefined ? BOARD.href : undefined);
 }
 

@@ -2,11 +2,12 @@
 /** @import { Scope, Watcher } from "./types.ts" */
 /** @import { View } from "./views.ts" */
 import { scopeButtons } from "./actions.js";
-import { el, Keyed, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
+import { barrierLine, quiesceLine } from "./gate_line.js";
 import { stateMark } from "./marks.js";
+import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
-import { durationText } from "./time.js";
-import { barrierState, phaseState, quiesceState, watcherState, watcherWhy } from "./words.js";
+import { phaseState, watcherState, watcherWhy } from "./words.js";
 
 /** How many watchers a card names; the scope's own page names them all. */
 export const CARD_WATCHERS = 6;
@@ -36,35 +37,10 @@ export function scopeCard(api) {
   const since = ticking("ago");
   const reason = el("q");
   const buttons = scopeButtons(api);
-  const subject = el("b");
-  const barrier = stateMark();
-  const detail = el("span");
-  const left = ticking("left");
-  const ending = el("span", { class: "muted" }, "ends in ", left.element);
-  const rows = el("tbody");
-  const table = el(
-    "table",
-    { class: "late" },
-    el("caption", { class: "sr" }, "Watchers that are in the way"),
-    el(
-      "thead",
-      {},
-      el(
-        "tr",
-        {},
-        ...["Watcher", "State", "For", "Confirmed last"].map((name) =>
-          el("th", { scope: "col" }, name)
-        ),
-      ),
-    ),
-    rows,
-  );
+  const barrier = barrierLine();
+  const quiesce = quiesceLine();
+  const watchers = lateTable();
   const more = el("a", { class: "more" });
-  const watchers = new Keyed(
-    rows,
-    /** @param {LateData} late */ ({ watcher }) => watcher.watcher,
-    lateRow,
-  );
   const element = el(
     "article",
     { class: "card" },
@@ -76,13 +52,14 @@ export function scopeCard(api) {
       el("p", { class: "facts" }, generation, " · ", reason, " · ", since.element),
       buttons.element,
     ),
-    el("p", { class: "barrier" }, subject, " ", barrier.element, " ", detail, ending),
-    table,
+    barrier.element,
+    quiesce.element,
+    watchers.element,
     more,
   );
   return {
     element,
-    update({ scope, rows: shown, hasMore, tookMs }) {
+    update({ scope, rows, hasMore, tookMs }) {
       setText(link, scope.name);
       link.href = `#/scopes/${scope.name}`;
       phase.update(phaseState(scope));
@@ -90,17 +67,12 @@ export function scopeCard(api) {
       since.update(scope.quiesce?.since ?? scope.changedAt);
       setText(reason, scope.quiesce?.reason ?? scope.reason);
       buttons.update(scope);
-      setText(subject, scope.quiesce === undefined ? "Barrier" : "Quiesce");
-      const state = scope.quiesce === undefined ? barrierState(scope) : quiesceState(scope);
-      barrier.update(state);
-      const took = tookMs === undefined || scope.outdated > 0
-        ? ""
-        : ` It took ${durationText(tookMs)}.`;
-      setText(detail, `${state.detail}${took}`);
-      ending.hidden = scope.quiesce === undefined;
-      left.update(scope.quiesce && endOf(scope.quiesce));
-      watchers.update(shown.map((row) => ({ ...row, scope })));
-      table.hidden = shown.length === 0;
+      barrier.update({ scope, ...(tookMs === undefined ? {} : { tookMs }) });
+      // One of the two: what is waited for first.
+      barrier.element.hidden = scope.quiesce !== undefined;
+      quiesce.update(scope);
+      watchers.update(rows.map((row) => ({ ...row, scope })));
+      watchers.element.hidden = rows.length === 0;
       more.hidden = !hasMore;
       more.href = link.href;
       setText(more, `All watchers of ${scope.name}`);
@@ -108,12 +80,18 @@ export function scopeCard(api) {
   };
 }
 
-/** @param {NonNullable<Scope["quiesce"]>} quiesce */
-export function endOf({ since, maxMs }) {
-  return new Date(Date.parse(since) + maxMs).toISOString();
-}
-
 /** @typedef {CardRow & { readonly scope: Scope }} LateData */
+
+/** @returns {View<readonly LateData[]>} */
+function lateTable() {
+  return keyedTable({
+    name: "late",
+    caption: "Watchers that are in the way",
+    head: ["Watcher", "State", "For", "Confirmed last"],
+    keyOf: ({ watcher }) => watcher.watcher,
+    makeRow: lateRow,
+  });
+}
 
 /** @returns {View<LateData>} */
 function lateRow() {

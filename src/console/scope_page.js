@@ -6,13 +6,13 @@ import { scopeButtons, scopePath } from "./actions.js";
 import { Refused } from "./api.js";
 import { curlLine, curlText } from "./curl.js";
 import { el, setText } from "./dom.js";
+import { barrierLine, quiesceLine } from "./gate_line.js";
 import { historyTable } from "./history_table.js";
 import { stateMark } from "./marks.js";
 import { Pace } from "./pace.js";
-import { endOf } from "./scope_card.js";
 import { ticking } from "./ticking.js";
 import { waterfall } from "./waterfall.js";
-import { barrierState, phaseState, quiesceState } from "./words.js";
+import { phaseState } from "./words.js";
 
 const REST_MS = 250;
 /** Watchers of one sort that the page names. */
@@ -141,40 +141,17 @@ function scopeHead(api, name) {
 
 /** @param {string} path */
 function barrierSection(path) {
-  const state = stateMark();
-  const detail = el("span");
-  const standing = stateMark();
-  const still = el("span");
-  const left = ticking("left");
-  const quiesce = el(
-    "p",
-    { class: "barrier" },
-    el("b", {}, "Quiesce "),
-    standing.element,
-    " ",
-    still,
-    el("span", { class: "muted" }, "ends in ", left.element),
-  );
+  const barrier = barrierLine();
+  const quiesce = quiesceLine();
   const curl = curlLine("passes only an open barrier");
   curl.update(curlText(`${path}/barrier`, { flags: " -f" }));
-  const element = section(
-    "Barrier",
-    el("p", { class: "barrier" }, state.element, " ", detail),
-    quiesce,
-    curl.element,
-  );
+  const element = section("Safe to route?", barrier.element, quiesce.element, curl.element);
   return {
     element,
     /** @param {Scope} scope */
     update(scope) {
-      const barrier = barrierState(scope);
-      state.update(barrier);
-      setText(detail, barrier.detail);
-      quiesce.hidden = scope.quiesce === undefined;
-      const now = quiesceState(scope);
-      standing.update(now);
-      setText(still, now.detail);
-      left.update(scope.quiesce && endOf(scope.quiesce));
+      barrier.update({ scope });
+      quiesce.update(scope);
     },
   };
 }

@@ -1,7 +1,8 @@
 /** @import { Scope } from "./types.ts" */
 /** @import { View } from "./views.ts" */
-import { el, Keyed, setAttribute, setText } from "./dom.js";
+import { el, setAttribute, setText } from "./dom.js";
 import { stateMark } from "./marks.js";
+import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
 import { scopeState } from "./words.js";
 
@@ -11,26 +12,13 @@ import { scopeState } from "./words.js";
  * @returns {View<readonly Scope[]>}
  */
 export function scopesTable() {
-  const body = el("tbody");
-  const rows = new Keyed(body, /** @param {Scope} scope */ ({ name }) => name, scopeRow);
-  const element = el(
-    "table",
-    { class: "scopes" },
-    el("caption", { class: "sr" }, "All scopes by name"),
-    el(
-      "thead",
-      {},
-      el(
-        "tr",
-        {},
-        ...["Scope", "State", "Gen.", "Confirmed", "Bumped"].map((name) =>
-          el("th", { scope: "col" }, name)
-        ),
-      ),
-    ),
-    body,
-  );
-  return { element, update: (scopes) => rows.update(scopes) };
+  return keyedTable({
+    name: "scopes",
+    caption: "All scopes by name",
+    head: ["Scope", "State", "Gen.", "Confirmed", "Bumped"],
+    keyOf: ({ name }) => name,
+    makeRow: scopeRow,
+  });
 }
 
 /** @returns {View<Scope>} */

@@ -16,33 +16,8 @@ export function shell(panels, onForget) {
   const forget = el("button", { type: "button", class: "quiet", click: onForget }, "Forget token");
   const banner = el("div", { class: "banner", role: "alert" });
   banner.hidden = true;
-  const skip = el("a", {
-    class: "skip",
-    href: "#main",
-    click: (event) => {
-      event.preventDefault();
-      main.focus();
-    },
-  }, "Skip to content");
-  const header = el(
-    "header",
-    { class: "shell" },
-    el(
-      "a",
-      { class: "brand", href: "#/" },
-      el("img", { src: "/console/icon.svg", alt: "" }),
-      el("b", {}, "Innkeeper"),
-      el("span", {}, location.host),
-    ),
-    el(
-      "nav",
-      { "aria-label": "Panels" },
-      ...links,
-      el("a", { href: "/docs", class: "out" }, "API"),
-    ),
-    status,
-    forget,
-  );
+  const nav = el("nav", { "aria-label": "Panels" }, ...links, el("a", { href: "/docs" }, "API"));
+  const header = el("header", { class: "shell" }, brand(), nav, status, forget);
   const footer = el(
     "footer",
     {},
@@ -50,7 +25,7 @@ export function shell(panels, onForget) {
     el("code", {}, "$INNKEEPER_TOKEN"),
     " is the first line of the daemon's token file.",
   );
-  document.body.append(skip, header, main, footer, banner);
+  document.body.append(skipLink(main), header, main, footer, banner);
   let isKnown = false;
   forget.hidden = true;
   return {
@@ -90,6 +65,25 @@ export function shell(panels, onForget) {
       }
     },
   };
+}
+
+function brand() {
+  return el(
+    "a",
+    { class: "brand", href: "#/" },
+    el("img", { src: "/console/icon.svg", alt: "" }),
+    el("b", {}, "Innkeeper"),
+    el("span", {}, location.host),
+  );
+}
+
+/** @param {HTMLElement} main */
+function skipLink(main) {
+  const skip = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    main.focus();
+  };
+  return el("a", { class: "skip", href: "#main", click: skip }, "Skip to content");
 }
 
 /** @type {Readonly<Record<Connection["state"], import("./words.js").State>>} */

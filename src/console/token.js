@@ -9,10 +9,19 @@ const KEY = "innkeeper-token";
 export function takeToken() {
   const inAddress = /^#token=([^&]+)/.exec(location.hash)?.[1];
   if (inAddress !== undefined) {
-    keepToken(decodeURIComponent(inAddress));
+    keepToken(decoded(inAddress));
     history.replaceState(null, "", `${location.pathname}#/`);
   }
   return sessionStorage.getItem(KEY) ?? undefined;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** @param {string} token */
