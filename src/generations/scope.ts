@@ -121,9 +121,13 @@ export class Scope {
   /** Whether nobody is left whom a barrier would wait for. */
   get isSettled(): boolean {
     if (this.#outdated.size === 0) return true;
-    if (this.options.onLost === "block") return false;
+    return this.options.onLost === "open" && this.awaitsOnlyLost;
+  }
+
+  /** Whether all tracked watchers that are there have confirmed, and some that are lost have not. */
+  get awaitsOnlyLost(): boolean {
     for (const { presence } of this.late()) if (presence !== "lost") return false;
-    return true;
+    return this.#outdated.size > 0;
   }
 
   /** The quiesce that is on. */

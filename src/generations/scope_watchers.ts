@@ -160,6 +160,10 @@ export class ScopeWatchers {
     if (watcher.tracked) this.#acks.saveSoon(id);
     this.#changes.progress();
     this.#settle(settled);
+    // Nobody is left who could still confirm: a barrier need not wait any longer.
+    if (settled === undefined && this.#state.awaitsOnlyLost) {
+      this.#changes.tell({ kind: "blocked" });
+    }
   }
 
   /**

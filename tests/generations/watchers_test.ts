@@ -42,6 +42,24 @@ Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; t
   ]);
 });
 
+Deno.test("LiveScope.barrier() answers at once when a confirmation leaves only lost watchers", async () => {
+  for (const leaves of ["ack", "release"] as const) {
+    const bench = new ScopesBench();
+    const scope = await one(bench);
+    const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
+    const b = await scope.watchers.watch({ name: "b", track: true });
+    await scope.bump(ask);
+    await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
+    bench.clock.advance(500);
+    const waiting = scope.barrier({}, { waitMs: 10_000 });
+    waiting.catch(() => {});
+    if (leaves === "ack") scope.watchers.ack(b.watcher.id, 1);
+    else await scope.watchers.release(b.watcher.id);
+    bench.clock.advance(20_000);
+    assertEquals(names(await refused("watchers-lost", waiting)), ["a"]);
+  }
+});
+
 Deno.test("LiveScope.barrier() passes lost watchers where the scope says so, and names them", async () => {
   const bench = new ScopesBench();
   const scope = await one(bench, { onLost: "open" });
