@@ -155,8 +155,8 @@ function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
   const { name, engine, scope, leaseMs, bare, linux, snapshot } = body;
   const asked = { name, engine, scope, leaseMs };
   if (linux !== undefined) {
-    const { memoryMiB, kernel, initrd, commandLine } = linux;
-    return { ...asked, from: { linux: { memoryMiB, kernel, initrd, commandLine } } };
+    const { memoryMiB, kernel, initrd, commandLine, disks } = linux;
+    return { ...asked, from: { linux: { memoryMiB, kernel, initrd, commandLine, disks } } };
   }
   if (bare === undefined) return { ...asked, from: { snapshot: snapshot ?? "" } };
   const { pfnLimit, start } = bare;

@@ -70,9 +70,10 @@ export function snapshotRoutes(snapshots: Snapshots): OpenAPIHono<Env> {
 /** A snapshot as it is shown. */
 export function snapshotView(snapshot: SnapshotSummary): z.input<typeof SnapshotView> {
   if ("fault" in snapshot) return snapshot;
-  const { sizeBytes, memoryBytes, createdNs, ...rest } = snapshot;
+  const { sizeBytes, memoryBytes, createdNs, machine, ...rest } = snapshot;
   return {
     ...rest,
+    kind: machine === undefined ? "bare" : "linux",
     sizeBytes: String(sizeBytes),
     memoryBytes: String(memoryBytes),
     createdAt: rfc3339(createdNs),

@@ -38,6 +38,51 @@ export function debianGuest(): DebianGuest | undefined {
   }
 }
 
+const RESEED = new URL("../guests/reseed/", import.meta.url);
+
+/**
+ * The reseeder for an initial root, started with the guest.
+ *
+ * @param page The program `innkeeper-page`, built for the guest
+ */
+export function reseedFiles(page: Uint8Array): InitramfsFile[] {
+  const read = (name: string): Uint8Array => Deno.readFileSync(new URL(name, RESEED));
+  const hook = "10-kernel-random";
+  return [
+    { path: "bin/innkeeper-page", content: page, executable: true },
+    { path: "bin/innkeeper-reseed", content: read("innkeeper-reseed"), executable: true },
+    {
+      path: `etc/innkeeper/reseed.d/${hook}`,
+      content: read(`hooks/${hook}`),
+      executable: true,
+    },
+    {
+      path: "etc/start.d/reseed",
+      content: "#!/bin/sh\nexec innkeeper-reseed\n",
+      executable: true,
+    },
+  ];
+}
+
+/** Builds `innkeeper-page`; `undefined` where no compiler can. */
+export async function buildPageProgram(): Promise<Uint8Array | undefined> {
+  const out = await Deno.makeTempFile({ prefix: "innkeeper-page-" });
+  try {
+    const source = new URL("innkeeper-page.c", RESEED).pathname;
+    const flags = ["-m32", "-static", "-nostdlib", "-ffreestanding", "-fno-pic"];
+    const { success } = await new Deno.Command("cc", {
+      args: [...flags, "-fno-stack-protector", "-Os", "-o", out, source],
+      stderr: "null",
+    }).output();
+    return success ? await Deno.readFile(out) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  } finally {
+    await Deno.remove(out);
+  }
+}
+
 /** An initial root with busybox, the modules for disks and 9p, and these files. */
 export function debianInitrd(
   { folder }: DebianGuest,

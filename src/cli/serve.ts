@@ -15,6 +15,7 @@ import {
   UsageError,
 } from "../daemon/config.ts";
 import { CLOSE, Connections } from "../daemon/connections.ts";
+import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
 import { figuresOf } from "../daemon/figures.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
@@ -114,6 +115,8 @@ async function openInnkeeper(
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const rootFolders = new Map<string, RootFolder>();
   for (const root of roots) rootFolders.set(root.name, resources.use(openRoot(libc, root)));
+  const overlays = makeFolder(`${state}/overlays`, 0o700);
+  rootFolders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays)));
   const inodes = new InodeStore({
     ...ports,
     roots: rootFolders,
@@ -127,10 +130,13 @@ async function openInnkeeper(
   for (const recovered of await inodes.recover()) {
     log.warn("an earlier process left unsaved bytes", { ...recovered });
   }
+  // Guests do not outlive a daemon, and neither does what they wrote to their disks.
+  for (const { name } of Deno.readDirSync(overlays)) Deno.removeSync(`${overlays}/${name}`);
   const v86 = resources.use(new V86Engines());
   const innkeeper = new Innkeeper({
     events,
     inodes,
+    disks: new GuestDisks(inodes, systemRandom),
     scopes: await Scopes.open({
       ...ports,
       pages: new PageFiles(`${run}/pages`, reachOf(libc, run)),

@@ -246,5 +246,21 @@ export const CONSOLE_INPUT_BYTES_MAX = 64 * KIB;
 export const CONSOLE_FRAME_BYTES = 16 * KIB;
 /** A kernel's command line: COMMAND_LINE_SIZE of Linux on x86, less the NUL. */
 export const COMMAND_LINE_CHARS_MAX = 2047;
+/** Disks of a Linux guest: the two drives of v86's first IDE channel. */
+export const DISKS_PER_GUEST_MAX = 2;
+/** Size of a disk: what 28-bit block addresses reach. */
+export const DISK_BYTES_MAX = 128 * 1024 * MIB;
+/** What guests have written to their disks goes into a snapshot: it is held in memory once. */
+export const SNAPSHOT_OVERLAY_BYTES_MAX = 256 * MIB;
+/** Ranges in which that may lie: they are listed in the snapshot's index. */
+export const OVERLAY_RANGES_MAX = 16_384;
+/** Times that a write to a full cache is tried, each after a write-back. */
+export const CACHE_FULL_TRIES = 3;
+/** A line that a guest's reseeder says: a failure with its reason is the longest. */
+export const RESEED_LINE_BYTES_MAX = 512;
+/** Replies that wait for a reseeder that asks and does not read. */
+export const RESEED_REPLIES_MAX = 16;
+/** How long the reseeder of a guest that died is held before it is lost: it cannot come back. */
+export const RESEEDER_LEASE_MS = 1;
 /** Least memory of a Linux guest, in MiB: a distribution's kernel unpacks itself at 16. */
 export const LINUX_MIB_MIN = 16;

@@ -1,4 +1,5 @@
 import type { EngineName } from "../guests/engines.ts";
+import type { DiskRequest } from "./guest_disks.ts";
 import type { CreatedGuest, Guests } from "../guests/guests.ts";
 
 /** A piece of a guest's first memory: the whole of an inode, or these bytes. */
@@ -12,6 +13,7 @@ export interface LinuxGuest {
   readonly kernel: string;
   readonly initrd: string | undefined;
   readonly commandLine: string | undefined;
+  readonly disks: readonly DiskRequest[];
 }
 
 /** A guest that a caller wants. */

@@ -3,11 +3,16 @@ import { U32_MAX } from "../core/limits.ts";
 import type { DeviceRegistry } from "../devices/registry.ts";
 import type { DeviceResolver } from "../devices/resolve.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
-import { DEFAULT_OPTIONS } from "../generations/scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { CreatedGuest, Guests, GuestSpec } from "../guests/guests.ts";
+import type { MachineParts } from "../guests/linux/linux_machine.ts";
+import type { MachineHead } from "../guests/linux/machine_image.ts";
+import type { GuestDisks } from "./guest_disks.ts";
+import { GuestWatchers } from "./guest_watchers.ts";
+import { Lodgings } from "./lodgings.ts";
 import { COMMAND_LINE_DEFAULT, type Linux } from "../guests/linux/linux.ts";
+import type { SnapshotInfo } from "../guests/snapshots.ts";
 import type { InodeStore } from "../inodes/store.ts";
 import type { CreateGuest, GuestHouse, GuestLoad, LinuxGuest } from "./guest_house.ts";
 
@@ -19,6 +24,7 @@ export interface InnkeeperParts {
   readonly resolver: DeviceResolver;
   readonly inodes: InodeStore;
   readonly guests: Guests;
+  readonly disks: GuestDisks;
 }
 
 /** The four parts joined: what one of them does to another happens here and nowhere else. */
@@ -29,19 +35,21 @@ export class Innkeeper implements GuestHouse {
   readonly resolver: DeviceResolver;
   readonly inodes: InodeStore;
   readonly guests: Guests;
+  readonly #disks: GuestDisks;
 
-  /** How many guests each scope has, and whether it was made for them. */
-  readonly #lodgings = new Map<string, { guests: number; readonly isOurs: boolean }>();
-
+  readonly #lodgings: Lodgings;
+  readonly #watchers = new GuestWatchers();
   #isClosing = false;
 
-  constructor({ events, scopes, devices, resolver, inodes, guests }: InnkeeperParts) {
+  constructor({ events, scopes, devices, resolver, inodes, guests, disks }: InnkeeperParts) {
     this.events = events;
     this.scopes = scopes;
     this.devices = devices;
     this.resolver = resolver;
     this.inodes = inodes;
     this.guests = guests;
+    this.#disks = disks;
+    this.#lodgings = new Lodgings(scopes);
   }
 
   /**
@@ -57,21 +65,47 @@ export class Innkeeper implements GuestHouse {
     guests.requireFree(id);
     const from = await this.#origin(command.from);
     const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
-    const scope = await this.#lodge(command.scope ?? id);
+    const scope = await this.#lodgings.enter(command.scope ?? id);
+    const { name } = scope.state;
     try {
-      if (snapshot !== undefined) {
-        await scope.bump({ minimum: nextMinimum(snapshot.generation), reason: "clone", by });
-      }
-      const { name, current } = scope.state;
+      if (snapshot !== undefined) await this.#welcomeClone(id, scope, snapshot, by);
       const { engine, leaseMs } = command;
-      const made = await guests.create({ id, scope: name, engine, leaseMs, from }, current);
-      follow(scope, made.guest);
-      made.guest.onEnd(() => void this.#leave(name));
+      const machine = await this.#machine(id, command.from, snapshot?.machine);
+      const spec = { id, scope: name, engine, leaseMs, from, machine };
+      const made = await guests.create(spec, scope.state.current);
+      this.#accompany(scope, made.guest);
       return made;
     } catch (fault) {
-      await this.#leave(scope.state.name);
+      await this.#watchers.release(id);
+      await this.#lodgings.leave(name);
       throw fault;
     }
+  }
+
+  /** Closes the barrier for what runs in a clone, and bumps its scope. */
+  async #welcomeClone(
+    id: string,
+    scope: LiveScope,
+    { generation, machine }: SnapshotInfo,
+    by: string,
+  ): Promise<void> {
+    const watching = machine?.reseed.watching;
+    if (watching !== undefined) await this.#watchers.expect(scope, id, watching);
+    await scope.bump({ minimum: nextMinimum(generation), reason: "clone", by });
+  }
+
+  #accompany(scope: LiveScope, guest: Guest): void {
+    // In this order: a reseeder that is told of a generation finds it in its page.
+    follow(scope, guest);
+    this.#watchers.follow(scope, guest);
+    guest.onEnd(() => {
+      if (!this.#isClosing) void this.#watchers.lose(guest.id);
+    });
+    guest.onRemoved(async () => {
+      if (this.#isClosing) return;
+      await this.#watchers.release(guest.id);
+      await this.#lodgings.leave(scope.state.name);
+    });
   }
 
   /**
@@ -82,6 +116,7 @@ export class Innkeeper implements GuestHouse {
   async close(): ReturnType<InodeStore["close"]> {
     // Guests that end with the daemon are found lost by the next one, each with its scope.
     this.#isClosing = true;
+    this.#lodgings.close();
     this.guests.close();
     const unsaved = await this.inodes.close();
     await this.scopes.close();
@@ -92,6 +127,15 @@ export class Innkeeper implements GuestHouse {
     if ("snapshot" in from) return from;
     if ("linux" in from) return { linux: await this.#kernel(from.linux) };
     return { program: { ...from.program, load: await this.#images(from.program.load) } };
+  }
+
+  async #machine(
+    id: string,
+    from: CreateGuest["from"],
+    kept: MachineHead | undefined,
+  ): Promise<MachineParts | undefined> {
+    if ("linux" in from) return { disks: await this.#disks.open(id, from.linux.disks) };
+    return kept === undefined ? undefined : { disks: await this.#disks.reopen(id, kept.disks) };
   }
 
   async #kernel({ memoryMiB, kernel, initrd, commandLine }: LinuxGuest): Promise<Linux> {
@@ -110,29 +154,6 @@ export class Innkeeper implements GuestHouse {
       at: piece.at,
       bytes: "bytes" in piece ? piece.bytes : await this.inodes.readAll(piece.inode),
     })));
-  }
-
-  /** Finds the scope of a guest that is to come, or makes it. */
-  async #lodge(name: string): Promise<LiveScope> {
-    const lodging = this.#lodgings.get(name) ?? { guests: 0, isOurs: !this.scopes.has(name) };
-    this.#lodgings.set(name, lodging);
-    lodging.guests++;
-    try {
-      if (this.scopes.has(name)) return this.scopes.get(name);
-      return (await this.scopes.put(name, DEFAULT_OPTIONS)).scope;
-    } catch (fault) {
-      await this.#leave(name);
-      throw fault;
-    }
-  }
-
-  /** A guest of a scope is gone. A scope made for guests goes with the last, unless it is watched. */
-  async #leave(name: string): Promise<void> {
-    const lodging = this.#lodgings.get(name);
-    if (lodging === undefined || --lodging.guests > 0) return;
-    this.#lodgings.delete(name);
-    // One that somebody still watches, or that is deleted already, is left as it is.
-    if (lodging.isOurs && !this.#isClosing) await this.scopes.delete(name, false).catch(() => {});
   }
 }
 

@@ -9,6 +9,7 @@ import { SystemError } from "../core/system_error.ts";
 import { Channels } from "./channels.ts";
 import type { Console } from "./linux/console.ts";
 import type { LinuxMachine } from "./linux/linux_machine.ts";
+import type { MachineImage } from "./linux/machine_image.ts";
 import { registersToWrite, registerToRead } from "./registers.ts";
 import { WatchedRuns } from "./watched_runs.ts";
 
@@ -22,6 +23,13 @@ export type GuestKind = "bare" | "linux";
 export interface GuestDeath {
   readonly reason: string;
   readonly errno: Errno;
+}
+
+/** All of a paused guest. */
+export interface Captured {
+  readonly image: GuestImage;
+  /** Of a Linux guest. */
+  readonly machine: MachineImage | undefined;
 }
 
 /** What a guest is made with. */
@@ -63,6 +71,7 @@ export class Guest {
   readonly #runs: WatchedRuns;
   readonly #events: EventSink;
   readonly #onEnd: (() => void)[] = [];
+  readonly #onRemoved: (() => void)[] = [];
   #ownerToken: string | undefined;
   #identity: GuestIdentity;
   #state: GuestState = "ready";
@@ -361,14 +370,20 @@ export class Guest {
   }
 
   /** @throws {Fault} `guest-dead`, `wrong-state` unless it is paused */
-  async capture(): Promise<GuestImage> {
+  async capture(): Promise<Captured> {
     this.#requireState("paused");
-    return await this.#ask(this.#engine.capture());
+    const image = await this.#ask(this.#engine.capture());
+    return { image, machine: await this.machine?.capture() };
   }
 
   /** Calls back when it ends, dead or deleted. */
   onEnd(action: () => void): void {
     this.#onEnd.push(action);
+  }
+
+  /** Calls back when it is taken away, dead or not. */
+  onRemoved(action: () => void): void {
+    this.#onRemoved.push(action);
   }
 
   /** Ends it for good and frees its engine. Only the first reason is kept. */
@@ -381,6 +396,7 @@ export class Guest {
   /** Ends it because it is taken away; nobody is told that it died. */
   dismiss(): void {
     if (this.#death === undefined) this.#end({ reason: "deleted", errno: "ENOENT" });
+    for (const action of this.#onRemoved.splice(0)) action();
   }
 
   #end(death: GuestDeath): void {

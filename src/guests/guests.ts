@@ -13,7 +13,7 @@ import { goneEngine } from "./gone_engine.ts";
 import { Guest, type GuestDeath, type GuestKind } from "./guest.ts";
 import { Lease } from "./lease.ts";
 import { checkLinux, type Linux, startOfLinux } from "./linux/linux.ts";
-import { LinuxMachine } from "./linux/linux_machine.ts";
+import { LinuxMachine, type MachineParts } from "./linux/linux_machine.ts";
 import { checkProgram, type Program, startOf } from "./program.ts";
 import { guestEntry, guestGone, type GuestRecord, HOST_RESTART } from "./records.ts";
 import { type SnapshotInfo, Snapshots } from "./snapshots.ts";
@@ -42,6 +42,8 @@ export interface GuestSpec {
     | { readonly program: Program }
     | { readonly linux: Linux }
     | { readonly snapshot: string };
+  /** What a Linux guest is plugged into; taken over by the guest, also when it is not made. */
+  readonly machine?: MachineParts | undefined;
 }
 
 /** A guest in the making. */
@@ -57,6 +59,7 @@ export interface CreatedGuest {
   readonly ownerToken: string;
 }
 
+const NO_DEVICES: MachineParts = { disks: [] };
 const OWNER_TOKEN_BYTES = 32;
 const ID_BYTES = 8;
 
@@ -121,6 +124,20 @@ export class Guests {
    * `snapshot-version`, `engine-unavailable`, `state-unavailable`. Then no guest is left over
    */
   async create(spec: GuestSpec, identity: GuestIdentity): Promise<CreatedGuest> {
+    const machine = new LinuxMachine(spec.machine ?? NO_DEVICES);
+    try {
+      return await this.#create(spec, identity, machine);
+    } catch (error) {
+      machine.close();
+      throw error;
+    }
+  }
+
+  async #create(
+    spec: GuestSpec,
+    identity: GuestIdentity,
+    machine: LinuxMachine,
+  ): Promise<CreatedGuest> {
     if ("program" in spec.from) checkProgram(spec.from.program);
     if ("linux" in spec.from) checkLinux(spec.from.linux);
     this.requireFree(spec.id);
@@ -130,7 +147,7 @@ export class Guests {
     this.#memoryBytes.set(spec.id, 0);
     let made: Made | undefined;
     try {
-      made = await this.#make(spec, identity);
+      made = await this.#make(spec, identity, machine);
       return await this.#add(spec, identity, made);
     } catch (error) {
       made?.engine.close();
@@ -147,11 +164,11 @@ export class Guests {
     this.#requireOpen();
   }
 
-  #make(spec: GuestSpec, identity: GuestIdentity): Promise<Made> {
+  #make(spec: GuestSpec, identity: GuestIdentity, machine: LinuxMachine): Promise<Made> {
     const { from } = spec;
     if ("program" in from) return this.#start(spec, from.program, identity);
-    if ("linux" in from) return this.#boot(spec, from.linux, identity);
-    return this.#clone(spec, from.snapshot, identity);
+    if ("linux" in from) return this.#boot(spec, from.linux, identity, machine);
+    return this.#clone(spec, from.snapshot, identity, machine);
   }
 
   async #start(
@@ -169,8 +186,8 @@ export class Guests {
     { id, engine: name }: GuestSpec,
     linux: Linux,
     identity: GuestIdentity,
+    machine: LinuxMachine,
   ): Promise<Made> {
-    const machine = new LinuxMachine();
     const start = startOfLinux(linux, machine.diskShapes, identity);
     this.#reserve(id, start.memoryBytes);
     const engine = await makeEngine(this.#ports, name, async (made) => {
@@ -180,7 +197,12 @@ export class Guests {
     return { kind: "linux", engine, machine };
   }
 
-  async #clone(spec: GuestSpec, snapshot: string, identity: GuestIdentity): Promise<Made> {
+  async #clone(
+    spec: GuestSpec,
+    snapshot: string,
+    identity: GuestIdentity,
+    machine: LinuxMachine,
+  ): Promise<Made> {
     const { memoryBytes, engine: name } = await this.snapshots.get(snapshot);
     if (spec.engine !== "auto" && spec.engine !== name) {
       throw new Fault(
@@ -189,21 +211,22 @@ export class Guests {
       );
     }
     this.#reserve(spec.id, memoryBytes);
-    let machine: LinuxMachine | undefined;
+    let kind: GuestKind = "bare";
     // The engine starts up while the snapshot is read.
     const engine = await makeEngine(
       this.#ports,
       name as EngineName,
       async (made) => {
-        const image = await this.snapshots.image(snapshot);
-        if (image.abi === undefined) {
-          machine = new LinuxMachine();
+        const { image, machine: kept } = await this.snapshots.image(snapshot);
+        if (kept !== undefined) {
+          kind = "linux";
           machine.plugInto(made);
+          await machine.restore(kept);
         }
         await made.restore(image, identity);
       },
     );
-    return machine === undefined ? { kind: "bare", engine } : { kind: "linux", engine, machine };
+    return kind === "bare" ? { kind, engine } : { kind, engine, machine };
   }
 
   #reserve(id: string, bytes: number): void {
@@ -357,10 +380,10 @@ export class Guests {
   async snapshot(id: string, token: string | undefined): Promise<SnapshotInfo> {
     const guest = this.owned(id, token);
     return await this.snapshots.take(async () => {
-      const image = await guest.capture();
+      const captured = await guest.capture();
       // After it: a generation that the image may already show is not to be given to a clone.
       const { scope, identity: { generation } } = guest;
-      return { subject: { guest: id, scope, generation }, image };
+      return { subject: { guest: id, scope, generation }, ...captured };
     });
   }
 

@@ -1,5 +1,5 @@
 /**
- * The form of a snapshot, version 1. Numbers are little-endian.
+ * The form of a snapshot, version 2. Numbers are little-endian.
  *
  * | offset | bytes | what |
  * |---|---|---|
@@ -10,6 +10,7 @@
  * | 48 | | index: JSON with what the snapshot is of, vCPU and ABI state, runs of pages, and the SHA-256 of each part after it |
  * | | | the pages that are not all zero |
  * | | | device state, in a form of the engine's own; none for a guest without devices |
+ * | | | what the guest has written to its disks |
  *
  * The index has a checksum of its own, so that it can be trusted without reading the pages.
  *
@@ -19,9 +20,10 @@ import type { AbiState } from "../core/abi/guest_abi.ts";
 import { Fault } from "../core/faults.ts";
 import { GUEST_PAGES_MAX, PAGE_BYTES, SNAPSHOT_INDEX_BYTES_MAX } from "../core/limits.ts";
 import type { GuestImage } from "../core/ports/guest_engine.ts";
+import { type MachineHead, type MachineImage, overlayBytes } from "./linux/machine_image.ts";
 
 const MAGIC = new TextEncoder().encode("INNGUEST");
-const VERSION = 1;
+const VERSION = 2;
 const PREFIX_BYTES = 16;
 /** Bytes before the index. */
 export const HEADER_BYTES = 48;
@@ -41,6 +43,14 @@ export interface SnapshotSubject {
 export interface SnapshotHead extends SnapshotSubject {
   readonly engine: string;
   readonly memoryBytes: number;
+  /** What a Linux guest was plugged into. */
+  readonly machine: MachineHead | undefined;
+}
+
+/** The guest in a snapshot. */
+export interface Decoded {
+  readonly image: GuestImage;
+  readonly machine: MachineImage | undefined;
 }
 
 interface Index {
@@ -56,13 +66,19 @@ interface Index {
   readonly pagesSha256: string;
   readonly deviceBytes: number;
   readonly devicesSha256: string;
+  readonly machine: MachineHead | undefined;
+  readonly overlaysSha256: string;
 }
+
+const NOTHING = new Uint8Array();
 
 /** A snapshot as bytes. */
 export async function encodeSnapshot(
   subject: SnapshotSubject,
   image: GuestImage,
+  machine?: MachineImage,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { overlays = NOTHING, ...head } = machine ?? {};
   const index = new TextEncoder().encode(JSON.stringify(
     {
       ...subject,
@@ -75,17 +91,22 @@ export async function encodeSnapshot(
       pagesSha256: await sha256(image.bytes),
       deviceBytes: image.devices.length,
       devicesSha256: await sha256(image.devices),
+      machine: machine === undefined ? undefined : head as MachineHead,
+      overlaysSha256: await sha256(overlays),
     } satisfies Index,
   ));
   const pagesAt = HEADER_BYTES + index.length;
-  const bytes = new Uint8Array(pagesAt + image.bytes.length + image.devices.length);
+  const devicesAt = pagesAt + image.bytes.length;
+  const overlaysAt = devicesAt + image.devices.length;
+  const bytes = new Uint8Array(overlaysAt + overlays.length);
   bytes.set(MAGIC);
   const view = new DataView(bytes.buffer);
   view.setUint32(8, VERSION, true);
   view.setUint32(12, index.length, true);
   bytes.set(index, HEADER_BYTES);
   bytes.set(image.bytes, pagesAt);
-  bytes.set(image.devices, pagesAt + image.bytes.length);
+  bytes.set(image.devices, devicesAt);
+  bytes.set(overlays, overlaysAt);
   bytes.set(Uint8Array.fromHex(await headSha256(bytes, index)), PREFIX_BYTES);
   return bytes;
 }
@@ -119,8 +140,10 @@ export function headBytes(header: Uint8Array): number {
  * @throws {Fault} `snapshot-damaged`, `snapshot-version`
  */
 export async function decodeHead(bytes: Uint8Array<ArrayBuffer>): Promise<SnapshotHead> {
-  const { guest, scope, generation, createdNs, engine, memoryBytes } = await indexOf(bytes);
-  return { guest, scope, generation, createdNs: BigInt(createdNs), engine, memoryBytes };
+  const { guest, scope, generation, createdNs, engine, memoryBytes, machine } = await indexOf(
+    bytes,
+  );
+  return { guest, scope, generation, createdNs: BigInt(createdNs), engine, memoryBytes, machine };
 }
 
 /**
@@ -129,18 +152,23 @@ export async function decodeHead(bytes: Uint8Array<ArrayBuffer>): Promise<Snapsh
  * @throws {Fault} `snapshot-damaged` when a byte is missing, changed or too many;
  * `snapshot-version`
  */
-export async function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>): Promise<GuestImage> {
+export async function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>): Promise<Decoded> {
   const index = await indexOf(bytes);
-  const { engine, memoryBytes, vcpu, abi } = index;
+  const { engine, memoryBytes, vcpu, abi, machine } = index;
   const pages = Uint32Array.from(pagesOf(index.runs, memoryBytes / PAGE_BYTES));
   const parts = bytes.subarray(headBytes(bytes));
   const pageBytes = pages.length * PAGE_BYTES;
-  if (parts.length !== pageBytes + index.deviceBytes) throw damaged("it is not all there");
+  const overlaysAt = pageBytes + index.deviceBytes;
+  const written = overlayBytes(machine?.disks ?? []);
+  if (parts.length !== overlaysAt + written) throw damaged("it is not all there");
   const stored = parts.subarray(0, pageBytes);
-  const devices = parts.subarray(pageBytes);
+  const devices = parts.subarray(pageBytes, overlaysAt);
+  const overlays = parts.subarray(overlaysAt);
   if (await sha256(stored) !== index.pagesSha256) throw damaged("its pages were altered");
   if (await sha256(devices) !== index.devicesSha256) throw damaged("its devices were altered");
-  return { engine, memoryBytes, vcpu, abi, pages, bytes: stored, devices };
+  if (await sha256(overlays) !== index.overlaysSha256) throw damaged("its disks were altered");
+  const image = { engine, memoryBytes, vcpu, abi, pages, bytes: stored, devices };
+  return { image, machine: machine === undefined ? undefined : { ...machine, overlays } };
 }
 
 async function indexOf(bytes: Uint8Array<ArrayBuffer>): Promise<Index> {

@@ -5,8 +5,10 @@ import type { EventSink } from "../core/ports/events.ts";
 import type { GuestImage } from "../core/ports/guest_engine.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
+import type { MachineImage } from "./linux/machine_image.ts";
 import { SystemError } from "../core/system_error.ts";
 import {
+  type Decoded,
   decodeHead,
   decodeSnapshot,
   encodeSnapshot,
@@ -55,6 +57,7 @@ export class Snapshots {
     capture: () => Promise<{
       readonly subject: Omit<SnapshotSubject, "createdNs">;
       readonly image: GuestImage;
+      readonly machine?: MachineImage | undefined;
     }>,
   ): Promise<SnapshotInfo> {
     this.#beingTaken++;
@@ -66,18 +69,17 @@ export class Snapshots {
           `Cannot keep a snapshot: there are ${length} already; delete one`,
         );
       }
-      const { subject, image } = await capture();
+      const { subject, image, machine } = await capture();
       const { clock, random, events } = this.#ports;
       const whole = { ...subject, createdNs: clock.wallNs() };
-      const bytes = await encodeSnapshot(whole, image);
+      const bytes = await encodeSnapshot(whole, image, machine);
       const id = `snapshot-${random.bytes(ID_BYTES).toHex()}`;
       await stored(this.#store.put(id, bytes));
       const { guest, scope, generation } = subject;
       const sizeBytes = bytes.length;
       const data = { guest, scope, generation, sizeBytes };
       events.emit({ kind: "snapshot.created", subject: id, data });
-      const { engine, memoryBytes } = image;
-      return { ...whole, id, engine, memoryBytes, sizeBytes };
+      return { ...await decodeHead(bytes), id, sizeBytes };
     } finally {
       this.#beingTaken--;
     }
@@ -118,7 +120,7 @@ export class Snapshots {
    *
    * @throws {Fault} `snapshot-not-found`, `snapshot-damaged`, `snapshot-version`
    */
-  async image(id: string): Promise<GuestImage> {
+  async image(id: string): Promise<Decoded> {
     return await decodeSnapshot(await this.#read(id));
   }
 

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   COMMAND_LINE_CHARS_MAX,
+  DISKS_PER_GUEST_MAX,
   GUEST_LOADS_MAX,
   GUEST_PAGES_MAX,
   LINUX_MIB_MIN,
@@ -46,6 +47,11 @@ const ProgramBody = z.strictObject({
 
 const InodeId = z.string().min(1).max(64).openapi({ description: "Id of an inode" });
 
+const DiskBody = z.strictObject({
+  inode: InodeId.openapi({ description: "Inode that is read; what is written stays the guest's" }),
+  readOnly: z.boolean().optional().default(false),
+}).openapi("GuestDisk");
+
 const LinuxBody = z.strictObject({
   memoryMiB: z.int().min(LINUX_MIB_MIN).max(GUEST_PAGES_MAX * PAGE_BYTES / MIB).openapi({
     example: 128,
@@ -55,6 +61,7 @@ const LinuxBody = z.strictObject({
   commandLine: z.string().max(COMMAND_LINE_CHARS_MAX).optional().openapi({
     example: "console=ttyS0 quiet",
   }),
+  disks: z.array(DiskBody).max(DISKS_PER_GUEST_MAX).optional().default([]),
 }).openapi("GuestLinux");
 
 /** `POST /v1/guests`. */
@@ -81,12 +88,13 @@ export const ExitView = z.object({
   deathReason: z.string().optional().openapi({ example: "CRASH: out of beds" }),
 }).openapi("GuestExit");
 
+const Kind = z.enum(["bare", "linux"]);
 const State = z.enum(["ready", "running", "paused", "dead"]);
 
 /** A guest as it is shown. */
 export const GuestView = z.object({
   id: z.string().openapi({ example: "hello" }),
-  kind: z.enum(["bare", "linux"]),
+  kind: Kind,
   state: State,
   engine: z.string().openapi({ example: "v86" }),
   scope: z.string(),
@@ -163,6 +171,7 @@ export const RegistersBody = z.record(z.string().max(40), U64).openapi("Register
 /** A snapshot as it is shown; `fault` instead of the rest when it cannot be read. */
 export const SnapshotView = z.object({
   id: z.string().openapi({ example: "snapshot-0011223344556677" }),
+  kind: Kind.optional(),
   sizeBytes: U64Text.optional(),
   guest: z.string().optional(),
   scope: z.string().optional(),

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
+import { buildPageProgram, reseedFiles } from "../../src/cli/debian_guest.ts";
 import { ConsoleClient, missingLinux, QUICK, writeLinuxImages } from "../support/linux_guest.ts";
 import { testWhere } from "../support/skip.ts";
 
@@ -11,7 +12,10 @@ interface House extends AsyncDisposable {
 
 async function house(): Promise<House> {
   const images = await Deno.makeTempDir({ prefix: "innkeeper-linux-" });
-  await writeLinuxImages(images);
+  await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page));
+  const disk = new Uint8Array(DISK_BYTES);
+  disk.set(new TextEncoder().encode(DISK_TEXT));
+  await Deno.writeFile(`${images}/disk.img`, disk);
   const daemon = await Daemon.start({ args: ["--root", `images=${images}`] });
   return {
     daemon,
@@ -46,19 +50,34 @@ async function owned(
   return text === "" ? undefined : JSON.parse(text);
 }
 
-testWhere("a Linux guest, from its kernel to its clones", missingLinux(), async (t) => {
+const page = await buildPageProgram();
+const DISK_TEXT = "a disk that many share";
+const DISK_BYTES = 1024 * 1024;
+/** Reads the beginning of the disk, or of the part that guests write to. */
+const DISK_HEAD = "dd if=/dev/sda bs=512 count=1 2>/dev/null | head -c 22";
+const WRITTEN = "dd if=/dev/sda bs=512 skip=64 count=1 2>/dev/null | tr -d '\\0'";
+const write = (text: string): string =>
+  `echo ${text} | dd of=/dev/sda bs=512 seek=64 conv=notrunc,sync,fsync 2>/dev/null`;
+const UUID = "cat /proc/sys/kernel/random/uuid";
+
+const missing = missingLinux() ??
+  (page === undefined ? "no C compiler for 32-bit x86" : undefined);
+
+testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => {
   await using inn = await house();
   const { daemon } = inn;
   const kernel = await inn.inode("vmlinuz");
   const initrd = await inn.inode("initrd");
+  const disk = await inn.inode("disk.img");
   const made = await daemon.json(201, "POST", "/v1/guests", {
     name: "debian",
-    linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK },
+    linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK, disks: [{ inode: disk }] },
   });
   assertEquals([made.kind, made.state, made.memoryBytes], ["linux", "ready", "134217728"]);
   const console = await ConsoleClient.open(daemon, "debian");
   await owned(daemon, made, "PUT", "state", { state: "running" });
   await console.prompt();
+  const snapshots: string[] = [];
 
   await t.step("answers on its console", async () => {
     assertStringIncludes(await console.shell("cat /proc/version"), "Debian");
@@ -90,6 +109,115 @@ testWhere("a Linux guest, from its kernel to its clones", missingLinux(), async 
     assertEquals(refused.code, "wrong-guest-kind");
     const attached = await daemon.json(422, "PUT", "/v1/guests/debian/channels/7");
     assertEquals(attached.code, "wrong-guest-kind");
+  });
+
+  await t.step("reads its disk through the cache and writes into an overlay", async () => {
+    assertEquals(await console.shell(DISK_HEAD), DISK_TEXT);
+    await console.shell(write("original"));
+    await console.shell("sync; echo 3 >/proc/sys/vm/drop_caches");
+    assertEquals(await console.shell(WRITTEN), "original");
+    const { items } = await daemon.json(200, "GET", "/v1/inodes");
+    const overlay = items.find(({ root }: { root: string }) => root === ":overlays");
+    assertEquals([items.length, overlay.size], [4, String(DISK_BYTES)]);
+    const response = await daemon.fetch("/v1/events?after=0", {
+      headers: { accept: "application/json" },
+    });
+    const { items: events } = await response.json();
+    const synced = events.filter(({ kind }: { kind: string }) => kind === "inode.synced");
+    assert(synced.some(({ subject }: { subject: string }) => subject === overlay.id));
+    const bytes = await Deno.readFile(`${inn.images}/disk.img`);
+    assertEquals(bytes.subarray(DISK_TEXT.length).findIndex((byte) => byte !== 0), -1);
+  });
+
+  await t.step("is snapshotted while its reseeder waits", async () => {
+    const { tracked, outdated } = await daemon.json(200, "GET", "/v1/scopes/debian");
+    assertEquals([tracked, outdated], [1, 0]);
+    await owned(daemon, made, "PUT", "state", { state: "paused" });
+    snapshots.push((await owned(daemon, made, "POST", "snapshots")).id);
+    await owned(daemon, made, "PUT", "state", { state: "running" });
+    assertEquals(await console.shell("echo still here"), "still here");
+  });
+
+  await t.step("has clones that reseed, and a barrier that waits for them all", async () => {
+    const [id = ""] = snapshots;
+    const barrier = (wait: number) =>
+      daemon.fetch("/v1/scopes/clones/barrier", { headers: { prefer: `wait=${wait}` } });
+    const names = ["one", "two", "three"];
+    const clones = [];
+    for (const name of names) {
+      clones.push(
+        await daemon.json(201, "POST", "/v1/guests", { name, scope: "clones", snapshot: id }),
+      );
+    }
+    const closed = await barrier(0);
+    const late = (await closed.json()).watchers.map(({ name }: { name: string }) => name).sort();
+    assertEquals([closed.status, late], [409, ["one.reseed", "three.reseed", "two.reseed"]]);
+    for (const clone of clones.slice(0, 2)) {
+      await owned(daemon, clone, "PUT", "state", { state: "running" });
+    }
+    const still = await barrier(2);
+    const [last] = (await still.json()).watchers;
+    assertEquals([still.status, last.name], [409, "three.reseed"]);
+    await owned(daemon, clones[2], "PUT", "state", { state: "running" });
+    const opened = await barrier(60);
+    assertEquals(opened.status, 204, await opened.text());
+
+    const uuids = new Set<string>();
+    for (const name of names) {
+      const { generation } = await daemon.json(200, "GET", `/v1/guests/${name}`);
+      const clone = await ConsoleClient.fromNow(daemon, name);
+      uuids.add(await clone.shell(UUID));
+      assertEquals(await clone.shell("innkeeper-page | head -n 1"), `generation=${generation}`);
+      assertEquals(await clone.shell(WRITTEN), "original");
+      await clone.shell(write(name));
+      assertEquals(await clone.shell(WRITTEN), name);
+      await clone.close();
+    }
+    assertEquals(uuids.size, 3);
+    await console.shell("echo 3 >/proc/sys/vm/drop_caches");
+    assertEquals(await console.shell(WRITTEN), "original");
+  });
+
+  await t.step(
+    "has a clone whose failing hook keeps the barrier closed, with its reason",
+    async () => {
+      const clone = await ConsoleClient.fromNow(daemon, "one");
+      const hook = "/etc/innkeeper/reseed.d/20-application";
+      await clone.shell(`printf '#!/bin/sh\nexit 7\n' >${hook}; chmod +x ${hook}`);
+      await daemon.json(201, "POST", "/v1/scopes/clones/bumps", { reason: "restore" });
+      const response = await daemon.fetch("/v1/scopes/clones/barrier", {
+        headers: { prefer: "wait=60" },
+      });
+      const text = await response.text();
+      assertEquals(response.status, 409, text);
+      assertStringIncludes(text, "20-application ended with 7");
+      await clone.shell(`rm ${hook}`);
+      await daemon.json(201, "POST", "/v1/scopes/clones/bumps", { reason: "again" });
+      const again = await daemon.fetch("/v1/scopes/clones/barrier", {
+        headers: { prefer: "wait=60" },
+      });
+      assertEquals(again.status, 204, await again.text());
+      await clone.close();
+    },
+  );
+
+  await t.step("has a clone that dies and is named as lost", async () => {
+    const two = await ConsoleClient.fromNow(daemon, "two");
+    two.send("reboot -f\n");
+    assertEquals(await two.closed, 4410);
+    const { state, deathReason } = await daemon.json(200, "GET", "/v1/guests/two");
+    assertEquals([state, deathReason], ["dead", "reboot"]);
+    await daemon.json(201, "POST", "/v1/scopes/clones/bumps", { reason: "restore" });
+    const response = await daemon.fetch("/v1/scopes/clones/barrier", {
+      headers: { prefer: "wait=60" },
+    });
+    const problem = await response.json();
+    assertEquals([response.status, problem.code], [409, "watchers-lost"], JSON.stringify(problem));
+    assertEquals(problem.watchers.map(({ name }: { name: string }) => name), ["two.reseed"]);
+    for (const name of ["one", "two", "three"]) {
+      await daemon.json(204, "DELETE", `/v1/guests/${name}`);
+    }
+    await daemon.json(404, "GET", "/v1/scopes/clones");
   });
 
   await t.step("is dead with a reason once it is powered off", async () => {

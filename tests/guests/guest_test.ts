@@ -154,7 +154,7 @@ Deno.test("Guest.capture() wants a paused guest (case 40)", async () => {
   await guest.run(1000);
   await refused("wrong-state", () => guest.capture());
   await guest.pause();
-  assertEquals((await guest.capture()).memoryBytes, 16 * PAGE_BYTES);
+  assertEquals((await guest.capture()).image.memoryBytes, 16 * PAGE_BYTES);
 });
 
 Deno.test("Guest.setRegisters() sets all or none (cases 18, 19)", async () => {

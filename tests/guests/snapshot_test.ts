@@ -10,6 +10,7 @@ import {
   headBytes,
   type SnapshotSubject,
 } from "../../src/guests/snapshot.ts";
+import type { MachineImage } from "../../src/guests/linux/machine_image.ts";
 import { testSeed } from "../support/random.ts";
 
 const SUBJECT: SnapshotSubject = {
@@ -18,6 +19,17 @@ const SUBJECT: SnapshotSubject = {
   generation: 4_294_967_295,
   createdNs: 1_700_000_000_123_456_789n,
 };
+
+const MACHINE = {
+  disks: [{
+    source: { root: "r", path: "disk.img", access: "ro", cache: "own", content: "1:2:3:" },
+    sizeBytes: 1 << 20,
+    readOnly: false,
+    ranges: [[512, 512], [4096, 20]],
+  }],
+  reseed: { watching: "reseed", begun: "ack 7" },
+  overlays: new Uint8Array(532).map((_, at) => at * 3),
+} as const satisfies MachineImage;
 
 const imageOf = (memoryPages: number, pages: readonly number[]): GuestImage => ({
   engine: "v86",
@@ -47,13 +59,18 @@ Deno.test("decodeSnapshot() gives back what encodeSnapshot() took", async () => 
   await fc.assert(
     fc.asyncProperty(some, async (pages) => {
       const image = imageOf(64, pages);
-      const bytes = await encodeSnapshot(SUBJECT, image);
-      assertEquals(await decodeSnapshot(bytes), image);
+      const machine = pages.length % 2 === 0 ? undefined : MACHINE;
+      const bytes = await encodeSnapshot(SUBJECT, image, machine);
+      assertEquals(await decodeSnapshot(bytes), { image, machine });
+      const kept = machine === undefined
+        ? undefined
+        : { disks: MACHINE.disks, reseed: MACHINE.reseed };
       const head = bytes.slice(0, headBytes(bytes));
       assertEquals(await decodeHead(head), {
         ...SUBJECT,
         engine: "v86",
         memoryBytes: 64 * PAGE_BYTES,
+        machine: kept,
       });
     }),
     { seed, numRuns: 30 },
@@ -62,7 +79,7 @@ Deno.test("decodeSnapshot() gives back what encodeSnapshot() took", async () => 
 
 Deno.test("decodeSnapshot() refuses every snapshot with one byte altered or cut off", async () => {
   const seed = testSeed();
-  const whole = await encodeSnapshot(SUBJECT, imageOf(64, [1, 2, 5]));
+  const whole = await encodeSnapshot(SUBJECT, imageOf(64, [1, 2, 5]), MACHINE);
   const refuses = async (bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
     const { code } = await assertRejects(() => decodeSnapshot(bytes), Fault);
     assert(code === "snapshot-damaged" || code === "snapshot-version", code);
@@ -93,7 +110,7 @@ Deno.test("decodeSnapshot() refuses every snapshot with one byte altered or cut 
 
 Deno.test("decodeSnapshot() refuses a version that it does not know", async () => {
   const bytes = await encodeSnapshot(SUBJECT, imageOf(64, [1]));
-  bytes[8] = 2;
+  bytes[8] = 1;
   const fault = await assertRejects(() => decodeSnapshot(bytes), Fault);
   assertEquals(fault.code, "snapshot-version");
 });

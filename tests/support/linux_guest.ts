@@ -65,6 +65,13 @@ export class ConsoleClient {
     return client;
   }
 
+  /** Opens a console for what comes from now on. */
+  static async fromNow(daemon: Daemon, guest: string): Promise<ConsoleClient> {
+    const tail = await daemon.fetch(`/v1/guests/${guest}/console`);
+    await tail.body?.cancel();
+    return await this.open(daemon, guest, Number(tail.headers.get("innkeeper-console-end")));
+  }
+
   /** Waits for a text and returns what came before it; what comes after it stays. */
   async until(text: string, withinMs = ANSWER_MS): Promise<string> {
     const wait = async (): Promise<void> => {

@@ -1,15 +1,32 @@
+import { SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
 import type { GuestEngine } from "../../core/ports/guest_engine.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { Console } from "./console.ts";
+import { Disk, type DiskParts } from "./disk.ts";
+import { ReseedLine } from "./reseed_line.ts";
+import { type MachineImage, overlayBytes } from "./machine_image.ts";
 
 /** The serial line that is a guest's console. */
 const CONSOLE: SerialLine = 0;
+/** The one over which its reseeder and its host talk. */
+const RESEED: SerialLine = 1;
+
+/** What a Linux guest is plugged into. */
+export interface MachineParts {
+  readonly disks: readonly DiskParts[];
+}
 
 /** What the devices of a Linux guest lead to. */
 export class LinuxMachine implements PcDevices {
   readonly console = new Console((bytes) => this.#engineNow().send(CONSOLE, bytes));
+  readonly reseedLine = new ReseedLine((bytes) => this.#engineNow().send(RESEED, bytes));
+  readonly #disks: readonly Disk[];
   #engine: GuestEngine | undefined;
+
+  constructor({ disks }: MachineParts) {
+    this.#disks = disks.map((parts) => new Disk(parts));
+  }
 
   /** Leads the devices of an engine's PC here. */
   plugInto(engine: GuestEngine): void {
@@ -24,31 +41,74 @@ export class LinuxMachine implements PcDevices {
 
   /** Its disks, as the guest sees them. */
   get diskShapes(): readonly DiskShape[] {
-    return [];
+    return this.#disks.map(({ shape }) => shape);
   }
 
   written(line: SerialLine, bytes: Uint8Array<ArrayBuffer>): void {
     if (line === CONSOLE) this.console.append(bytes);
+    else this.reseedLine.append(bytes);
   }
 
-  readDisk(disk: number): Promise<Uint8Array<ArrayBuffer>> {
-    return Promise.reject(new SystemError("ENODEV", "read", `disk ${disk}`));
+  async readDisk(disk: number, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#disk(disk).read(at, length);
   }
 
-  writeDisk(disk: number): Promise<void> {
-    return Promise.reject(new SystemError("ENODEV", "write", `disk ${disk}`));
+  async writeDisk(disk: number, at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#disk(disk).write(at, bytes);
   }
 
-  flushDisk(disk: number): Promise<void> {
-    return Promise.reject(new SystemError("ENODEV", "flush", `disk ${disk}`));
+  async flushDisk(disk: number): Promise<void> {
+    await this.#disk(disk).flush();
   }
 
   serve9p(message: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     return Promise.resolve(message);
   }
 
+  /**
+   * What a snapshot keeps of it. To be called when the guest is captured and its devices rest.
+   *
+   * @throws {Fault} `snapshots-exhausted`
+   */
+  async capture(): Promise<MachineImage> {
+    const captured = [];
+    let roomBytes = SNAPSHOT_OVERLAY_BYTES_MAX;
+    for (const disk of this.#disks) {
+      const one = await disk.capture(roomBytes);
+      roomBytes -= overlayBytes([one.image]);
+      captured.push(one);
+    }
+    const overlays = new Uint8Array(SNAPSHOT_OVERLAY_BYTES_MAX - roomBytes);
+    let at = 0;
+    for (const part of captured.flatMap(({ bytes }) => bytes)) {
+      overlays.set(part, at);
+      at += part.length;
+    }
+    const disks = captured.map(({ image }) => image);
+    return { disks, reseed: this.reseedLine.image, overlays };
+  }
+
+  /** Puts what a snapshot kept where it was. */
+  async restore({ disks, reseed, overlays }: MachineImage): Promise<void> {
+    this.reseedLine.image = reseed;
+    let at = 0;
+    for (const [index, image] of disks.entries()) {
+      const end = at + overlayBytes([image]);
+      await this.#disk(index).restore(image, overlays.subarray(at, end));
+      at = end;
+    }
+  }
+
   /** The guest has ended. */
   close(): void {
     this.console.close();
+    // What cannot be closed is told by its inode, and overlays are removed at the next start.
+    for (const disk of this.#disks) disk.close().catch(() => {});
+  }
+
+  #disk(index: number): Disk {
+    const disk = this.#disks[index];
+    if (disk === undefined) throw new SystemError("ENODEV", "use", `disk ${index}`);
+    return disk;
   }
 }

@@ -1,0 +1,82 @@
+import { asFault } from "../core/faults.ts";
+import { NAME_CHARS_MAX, RESEEDER_LEASE_MS } from "../core/limits.ts";
+import type { LiveScope } from "../generations/live_scope.ts";
+import type { Watcher } from "../generations/watcher.ts";
+import type { ReseedLine, ReseedRequest } from "../guests/linux/reseed_line.ts";
+
+/**
+ * The reseeder of a Linux guest as a tracked watcher of the guest's scope: barriers wait for what
+ * runs in the guest, not for somebody beside it.
+ */
+export class ReseedSession {
+  readonly #scope: LiveScope;
+  readonly #watcher: Watcher;
+  #line: ReseedLine | undefined;
+  readonly #stop: () => void;
+
+  private constructor(scope: LiveScope, watcher: Watcher) {
+    this.#scope = scope;
+    this.#watcher = watcher;
+    this.#stop = scope.listen(({ kind }) => {
+      if (kind === "generation") this.#offer();
+    });
+  }
+
+  /**
+   * Registers the watcher. A clone's is registered before its scope is bumped, so that the barrier
+   * is closed before the clone runs.
+   *
+   * @param guest Goes into its name, so that a barrier says which guest is late
+   * @throws {Fault} `watchers-exhausted`, `state-unavailable`, `scope-not-found`
+   */
+  static async open(scope: LiveScope, guest: string, name: string): Promise<ReseedSession> {
+    const ask = {
+      name: `${guest}.${name}`.slice(0, NAME_CHARS_MAX),
+      track: true,
+      leaseMs: RESEEDER_LEASE_MS,
+    };
+    const { watcher } = await scope.watchers.watch(ask);
+    return new ReseedSession(scope, watcher);
+  }
+
+  /** Begins to tell the guest, over its line. */
+  attach(line: ReseedLine): void {
+    this.#line = line;
+    this.#offer();
+  }
+
+  /** The guest has said this. */
+  receive(request: ReseedRequest): void {
+    if (request.word === "watch") return this.#offer();
+    const { generation } = request;
+    try {
+      if (request.word === "ack") {
+        this.#scope.watchers.ack(this.#watcher.id, generation, request.epoch);
+      } else this.#scope.watchers.fail(this.#watcher.id, generation, request.reason);
+      this.#line?.taken(generation);
+    } catch (error) {
+      this.#line?.error(asFault(error).code);
+      this.#offer();
+    }
+  }
+
+  /** The guest died: its watcher is held and then lost, and barriers name it. */
+  async lose(): Promise<void> {
+    this.#stop();
+    // One that cannot be written down now is found held after the next start.
+    await this.#scope.watchers.leave(this.#watcher.id, this.#watcher.tokenHash).catch(() => {});
+  }
+
+  /** The guest was taken away on purpose: nobody waits for it any more. */
+  async release(): Promise<void> {
+    this.#stop();
+    await this.#scope.watchers.release(this.#watcher.id).catch(() => {});
+  }
+
+  #offer(): void {
+    const { state } = this.#scope;
+    const { id } = this.#watcher;
+    if (!state.has(id) || !state.isOutdated(state.watcher(id))) return;
+    this.#line?.generation(state.current);
+  }
+}

@@ -1,0 +1,148 @@
+import { Fault } from "../../core/faults.ts";
+import { OVERLAY_RANGES_MAX, SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
+import type { DiskFile, DiskSource } from "../../core/ports/disk_file.ts";
+import type { DiskShape } from "../../core/ports/pc_devices.ts";
+import { Segments } from "../../core/segments.ts";
+import { Serial } from "../../core/serial.ts";
+import { SystemError } from "../../core/system_error.ts";
+
+/** What a disk is made of. */
+export interface DiskParts {
+  readonly sizeBytes: number;
+  readonly source: DiskSource;
+  /** What is read until it is written; it is never changed. */
+  readonly base: DiskFile;
+  /** Takes what is written; a disk without one is read-only. */
+  readonly overlay: DiskFile | undefined;
+}
+
+/** What a guest has written to a disk, as a snapshot keeps it. */
+export interface DiskImage {
+  readonly source: DiskSource;
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  /** Where the bytes of the overlay belong, ascending. */
+  readonly ranges: readonly (readonly [at: number, length: number])[];
+}
+
+const COPY_BYTES = 1024 * 1024;
+
+/**
+ * A disk whose base many guests share: each writes into an overlay of its own. Calls are done one
+ * after the other, so that a read finds what was written before it.
+ */
+export class Disk {
+  readonly #parts: DiskParts;
+  readonly #written = new Segments<true>();
+  readonly #serial = new Serial();
+  #isClosed = false;
+
+  constructor(parts: DiskParts) {
+    this.#parts = parts;
+  }
+
+  get shape(): DiskShape {
+    const { sizeBytes, overlay } = this.#parts;
+    return { sizeBytes, readOnly: overlay === undefined };
+  }
+
+  /** Reads all of a range within the disk. */
+  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#serial.run(() => this.#read(at, length));
+  }
+
+  async #read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    this.#require(at, length);
+    const { base, overlay } = this.#parts;
+    const range = { start: BigInt(at), end: BigInt(at + length) };
+    if (overlay !== undefined && this.#written.covers(range)) return await overlay.read(at, length);
+    const bytes = await base.read(at, length);
+    for (const { start, end } of this.#written.within(range)) {
+      const [from, to] = [Number(start), Number(end)];
+      if (overlay !== undefined) bytes.set(await overlay.read(from, to - from), from - at);
+    }
+    return bytes;
+  }
+
+  /** Writes into the overlay. */
+  write(at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#require(at, bytes.length);
+      await this.#overlay().write(at, bytes);
+      this.#written.set({ start: BigInt(at), end: BigInt(at + bytes.length) }, true);
+    });
+  }
+
+  /** What was written is on stable storage when this resolves. */
+  flush(): Promise<void> {
+    return this.#serial.run(() => this.#parts.overlay?.sync());
+  }
+
+  /**
+   * What was written, for a snapshot.
+   *
+   * @param roomBytes How much of it may be kept
+   * @throws {Fault} `snapshots-exhausted`
+   */
+  capture(roomBytes: number): Promise<{ image: DiskImage; bytes: Uint8Array<ArrayBuffer>[] }> {
+    return this.#serial.run(async () => {
+      const { length, count } = this.#written;
+      if (length > BigInt(roomBytes) || count > OVERLAY_RANGES_MAX) {
+        throw new Fault(
+          "snapshots-exhausted",
+          `Cannot snapshot the guest: it has written ${length} bytes in ${count} ranges to its ` +
+            `disks, and ${SNAPSHOT_OVERLAY_BYTES_MAX} in ${OVERLAY_RANGES_MAX} can be kept`,
+        );
+      }
+      const ranges: [number, number][] = [];
+      const bytes: Uint8Array<ArrayBuffer>[] = [];
+      for (const { start, end } of this.#written) {
+        const [at, size] = [Number(start), Number(end - start)];
+        ranges.push([at, size]);
+        for (let done = 0; done < size; done += COPY_BYTES) {
+          const part = Math.min(COPY_BYTES, size - done);
+          bytes.push(await this.#overlay().read(at + done, part));
+        }
+      }
+      const { sizeBytes, source } = this.#parts;
+      return { image: { source, sizeBytes, readOnly: this.shape.readOnly, ranges }, bytes };
+    });
+  }
+
+  /**
+   * Writes what a snapshot kept into the overlay.
+   *
+   * @param bytes The bytes of all ranges, one after the other
+   */
+  async restore({ ranges }: DiskImage, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    let from = 0;
+    for (const [at, size] of ranges) {
+      for (let done = 0; done < size; done += COPY_BYTES) {
+        const part = Math.min(COPY_BYTES, size - done);
+        await this.write(at + done, bytes.slice(from + done, from + done + part));
+      }
+      from += size;
+    }
+  }
+
+  /** Lets go of everything; what was written is gone. */
+  close(): Promise<void> {
+    return this.#serial.run(async () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      await this.#parts.overlay?.close();
+      await this.#parts.base.close();
+    });
+  }
+
+  #overlay(): DiskFile {
+    const { overlay } = this.#parts;
+    if (overlay === undefined) throw new SystemError("EROFS", "write", "a read-only disk");
+    return overlay;
+  }
+
+  #require(at: number, length: number): void {
+    if (at >= 0 && length >= 0 && at + length <= this.#parts.sizeBytes) return;
+    throw new SystemError("EINVAL", "access", `${length} bytes at ${at} of a disk`);
+  }
+}
