@@ -64,10 +64,13 @@ function refusalOf(app: OpenAPIHono<Env>, method: string, path: string): Fault {
   );
 }
 
+const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"];
+
+/** The methods by which a path can be called. Routes that end in `*` are guards of many paths. */
 function allowedMethods(app: OpenAPIHono<Env>, path: string): string[] {
-  const methods = app.routes
-    .filter((route) => route.method !== "ALL")
-    .filter((route) => new URLPattern({ pathname: route.path }).test({ pathname: path }))
-    .map((route) => route.method);
-  return [...new Set(methods)].sort();
+  return METHODS.filter((method) =>
+    app.router.match(method, path)[0].some(([[, route]]) =>
+      route.method === method && !route.path.endsWith("*")
+    )
+  );
 }

@@ -79,6 +79,9 @@ Deno.test("createApp() names the methods that a known path allows", async () => 
   assertEquals(response.headers.get("allow"), "GET");
   assertEquals((await response.json()).code, "method-not-allowed");
   await api().refused("no-such-path", "GET", "/nowhere");
+  for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
+    await api().refused("no-such-path", method, "/v1/nowhere");
+  }
 });
 
 Deno.test("createApp() gives every answer a request id, refused ones too", async () => {
