@@ -59,6 +59,8 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
           "address-out-of-range",
           "engine-unavailable",
           "inode-not-found",
+          "root-not-found",
+          "backing-changed",
           "snapshot-not-found",
           "snapshot-damaged",
           "snapshot-version",
@@ -155,8 +157,9 @@ function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
   const { name, engine, scope, leaseMs, bare, linux, snapshot } = body;
   const asked = { name, engine, scope, leaseMs };
   if (linux !== undefined) {
-    const { memoryMiB, kernel, initrd, commandLine, disks } = linux;
-    return { ...asked, from: { linux: { memoryMiB, kernel, initrd, commandLine, disks } } };
+    const { memoryMiB, kernel, initrd, commandLine, disks, share } = linux;
+    const machine = { memoryMiB, kernel, initrd, commandLine, disks, share };
+    return { ...asked, from: { linux: machine } };
   }
   if (bare === undefined) return { ...asked, from: { snapshot: snapshot ?? "" } };
   const { pfnLimit, start } = bare;

@@ -34,6 +34,7 @@ import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
 import { reachOf } from "../native/reach.ts";
+import { SharedFolder } from "../native/shared_folder.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
 import { HttpRemoteFiles } from "../storage/remote_file.ts";
@@ -114,7 +115,11 @@ async function openInnkeeper(
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const rootFolders = new Map<string, RootFolder>();
-  for (const root of roots) rootFolders.set(root.name, resources.use(openRoot(libc, root)));
+  const shares = new Map<string, SharedFolder>();
+  for (const root of roots) {
+    rootFolders.set(root.name, resources.use(openRoot(libc, root)));
+    shares.set(root.name, resources.use(new SharedFolder(libc, root.path)));
+  }
   const overlays = makeFolder(`${state}/overlays`, 0o700);
   rootFolders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays)));
   const inodes = new InodeStore({
@@ -137,6 +142,7 @@ async function openInnkeeper(
     events,
     inodes,
     disks: new GuestDisks(inodes, systemRandom),
+    shares,
     scopes: await Scopes.open({
       ...ports,
       pages: new PageFiles(`${run}/pages`, reachOf(libc, run)),

@@ -231,8 +231,11 @@ export const ENGINE_MAKE_MS = 30_000;
 export const ENGINE_STOP_MS = 2_000;
 /** Snapshots kept in the state folder. */
 export const SNAPSHOTS_MAX = 1_000;
-/** Index of one snapshot: in the largest guest every second page can be a run of its own. */
-export const SNAPSHOT_INDEX_BYTES_MAX = MIB;
+/**
+ * Index of one snapshot: in the largest guest every second page can be a run of its own, and one
+ * with a share has a path for each file that it has open.
+ */
+export const SNAPSHOT_INDEX_BYTES_MAX = 4 * MIB;
 
 // Linux guests
 
@@ -264,3 +267,7 @@ export const RESEED_REPLIES_MAX = 16;
 export const RESEEDER_LEASE_MS = 1;
 /** Least memory of a Linux guest, in MiB: a distribution's kernel unpacks itself at 16. */
 export const LINUX_MIB_MIN = 16;
+/** A 9P message: what a guest reads of a share at a time, and v86 copies twice. */
+export const NINEP_MESSAGE_BYTES_MAX = 64 * KIB;
+/** Fids of a guest: each open file and each folder on the way is one. */
+export const NINEP_FIDS_MAX = 8_192;

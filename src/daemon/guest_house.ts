@@ -14,6 +14,8 @@ export interface LinuxGuest {
   readonly initrd: string | undefined;
   readonly commandLine: string | undefined;
   readonly disks: readonly DiskRequest[];
+  /** A root that the guest sees over 9p, read-only. */
+  readonly share: { readonly root: string } | undefined;
 }
 
 /** A guest that a caller wants. */

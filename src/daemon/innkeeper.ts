@@ -1,14 +1,16 @@
 import type { EventLog } from "../core/event_log.ts";
+import { Fault } from "../core/faults.ts";
 import { U32_MAX } from "../core/limits.ts";
+import type { SharedTree } from "../core/ports/shared_tree.ts";
 import type { DeviceRegistry } from "../devices/registry.ts";
 import type { DeviceResolver } from "../devices/resolve.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { CreatedGuest, Guests, GuestSpec } from "../guests/guests.ts";
-import type { MachineParts } from "../guests/linux/linux_machine.ts";
+import type { MachineParts, Share } from "../guests/linux/linux_machine.ts";
 import type { MachineHead } from "../guests/linux/machine_image.ts";
-import type { GuestDisks } from "./guest_disks.ts";
+import { closeAll, type GuestDisks } from "./guest_disks.ts";
 import { GuestWatchers } from "./guest_watchers.ts";
 import { Lodgings } from "./lodgings.ts";
 import { COMMAND_LINE_DEFAULT, type Linux } from "../guests/linux/linux.ts";
@@ -25,6 +27,8 @@ export interface InnkeeperParts {
   readonly inodes: InodeStore;
   readonly guests: Guests;
   readonly disks: GuestDisks;
+  /** What guests can be shown of each root, by its name. */
+  readonly shares: ReadonlyMap<string, SharedTree>;
 }
 
 /** The four parts joined: what one of them does to another happens here and nowhere else. */
@@ -36,12 +40,15 @@ export class Innkeeper implements GuestHouse {
   readonly inodes: InodeStore;
   readonly guests: Guests;
   readonly #disks: GuestDisks;
+  readonly #shares: InnkeeperParts["shares"];
 
   readonly #lodgings: Lodgings;
   readonly #watchers = new GuestWatchers();
   #isClosing = false;
 
-  constructor({ events, scopes, devices, resolver, inodes, guests, disks }: InnkeeperParts) {
+  constructor(
+    { events, scopes, devices, resolver, inodes, guests, disks, shares }: InnkeeperParts,
+  ) {
     this.events = events;
     this.scopes = scopes;
     this.devices = devices;
@@ -49,6 +56,7 @@ export class Innkeeper implements GuestHouse {
     this.inodes = inodes;
     this.guests = guests;
     this.#disks = disks;
+    this.#shares = shares;
     this.#lodgings = new Lodgings(scopes);
   }
 
@@ -68,9 +76,14 @@ export class Innkeeper implements GuestHouse {
     const scope = await this.#lodgings.enter(command.scope ?? id);
     const { name } = scope.state;
     try {
-      if (snapshot !== undefined) await this.#welcomeClone(id, scope, snapshot, by);
       const { engine, leaseMs } = command;
       const machine = await this.#machine(id, command.from, snapshot?.machine);
+      if (snapshot !== undefined) {
+        await this.#welcomeClone(id, scope, snapshot, by).catch(async (fault) => {
+          await closeAll(machine?.disks ?? []);
+          throw fault;
+        });
+      }
       const spec = { id, scope: name, engine, leaseMs, from, machine };
       const made = await guests.create(spec, scope.state.current);
       this.#accompany(scope, made.guest);
@@ -134,8 +147,23 @@ export class Innkeeper implements GuestHouse {
     from: CreateGuest["from"],
     kept: MachineHead | undefined,
   ): Promise<MachineParts | undefined> {
-    if ("linux" in from) return { disks: await this.#disks.open(id, from.linux.disks) };
-    return kept === undefined ? undefined : { disks: await this.#disks.reopen(id, kept.disks) };
+    if ("linux" in from) {
+      const share = this.#share(from.linux.share?.root);
+      return { disks: await this.#disks.open(id, from.linux.disks), share };
+    }
+    if (kept === undefined) return undefined;
+    const share = this.#share(kept.share);
+    return { disks: await this.#disks.reopen(id, kept.disks), share };
+  }
+
+  #share(root: string | undefined): Share | undefined {
+    if (root === undefined) return undefined;
+    const tree = this.#shares.get(root);
+    if (tree !== undefined) return { root, tree };
+    throw new Fault(
+      "root-not-found",
+      `Cannot share root "${root}": roots are ${[...this.#shares.keys()].join(", ") || "none"}`,
+    );
   }
 
   async #kernel({ memoryMiB, kernel, initrd, commandLine }: LinuxGuest): Promise<Linux> {

@@ -88,6 +88,7 @@ export class Guest {
     this.id = parts.id;
     this.kind = parts.kind;
     this.machine = parts.machine;
+    this.machine?.identify(parts.identity);
     this.scope = parts.scope;
     this.memoryBytes = parts.memoryBytes;
     this.createdNs = parts.createdNs;
@@ -301,6 +302,7 @@ export class Guest {
   identify(identity: GuestIdentity): void {
     if (this.#death !== undefined) return;
     this.#identity = identity;
+    this.machine?.identify(identity);
     this.#ask(this.#engine.identify(identity)).catch(() => {});
   }
 

@@ -59,7 +59,7 @@ export interface CreatedGuest {
   readonly ownerToken: string;
 }
 
-const NO_DEVICES: MachineParts = { disks: [] };
+const NO_DEVICES: MachineParts = { disks: [], share: undefined };
 const OWNER_TOKEN_BYTES = 32;
 const ID_BYTES = 8;
 

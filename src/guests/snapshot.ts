@@ -95,6 +95,13 @@ export async function encodeSnapshot(
       overlaysSha256: await sha256(overlays),
     } satisfies Index,
   ));
+  if (index.length > SNAPSHOT_INDEX_BYTES_MAX) {
+    throw new Fault(
+      "snapshots-exhausted",
+      `Cannot snapshot guest "${subject.guest}": its index has ${index.length} bytes and ` +
+        `${SNAPSHOT_INDEX_BYTES_MAX} can be kept; close files in the guest`,
+    );
+  }
   const pagesAt = HEADER_BYTES + index.length;
   const devicesAt = pagesAt + image.bytes.length;
   const overlaysAt = devicesAt + image.devices.length;

@@ -62,6 +62,9 @@ const LinuxBody = z.strictObject({
     example: "console=ttyS0 quiet",
   }),
   disks: z.array(DiskBody).max(DISKS_PER_GUEST_MAX).optional().default([]),
+  share: z.strictObject({ root: Name }).optional().openapi({
+    description: "A root that it sees over 9p, read-only",
+  }),
 }).openapi("GuestLinux");
 
 /** `POST /v1/guests`. */

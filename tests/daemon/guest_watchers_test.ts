@@ -58,7 +58,9 @@ async function bench() {
   const inodes = { readAll: () => Promise.resolve(bzImageOf()) } as unknown as InodeStore;
   const disks = new GuestDisks(inodes, scopesBench.random);
   const innkeeper = new Innkeeper(
-    { scopes, guests, inodes, disks } as Partial<InnkeeperParts> as InnkeeperParts,
+    { scopes, guests, inodes, disks, shares: new Map() } as Partial<
+      InnkeeperParts
+    > as InnkeeperParts,
   );
   const boot = async (name: string): Promise<TalkingEngine> => {
     const linux = {
@@ -67,6 +69,7 @@ async function bench() {
       initrd: undefined,
       commandLine: undefined,
       disks: [],
+      share: undefined,
     };
     const command = { name, engine: "auto", scope: undefined, from: { linux } } as const;
     await innkeeper.createGuest(command, "test");

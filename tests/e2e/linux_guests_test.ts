@@ -69,9 +69,10 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
   const kernel = await inn.inode("vmlinuz");
   const initrd = await inn.inode("initrd");
   const disk = await inn.inode("disk.img");
+  const share = { root: "images" };
   const made = await daemon.json(201, "POST", "/v1/guests", {
     name: "debian",
-    linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK, disks: [{ inode: disk }] },
+    linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK, disks: [{ inode: disk }], share },
   });
   assertEquals([made.kind, made.state, made.memoryBytes], ["linux", "ready", "134217728"]);
   const console = await ConsoleClient.open(daemon, "debian");
@@ -129,6 +130,35 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     assertEquals(bytes.subarray(DISK_TEXT.length).findIndex((byte) => byte !== 0), -1);
   });
 
+  await t.step("sees a root over 9p, read-only, and its identity beside it", async () => {
+    await new Deno.Command("sh", {
+      args: ["-c", 'printf odd >"$(printf "%s/odd-\\377" "$1")"', "sh", inn.images],
+    }).output();
+    await Deno.symlink("/etc/passwd", `${inn.images}/leads-out`);
+    await Deno.mkdir(`${inn.images}/folder`);
+    await Deno.writeTextFile(`${inn.images}/folder/hello`, "hello from the host");
+    const mount = "mount -t 9p -o trans=virtio,version=9p2000.L,ro";
+    await console.shell(`mkdir -p /share; ${mount} host9p /share`);
+    assertEquals(
+      await console.shell("ls -1 /share"),
+      "disk.img\nfolder\ninitrd\nleads-out\nodd-?\nvmlinuz",
+    );
+    assertEquals(await console.shell("cat /share/odd-*"), "odd");
+    assertEquals(await console.shell("cat /share/folder/hello"), "hello from the host");
+    assertEquals(await console.shell("readlink /share/leads-out"), "/etc/passwd");
+    assertEquals(await console.shell("cat /share/leads-out 2>&1 | wc -l"), "1");
+    const sum = (await console.shell("sha256sum /share/vmlinuz")).split(" ")[0];
+    const kernelBytes = await Deno.readFile(`${inn.images}/vmlinuz`);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", kernelBytes));
+    assertEquals(sum, digest.toHex());
+    assertStringIncludes(await console.shell("touch /share/new 2>&1"), "Read-only");
+    const { generation } = await daemon.json(200, "GET", "/v1/guests/debian");
+    assertEquals(
+      await console.shell("head -n 1 /share/.innkeeper/identity"),
+      `generation=${generation}`,
+    );
+  });
+
   await t.step("is snapshotted while its reseeder waits", async () => {
     const { tracked, outdated } = await daemon.json(200, "GET", "/v1/scopes/debian");
     assertEquals([tracked, outdated], [1, 0]);
@@ -168,6 +198,11 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
       const clone = await ConsoleClient.fromNow(daemon, name);
       uuids.add(await clone.shell(UUID));
       assertEquals(await clone.shell("innkeeper-page | head -n 1"), `generation=${generation}`);
+      assertEquals(
+        await clone.shell("head -n 1 /share/.innkeeper/identity"),
+        `generation=${generation}`,
+      );
+      assertEquals(await clone.shell("cat /share/folder/hello"), "hello from the host");
       assertEquals(await clone.shell(WRITTEN), "original");
       await clone.shell(write(name));
       assertEquals(await clone.shell(WRITTEN), name);

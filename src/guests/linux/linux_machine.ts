@@ -1,6 +1,10 @@
 import { SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
 import type { GuestEngine } from "../../core/ports/guest_engine.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
+import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { SharedTree } from "../../core/ports/shared_tree.ts";
+import { GuestTree } from "./ninep/guest_tree.ts";
+import { NinepServer } from "./ninep/server.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { Console } from "./console.ts";
 import { Disk, type DiskParts } from "./disk.ts";
@@ -15,6 +19,15 @@ const RESEED: SerialLine = 1;
 /** What a Linux guest is plugged into. */
 export interface MachineParts {
   readonly disks: readonly DiskParts[];
+  /** A folder that it sees over 9p. */
+  readonly share: Share | undefined;
+}
+
+/** A folder of the host that a guest sees, read-only. */
+export interface Share {
+  /** Name of its root. */
+  readonly root: string;
+  readonly tree: SharedTree;
 }
 
 /** What the devices of a Linux guest lead to. */
@@ -22,10 +35,20 @@ export class LinuxMachine implements PcDevices {
   readonly console = new Console((bytes) => this.#engineNow().send(CONSOLE, bytes));
   readonly reseedLine = new ReseedLine((bytes) => this.#engineNow().send(RESEED, bytes));
   readonly #disks: readonly Disk[];
+  readonly #share: Share | undefined;
+  readonly #ninep: NinepServer;
+  #identity: GuestIdentity = { generation: 0, epoch: 0n, unique: "" };
   #engine: GuestEngine | undefined;
 
-  constructor({ disks }: MachineParts) {
+  constructor({ disks, share }: MachineParts) {
     this.#disks = disks.map((parts) => new Disk(parts));
+    this.#share = share;
+    this.#ninep = new NinepServer(new GuestTree(() => this.#identity, share?.tree));
+  }
+
+  /** What the identity file says from now on. */
+  identify(identity: GuestIdentity): void {
+    this.#identity = identity;
   }
 
   /** Leads the devices of an engine's PC here. */
@@ -62,7 +85,7 @@ export class LinuxMachine implements PcDevices {
   }
 
   serve9p(message: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-    return Promise.resolve(message);
+    return this.#ninep.answer(message);
   }
 
   /**
@@ -85,12 +108,15 @@ export class LinuxMachine implements PcDevices {
       at += part.length;
     }
     const disks = captured.map(({ image }) => image);
-    return { disks, reseed: this.reseedLine.image, overlays };
+    const { root } = this.#share ?? {};
+    const fids = this.#ninep.image;
+    return { disks, share: root, fids, reseed: this.reseedLine.image, overlays };
   }
 
   /** Puts what a snapshot kept where it was. */
-  async restore({ disks, reseed, overlays }: MachineImage): Promise<void> {
+  async restore({ disks, fids, reseed, overlays }: MachineImage): Promise<void> {
     this.reseedLine.image = reseed;
+    this.#ninep.image = fids;
     let at = 0;
     for (const [index, image] of disks.entries()) {
       const end = at + overlayBytes([image]);

@@ -1,9 +1,13 @@
 import type { DiskImage } from "./disk.ts";
+import type { FidImage } from "./ninep/server.ts";
 import type { ReseedLineImage } from "./reseed_line.ts";
 
 /** What a snapshot of a Linux guest says of its machine, beside the engine's own state. */
 export interface MachineHead {
   readonly disks: readonly DiskImage[];
+  /** Name of the root that it saw over 9p. */
+  readonly share: string | undefined;
+  readonly fids: readonly FidImage[];
   readonly reseed: ReseedLineImage;
 }
 

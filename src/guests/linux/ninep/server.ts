@@ -1,0 +1,297 @@
+import { NINEP_FIDS_MAX, NINEP_MESSAGE_BYTES_MAX } from "../../../core/limits.ts";
+import type { NamePath, SharedNode, SharedTree } from "../../../core/ports/shared_tree.ts";
+import { Serial } from "../../../core/serial.ts";
+import { SystemError } from "../../../core/system_error.ts";
+import { HEAD_BYTES, MessageReader, MessageWriter, type Qid } from "./codec.ts";
+
+/** A fid as a snapshot keeps it. */
+export interface FidImage {
+  readonly fid: number;
+  /** Names in base64: they may have any bytes. */
+  readonly path: readonly string[];
+  readonly device: string;
+  readonly inode: string;
+}
+
+interface Fid {
+  readonly path: NamePath;
+  readonly found: Pick<SharedNode, "device" | "inode">;
+}
+
+const T = {
+  statfs: 8,
+  lopen: 12,
+  readlink: 22,
+  getattr: 24,
+  readdir: 40,
+  fsync: 50,
+  version: 100,
+  attach: 104,
+  flush: 108,
+  walk: 110,
+  read: 116,
+  clunk: 120,
+} as const;
+const ERROR = 7;
+/** Messages that would change something: all of them are refused alike. */
+const CHANGES: ReadonlySet<number> = new Set([14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 118, 122]);
+
+/** Errors as Linux numbers them. */
+const ERRNO: Readonly<Record<string, number>> = {
+  ENOENT: 2,
+  EIO: 5,
+  EBADF: 9,
+  ENOMEM: 12,
+  EACCES: 13,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  EMFILE: 24,
+  EROFS: 30,
+  ENAMETOOLONG: 36,
+  ELOOP: 40,
+  EPROTO: 71,
+  EOPNOTSUPP: 95,
+  ESTALE: 116,
+};
+const VERSION = new TextEncoder().encode("9P2000.L");
+const UNKNOWN_VERSION = new TextEncoder().encode("unknown");
+const READ_HEAD_BYTES = HEAD_BYTES + 4;
+const READDIR_HEAD_BYTES = HEAD_BYTES + 4;
+const DIRENT_HEAD_BYTES = 24;
+const STATFS_MAGIC = 0x0102_1997;
+const GETATTR_BASIC = 0x7ffn;
+const BLOCK_BYTES = 4096;
+const NS = 1_000_000_000n;
+const TYPE_BITS = 0o170000;
+const [FOLDER, LINK] = [0o040000, 0o120000];
+const [QID_FOLDER, QID_LINK] = [0x80, 0x02];
+const OPEN_FOR_WRITING = 0o3;
+const [SLASH, DOT] = [0x2f, 0x2e];
+
+/**
+ * A 9P2000.L server of a read-only tree. Messages are answered one after the other, and nothing
+ * stays open between them: a fid is a path and the identity of what was found there, so that a
+ * clone of the guest goes on with its own.
+ */
+export class NinepServer {
+  readonly #tree: SharedTree;
+  readonly #fids = new Map<number, Fid>();
+  readonly #serial = new Serial();
+  #messageBytes = NINEP_MESSAGE_BYTES_MAX;
+
+  constructor(tree: SharedTree) {
+    this.#tree = tree;
+  }
+
+  /** Answers a message with another. It never rejects. */
+  answer(message: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#serial.run(async () => {
+      const request = new MessageReader(message);
+      const reply = new MessageWriter();
+      try {
+        await this.#serve(request, reply);
+        return reply.message(request.type + 1, request.tag);
+      } catch (error) {
+        return new MessageWriter().u32(numberOf(error)).message(ERROR, tagOf(message));
+      }
+    });
+  }
+
+  async #serve(request: MessageReader, reply: MessageWriter): Promise<void> {
+    switch (request.type) {
+      case T.version:
+        return this.#version(request, reply);
+      case T.attach:
+        return await this.#attach(request, reply);
+      case T.walk:
+        return await this.#walk(request, reply);
+      case T.getattr:
+        return writeAttributes(reply, await this.#node(request.u32()));
+      case T.lopen:
+        return await this.#open(request, reply);
+      case T.read:
+        return await this.#read(request, reply);
+      case T.readdir:
+        return await this.#readdir(request, reply);
+      case T.readlink:
+        return await this.#readlink(request, reply);
+      case T.statfs:
+        return await this.#statfs(request, reply);
+      case T.clunk:
+        return this.#clunk(request.u32());
+      case T.flush:
+      case T.fsync:
+        return;
+      default:
+        throw error(CHANGES.has(request.type) ? "EROFS" : "EOPNOTSUPP");
+    }
+  }
+
+  #version(request: MessageReader, reply: MessageWriter): void {
+    this.#fids.clear();
+    const wanted = request.u32();
+    const isKnown = new TextDecoder().decode(request.text()) === "9P2000.L";
+    this.#messageBytes = Math.min(wanted, NINEP_MESSAGE_BYTES_MAX);
+    if (this.#messageBytes < BLOCK_BYTES) throw error("EINVAL");
+    reply.u32(this.#messageBytes).text(isKnown ? VERSION : UNKNOWN_VERSION);
+  }
+
+  async #attach(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const found = await this.#tree.node([]);
+    this.#keep(request.u32(), { path: [], found });
+    reply.qid(qidOf(found));
+  }
+
+  async #walk(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const from = this.#fid(request.u32());
+    const fid = request.u32();
+    const names = Array.from({ length: request.u16() }, () => request.text());
+    const qids: Qid[] = [];
+    let { path, found } = from;
+    for (const name of names) {
+      try {
+        const next = step(path, name);
+        const there = await this.#tree.node(next);
+        [path, found] = [next, there];
+        qids.push(qidOf(there));
+      } catch (failure) {
+        // What was walked before is told; only a first name that is not there is an error.
+        if (qids.length === 0) throw failure;
+        break;
+      }
+    }
+    if (qids.length === names.length) this.#keep(fid, { path, found });
+    reply.u16(qids.length);
+    for (const qid of qids) reply.qid(qid);
+  }
+
+  async #open(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const fid = request.u32();
+    if ((request.u32() & OPEN_FOR_WRITING) !== 0) throw error("EROFS");
+    reply.qid(qidOf(await this.#node(fid))).u32(0);
+  }
+
+  async #read(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const { path, found } = this.#fid(request.u32());
+    const at = request.u64();
+    const length = Math.min(request.u32(), this.#messageBytes - READ_HEAD_BYTES);
+    const bytes = await this.#tree.read(path, found, at, length);
+    reply.u32(bytes.length).bytes(bytes);
+  }
+
+  async #readdir(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const { path } = this.#fid(request.u32());
+    const from = request.u64();
+    const room = Math.min(request.u32(), this.#messageBytes - READDIR_HEAD_BYTES);
+    const names = await this.#tree.names(path);
+    const entries = new MessageWriter();
+    for (let index = Number(from); index < names.length; index++) {
+      const { name, inode, type } = names[index] as typeof names[number];
+      if (entries.bodyBytes + DIRENT_HEAD_BYTES + name.length > room) break;
+      entries.qid({ type: qidType(type), version: 0, path: inode }).u64(BigInt(index + 1));
+      // As DT_DIR and its like: the type bits of the mode, shifted.
+      entries.u8(type >> 12).text(name);
+    }
+    reply.u32(entries.bodyBytes).bytes(entries.message(0, 0).subarray(HEAD_BYTES));
+  }
+
+  async #readlink(request: MessageReader, reply: MessageWriter): Promise<void> {
+    const { path } = this.#fid(request.u32());
+    reply.text(await this.#tree.link(path));
+  }
+
+  async #statfs(request: MessageReader, reply: MessageWriter): Promise<void> {
+    await this.#node(request.u32());
+    reply.u32(STATFS_MAGIC).u32(BLOCK_BYTES);
+    for (let field = 0; field < 6; field++) reply.u64(0n);
+    reply.u32(255);
+  }
+
+  #clunk(fid: number): void {
+    if (!this.#fids.delete(fid)) throw error("EBADF");
+  }
+
+  /** What a fid is now; ESTALE when another node is there. */
+  async #node(fid: number): Promise<SharedNode> {
+    const { path, found } = this.#fid(fid);
+    const now = await this.#tree.node(path);
+    if (now.device !== found.device || now.inode !== found.inode) throw error("ESTALE");
+    return now;
+  }
+
+  #fid(fid: number): Fid {
+    const known = this.#fids.get(fid);
+    if (known === undefined) throw error("EBADF");
+    return known;
+  }
+
+  #keep(fid: number, kept: Fid): void {
+    if (!this.#fids.has(fid) && this.#fids.size >= NINEP_FIDS_MAX) throw error("EMFILE");
+    this.#fids.set(fid, kept);
+  }
+
+  /** The fids, for a snapshot. */
+  get image(): readonly FidImage[] {
+    return [...this.#fids].map(([fid, { path, found }]) => ({
+      fid,
+      path: path.map((name) => name.toBase64()),
+      device: String(found.device),
+      inode: String(found.inode),
+    }));
+  }
+
+  set image(fids: readonly FidImage[]) {
+    this.#fids.clear();
+    for (const { fid, path, device, inode } of fids) {
+      this.#fids.set(fid, {
+        path: path.map((name) => Uint8Array.fromBase64(name)),
+        found: { device: BigInt(device), inode: BigInt(inode) },
+      });
+    }
+  }
+}
+
+/** One name further. `..` goes up, and stays at the top: nothing of what is above has a name. */
+function step(path: NamePath, name: Uint8Array): NamePath {
+  if (name.length === 0 || name.includes(SLASH) || name.includes(0)) throw error("EINVAL");
+  if (name[0] === DOT && name.length === 1) return path;
+  if (name[0] === DOT && name[1] === DOT && name.length === 2) return path.slice(0, -1);
+  return [...path, name];
+}
+
+function qidOf({ mode, modificationTimeNs, sizeBytes, inode }: SharedNode): Qid {
+  const version = Number(BigInt.asUintN(32, modificationTimeNs ^ sizeBytes));
+  return { type: qidType(mode), version, path: inode };
+}
+
+function qidType(mode: number): number {
+  const type = mode & TYPE_BITS;
+  return type === FOLDER ? QID_FOLDER : type === LINK ? QID_LINK : 0;
+}
+
+function writeAttributes(reply: MessageWriter, found: SharedNode): void {
+  reply.u64(GETATTR_BASIC).qid(qidOf(found)).u32(found.mode).u32(found.uid).u32(found.gid);
+  reply.u64(BigInt(found.links)).u64(0n).u64(found.sizeBytes).u64(BigInt(BLOCK_BYTES));
+  reply.u64(found.usageBytes / 512n);
+  for (const ns of [found.accessTimeNs, found.modificationTimeNs, found.statusChangeTimeNs, 0n]) {
+    reply.u64(ns / NS).u64(ns % NS);
+  }
+  reply.u64(0n).u64(0n);
+}
+
+function error(errno: string): SystemError {
+  return new SystemError(errno, "serve", "9p");
+}
+
+function numberOf(failure: unknown): number {
+  // A message that is cut short.
+  if (failure instanceof RangeError) return ERRNO["EPROTO"] ?? 0;
+  const errno = failure instanceof SystemError ? failure.errno : "EIO";
+  // A path that leads out is as good as none.
+  return ERRNO[errno === "EXDEV" ? "ENOENT" : errno] ?? ERRNO["EIO"] ?? 0;
+}
+
+function tagOf(message: Uint8Array): number {
+  return (message[5] ?? 0) | (message[6] ?? 0) << 8;
+}
