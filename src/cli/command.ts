@@ -1,8 +1,13 @@
 import type { HttpClient } from "../client/http_client.ts";
 
+/** Opens a WebSocket by its subprotocol and path. */
+export type OpenSocket = (protocol: string, path?: string) => WebSocket;
+
 /** What a command that talks to a daemon works with. */
 export interface CommandContext {
   readonly client: HttpClient;
+  /** Opens a WebSocket of its daemon; the watch socket when no path is given. */
+  readonly openSocket: OpenSocket;
   /** Writes a line for the user or the next program in a pipe. */
   out(line: string): void;
   /** Writes a line for the user alone. */

@@ -1,12 +1,17 @@
 import { MIB, PAGE_BYTES } from "../core/limits.ts";
 import { UsageError } from "../daemon/config.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { consoleCommand } from "./guest_console.ts";
 import { surroundings } from "./surroundings.ts";
 import { readWords, wholeNumber, type Words } from "./words.ts";
 
 const USAGE = `innkeeper guests list
        innkeeper guests create --image FILE|--inode ID [--at ADDRESS] [--start ADDRESS]
                                [--memory MIB] [--name NAME] [--scope SCOPE] [--lease MS]
+       innkeeper guests boot --kernel ID [--initrd ID] [--memory MIB] [--command-line TEXT]
+                             [--disk ID[:ro]]... [--share ROOT] [--name NAME] [--scope SCOPE]
+                             [--lease MS]
+       innkeeper guests console NAME [--since OFFSET]
        innkeeper guests clone SNAPSHOT [--name NAME] [--scope SCOPE] [--lease MS]
        innkeeper guests run NAME [--budget MS]
        innkeeper guests state NAME ready|running|paused
@@ -15,7 +20,7 @@ const USAGE = `innkeeper guests list
        innkeeper guests memory NAME FIRST-LAST [--write HEX]
        innkeeper guests snapshot NAME
        innkeeper guests delete NAME
-create and clone print the owner's token; the others take it as --owner TOKEN or INNKEEPER_OWNER`;
+create, boot and clone print the owner's token; the others take it as --owner TOKEN or INNKEEPER_OWNER`;
 
 const OWNER = { owner: { type: "string" } } as const;
 const MAKE = {
@@ -32,6 +37,17 @@ const BARE = {
   memory: { type: "string" },
 } as const;
 
+const LINUX = {
+  ...MAKE,
+  kernel: { type: "string" },
+  initrd: { type: "string" },
+  memory: { type: "string" },
+  "command-line": { type: "string" },
+  disk: { type: "string", multiple: true },
+  share: { type: "string" },
+} as const;
+
+const LINUX_MIB_DEFAULT = 128;
 const IMAGE_AT_DEFAULT = 0x1000;
 const MEMORY_MIB_DEFAULT = 1;
 const DUMP_ROW_BYTES = 16;
@@ -48,6 +64,8 @@ export const guests: Command = async ([action = "list", ...args], context) => {
 const ACTIONS: Readonly<Record<string, Command>> = {
   list,
   create,
+  boot,
+  console: (args, context) => consoleCommand(args, context, USAGE),
   clone,
   run,
   state,
@@ -86,6 +104,25 @@ async function create(args: readonly string[], context: CommandContext): Promise
     load: [{ at, ...content }],
   };
   return await make(words, { bare }, context);
+}
+
+async function boot(args: readonly string[], context: CommandContext): Promise<number> {
+  const words = readWords(args, LINUX, 0, USAGE);
+  const { kernel, initrd, share } = words.flags;
+  if (kernel === undefined) throw new UsageError(`Give --kernel\nusage: ${USAGE}`);
+  const disks = (words.flags["disk"] ?? []) as unknown as readonly string[];
+  const linux = {
+    memoryMiB: wholeNumber(words, "memory") ?? LINUX_MIB_DEFAULT,
+    kernel,
+    initrd,
+    commandLine: words.flags["command-line"],
+    disks: disks.map((disk) => ({
+      inode: disk.replace(/:ro$/, ""),
+      readOnly: disk.endsWith(":ro"),
+    })),
+    ...(share === undefined ? {} : { share: { root: share } }),
+  };
+  return await make(words, { linux }, context);
 }
 
 async function clone(args: readonly string[], context: CommandContext): Promise<number> {

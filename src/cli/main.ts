@@ -14,7 +14,7 @@ const HELP = `innkeeper: keeps the guests of one machine
   innkeeper scopes               list the scopes
   innkeeper devices …            devices and who holds them: list, resolve, attach, detach, render, image
   innkeeper inodes …             inodes: list, stat, read, write, sync, evict
-  innkeeper guests …             guests: create, run, state, interrupt, registers, memory, snapshot, clone
+  innkeeper guests …             guests: create, boot, console, run, state, interrupt, registers, memory, snapshot, clone
 
 Commands but serve take these flags to reach the daemon:
 
@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inodes: async () => (await import("./inodes.ts")).inodes,
   scopes: async () => (await import("./scopes.ts")).scopes,
   wait: async () => (await import("./wait.ts")).wait,
+  watch: async () => (await import("./watch.ts")).watch,
 };
 
 /**
@@ -58,17 +59,17 @@ async function run([command, ...args]: readonly string[]): Promise<number> {
     return command === undefined ? EXIT.usage : EXIT.clean;
   }
   const load = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  if (load === undefined && command !== "watch") {
+  if (load === undefined) {
     throw new UsageError(`Cannot run "${command}": there is no such command`);
   }
   const { client, openSocket, rest } = reachDaemon(args);
   const context = {
     client,
+    openSocket,
     out: (line: string) => say(Deno.stdout, `${line}\n`),
     err: (line: string) => say(Deno.stderr, `${line}\n`),
   };
-  if (load !== undefined) return await (await load())(rest, context);
-  return await (await import("./watch.ts")).watch(rest, { ...context, openSocket });
+  return await (await load())(rest, context);
 }
 
 function complain(message: string, status: number): number {

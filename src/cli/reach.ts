@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { HttpClient, type Reach } from "../client/http_client.ts";
 import { parseTokenFile } from "../daemon/auth.ts";
 import { parseConfig, UsageError } from "../daemon/config.ts";
+import type { OpenSocket } from "./command.ts";
 import { surroundings } from "./surroundings.ts";
 
 /** The flags that say how to reach a daemon, for the help of every command. */
@@ -14,8 +15,7 @@ export const REACH_HELP = `  --socket PATH        the daemon's unix socket; INNK
 /** How to reach a daemon, and the words that are left for the command. */
 export interface ReachedDaemon {
   readonly client: HttpClient;
-  /** Opens its watch socket. */
-  readonly openSocket: (protocol: string) => WebSocket;
+  readonly openSocket: OpenSocket;
   readonly rest: readonly string[];
 }
 
@@ -32,10 +32,11 @@ export function reachDaemon(args: readonly string[]): ReachedDaemon {
   const { reach, options } = url === undefined
     ? overSocket(values.socket ?? surroundings.env("INNKEEPER_SOCKET") ?? defaultSocket())
     : overTcp(url.replace(/\/+$/, ""), tokenOf(values["token-file"]));
-  const watchUrl = `${reach.url.replace(/^http/, "ws")}/v1/watch`;
+  const base = reach.url.replace(/^http/, "ws");
   return {
     client: new HttpClient(reach),
-    openSocket: (protocol) => new WebSocket(watchUrl, { ...options, protocols: [protocol] }),
+    openSocket: (protocol, path = "/v1/watch") =>
+      new WebSocket(`${base}${path}`, { ...options, protocols: [protocol] }),
     rest,
   };
 }

@@ -14,11 +14,6 @@ const QUOTED_CHARS = 160;
 /** How long a command that has ended may take to say its last words, in milliseconds. */
 const SAID_MS = 500;
 
-/** What `innkeeper watch` needs besides a client. */
-export interface WatchContext extends CommandContext {
-  readonly openSocket: (protocol: string) => WebSocket;
-}
-
 /**
  * `innkeeper watch`: runs a command at each generation and confirms only when it ends with 0;
  * otherwise reports the failure to the barrier. With `--json` it prints each generation and
@@ -26,7 +21,7 @@ export interface WatchContext extends CommandContext {
  *
  * @returns The exit status
  */
-export async function watch(args: readonly string[], context: WatchContext): Promise<number> {
+export async function watch(args: readonly string[], context: CommandContext): Promise<number> {
   const words = readWords(
     args,
     {

@@ -7,6 +7,7 @@ import { UsageError } from "../../src/daemon/config.ts";
 import { deviceRoutes } from "../../routes/devices.ts";
 import { Api } from "../support/api.ts";
 import { DevicesBench } from "../support/devices.ts";
+import { noSocket } from "../support/sockets.ts";
 
 type Run = (...args: string[]) => Promise<string[]>;
 
@@ -27,7 +28,12 @@ async function setUp(): Promise<{ run: Run; api: Api; bench: DevicesBench }> {
   });
   const run: Run = async (...args) => {
     const lines: string[] = [];
-    await devices(args, { client, out: (line) => lines.push(line), err: () => {} });
+    await devices(args, {
+      client,
+      openSocket: noSocket,
+      out: (line) => lines.push(line),
+      err: () => {},
+    });
     return lines;
   };
   return { run, api, bench };

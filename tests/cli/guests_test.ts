@@ -8,6 +8,7 @@ import { guestRoutes } from "../../routes/guests.ts";
 import { Api } from "../support/api.ts";
 import { FAKE_PROGRAMS } from "../support/guest_engine.ts";
 import { TestHouse } from "../support/guest_house.ts";
+import { noSocket } from "../support/sockets.ts";
 
 const INODE = "5";
 
@@ -32,7 +33,7 @@ class Cli {
   async run(...args: readonly string[]): Promise<number> {
     this.lines.length = 0;
     const say = (line: string): number => this.lines.push(line);
-    return await guests(args, { client: this.#client, out: say, err: say });
+    return await guests(args, { client: this.#client, openSocket: noSocket, out: say, err: say });
   }
 
   // deno-lint-ignore no-explicit-any -- tests read members as they come and assert on each
@@ -46,6 +47,14 @@ async function withHello(): Promise<{ cli: Cli; owner: string[] }> {
   await cli.run("create", "--inode", INODE, "--name", "g", "--memory", "1");
   return { cli, owner: ["--owner", cli.answer.ownerToken] };
 }
+
+Deno.test("guests boot makes a Linux guest of what its flags name", async () => {
+  const cli = await Cli.open();
+  await cli.run("boot", "--kernel", "k", "--memory", "64", "--name", "deb");
+  assertEquals([cli.answer.kind, cli.answer.memoryBytes], ["linux", String(64 * 1024 * 1024)]);
+  await assertRejects(() => cli.run("boot"), UsageError, "--kernel");
+  await assertRejects(() => cli.run("boot", "--kernel", "k", "--memory", "1"), ProblemError);
+});
 
 Deno.test("guests create, run, interrupt and registers go through a guest's life", async () => {
   const { cli, owner } = await withHello();

@@ -8,6 +8,7 @@ import { UsageError } from "../../src/daemon/config.ts";
 import { inodeRoutes } from "../../routes/inodes.ts";
 import { Api } from "../support/api.ts";
 import { HostStore, openInode, pattern, readOf } from "../support/inode_store.ts";
+import { noSocket } from "../support/sockets.ts";
 
 /** The command in front of routes without a socket. */
 async function run(host: HostStore, ...args: readonly string[]): Promise<string[]> {
@@ -18,7 +19,7 @@ async function run(host: HostStore, ...args: readonly string[]): Promise<string[
   const client = new HttpClient({ url: "http://localhost", fetch: send });
   const lines: string[] = [];
   const say = (line: string): number => lines.push(line);
-  assertEquals(await inodes(args, { client, out: say, err: say }), 0);
+  assertEquals(await inodes(args, { client, openSocket: noSocket, out: say, err: say }), 0);
   return lines;
 }
 

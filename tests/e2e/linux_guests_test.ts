@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
 import { buildPageProgram, reseedFiles } from "../../src/cli/debian_guest.ts";
 import { ConsoleClient, missingLinux, QUICK, writeLinuxImages } from "../support/linux_guest.ts";
-import { testWhere } from "../support/skip.ts";
+import { missingProgram, testWhere } from "../support/skip.ts";
 
 interface House extends AsyncDisposable {
   readonly daemon: Daemon;
@@ -254,6 +254,66 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     }
     await daemon.json(404, "GET", "/v1/scopes/clones");
   });
+
+  await t.step("is a terminal on the command line, which ^] leaves", async () => {
+    const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+    const command = [Deno.execPath(), "run", "-A", main, "guests", "console", "debian"].join(" ");
+    const play = async (program: string, args: string[]): Promise<string> => {
+      const child = new Deno.Command(program, {
+        args,
+        cwd: new URL("../..", import.meta.url),
+        env: { INNKEEPER_SOCKET: daemon.socketPath },
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const out = new Response(child.stdout).text();
+      // Not before it listens: a terminal that is not raw yet would echo and swallow.
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await writer.write(new TextEncoder().encode("echo $((6*7))-twice\r"));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await writer.write(Uint8Array.of(0x1d));
+      const { code } = await child.status;
+      await writer.close().catch(() => {});
+      assertEquals(code, 0, await out);
+      return await out;
+    };
+    assertStringIncludes(await play("sh", ["-c", command]), "42-twice");
+    if (missingProgram("script") === undefined) {
+      const text = await play("script", ["-qec", command, "/dev/null"]);
+      assertStringIncludes(text, "42-twice");
+    }
+  });
+
+  await t.step(
+    "is not held up by a client that does not read, and that costs bounded memory",
+    async () => {
+      const slow = await Deno.connect({ transport: "unix", path: daemon.socketPath });
+      const upgrade = [
+        "GET /v1/guests/debian/console HTTP/1.1",
+        "Host: localhost",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol: innkeeper.console.v1",
+      ];
+      await slow.write(new TextEncoder().encode(`${upgrade.join("\r\n")}\r\n\r\n`));
+      const rss = (): number =>
+        Number(Deno.readTextFileSync(`/proc/${daemon.child.pid}/statm`).split(" ")[1]) * 4096;
+      const before = rss();
+      const reader = await ConsoleClient.fromNow(daemon, "debian");
+      reader.send(
+        "yes 0123456789012345678901234567890123456789 | head -n 20000; echo flood=over\n",
+      );
+      await reader.until("flood=over\r\n", 120_000);
+      const grown = rss() - before;
+      assert(grown < 16 * 1024 * 1024, `${grown} bytes more`);
+      await reader.close();
+      slow.close();
+      assertEquals(await console.shell("echo still here"), "still here");
+    },
+  );
 
   await t.step("is dead with a reason once it is powered off", async () => {
     console.send("poweroff -f\n");
