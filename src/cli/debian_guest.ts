@@ -1,3 +1,4 @@
+import type { GuestConsole } from "../client/guest_console.ts";
 import { surroundings } from "./surroundings.ts";
 import { initramfs, type InitramfsFile } from "./initramfs.ts";
 
@@ -36,6 +37,22 @@ export function debianGuest(): DebianGuest | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A command line that leaves out what makes the boot long. */
+export const QUICK = "console=ttyS0 quiet mitigations=off lpj=4000000 tsc=reliable nokaslr " +
+  "cryptomgr.notests";
+/** What its shell says when it takes a command. */
+export const PROMPT = "/ # ";
+/** It has booted by then, in milliseconds, also on a machine that has other things to do. */
+export const BOOT_MS = 240_000;
+const ANSWER_MS = 60_000;
+
+/** Gives the guest's shell a command and returns its output. Markers keep its echo apart. */
+export async function shell(console: GuestConsole, command: string): Promise<string> {
+  console.send(`echo "<""<"; ${command}; echo ">"">"\n`);
+  await console.until("<<\r\n", ANSWER_MS);
+  return (await console.until(">>\r\n", ANSWER_MS)).replaceAll("\r\n", "\n").trimEnd();
 }
 
 const RESEED = new URL("../guests/reseed/", import.meta.url);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { linuxImages, playLinux } from "./demo_linux.ts";
 import { hold, say, Stage } from "./demo_stage.ts";
 
 const PROGRAMS = new URL("../guests/programs", import.meta.url).pathname;
@@ -12,11 +13,16 @@ const HELLO_AT = "4096";
 const HELLO_READY = "24589";
 
 async function demo(): Promise<void> {
-  await using stage = await Stage.open([`images=${PROGRAMS}:ro`]);
+  const images = await linuxImages();
+  await using _images = typeof images === "string" ? undefined : images;
+  const roots = typeof images === "string" ? [] : [`linux=${images.folder}:ro`];
+  await using stage = await Stage.open([`images=${PROGRAMS}:ro`, ...roots]);
   const image = await openImage(stage);
   await showDevices(stage, image);
   const snapshot = await bootAndSnapshot(stage, image.id);
   await cloneAndSettle(stage, snapshot);
+  if (typeof images === "string") say(`\n# Linux guests are left out: ${images}.`);
+  else await playLinux(stage);
   say("\nEvery step held.");
 }
 

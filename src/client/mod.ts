@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { GuestConsole } from "./guest_console.ts";
 export { type HttpAnswer, type HttpAsk, HttpClient, type Reach } from "./http_client.ts";
 export { ProblemError } from "./problem_error.ts";
 export { UnreachableError } from "./unreachable_error.ts";

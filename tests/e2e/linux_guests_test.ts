@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
-import { buildPageProgram, reseedFiles } from "../../src/cli/debian_guest.ts";
-import { ConsoleClient, missingLinux, QUICK, writeLinuxImages } from "../support/linux_guest.ts";
+import { buildPageProgram, QUICK, reseedFiles } from "../../src/cli/debian_guest.ts";
+import { ConsoleClient, missingLinux, writeLinuxImages } from "../support/linux_guest.ts";
 import { missingProgram, testWhere } from "../support/skip.ts";
 
 interface House extends AsyncDisposable {
