@@ -33,7 +33,8 @@ export class Cards {
     this.api = api;
     this.list = el("div", { class: "cards" });
     this.empty = emptyCards();
-    this.element = el("div", { class: "cards-frame", "aria-busy": "true" }, this.list);
+    this.loading = el("p", { class: "hint" }, "Loading…");
+    this.element = el("div", { class: "cards-frame" }, this.loading, this.list);
     this.#keyed = new Keyed(
       this.list,
       /** @param {ShownCard} card */ ({ scope }) => scope.name,
@@ -96,7 +97,7 @@ export class Cards {
   }
 
   #render() {
-    this.element.removeAttribute("aria-busy");
+    this.loading.remove();
     this.#keyed.update([...this.#shown.values()]);
     if (this.#shown.size > 0) this.empty.remove();
     else if (!this.empty.isConnected) this.element.append(this.empty);

@@ -83,7 +83,8 @@ addEventListener("hashchange", () => {
     return open(token);
   }
   route(live.api, live);
-  frame.main.focus();
+  frame.main.focus({ preventScroll: true });
+  scrollTo(0, 0);
 });
 setInterval(tickAll, TICK_MS);
 

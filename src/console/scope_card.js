@@ -117,7 +117,9 @@ function lateRow() {
       if (isCleared) {
         state.update({ mark: "ok", word: "No longer late" });
         setText(why, "confirmed or released");
-        return since.update(undefined);
+        setText(acked, "");
+        since.update(undefined);
+        return ackedAt.update(undefined);
       }
       state.update(watcherState(scope, watcher));
       setText(why, watcherWhy(watcher));

@@ -17,6 +17,7 @@ import { phaseState } from "./words.js";
 const REST_MS = 250;
 /** Watchers of one sort that the page names. */
 const WATCHERS_SHOWN = 50;
+const ORDER = new Intl.Collator("en", { numeric: true });
 /** How often waiting bars grow. */
 const GROW_MS = 1000;
 
@@ -44,8 +45,9 @@ export function scopePage(api, live, onError, name) {
     past.element,
     setup.element,
   );
-  const element = el("div", { class: "scope" }, head.element, body);
-  const missing = el("p", { class: "notice", role: "alert" });
+  const note = el("p", { class: "hint", role: "status" }, "Loading…");
+  const element = el("div", { class: "scope" }, head.element, note, body);
+  body.hidden = true;
 
   const look = async () => {
     try {
@@ -58,18 +60,21 @@ export function scopePage(api, live, onError, name) {
         api.send("GET", `${path}/page`, { headers: { accept: "application/json" } })
           .then((response) => response.json()),
       ]);
-      missing.remove();
+      note.hidden = true;
       body.hidden = false;
       head.update(scope);
       barrier.update(scope);
-      steps.update(scope, [...late.items, ...done.items], history.items[0]);
+      // By name, so that nobody moves who confirms.
+      const watchers = [...late.items, ...done.items].sort((a, b) => ORDER.compare(a.name, b.name));
+      steps.update(scope, watchers, history.items[0]);
       past.update(history.items);
       setup.update(scope, page);
     } catch (error) {
       if (!(error instanceof Refused) || error.status !== 404) return onError(error);
       body.hidden = true;
-      setText(missing, error.message);
-      element.append(missing);
+      head.forget();
+      note.hidden = false;
+      setText(note, error.message);
     }
   };
   const pace = new Pace(REST_MS, look);
@@ -108,22 +113,28 @@ function scopeHead(api, name) {
     ["Watchers", watchers],
     ["Epoch", epoch],
   ];
+  const facts = el(
+    "dl",
+    { class: "facts" },
+    ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
+  );
+  const known = [phase.element, buttons.element, facts];
+  const forget = () => known.forEach((part) => part.hidden = true);
+  forget();
   const element = el(
     "header",
     { class: "scope-head" },
     el("a", { href: "#/", class: "back" }, "← Settling board"),
     el("div", { class: "title" }, el("h1", { class: "name" }, name), phase.element),
     buttons.element,
-    el(
-      "dl",
-      { class: "facts" },
-      ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
-    ),
+    facts,
   );
   return {
     element,
+    forget,
     /** @param {Scope} scope */
     update(scope) {
+      known.forEach((part) => part.hidden = false);
       phase.update(phaseState(scope));
       buttons.update(scope);
       setText(generation, String(scope.generation));

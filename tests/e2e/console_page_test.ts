@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { retry } from "@std/async";
+import type { Page } from "playwright-core";
 import { Browser } from "../support/browser.ts";
 import { card, confirm, inBrowser, openConsole, shoot, watchers } from "../support/console.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -61,6 +62,66 @@ inBrowser(
   },
 );
 
+/** From now on, what moves by itself on the page is noted. */
+async function watchShifts(page: Page): Promise<void> {
+  await page.evaluate(`
+    scrollTo(0, 0);
+    globalThis.moved = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        const nodes = entry.sources.map(({ node }) => node?.outerHTML ?? node?.textContent);
+        globalThis.moved.push(entry.value + ": " + nodes.join(" "));
+      }
+    }).observe({ type: "layout-shift" });
+  `);
+}
+
+async function assertNothingMoved(page: Page): Promise<void> {
+  assertEquals(await page.evaluate("globalThis.moved"), []);
+}
+
+inBrowser("nothing moves on a scope's page while its watchers confirm", async () => {
+  await using daemon = await Daemon.start();
+  await using browser = await Browser.start({ height: 1600 });
+  const { page } = browser;
+  const names = ["a", "b", "c", "d", "e"];
+  const clients = await watchers(
+    daemon,
+    "vm-7",
+    Object.fromEntries(names.map((name) => [name, 60_000])),
+  );
+  await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: "restore" });
+  await openConsole(page, daemon, "#/scopes/vm-7");
+  await page.getByText("Waits for 5 of 5 watchers.").waitFor();
+  await page.waitForTimeout(300);
+  await watchShifts(page);
+  for (const [index, name] of ["d", "a", "c", "e", "b"].entries()) {
+    await page.waitForTimeout(300);
+    await confirm(clients[name], "vm-7");
+    if (index < 4) await page.getByText(`Waits for ${4 - index} of 5 watchers.`).waitFor();
+  }
+  await page.getByText("Each of 5 watchers confirmed generation 1.").waitFor();
+  await page.waitForTimeout(1200);
+  await assertNothingMoved(page);
+});
+
+inBrowser("a scope that is not there, or not yet, is said to be so", async () => {
+  await using daemon = await Daemon.start();
+  await using browser = await Browser.start();
+  const { page } = browser;
+  await openConsole(page, daemon);
+  await page.getByLabel("Name of a scope").fill("vm-7");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByText('Cannot find scope "vm-7"').waitFor();
+  assertEquals(await page.getByRole("button", { name: /Bump/ }).count(), 0);
+  await daemon.json(201, "PUT", "/v1/scopes/vm-7", {});
+  await page.getByText("No tracked watchers, so nobody is waited for.").waitFor();
+  await page.goto(`${daemon.url}/#/scopes/%`);
+  await page.getByRole("heading", { name: "Settling board" }).waitFor();
+  // The browser itself writes down each answer that is an error.
+  assert(browser.errors.every((text) => text.includes("404")), browser.errors.join("\n"));
+});
+
 inBrowser("120 scopes stay usable: bounded pages, nothing moves under live news", async () => {
   await using daemon = await Daemon.start();
   await using browser = await Browser.start();
@@ -85,16 +146,7 @@ inBrowser("120 scopes stay usable: bounded pages, nothing moves under live news"
 
   await daemon.json(201, "POST", "/v1/scopes/aa-first/bumps", { reason: "restore" });
   await card(page, "aa-first").waitFor();
-  await page.evaluate(`
-    scrollTo(0, 0);
-    globalThis.shift = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        globalThis.shift += entry.value;
-        globalThis.moved = entry.sources.map(({ node }) => node?.outerHTML ?? "").join(" ");
-      }
-    }).observe({ type: "layout-shift" });
-  `);
+  await watchShifts(page);
   for (const name of names.slice(0, 40)) {
     await daemon.json(201, "POST", `/v1/scopes/${name}/bumps`, { reason: "restore" });
   }
@@ -102,7 +154,7 @@ inBrowser("120 scopes stay usable: bounded pages, nothing moves under live news"
   await confirm(clients["app"], "aa-first");
   await card(page, "aa-first").getByText("Waits for 1 of 2 watchers.").waitFor();
   await page.waitForTimeout(2500);
-  assertEquals(await page.evaluate("globalThis.shift"), 0, await page.evaluate("globalThis.moved"));
+  await assertNothingMoved(page);
   assert(await page.getByRole("article").count() <= 25);
   await shoot(page, "board-120-scopes");
   assertEquals(browser.errors, []);
