@@ -1,6 +1,7 @@
 import type { GuestIdentity } from "../core/abi/data_page.ts";
 import { Fault } from "../core/faults.ts";
 import { keep } from "../core/keep.ts";
+import { Leases } from "../core/leases.ts";
 import { GUEST_BYTES_TOTAL_MAX, GUESTS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
@@ -11,7 +12,6 @@ import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
 import { type EngineName, type Engines, makeEngine } from "./engines.ts";
 import { goneEngine } from "./gone_engine.ts";
 import { Guest, type GuestDeath, type GuestKind } from "./guest.ts";
-import { Lease } from "./lease.ts";
 import { checkLinux, type Linux, startOfLinux } from "./linux/linux.ts";
 import { LinuxMachine, type MachineParts } from "./linux/linux_machine.ts";
 import { checkProgram, type Program, startOf } from "./program.ts";
@@ -67,7 +67,6 @@ const ID_BYTES = 8;
 interface Kept {
   readonly guest: Guest;
   readonly record: GuestRecord;
-  readonly lease: Lease | undefined;
   /** It is being forgotten: what happens to it now is not to be kept. */
   leaving: boolean;
 }
@@ -77,12 +76,14 @@ export class Guests {
   readonly snapshots: Snapshots;
   readonly #ports: GuestPorts;
   readonly #kept = new Map<string, Kept>();
+  readonly #leases: Leases;
   /** Memory of every guest that is there or in the making. Its keys are the names taken. */
   readonly #memoryBytes = new Map<string, number>();
   #closed = false;
 
   private constructor(ports: GuestPorts) {
     this.#ports = ports;
+    this.#leases = new Leases(ports.clock);
     this.snapshots = new Snapshots(ports);
   }
 
@@ -268,7 +269,8 @@ export class Guests {
     const ownerToken = mintOwnerToken(random);
     const parts = { id, kind, scope, memoryBytes, createdNs, identity, ownerToken };
     const guest = new Guest({ ...parts, engine, machine, clock, events });
-    const kept = { guest, record, lease: this.#leaseOf(id, leaseMs), leaving: false };
+    const kept = { guest, record, leaving: false };
+    this.#startLease(id, leaseMs);
     this.#kept.set(id, kept);
     guest.onEnd(() => this.#onEnd(kept));
     const data = { kind, scope, engine: engine.name, memoryBytes, generation: identity.generation };
@@ -294,13 +296,13 @@ export class Guests {
       events,
     });
     this.#memoryBytes.set(id, 0);
-    const lease = this.#leaseOf(id, leaseMs);
-    this.#kept.set(id, { guest, record, lease, leaving: false });
+    this.#startLease(id, leaseMs);
+    this.#kept.set(id, { guest, record, leaving: false });
   }
 
-  #leaseOf(id: string, leaseMs: number | undefined): Lease | undefined {
-    if (leaseMs === undefined) return undefined;
-    return new Lease(this.#ports.clock, leaseMs, () => void this.#lose(id));
+  /** A lease stands for the launcher's open file (seed 003, close()). */
+  #startLease(id: string, leaseMs: number | undefined): void {
+    if (leaseMs !== undefined) this.#leases.start(id, leaseMs, () => void this.#lose(id));
   }
 
   /** What a guest that is dead leaves: its reason, and no memory. */
@@ -343,7 +345,7 @@ export class Guests {
    */
   hold(id: string, token: string | undefined): () => void {
     const kept = this.#kept.get(id);
-    return kept?.lease !== undefined && kept.guest.isOwner(token) ? kept.lease.hold() : () => {};
+    return kept?.guest.isOwner(token) === true ? this.#leases.hold(id) : () => {};
   }
 
   /**
@@ -357,7 +359,7 @@ export class Guests {
     guest.requireAlive();
     const token = mintOwnerToken(this.#ports.random);
     guest.setOwner(token);
-    this.#kept.get(id)?.lease?.hold()();
+    this.#leases.hold(id)();
     return token;
   }
 
@@ -426,12 +428,12 @@ export class Guests {
 
   /** Whether it was still there. */
   #remove(kept: Kept): boolean {
-    const { guest, lease } = kept;
+    const { guest } = kept;
     if (this.#kept.get(guest.id) !== kept) return false;
     kept.leaving = true;
     this.#kept.delete(guest.id);
     this.#memoryBytes.delete(guest.id);
-    lease?.end();
+    this.#leases.end(guest.id);
     guest.dismiss();
     return true;
   }
