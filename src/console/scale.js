@@ -18,11 +18,16 @@ const TICKS = [
   1000 * HOUR,
 ];
 
+/** It ends no earlier, so that a round of the usual length is drawn on one scale. */
+const END_MS_MIN = 10 * SECOND;
+/** Percent of the width that the words of the last tick take from the one before. */
+const LAST_WORDS = 16;
+
 /** From nothing to `endMs`, each decade of time as long as the others. */
 export class Scale {
   /** @param {number} longestMs It ends at the next tick, so that it seldom changes */
   constructor(longestMs) {
-    this.endMs = TICKS.find((tick) => tick >= Math.max(longestMs, 100)) ?? longestMs;
+    this.endMs = TICKS.find((tick) => tick >= Math.max(longestMs, END_MS_MIN)) ?? longestMs;
   }
 
   /**
@@ -35,7 +40,7 @@ export class Scale {
   }
 
   get ticks() {
-    return TICKS.filter((tick) => tick <= this.endMs);
+    return TICKS.filter((tick) => tick === this.endMs || this.at(tick) < 100 - LAST_WORDS);
   }
 }
 

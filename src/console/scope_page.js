@@ -109,9 +109,10 @@ function scopeHead(api, name) {
   const reason = el("q");
   const pairs = [
     ["Generation", generation],
-    ["Bumped", el("dd", {}, reason, " · ", bumped.element)],
-    ["Watchers", watchers],
     ["Epoch", epoch],
+    ["Watchers", watchers],
+    // Last, since its length changes by itself.
+    ["Bumped", el("dd", {}, reason, " · ", bumped.element)],
   ];
   const facts = el(
     "dl",

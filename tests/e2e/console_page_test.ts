@@ -90,13 +90,13 @@ inBrowser("nothing moves on a scope's page while its watchers confirm", async ()
     "vm-7",
     Object.fromEntries(names.map((name) => [name, 60_000])),
   );
-  await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: "restore" });
   await openConsole(page, daemon, "#/scopes/vm-7");
+  await page.getByText("Each of 5 watchers confirmed generation 0.").waitFor();
+  await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: "restore" });
   await page.getByText("Waits for 5 of 5 watchers.").waitFor();
-  await page.waitForTimeout(300);
+  await page.getByRole("cell", { name: "not yet" }).waitFor();
   await watchShifts(page);
   for (const [index, name] of ["d", "a", "c", "e", "b"].entries()) {
-    await page.waitForTimeout(300);
     await confirm(clients[name], "vm-7");
     if (index < 4) await page.getByText(`Waits for ${4 - index} of 5 watchers.`).waitFor();
   }
