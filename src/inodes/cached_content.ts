@@ -113,8 +113,12 @@ export class CachedContent implements Content, PageSource {
   }
 
   head(): ContentHead {
-    const version = this.#dirt.isKeeping ? undefined : this.#versions.current?.toString(36);
-    return { size: this.size, version };
+    const changes = this.#versions.current;
+    if (changes === undefined || this.#dirt.isKeeping) {
+      return { size: this.size, version: undefined };
+    }
+    // With the times that pages could be changed unseen: what it was before is not what it is after.
+    return { size: this.size, version: `${changes.toString(36)}.${this.#dirt.keeps.toString(36)}` };
   }
 
   get residentBytes(): bigint {
@@ -271,8 +275,12 @@ export class CachedContent implements Content, PageSource {
     });
   }
 
-  async translate(request: TranslateRequest, holder: string): Promise<Translated> {
-    const found = await this.#translator.translate(request, holder);
+  async translate(
+    request: TranslateRequest,
+    holder: string,
+    require: () => void,
+  ): Promise<Translated> {
+    const found = await this.#translator.translate(request, holder, require);
     if (request.isWrite) {
       this.#timer.start();
       await this.#dirt.flush();

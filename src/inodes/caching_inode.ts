@@ -399,16 +399,23 @@ export class CachingInode {
   translate(request: TranslateRequest, holder: string): Promise<Translated> {
     const { required, optional, isWrite } = request;
     return this.#use(async () => {
-      this.requireHolder(holder, "translate");
+      const require = (): void => {
+        this.requireHolder(holder, "translate");
+        this.#maps.requireMapped(required, isWrite);
+      };
       if (optional.start > required.start || optional.end < required.end) {
         throw new Fault(
           "value-not-allowed",
           `Cannot translate ${required.start}-${required.end}: it must lie in the optional range`,
         );
       }
-      this.#maps.requireMapped(required, isWrite);
+      require();
       const mapped = this.#maps.mappedAround(required, optional, isWrite);
-      const found = await this.#content.translate({ ...request, optional: mapped }, holder);
+      const found = await this.#content.translate(
+        { ...request, optional: mapped },
+        holder,
+        require,
+      );
       if (this.identity.cache === "host") {
         for (const { source } of found.translations) this.#maps.hold(holder, source);
       }

@@ -112,7 +112,7 @@ export interface Content {
    */
   invalidate(discard: boolean): Promise<bigint>;
   /** Says where bytes are, for whoever maps them; they stay there as long as `holder` has them. */
-  translate(request: TranslateRequest, holder: string): Promise<Translated>;
+  translate(request: TranslateRequest, holder: string, require: () => void): Promise<Translated>;
   /** Lets ranges that no mapping has any more become clean again. */
   unmapped(ranges: readonly Range[]): void;
   /** The cached pages in ascending order. */

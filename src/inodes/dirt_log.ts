@@ -31,6 +31,7 @@ export class DirtLog {
   #size: bigint;
   #isChanging = false;
   #isOvertaken = false;
+  #keeps = 0;
 
   /** @param journal `undefined` for an inode that is never written */
   constructor(journal: Journal | undefined, budget: CacheBudget, baseline: BackingAttributes) {
@@ -72,6 +73,11 @@ export class DirtLog {
     return range.end - range.start - this.lengthWithin(range);
   }
 
+  /** How often pages were made dirty that others may change unseen. */
+  get keeps(): number {
+    return this.#keeps;
+  }
+
   /** Whether pages are dirty that others may change unseen. */
   get isKeeping(): boolean {
     return this.#dirty.isKeeping;
@@ -85,6 +91,7 @@ export class DirtLog {
 
   /** Makes pages dirty until {@linkcode allowClean}: they may be changed unseen from now on. */
   keepDirty(range: Range): void {
+    this.#keeps++;
     const isFirst = this.bytes === 0n;
     this.#change(() => this.#dirty.keepDirty(range));
     this.#note({ start: range.start, end: minOf(range.end, this.#size) }, isFirst);

@@ -62,6 +62,20 @@ interface Asked extends OpenedFile {
   readonly holder: string;
 }
 
+/** How a hold ends. */
+interface ReleaseOptions {
+  readonly reason: string;
+  /** Whether the mappings of the space of its name end too. */
+  readonly andSpace: boolean;
+  readonly isDue: (inode: CachingInode) => boolean;
+}
+
+const ON_REQUEST: ReleaseOptions = {
+  reason: "on request",
+  andSpace: false,
+  isDue: () => true,
+};
+
 /** The open inodes: which there are, who holds them, and the cache that they share. */
 export class InodeStore {
   readonly #parts: InodeStoreParts;
@@ -202,7 +216,7 @@ export class InodeStore {
    * which the inode stays open and held
    */
   release(id: string, holder: string): Promise<void> {
-    return this.#release(id, holder, "on request");
+    return this.#release(id, holder, ON_REQUEST);
   }
 
   /**
@@ -215,9 +229,9 @@ export class InodeStore {
   async reopen(id: string): Promise<void> {
     await this.#atGateOf(id, async (inode, before) => {
       const prefix = prefixOf(inode.identity);
-      let after = before;
+      let moved: string | undefined;
       await inode.reopen((found) => {
-        after = keyOf(prefix, found);
+        const after = keyOf(prefix, found);
         const other = this.#byFile.get(after);
         if (other !== undefined && other !== inode) {
           throw new Fault(
@@ -229,9 +243,13 @@ export class InodeStore {
         // At once, so that an open of the file that was found meets this inode.
         this.#byFile.delete(before);
         this.#byFile.set(after, inode);
+        moved = after;
       }).catch((error) => {
-        this.#byFile.delete(after);
-        this.#byFile.set(before, inode);
+        if (moved !== undefined) {
+          this.#byFile.delete(moved);
+          // What is open now decides: it can have failed before the file was changed, or after.
+          this.#byFile.set(keyOf(prefix, inode.attributes()), inode);
+        }
         throw error;
       });
     });
@@ -315,8 +333,14 @@ export class InodeStore {
     };
   }
 
-  async #release(id: string, holder: string, reason: string, andSpace = false): Promise<void> {
+  /** @param isDue Asked when no other open or release of the file is under way any more */
+  async #release(
+    id: string,
+    holder: string,
+    { reason, andSpace, isDue }: ReleaseOptions,
+  ): Promise<void> {
     await this.#atGateOf(id, async (inode, key) => {
+      if (!isDue(inode)) return;
       inode.requireHolder(holder, "release");
       const isLast = inode.holders.size === 1;
       if (andSpace) inode.endHolder(holder, true);
@@ -342,12 +366,15 @@ export class InodeStore {
   }
 
   async #endLease(id: string, holder: string, leaseMs: number): Promise<void> {
+    // Meanwhile it can have been renewed by an open that was under way, or released.
+    const isDue = (inode: CachingInode): boolean =>
+      inode.holders.has(holder) && !this.#leases.has(leaseOf(id, holder));
     try {
-      await this.#release(id, holder, "its lease ran out", true);
+      await this.#release(id, holder, { reason: "its lease ran out", andSpace: true, isDue });
     } catch {
       // What keeps it from closing is told by the inode; it is tried again after another lease.
-      const isRenewed = this.#leases.has(leaseOf(id, holder));
-      if (this.#inodes.has(id) && !isRenewed) this.#keepLease(id, holder, leaseMs);
+      const inode = this.#inodes.get(id);
+      if (inode !== undefined && isDue(inode)) this.#keepLease(id, holder, leaseMs);
     }
   }
 

@@ -34,9 +34,14 @@ export class Translator {
    * Translates what is required, with what lies around it. What is returned is held by `holder`,
    * and dirty from now on when it may be written.
    *
-   * @throws {Fault} `cache-full`
+   * @param require Throws when it is not to be translated any more; called after each wait
+   * @throws {Fault} `cache-full`, and what `require` throws
    */
-  async translate(request: TranslateRequest, holder: string): Promise<Translated> {
+  async translate(
+    request: TranslateRequest,
+    holder: string,
+    require: () => void,
+  ): Promise<Translated> {
     const { backing, budget, dirt, maps } = this.#parts;
     const { required, isWrite } = request;
     for (;;) {
@@ -47,6 +52,7 @@ export class Translator {
           throw budget.fullFault(backing.name);
         }
       }
+      require();
       const found = this.#translated(request, failed);
       // A change from outside may have taken pages away meanwhile.
       if (found === undefined) continue;

@@ -145,11 +145,16 @@ Deno.test("InodeStore.reopen() refuses a file that is open as another inode", as
   await Deno.writeFile(host.path("f"), pattern(1));
   await Deno.writeFile(host.path("g"), pattern(2));
   const f = await openInode(host.store);
-  await openInode(host.store, { path: "g" });
+  const g = await openInode(host.store, { path: "g" });
+  await g.write(pattern(1, 5), 0n);
   await Deno.rename(host.path("g"), host.path("f"));
   await refused("inode-mode-differs", () => host.store.reopen(f.identity.id));
   assertEquals(await readOf(f), pattern(1));
+  // Both are what they were: the one is still met by its file, and written back at the end.
+  assertEquals(await openInode(host.store), g);
   await host.store.release(f.identity.id, "test");
+  await host.store.close();
+  assertEquals((await Deno.readFile(host.path("f")))[0], pattern(1, 5)[0]);
 });
 
 Deno.test("CachingInode.touch() changes cached times only, until a sync brings them to the file", async () => {

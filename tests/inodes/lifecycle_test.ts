@@ -70,6 +70,40 @@ Deno.test("InodeStore ends a hold whose lease nobody renews, with the mappings o
   );
 });
 
+Deno.test("InodeStore keeps a hold that was renewed while its lease ran out", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store, { leaseMs: 100 });
+  const release = node.hold("look");
+  const renewal = openInode(memory.store, { leaseMs: 100 });
+  await settle();
+  memory.clock.advance(100);
+  await settle();
+  release();
+  assertEquals(await renewal, inode);
+  await settle();
+  assertEquals([memory.store.list(), [...inode.holders]], [[inode], ["test"]]);
+  await memory.store.release(inode.identity.id, "test");
+  assertEquals(memory.clock.pending, 0);
+});
+
+Deno.test("InodeStore ends no hold twice: by hand, and by the lease that ran out meanwhile", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", new Uint8Array(PAGE));
+  const inode = await openInode(memory.store, { leaseMs: 100 });
+  await openInode(memory.store, { holder: "other" });
+  await readOf(inode);
+  const release = node.hold("look");
+  const again = openInode(memory.store, { holder: "third" });
+  const released = memory.store.release(inode.identity.id, "test");
+  memory.clock.advance(100);
+  release();
+  await Promise.all([again, released]);
+  await settle();
+  assertEquals([...inode.holders], ["other", "third"]);
+  assertEquals(memory.clock.pending, 0);
+});
+
 Deno.test("InodeStore tries a lease that cannot end yet again, until it can", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", new Uint8Array(PAGE));

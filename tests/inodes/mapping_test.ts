@@ -220,3 +220,41 @@ for (const cache of ["own", "host"] as const) {
     assertEquals(new TextDecoder().decode(closed.subarray(PAGE, PAGE + 12)), "map!last" + "old ");
   });
 }
+
+Deno.test("CachingInode.etag is another one after pages could be changed unseen", async () => {
+  const memory = new MemoryStore();
+  memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  const before = inode.etag;
+  inode.addMapping(mapping(0, 1, { isWritable: true }));
+  await translate(inode, 0, 1, true);
+  assertEquals(inode.etag, undefined);
+  inode.removeMapping(mapping(0, 1, { isWritable: true }));
+  await inode.sync();
+  assert(inode.etag !== undefined && inode.etag !== before);
+});
+
+Deno.test("CachingInode.translate() ends when its mapping does, however small the cache is", async () => {
+  const memory = new MemoryStore({ cacheBytes: 64 * PAGE });
+  memory.root.put("f", pattern(200 * PAGE));
+  const inode = await openInode(memory.store);
+  inode.addMapping(mapping(0, 200));
+  const translated = translate(inode, 0, 200);
+  inode.removeMapping(mapping(0, 200));
+  await refused("not-mapped", () => translated);
+  await memory.store.release(inode.identity.id, "test");
+});
+
+Deno.test("CachingInode.translate() pins nothing for a holder that left meanwhile", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", pattern(4 * PAGE));
+  const inode = await openInode(memory.store);
+  await openInode(memory.store, { holder: "other" });
+  inode.addMapping(mapping(0, 4, { isWritable: true }));
+  const release = node.hold("read");
+  const translated = translate(inode, 0, 1, true);
+  await memory.store.release(inode.identity.id, "test");
+  release();
+  await refused("holder-not-found", () => translated);
+  assertEquals([inode.stats().referencedBytes, inode.stats().dirtyBytes], [0n, 0n]);
+});
