@@ -158,6 +158,11 @@ export const CACHE_BYTES_DEFAULT = 256 * MIB;
 export const CACHE_BYTES_MIN = 1 * MIB;
 /** Share of the budget that may be dirty, as a divisor: the rest can always make room for reads. */
 export const CACHE_DIRTY_DIVISOR = 2;
+/**
+ * Runs of dirt of all inodes together: each is a record to replay and a write of its own. That many
+ * pages, none beside another, are the dirt that the default cache may hold.
+ */
+export const DIRTY_RUNS_MAX = 32_768;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const READ_NOW_BYTES_MAX = 1 * MIB;
 /** Bytes that one write to a backing file carries in a write-back. */

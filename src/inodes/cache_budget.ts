@@ -1,5 +1,5 @@
 import { Fault } from "../core/faults.ts";
-import { CACHE_DIRTY_DIVISOR } from "../core/limits.ts";
+import { CACHE_DIRTY_DIVISOR, DIRTY_RUNS_MAX } from "../core/limits.ts";
 import type { Range } from "../core/segments.ts";
 import { WHOLE } from "./dirty_set.ts";
 
@@ -33,6 +33,7 @@ export class CacheBudget {
   readonly #ring = new Set<Block>();
   #usedBytes = 0;
   #dirtyBytes = 0n;
+  #dirtyRuns = 0;
 
   constructor(readonly limitBytes: number) {
     this.dirtyLimitBytes = Math.floor(limitBytes / CACHE_DIRTY_DIVISOR);
@@ -55,9 +56,10 @@ export class CacheBudget {
     this.#ring.delete(block);
   }
 
-  /** Counts dirt that came (positive) or went. */
-  countDirt(bytes: bigint): void {
+  /** Counts dirt that came (positive) or went, and the runs in which it lies. */
+  countDirt(bytes: bigint, runs: number): void {
     this.#dirtyBytes += bytes;
+    this.#dirtyRuns += runs;
   }
 
   /** Takes room for pages, dropping others where it must. `false` when there is none to be had. */
@@ -72,7 +74,8 @@ export class CacheBudget {
 
   /** Whether so many more bytes may become dirty now. */
   admitsDirt(bytes: bigint): boolean {
-    return this.#dirtyBytes + bytes <= BigInt(this.dirtyLimitBytes);
+    return this.#dirtyRuns < DIRTY_RUNS_MAX &&
+      this.#dirtyBytes + bytes <= BigInt(this.dirtyLimitBytes);
   }
 
   /** Writes dirt back until so many more bytes may become dirty. `false` when that fails. */
@@ -88,8 +91,8 @@ export class CacheBudget {
   fullFault(name: string): Fault {
     return new Fault(
       "cache-full",
-      `Cannot cache more of ${name}: ${this.#dirtyBytes} bytes wait for a backing file that does ` +
-        "not take them, or are mapped; try again when it does",
+      `Cannot cache more of ${name}: ${this.#dirtyBytes} bytes in ${this.#dirtyRuns} runs wait ` +
+        "for a backing file that does not take them, or are mapped; try again when it does",
     );
   }
 

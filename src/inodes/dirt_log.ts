@@ -99,7 +99,7 @@ export class DirtLog {
 
   /** Lets pages become clean at their next write-back. */
   allowClean(range: Range): void {
-    this.#dirty.allowClean(range);
+    this.#change(() => this.#dirty.allowClean(range));
   }
 
   /** Notes that the content grew: what is kept dirty in the new part is to be written back too. */
@@ -216,16 +216,16 @@ export class DirtLog {
 
   /** Lets go of the journal, which stays. */
   async close(): Promise<void> {
-    this.#budget.countDirt(-this.bytes);
+    this.#budget.countDirt(-this.bytes, -this.#dirty.count);
     // Best effort: the clean records of the last write-back save the next start from repeating it.
     await this.#journal?.flush().catch(() => {});
     await this.#journal?.close();
   }
 
   #change(step: () => void): void {
-    const before = this.bytes;
+    const [bytes, runs] = [this.bytes, this.#dirty.count];
     step();
-    this.#budget.countDirt(this.bytes - before);
+    this.#budget.countDirt(this.bytes - bytes, this.#dirty.count - runs);
   }
 
   #state(): JournalRecord {

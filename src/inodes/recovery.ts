@@ -2,10 +2,11 @@ import { WRITE_BACK_BYTES } from "../core/limits.ts";
 import type { CacheFiles } from "../core/ports/cache_file.ts";
 import type { JournalHeader, JournalRecord, Journals } from "../core/ports/journal.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
-import { type Range, Segments } from "../core/segments.ts";
+import { minOf, type Range, Segments } from "../core/segments.ts";
 import { SystemError } from "../core/system_error.ts";
 import { Backing } from "./backing.ts";
 import { type Baseline, isAsBefore } from "./dirt_log.ts";
+import { sliceOf } from "./slice.ts";
 
 /** What recovery works on. */
 export interface RecoveryParts {
@@ -129,7 +130,7 @@ async function restore(
         return kept("the file was changed from outside below it");
       }
       const backing = new Backing(file, header.path);
-      for (const range of dirt) await copy(caches, id, backing, range);
+      await copy(caches, id, backing, [...dirt]);
       await backing.sync();
       return { outcome: "restored" };
     } finally {
@@ -142,18 +143,35 @@ async function restore(
   }
 }
 
+/** Copies runs of dirt that lie near each other out of one piece of the cache file. */
 async function copy(
   caches: CacheFiles,
   id: string,
   backing: Backing,
-  { start, end }: Range,
+  runs: readonly Range[],
 ): Promise<void> {
-  for (let at = start; at < end;) {
-    const part = new Uint8Array(Math.min(WRITE_BACK_BYTES, Number(end - at)));
-    if (await caches.salvage(id, part, at) < part.byteLength) {
-      throw new Error(`its cache file ends before offset ${at + BigInt(part.byteLength)}`);
+  let piece: Range = { start: 0n, end: 0n };
+  let bytes = new Uint8Array();
+  for (const [index, { start, end }] of runs.entries()) {
+    for (let at = start; at < end;) {
+      if (at >= piece.end) {
+        piece = { start: at, end: pieceEnd(at, runs, index) };
+        bytes = new Uint8Array(Number(piece.end - piece.start));
+        if (await caches.salvage(id, bytes, at) < bytes.byteLength) {
+          throw new Error(`its cache file ends before offset ${piece.end}`);
+        }
+      }
+      const part = sliceOf(bytes, piece.start, { start: at, end: minOf(end, piece.end) });
+      await backing.write(part, at);
+      at += BigInt(part.byteLength);
     }
-    await backing.write(part, at);
-    at += BigInt(part.byteLength);
   }
+}
+
+/** How much from an offset on is read at once: to the end of the last run that is near. */
+function pieceEnd(start: bigint, runs: readonly Range[], index: number): bigint {
+  const limit = start + BigInt(WRITE_BACK_BYTES);
+  let end = start;
+  for (let run; (run = runs[index]) !== undefined && run.start < limit; index++) end = run.end;
+  return minOf(end, limit);
 }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { DIRTY_RUNS_MAX } from "../../src/core/limits.ts";
 import type { Range } from "../../src/core/segments.ts";
 import { type Block, CacheBudget, type PageOwner } from "../../src/inodes/cache_budget.ts";
 
@@ -25,7 +26,7 @@ class Owner implements PageOwner {
     this.budget.enter(block);
     if (state === "dirty") {
       this.dirty.add(start);
-      this.budget.countDirt(BigInt(BLOCK_BYTES));
+      this.budget.countDirt(BigInt(BLOCK_BYTES), 1);
     }
     return true;
   }
@@ -44,7 +45,7 @@ class Owner implements PageOwner {
   async writeBack(): Promise<void> {
     await Promise.resolve();
     if (this.writeBackFails) throw new Error("down");
-    this.budget.countDirt(-this.dirtyBytes);
+    this.budget.countDirt(-this.dirtyBytes, -this.dirty.size);
     this.dirty.clear();
   }
 }
@@ -112,4 +113,16 @@ Deno.test("CacheBudget.relieve() writes back until the dirt is admitted", async 
   assertEquals(await budget.relieve(10n), true);
   assertEquals(a.dirty.size, 1);
   assertEquals(await budget.relieve(20n), false);
+});
+
+Deno.test("CacheBudget.relieve() writes back when dirt lies in too many runs, however short they are", async () => {
+  const budget = new CacheBudget(1 << 20);
+  const owner = new Owner(budget);
+  await owner.add(1n, "dirty");
+  budget.countDirt(0n, DIRTY_RUNS_MAX - 2);
+  assertEquals(budget.admitsDirt(1n), true);
+  await owner.add(2n, "dirty");
+  assertEquals(budget.admitsDirt(0n), false);
+  assertEquals(await budget.relieve(1n), true);
+  assertEquals(owner.dirty.size, 0);
 });

@@ -150,6 +150,20 @@ Deno.test("recover() after a death in replace() brings no dirt back behind the n
   assertEquals(node.bytes, pattern(20, 4));
 });
 
+Deno.test("recover() writes every run of dirt back, near and far, and no byte between them", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", new Uint8Array(700 * PAGE));
+  const inode = await openInode(memory.store);
+  await readOf(inode);
+  const wanted = node.bytes.slice();
+  for (let at = 0; at < 700 * PAGE; at += at < 100 * PAGE ? 777 : 150 * PAGE + 3) {
+    await inode.write(pattern(5, at), BigInt(at));
+    wanted.set(pattern(5, at), at);
+  }
+  await memory.restart().recover();
+  assertEquals(node.bytes, wanted);
+});
+
 Deno.test("recover() has all dirt of a journal that was rewritten because it grew long", async () => {
   const { memory, node, inode } = await died();
   for (let count = 0; count < JOURNAL_RECORDS_MAX + 100; count++) {
