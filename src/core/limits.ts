@@ -179,9 +179,9 @@ export const HOLDERS_PER_INODE_MAX = 1_000;
 export const FILL_BYTES_MAX = 64 * KIB;
 /** Largest window of a sequential read-ahead: what a disk reads in some milliseconds. */
 export const READ_AHEAD_BYTES_MAX = 1 * MIB;
-/** Memory for one fill or write-back: as much as the larger of the two moves at once. */
+/** Most memory for one fill or write-back: as much as the larger of the two moves at once. */
 export const COPY_BUFFER_BYTES = Math.max(READ_AHEAD_BYTES_MAX, WRITE_BACK_BYTES);
-/** So many of them are kept for the next; more are made while more are under way. */
+/** So many of each size are kept for the next; more are made while more are under way. */
 export const COPY_BUFFERS_MAX = 4;
 /** Share of the cache that one read-ahead may take, as a divisor: others read as well. */
 export const READ_AHEAD_CACHE_DIVISOR = 8;
@@ -189,8 +189,11 @@ export const READ_AHEAD_CACHE_DIVISOR = 8;
 export const WRITE_BACK_DELAY_MS = 5_000;
 /** Longest time between two tries of a write-back, and between those of mapped pages. */
 export const WRITE_BACK_DELAY_MS_MAX = 60_000;
-/** Runs of differently mapped pages of one inode: about 300 bytes each. */
-export const MAPPING_RUNS_PER_INODE_MAX = 10_000;
+/**
+ * Mappings of one inode, one that others cut into runs counted once for each run: about 300 bytes
+ * each, and a mapping of the whole file is added to every run.
+ */
+export const MAPPINGS_PER_INODE_MAX = 10_000;
 /** Longest lease of a holder of an inode: a night of a paused machine. */
 export const INODE_LEASE_MS_MAX = 24 * 60 * 60_000;
 /** Parts of one multipart write, and ranges of one multipart read. */

@@ -103,11 +103,13 @@ export class BackingChanges {
   /**
    * Forgets all dirt and takes the backing file as it is now for the content.
    *
-   * @returns How many bytes of dirt were lost by that
+   * @param mayForget Asked last; when it says no, all stays as it is
+   * @returns How many bytes of dirt were lost by that; `undefined` when all stays
    */
-  takeBacking(): Promise<bigint> {
+  takeBacking(mayForget: () => boolean): Promise<bigint | undefined> {
     return this.#serial.run(async () => {
       const { attributes } = await this.#backing.look();
+      if (!mayForget()) return undefined;
       const lost = this.#dirt.bytes;
       this.#dirt.forget(WHOLE);
       this.#dirt.endConflict(attributes);

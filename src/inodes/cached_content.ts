@@ -267,11 +267,16 @@ export class CachedContent implements Content, PageSource {
 
   invalidate(discard: boolean): Promise<bigint> {
     return this.#writes.run(async () => {
-      if (!discard) await this.writeBack(WHOLE);
-      // Pages that stay dirty although they were written back are clean now: their mappings ended.
-      const lost = await this.#changes.takeBacking();
-      if (discard) this.#writeBack.forgive();
-      return discard ? lost : 0n;
+      for (;;) {
+        const { keeps } = this.#dirt;
+        if (!discard) await this.writeBack(WHOLE);
+        // Pages that stay dirty although they were written back are clean now: their mappings
+        // ended. Those of a translation that came meanwhile are to be written back first.
+        const lost = await this.#changes.takeBacking(() => discard || keeps === this.#dirt.keeps);
+        if (lost === undefined) continue;
+        if (discard) this.#writeBack.forgive();
+        return discard ? lost : 0n;
+      }
     });
   }
 
@@ -358,6 +363,7 @@ export class CachedContent implements Content, PageSource {
         for (const range of written) {
           for (const run of this.#cache.resident.within(range)) this.#dirt.markDirty(run);
         }
+        if (this.#dirt.bytes > 0n) this.#timer.start();
         return this.#dirt.flush();
       });
       throw error;

@@ -95,6 +95,8 @@ export class CachedEdits {
       times.noteHostWrite();
       if (size >= dirt.size) this.#grow(size);
       else await this.#cut(size);
+      // What was changed from outside below it went with the dirt.
+      if (dirt.isOvertaken && dirt.bytes === 0n) await changes.endConflict();
       return "again";
     });
   }

@@ -1,12 +1,12 @@
 import { Fault } from "../core/faults.ts";
-import { HostFileMapper } from "../core/host_file_mapper.ts";
-import { MAPPING_RUNS_PER_INODE_MAX, PAGE_BYTES } from "../core/limits.ts";
-import { type Range, Segments } from "../core/segments.ts";
+import { CHUNK_BYTES, MAPPINGS_PER_INODE_MAX, PAGE_BYTES } from "../core/limits.ts";
+import { maxOf, type Range, Segments } from "../core/segments.ts";
 import { WHOLE } from "./dirty_set.ts";
 import { FrameRefs } from "./frame_refs.ts";
 import { type Mapping, MappingSet } from "./mapping_set.ts";
 
 const PAGE = BigInt(PAGE_BYTES);
+const CHUNK = BigInt(CHUNK_BYTES);
 /** Where a mapped range may end: the largest file, rounded up to a page. */
 const MAPPED_END_MAX = 1n << 63n;
 const ADDRESS_END_MAX = 1n << 64n;
@@ -20,8 +20,6 @@ export class MappedPages {
   readonly #refs = new FrameRefs();
   /** What was translated for each holder. */
   readonly #translated = new Map<string, Segments<true>>();
-  /** The book of the chunks that are mapped elsewhere: here no byte of them is touched. */
-  readonly #chunks = new HostFileMapper({ map: () => 0n, unmap() {} });
 
   /** Bytes that some mapping has. */
   get mappedBytes(): bigint {
@@ -33,9 +31,19 @@ export class MappedPages {
     return this.#refs.length;
   }
 
-  /** Chunks of 2 MiB with a mapped page. */
+  /**
+   * Chunks of 2 MiB with a mapped page. They are mapped elsewhere, so nothing is kept of each: a
+   * mapping may be as long as the largest file.
+   */
   get chunks(): number {
-    return this.#chunks.chunks;
+    let count = 0n;
+    let counted = 0n;
+    for (const { start, end } of this.#mappings.mappedWithin(WHOLE)) {
+      const first = maxOf(start / CHUNK, counted);
+      counted = (end + CHUNK - 1n) / CHUNK;
+      count += counted - first;
+    }
+    return Number(count);
   }
 
   list(): Mapping[] {
@@ -50,15 +58,14 @@ export class MappedPages {
    */
   add(mapping: Mapping): Range[] {
     requireMapping(mapping);
-    if (this.#mappings.count >= MAPPING_RUNS_PER_INODE_MAX) {
+    if (this.#mappings.countWith(mapping.range) > MAPPINGS_PER_INODE_MAX) {
       throw new Fault(
         "mappings-exhausted",
-        `Cannot map more of the inode: ${MAPPING_RUNS_PER_INODE_MAX} runs of it are mapped`,
+        `Cannot map more of the inode: it has nearly ${MAPPINGS_PER_INODE_MAX} mappings, runs of ` +
+          "each counted; remove some",
       );
     }
-    const fresh = this.#mappings.add(mapping);
-    for (const range of fresh) this.#chunks.incRefOn(range);
-    return fresh;
+    return this.#mappings.add(mapping);
   }
 
   /**
@@ -136,7 +143,6 @@ export class MappedPages {
 
   /** Takes the file behind the mappings for another one. Returns the mappings. */
   regenerate(): Mapping[] {
-    this.#chunks.regenerate();
     return this.invalidate();
   }
 
@@ -180,7 +186,6 @@ export class MappedPages {
   #remove(mapping: Mapping): Range[] {
     const gone = this.#mappings.remove(mapping);
     for (const range of gone) {
-      this.#chunks.decRefOn(range);
       this.invalidate(range);
     }
     return gone;

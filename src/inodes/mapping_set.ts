@@ -1,4 +1,4 @@
-import { type Range, Segments } from "../core/segments.ts";
+import { maxOf, type Range, Segments } from "../core/segments.ts";
 import { WHOLE } from "./dirty_set.ts";
 
 /** A range of a file, as some address space has it mapped (seed 001, `memmap.MappingOfRange`). */
@@ -25,14 +25,26 @@ type Lines = ReadonlyMap<string, Line>;
 /** Which ranges of a file are mapped where (seed 001, `memmap.MappingSet`). */
 export class MappingSet {
   readonly #lines = new Segments<Lines>(haveSameKeys);
+  #count = 0;
 
   get isEmpty(): boolean {
     return this.#lines.count === 0;
   }
 
-  /** How many runs of differently mapped bytes there are. */
+  /** How many mappings there are, each counted once for every run of bytes mapped alike. */
   get count(): number {
-    return this.#lines.count;
+    return this.#count;
+  }
+
+  /**
+   * How large {@linkcode count} can be with another mapping of a range.
+   */
+  countWith(range: Range): number {
+    const parts = this.#lines.within(range);
+    const [first, last] = [parts[0], parts.at(-1)];
+    // A gap around each part, and the border runs cut in two.
+    const fresh = 2 * parts.length + 1;
+    return this.#count + fresh + (first?.value.size ?? 0) + (last?.value.size ?? 0);
   }
 
   /** How many bytes of the file are mapped at least once. */
@@ -77,7 +89,7 @@ export class MappingSet {
     for (const part of this.#lines.within(mapping.range)) fresh.clear(part);
     const line = lineOf(mapping);
     const key = keyOf(line);
-    this.#lines.update(mapping.range, (lines) => new Map(lines).set(key, line));
+    this.#update(mapping.range, (lines) => new Map(lines).set(key, line));
     return [...fresh].map(({ start, end }) => ({ start, end }));
   }
 
@@ -97,13 +109,25 @@ export class MappingSet {
     const gone: Range[] = this.#lines.within(mapping.range)
       .filter(({ value }) => value.size === 1 && value.has(key))
       .map(({ start, end }) => ({ start, end }));
-    this.#lines.update(mapping.range, (lines) => {
+    this.#update(mapping.range, (lines) => {
       if (lines?.has(key) !== true) return lines;
       const rest = new Map(lines);
       rest.delete(key);
       return rest.size === 0 ? undefined : rest;
     });
     return gone;
+  }
+
+  #update(range: Range, change: (lines: Lines | undefined) => Lines | undefined): void {
+    // Its neighbours may become one with it, or be cut by it.
+    const around = { start: maxOf(range.start - 1n, 0n), end: range.end + 1n };
+    const before = this.#countIn(around);
+    this.#lines.update(range, change);
+    this.#count += this.#countIn(around) - before;
+  }
+
+  #countIn(range: Range): number {
+    return this.#lines.within(range).reduce((sum, { value }) => sum + value.size, 0);
   }
 
   /** The mappings of a range, cut to it, each as long as it goes on; by offset. */

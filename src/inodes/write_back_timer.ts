@@ -10,6 +10,9 @@ export class WriteBackTimer {
   readonly #writeBack: () => Promise<boolean>;
   #cancel: (() => void) | undefined;
   #delayMs = WRITE_BACK_DELAY_MS;
+  #isRunning = false;
+  /** Whether there was dirt while a write-back ran, which may have begun too early for it. */
+  #isAsked = false;
   #isStopped = false;
 
   /** @param writeBack Returns whether there is still dirt */
@@ -20,7 +23,8 @@ export class WriteBackTimer {
 
   /** Says that there is dirt. */
   start(): void {
-    if (this.#cancel !== undefined || this.#isStopped) return;
+    this.#isAsked = true;
+    if (this.#cancel !== undefined || this.#isRunning || this.#isStopped) return;
     this.#cancel = this.#clock.after(this.#delayMs, () => void this.#run());
   }
 
@@ -32,12 +36,15 @@ export class WriteBackTimer {
   }
 
   async #run(): Promise<void> {
+    this.#cancel = undefined;
+    this.#isRunning = true;
+    this.#isAsked = false;
     // A failure is kept by whoever writes back, for the next sync to tell.
     const isLeft = await this.#writeBack().catch(() => true);
-    this.#cancel = undefined;
+    this.#isRunning = false;
     this.#delayMs = isLeft
       ? Math.min(2 * this.#delayMs, WRITE_BACK_DELAY_MS_MAX)
       : WRITE_BACK_DELAY_MS;
-    if (isLeft) this.start();
+    if (isLeft || this.#isAsked) this.start();
   }
 }

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { WRITE_BACK_DELAY_MS } from "../../src/core/limits.ts";
 import { ReadAhead } from "../../src/inodes/read_ahead.ts";
+import { WriteBackTimer } from "../../src/inodes/write_back_timer.ts";
+import { FakeClock } from "../support/clock.ts";
 import {
   HostStore,
   MemoryStore,
@@ -45,6 +47,47 @@ Deno.test("CachedContent writes dirt back some time after it was made, and again
   await inode.write(pattern(9), 0n);
   await memory.store.release(inode.identity.id, "test");
   assertEquals(memory.clock.pending, 0);
+});
+
+Deno.test("WriteBackTimer runs again for dirt that came while it ran", async () => {
+  const clock = new FakeClock();
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  let runs = 0;
+  const timer = new WriteBackTimer(clock, () => ++runs === 1 ? promise : Promise.resolve(false));
+  timer.start();
+  clock.advance(WRITE_BACK_DELAY_MS);
+  timer.start();
+  resolve(false);
+  await settle();
+  clock.advance(WRITE_BACK_DELAY_MS);
+  await settle();
+  assertEquals([runs, clock.pending], [2, 0]);
+});
+
+Deno.test("CachingInode.write() that could not be made durable is written back later all the same", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", new Uint8Array(PAGE));
+  const inode = await openInode(memory.store);
+  await readOf(inode);
+  node.failing.set("sync", "EIO");
+  await assertRejects(() => inode.write(pattern(1), 0n, { isDurable: true }), Fault);
+  assertEquals([inode.stats().dirtyBytes, memory.clock.pending], [1n, 1]);
+  node.failing.clear();
+  memory.clock.advance(WRITE_BACK_DELAY_MS);
+  await settle();
+  assertEquals(inode.stats().dirtyBytes, 0n);
+});
+
+Deno.test("CachingInode.setAttributes() that cuts all dirt off ends a conflict below it", async () => {
+  const memory = new MemoryStore();
+  const { node, inode } = await dirty(memory);
+  node.setContent(pattern(4 * PAGE, 3));
+  await assertRejects(() => inode.sync(), Fault, "changed from outside");
+  await inode.setAttributes({ sizeBytes: 0n });
+  await inode.revalidate();
+  await inode.write(pattern(9), 0n);
+  await inode.sync();
+  assertEquals(node.bytes, pattern(9));
 });
 
 Deno.test("InodeStore ends a hold whose lease nobody renews, with the mappings of its name", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Range } from "../../src/core/segments.ts";
 import { FrameRefs } from "../../src/inodes/frame_refs.ts";
@@ -61,7 +61,10 @@ Deno.test("MappingSet agrees with a naive list of mappings of each place over an
           else places[at]?.delete(key);
         }
         const after = places.map(({ size }) => size > 0);
+        const most = set.countWith(mapping.range);
         const told = isAdd ? set.add(mapping) : set.remove(mapping);
+        assertEquals(set.count, countOf(places));
+        if (isAdd) assert(set.count <= most, `${set.count} of ${most}`);
         assertEquals(cellsOf(told), inside.filter((at) => before[at] !== after[at]));
       }
       assertEquals(cellsOf(set.mappedWithin(range(0, PLACES))), cellsOfPlaces(places));
@@ -85,6 +88,13 @@ Deno.test("MappingSet agrees with a naive list of mappings of each place over an
     { seed: testSeed() },
   );
 });
+
+/** Each place that is mapped otherwise than the one before it begins a run. */
+function countOf(places: readonly Set<string>[]): number {
+  return places
+    .filter((place, at) => at === 0 || place.symmetricDifference(places[at - 1] ?? place).size > 0)
+    .reduce((sum, { size }) => sum + size, 0);
+}
 
 function cellsOfPlaces(places: readonly Set<string>[]): number[] {
   return [...places.keys()].filter((at) => (places[at]?.size ?? 0) > 0);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
+import { MAPPINGS_PER_INODE_MAX } from "../../src/core/limits.ts";
 import type { Range } from "../../src/core/segments.ts";
 import type { CachingInode } from "../../src/inodes/caching_inode.ts";
 import type { Mapping } from "../../src/inodes/mapping_set.ts";
@@ -257,4 +258,60 @@ Deno.test("CachingInode.translate() pins nothing for a holder that left meanwhil
   release();
   await refused("holder-not-found", () => translated);
   assertEquals([inode.stats().referencedBytes, inode.stats().dirtyBytes], [0n, 0n]);
+});
+
+Deno.test("CachingInode.addMapping() costs the same however long the mapping is", async () => {
+  const memory = new MemoryStore();
+  memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  const whole = { space: "vm", address: 0n, range: { start: 0n, end: 1n << 63n } };
+  inode.addMapping({ ...whole, isWritable: false });
+  assertEquals([inode.stats().mappedBytes, inode.stats().mappedChunks], [1n << 63n, 2 ** 42]);
+  inode.addMapping(mapping(600, 601));
+  inode.addMapping(mapping(1023, 1025));
+  inode.removeMapping({ ...whole, isWritable: false });
+  assertEquals(inode.stats().mappedBytes, BigInt(3 * PAGE));
+  // The pages 600 and 1023 are in one chunk of 512, page 1024 is in the next.
+  assertEquals(inode.stats().mappedChunks, 2);
+});
+
+Deno.test("CachingInode.addMapping() refuses more than so many, runs of each counted, and adds nothing", async () => {
+  const memory = new MemoryStore();
+  memory.root.put("f", pattern(PAGE));
+  const inode = await openInode(memory.store);
+  for (let page = 0; page < 200; page += 2) inode.addMapping(mapping(page, page + 1));
+  const whole = (space: number) => mapping(0, 200, { space: `s${space}` });
+  let added = 0;
+  while (added < MAPPINGS_PER_INODE_MAX) {
+    try {
+      inode.addMapping(whole(added));
+      added++;
+    } catch (error) {
+      assertEquals((error as Fault).code, "mappings-exhausted");
+      break;
+    }
+  }
+  // Each is cut into some 200 runs.
+  assert(added > 40 && added < 60, `${added}`);
+  assertEquals(inode.mappings().filter(({ space }) => space === `s${added}`), []);
+});
+
+Deno.test("CachingInode.invalidate() writes back what a translation that came meanwhile made dirty", async () => {
+  const memory = new MemoryStore();
+  const node = memory.root.put("f", new Uint8Array(PAGE));
+  const inode = await openInode(memory.store);
+  await readOf(inode);
+  inode.addMapping(mapping(0, 1, { isWritable: true }));
+  await inode.write(pattern(1), 0n);
+  // The last look before the cache is dropped; the one before it belongs to the write-back.
+  let looks = 0;
+  node.before = async (call) => {
+    if (call !== "look" || ++looks !== 2) return;
+    await translate(inode, 0, 1, true);
+    const [pages] = [...memory.caches.files.values()];
+    pages?.get(0n)?.fill(77, 0, 1);
+  };
+  await inode.invalidate();
+  assertEquals(node.bytes[0], 77);
+  assertEquals(inode.stats().residentBytes, 0n);
 });
