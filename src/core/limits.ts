@@ -163,6 +163,8 @@ export const CACHE_DIRTY_DIVISOR = 2;
  * pages, none beside another, are the dirt that the default cache may hold.
  */
 export const DIRTY_RUNS_MAX = 32_768;
+/** Runs of written bytes that are remembered until a sync; more are taken for one. */
+export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const READ_NOW_BYTES_MAX = 1 * MIB;
 /** Bytes that one write to a backing file carries in a write-back. */

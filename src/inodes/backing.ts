@@ -6,8 +6,11 @@ import type {
   BackingFile,
   BackingLook,
 } from "../core/ports/backing_file.ts";
+import type { Range } from "../core/segments.ts";
 import { SystemError } from "../core/system_error.ts";
+import { WHOLE } from "./dirty_set.ts";
 import { openFault } from "./open_fault.ts";
+import { Unsynced } from "./unsynced.ts";
 
 /** What the errnos of a backing file mean; any other is `backing-failed`. */
 const FAULT_OF: Readonly<Record<string, FaultCode>> = {
@@ -31,6 +34,8 @@ export interface PartialRead {
  * an answer of nothing is an error and no endless loop, host errors are faults.
  */
 export class Backing {
+  readonly #unsynced = new Unsynced();
+
   /** @param name How faults call the file */
   constructor(readonly file: BackingFile, readonly name: string) {}
 
@@ -126,6 +131,7 @@ export class Backing {
       }
       done += written;
     }
+    this.#unsynced.note({ start: offset, end: offset + BigInt(bytes.byteLength) });
   }
 
   /** @throws {Fault} as {@linkcode write} */
@@ -188,9 +194,35 @@ export class Backing {
     }
   }
 
-  /** @throws {Fault} `backing-failed`, `backing-full` */
-  sync(): Promise<void> {
-    return this.#try("sync", () => this.file.sync());
+  /**
+   * Resolves when all that was written is on stable storage.
+   *
+   * @throws {Fault} `backing-failed`, also when an earlier sync has lost bytes that were not written
+   * again; `backing-full`
+   */
+  async sync(): Promise<void> {
+    await this.#unsynced.during(() => this.#try("sync", () => this.file.sync()));
+    if (this.#unsynced.lostBytes === 0n) return;
+    // Whoever cut the file had no use for them.
+    this.#unsynced.forget({ start: this.attributes().sizeBytes, end: WHOLE.end });
+    const { lostBytes } = this.#unsynced;
+    if (lostBytes === 0n) return;
+    const [first] = this.lost();
+    throw new Fault(
+      "backing-failed",
+      `Cannot sync ${this.name}: a sync before has failed, and the host may have forgotten ` +
+        `${lostBytes} bytes from offset ${first?.start} on; write them again, or invalidate with discard`,
+    );
+  }
+
+  /** What a failed sync has lost and nobody has written again. */
+  lost(): readonly Range[] {
+    return this.#unsynced.lost();
+  }
+
+  /** Says that lost bytes are of no interest any more, or will be written again. */
+  forgetLost(range: Range): void {
+    this.#unsynced.forget(range);
   }
 
   /** The fault of a file that gives fewer bytes than its size says, for no reason that is seen. */

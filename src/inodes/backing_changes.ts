@@ -136,6 +136,7 @@ export class BackingChanges {
       });
       const now = this.#backing.attributes();
       if (isAnother) {
+        this.#backing.forgetLost(WHOLE);
         this.#dirt.readdress(now);
         this.#dirt.endConflict(now);
         this.#takeOver(now, "reopened");

@@ -92,7 +92,7 @@ export class CachedContent implements Content, PageSource {
       void cache.drop([WHOLE]);
       onInvalid(WHOLE, reason);
     });
-    const writeBack = new WriteBack({ ...parts, changes, times });
+    const writeBack = new WriteBack({ ...parts, resident: cache.resident, changes, times });
     this.#edits = new CachedEdits({
       ...{ backing, cache, budget, dirt, changes, writeBack, times, clock },
       dropClean: (range) => this.dropClean(range),
@@ -183,12 +183,8 @@ export class CachedContent implements Content, PageSource {
   ): Promise<void> {
     // Below a conflict only a write-back can tell whether the bytes may stay.
     const isThrough = () => isDurable && !this.#dirt.isOvertaken;
-    const written: Range[] = [];
     const editor: Editor = {
-      write: async (bytes, offset) => {
-        await this.#edits.write(bytes, offset, isThrough());
-        if (isDurable) written.push({ start: offset, end: offset + BigInt(bytes.byteLength) });
-      },
+      write: (bytes, offset) => this.#edits.write(bytes, offset, isThrough()),
       truncate: (size) => this.#edits.truncate(size),
       allocate: (offset, length) => this.#edits.allocate(offset, length),
       change: (attributes) => this.#edits.change(attributes),
@@ -207,7 +203,7 @@ export class CachedContent implements Content, PageSource {
         await this.#dirt.flush();
       });
     });
-    return isDurable ? done.then(() => this.#makeDurable(written)) : done;
+    return isDurable ? done.then(() => this.#makeDurable()) : done;
   }
 
   touch(names: readonly TimeName[]): void {
@@ -274,7 +270,10 @@ export class CachedContent implements Content, PageSource {
         // ended. Those of a translation that came meanwhile are to be written back first.
         const lost = await this.#changes.takeBacking(() => discard || keeps === this.#dirt.keeps);
         if (lost === undefined) continue;
-        if (discard) this.#writeBack.forgive();
+        if (discard) {
+          this.backing.forgetLost(WHOLE);
+          this.#writeBack.forgive();
+        }
         return discard ? lost : 0n;
       }
     });
@@ -354,18 +353,12 @@ export class CachedContent implements Content, PageSource {
     return read;
   }
 
-  async #makeDurable(written: readonly Range[]): Promise<void> {
+  async #makeDurable(): Promise<void> {
     try {
       await this.#writeBack.syncData();
     } catch (error) {
-      // What the host could not store it may forget: the cache still has it.
-      await this.#writes.run(() => {
-        for (const range of written) {
-          for (const run of this.#cache.resident.within(range)) this.#dirt.markDirty(run);
-        }
-        if (this.#dirt.bytes > 0n) this.#timer.start();
-        return this.#dirt.flush();
-      });
+      if (this.#dirt.bytes > 0n) this.#timer.start();
+      await this.#dirt.flush();
       throw error;
     }
   }

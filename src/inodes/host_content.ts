@@ -18,6 +18,7 @@ import type {
 } from "./content.ts";
 import type { Counters } from "./counters.ts";
 import { type Baseline, isAsBefore } from "./dirt_log.ts";
+import { WHOLE } from "./dirty_set.ts";
 import { type TimeName, TouchedTimes } from "./touched_times.ts";
 import { maxFillRange, type Translated, type TranslateRequest } from "./translation.ts";
 
@@ -163,6 +164,10 @@ export class HostContent implements Content {
 
   async invalidate(discard: boolean): Promise<bigint> {
     if (!discard) await this.writeBack();
+    else {
+      this.backing.forgetLost(WHOLE);
+      this.#failure = undefined;
+    }
     return 0n;
   }
 

@@ -9,12 +9,14 @@ import type { CopyBuffers } from "./copy_buffers.ts";
 import type { Counters } from "./counters.ts";
 import type { DirtLog } from "./dirt_log.ts";
 import { WHOLE } from "./dirty_set.ts";
+import type { Residency } from "./residency.ts";
 import type { TouchedTimes } from "./touched_times.ts";
 
 /** What a write-back is put together from. */
 export interface WriteBackParts {
   readonly backing: Backing;
   readonly file: CacheFile;
+  readonly resident: Residency;
   readonly dirt: DirtLog;
   readonly changes: BackingChanges;
   readonly times: TouchedTimes;
@@ -100,7 +102,15 @@ export class WriteBack {
   }
 
   #fail(error: unknown): void {
-    this.#parts.counters.count("errors");
+    const { backing, counters, dirt, resident } = this.#parts;
+    counters.count("errors");
+    // What the host may have forgotten is still in the cache: it is written again.
+    for (const lost of backing.lost()) {
+      for (const run of resident.within(lost)) {
+        dirt.markDirty({ start: run.start, end: minOf(run.end, dirt.size) });
+        backing.forgetLost(run);
+      }
+    }
     if (!(error instanceof Fault)) return;
     if (this.#failure?.code !== error.code) this.#parts.onFailure(error);
     this.#failure = error;

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
-import { WRITE_BACK_DELAY_MS } from "../../src/core/limits.ts";
+import { UNSYNCED_RUNS_MAX, WRITE_BACK_DELAY_MS } from "../../src/core/limits.ts";
 import { ReadAhead } from "../../src/inodes/read_ahead.ts";
+import { Unsynced } from "../../src/inodes/unsynced.ts";
 import { WriteBackTimer } from "../../src/inodes/write_back_timer.ts";
 import { FakeClock } from "../support/clock.ts";
 import {
@@ -76,6 +77,73 @@ Deno.test("CachingInode.write() that could not be made durable is written back l
   memory.clock.advance(WRITE_BACK_DELAY_MS);
   await settle();
   assertEquals(inode.stats().dirtyBytes, 0n);
+});
+
+for (const cache of ["own", "host"] as const) {
+  Deno.test(`CachingInode.sync() in mode ${cache} answers for no byte that a failed sync has lost`, async () => {
+    const memory = new MemoryStore();
+    const node = memory.root.put("f", new Uint8Array(4 * PAGE));
+    const inode = await openInode(memory.store, { cache });
+    // In mode own this page is cached and the one after the next is not.
+    await readOf(inode, 0, 10);
+    await inode.evict([{ start: BigInt(PAGE), end: BigInt(4 * PAGE) }]);
+    await inode.write(pattern(10), 0n);
+    memory.clock.advance(WRITE_BACK_DELAY_MS);
+    await settle();
+    assertEquals(node.bytes.subarray(0, 10), pattern(10));
+    node.failing.set("sync", "EIO");
+    await assertRejects(() => inode.sync(), Fault);
+    node.failing.clear();
+    const before = node.writes;
+    if (cache === "own") {
+      // The cache has it still, so it is written and synced once more.
+      await inode.sync();
+      assertEquals(node.writes - before, 1);
+    } else {
+      await assertRejects(() => inode.sync(), Fault, "10 bytes from offset 0");
+      await assertRejects(() => inode.sync(), Fault);
+      assertEquals(inode.failure?.code, "backing-failed");
+      await inode.write(pattern(10), 0n);
+      await inode.sync();
+    }
+    assertEquals(inode.failure, undefined);
+    await inode.write(pattern(10), BigInt(2 * PAGE));
+    node.failing.set("sync", "EIO");
+    await assertRejects(() => inode.sync(), Fault);
+    node.failing.clear();
+    await assertRejects(() => inode.sync(), Fault);
+    await inode.setAttributes({ sizeBytes: BigInt(PAGE) });
+    await inode.sync();
+    await inode.write(pattern(10), BigInt(2 * PAGE));
+    node.failing.set("sync", "EIO");
+    await assertRejects(() => inode.sync(), Fault);
+    node.failing.clear();
+    await inode.invalidate(true);
+    await inode.sync();
+    assertEquals(inode.failure, undefined);
+  });
+}
+
+Deno.test("Unsynced loses what was written before a sync that failed, until it is written again", async () => {
+  const unsynced = new Unsynced();
+  const range = (start: number, end: number) => ({ start: BigInt(start), end: BigInt(end) });
+  unsynced.note(range(0, 10));
+  await unsynced.during(() => Promise.resolve());
+  assertEquals(unsynced.lostBytes, 0n);
+  unsynced.note(range(0, 10));
+  const failing = unsynced.during(async () => {
+    await settle();
+    unsynced.note(range(4, 6));
+    throw new Error("EIO");
+  });
+  await assertRejects(() => failing);
+  assertEquals(unsynced.lostBytes, 8n);
+  unsynced.note(range(0, 4));
+  unsynced.forget(range(6, 8));
+  assertEquals(unsynced.lostBytes, 2n);
+  for (let at = 0; at <= UNSYNCED_RUNS_MAX; at++) unsynced.note(range(100 + 2 * at, 101 + 2 * at));
+  await assertRejects(() => unsynced.during(() => Promise.reject(new Error("EIO"))));
+  assertEquals(unsynced.lost().length <= UNSYNCED_RUNS_MAX, true);
 });
 
 Deno.test("CachingInode.setAttributes() that cuts all dirt off ends a conflict below it", async () => {

@@ -57,7 +57,7 @@ class InodeScript {
       }
       name = "the end";
       for (const mapping of inode.mappings()) inode.removeMapping(mapping);
-      await inode.sync();
+      await this.#sync(inode);
       assertSame(node.bytes, this.#bytes, "backing file");
       assertEquals(inode.stats().dirtyBytes, 0n);
       await this.#memory.store.release(inode.identity.id, "test");
@@ -139,7 +139,7 @@ class InodeScript {
       outside: async () => {
         if (this.#mapped.size > 0) return;
         node.failing.clear();
-        await inode.sync();
+        await this.#sync(inode);
         this.#bytes = pattern(random.below(SPACE), random.below(250));
         node.setContent(this.#bytes);
         await inode.revalidate();
@@ -188,6 +188,20 @@ class InodeScript {
   }
 
   /** Makes a change. Of one that fails each byte is as before or as wanted. */
+  /** What an earlier sync has lost and the cache does not have is asked for again. */
+  async #sync(inode: CachingInode): Promise<void> {
+    try {
+      await inode.sync();
+    } catch (error) {
+      if (!(error as Error).message.includes("a sync before has failed")) throw error;
+      // No more at once than the smallest of these caches may have dirty.
+      for (let at = 0; at < this.#bytes.byteLength; at += PAGE) {
+        await inode.write(this.#bytes.slice(at, at + PAGE), BigInt(at));
+      }
+      await inode.sync();
+    }
+  }
+
   async #change(
     inode: CachingInode,
     wanted: Uint8Array<ArrayBuffer>,
