@@ -68,6 +68,8 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
       },
     }),
     async (c) => {
+      // What a guest reads its maker reads through it.
+      if (c.req.valid("json").linux !== undefined) c.get("principal").require("read");
       const { guest, ownerToken } = await house.createGuest(
         commandOf(c.req.valid("json")),
         c.get("principal").name,

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { type Access, Principal } from "../../src/daemon/auth.ts";
 import { Connections } from "../../src/daemon/connections.ts";
 import { SendTurns } from "../../src/daemon/send_turns.ts";
 import { guestConsoleRoutes } from "../../routes/guest_console.ts";
@@ -36,6 +37,16 @@ Deno.test("POST /v1/guests makes a Linux guest, and says of what kind each guest
   await api.json(201, "POST", "/v1/guests", { json: { name: "hello", bare } });
   const { items } = await api.json(200, "GET", "/v1/guests");
   assertEquals(items.map(({ kind }: { kind: string }) => kind), ["linux", "bare"]);
+});
+
+Deno.test("POST /v1/guests makes a Linux guest only for who may read what it is given", async () => {
+  const { api } = await bench();
+  const as = (...access: Access[]) => ({
+    listener: { kind: "unix", principal: new Principal("test", access) } as const,
+    json: { name: "deb", linux: LINUX },
+  });
+  await api.refused("not-permitted", "POST", "/v1/guests", as("guest"));
+  await api.json(201, "POST", "/v1/guests", as("guest", "read"));
 });
 
 Deno.test("POST /v1/guests refuses a Linux guest that cannot boot, and leaves none over", async () => {
