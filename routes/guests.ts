@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
+import type { FaultCode } from "../src/core/faults.ts";
 import type { CreateGuest, GuestHouse, GuestLoad } from "../src/daemon/guest_house.ts";
 import type { Guests } from "../src/guests/guests.ts";
 import {
@@ -21,6 +22,21 @@ import { json, jsonBody, needs, newRoutes, problems } from "./openapi.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 
 const tags = ["guests"];
+
+/** Faults of opening what a guest is made of: its files, its disks, its share. */
+const OPENING = [
+  "root-not-found",
+  "outside-root",
+  "file-not-found",
+  "file-not-permitted",
+  "not-a-file",
+  "inode-mode-differs",
+  "holders-exhausted",
+  "open-inodes-exhausted",
+  "backing-failed",
+  "backing-full",
+  "backing-changed",
+] as const satisfies readonly FaultCode[];
 
 /**
  * `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP (seed 003).
@@ -59,8 +75,7 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
           "address-out-of-range",
           "engine-unavailable",
           "inode-not-found",
-          "root-not-found",
-          "backing-changed",
+          ...OPENING,
           "snapshot-not-found",
           "snapshot-damaged",
           "snapshot-version",

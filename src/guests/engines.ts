@@ -10,6 +10,12 @@ export type EngineName = "auto" | "v86" | "kvm";
 /** What makes a guest's engine; an engine that is missing here is not available on this host. */
 export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
 
+/** What making an engine needs from outside. */
+export interface EnginePorts {
+  readonly engines: Engines;
+  readonly clock: Clock;
+}
+
 /**
  * An engine with a guest on it.
  *
@@ -17,7 +23,7 @@ export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () =>
  * @throws {Fault} `engine-unavailable`, also when that takes too long
  */
 export async function makeEngine(
-  { engines, clock }: { readonly engines: Engines; readonly clock: Clock },
+  { engines, clock }: EnginePorts,
   name: EngineName,
   prepare: (engine: GuestEngine) => Promise<void>,
 ): Promise<GuestEngine> {

@@ -5,16 +5,17 @@ import { Leases } from "../core/leases.ts";
 import { GUEST_BYTES_TOTAL_MAX, GUESTS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
-import type { GuestEngine } from "../core/ports/guest_engine.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
-import { type EngineName, type Engines, makeEngine } from "./engines.ts";
+import type { Engines } from "./engines.ts";
 import { goneEngine } from "./gone_engine.ts";
-import { Guest, type GuestDeath, type GuestKind } from "./guest.ts";
-import { checkLinux, type Linux, startOfLinux } from "./linux/linux.ts";
+import { Guest, type GuestDeath } from "./guest.ts";
+import type { GuestSpec } from "./guest_spec.ts";
+import { checkLinux } from "./linux/linux.ts";
 import { LinuxMachine, type MachineParts } from "./linux/linux_machine.ts";
-import { checkProgram, type Program, startOf } from "./program.ts";
+import { type Made, makeGuest, type MakingParts } from "./making.ts";
+import { checkProgram } from "./program.ts";
 import { guestEntry, guestGone, type GuestRecord, HOST_RESTART } from "./records.ts";
 import { type SnapshotInfo, Snapshots } from "./snapshots.ts";
 
@@ -26,31 +27,6 @@ export interface GuestPorts {
   readonly events: EventSink;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** A guest to make. */
-export interface GuestSpec {
-  /** A name that is free, or one of {@linkcode Guests.newId}. */
-  readonly id: string;
-  /** The scope whose generation the guest shows. */
-  readonly scope: string;
-  readonly engine: EngineName;
-  /** How long it outlives the last sign of its owner; for ever when it does not say. */
-  readonly leaseMs?: number | undefined;
-  /** What it begins from: a program, a kernel, or a snapshot by its id. */
-  readonly from:
-    | { readonly program: Program }
-    | { readonly linux: Linux }
-    | { readonly snapshot: string };
-  /** What a Linux guest is plugged into; taken over by the guest, also when it is not made. */
-  readonly machine?: MachineParts | undefined;
-}
-
-/** A guest in the making. */
-interface Made {
-  readonly kind: GuestKind;
-  readonly engine: GuestEngine;
-  readonly machine?: LinuxMachine;
 }
 
 /** A guest that was made, and the token of its owner, which is told only here. */
@@ -75,6 +51,7 @@ interface Kept {
 export class Guests {
   readonly snapshots: Snapshots;
   readonly #ports: GuestPorts;
+  readonly #making: MakingParts;
   readonly #kept = new Map<string, Kept>();
   readonly #leases: Leases;
   /** Memory of every guest that is there or in the making. Its keys are the names taken. */
@@ -85,6 +62,11 @@ export class Guests {
     this.#ports = ports;
     this.#leases = new Leases(ports.clock);
     this.snapshots = new Snapshots(ports);
+    this.#making = {
+      ports,
+      snapshots: this.snapshots,
+      reserve: (id, bytes) => this.#reserve(id, bytes),
+    };
   }
 
   /**
@@ -148,7 +130,7 @@ export class Guests {
     this.#memoryBytes.set(spec.id, 0);
     let made: Made | undefined;
     try {
-      made = await this.#make(spec, identity, machine);
+      made = await makeGuest(spec, identity, machine, this.#making);
       return await this.#add(spec, identity, made);
     } catch (error) {
       made?.engine.close();
@@ -163,71 +145,6 @@ export class Guests {
       throw new Fault("already-initialized", `Cannot make guest "${id}": it exists already`);
     }
     this.#requireOpen();
-  }
-
-  #make(spec: GuestSpec, identity: GuestIdentity, machine: LinuxMachine): Promise<Made> {
-    const { from } = spec;
-    if ("program" in from) return this.#start(spec, from.program, identity);
-    if ("linux" in from) return this.#boot(spec, from.linux, identity, machine);
-    return this.#clone(spec, from.snapshot, identity, machine);
-  }
-
-  async #start(
-    { id, engine }: GuestSpec,
-    program: Program,
-    identity: GuestIdentity,
-  ): Promise<Made> {
-    const start = startOf(program, identity);
-    this.#reserve(id, start.memoryBytes);
-    const prepare = (made: GuestEngine): Promise<void> => made.initialize(start);
-    return { kind: "bare", engine: await makeEngine(this.#ports, engine, prepare) };
-  }
-
-  async #boot(
-    { id, engine: name }: GuestSpec,
-    linux: Linux,
-    identity: GuestIdentity,
-    machine: LinuxMachine,
-  ): Promise<Made> {
-    const start = startOfLinux(linux, machine.diskShapes, identity);
-    this.#reserve(id, start.memoryBytes);
-    const engine = await makeEngine(this.#ports, name, async (made) => {
-      machine.plugInto(made);
-      await made.initialize(start);
-    });
-    return { kind: "linux", engine, machine };
-  }
-
-  async #clone(
-    spec: GuestSpec,
-    snapshot: string,
-    identity: GuestIdentity,
-    machine: LinuxMachine,
-  ): Promise<Made> {
-    const { memoryBytes, engine: name } = await this.snapshots.get(snapshot);
-    if (spec.engine !== "auto" && spec.engine !== name) {
-      throw new Fault(
-        "value-not-allowed",
-        `Cannot clone snapshot "${snapshot}" on ${spec.engine}: it was taken on ${name}`,
-      );
-    }
-    this.#reserve(spec.id, memoryBytes);
-    let kind: GuestKind = "bare";
-    // The engine starts up while the snapshot is read.
-    const engine = await makeEngine(
-      this.#ports,
-      name as EngineName,
-      async (made) => {
-        const { image, machine: kept } = await this.snapshots.image(snapshot);
-        if (kept !== undefined) {
-          kind = "linux";
-          machine.plugInto(made);
-          await machine.restore(kept);
-        }
-        await made.restore(image, identity);
-      },
-    );
-    return kind === "bare" ? { kind, engine } : { kind, engine, machine };
   }
 
   #reserve(id: string, bytes: number): void {

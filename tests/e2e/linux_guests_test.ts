@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MIB, PAGE_BYTES } from "../../src/core/limits.ts";
 import { Daemon } from "../support/daemon.ts";
 import { buildPageProgram, QUICK, reseedFiles } from "../../src/cli/debian_guest.ts";
 import { ConsoleClient, missingLinux, writeLinuxImages } from "../support/linux_guest.ts";
@@ -72,7 +73,14 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
   const share = { root: "images" };
   const made = await daemon.json(201, "POST", "/v1/guests", {
     name: "debian",
-    linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK, disks: [{ inode: disk }], share },
+    linux: {
+      memoryMiB: 128,
+      kernel,
+      initrd,
+      commandLine: QUICK,
+      disks: [{ inode: disk }, { inode: disk, readOnly: true }],
+      share,
+    },
   });
   assertEquals([made.kind, made.state, made.memoryBytes], ["linux", "ready", "134217728"]);
   const console = await ConsoleClient.open(daemon, "debian");
@@ -117,6 +125,11 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     await console.shell(write("original"));
     await console.shell("sync; echo 3 >/proc/sys/vm/drop_caches");
     assertEquals(await console.shell(WRITTEN), "original");
+    assertEquals(await console.shell(DISK_HEAD.replace("sda", "sdb")), DISK_TEXT);
+    assertEquals(await console.shell(WRITTEN.replace("sda", "sdb")), "");
+    const failed = await console.shell(`${write("nothing").replace("sda", "sdb")}; echo status=$?`);
+    assertStringIncludes(failed, "status=1");
+    assertEquals(await console.shell(WRITTEN.replace("sda", "sdb")), "");
     const { items } = await daemon.json(200, "GET", "/v1/inodes");
     const overlay = items.find(({ root }: { root: string }) => root === ":overlays");
     assertEquals([items.length, overlay.size], [4, String(DISK_BYTES)]);
@@ -255,6 +268,27 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     await daemon.json(404, "GET", "/v1/scopes/clones");
   });
 
+  await t.step("has clones that leave no memory behind", async () => {
+    const rss = (): number =>
+      Number(Deno.readTextFileSync(`/proc/${daemon.child.pid}/statm`).split(" ")[1]) * PAGE_BYTES;
+    const round = async (name: string): Promise<void> => {
+      const clone = await daemon.json(201, "POST", "/v1/guests", { name, snapshot: snapshots[0] });
+      await owned(daemon, clone, "PUT", "state", { state: "running" });
+      const console = await ConsoleClient.fromNow(daemon, name);
+      await console.shell("true");
+      await daemon.json(204, "DELETE", `/v1/guests/${name}`);
+      assertEquals(await console.closed, 4410);
+    };
+    for (let warm = 0; warm < 2; warm++) await round(`warm-${warm}`);
+    const before = rss();
+    for (let index = 0; index < 4; index++) await round(`round-${index}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // One that stayed would be more than half of this, each round.
+    const grown = rss() - before;
+    assert(grown < 96 * MIB, `${grown} bytes more`);
+    assertEquals((await daemon.json(200, "GET", "/v1/guests")).items.length, 1);
+  });
+
   await t.step("is a terminal on the command line, which ^] leaves", async () => {
     const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", main, "guests", "console", "debian"].join(" ");
@@ -300,7 +334,7 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
       ];
       await slow.write(new TextEncoder().encode(`${upgrade.join("\r\n")}\r\n\r\n`));
       const rss = (): number =>
-        Number(Deno.readTextFileSync(`/proc/${daemon.child.pid}/statm`).split(" ")[1]) * 4096;
+        Number(Deno.readTextFileSync(`/proc/${daemon.child.pid}/statm`).split(" ")[1]) * PAGE_BYTES;
       const before = rss();
       const reader = await ConsoleClient.fromNow(daemon, "debian");
       reader.send(
@@ -308,7 +342,7 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
       );
       await reader.until("flood=over\r\n", 120_000);
       const grown = rss() - before;
-      assert(grown < 16 * 1024 * 1024, `${grown} bytes more`);
+      assert(grown < 16 * MIB, `${grown} bytes more`);
       await reader.close();
       slow.close();
       assertEquals(await console.shell("echo still here"), "still here");

@@ -9,7 +9,8 @@ import {
 } from "../../src/core/limits.ts";
 import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
-import { Guests, type GuestSpec } from "../../src/guests/guests.ts";
+import type { GuestSpec } from "../../src/guests/guest_spec.ts";
+import { Guests } from "../../src/guests/guests.ts";
 import type { Program } from "../../src/guests/program.ts";
 import { FakeClock } from "../support/clock.ts";
 import { CollectedEvents } from "../support/events.ts";
