@@ -47,7 +47,7 @@ async function qemuBootMs(): Promise<number> {
   const child = new Deno.Command(QEMU, {
     args: [
       ...["-accel", "tcg", "-m", "128", "-nodefaults", "-display", "none", "-no-reboot"],
-      ...["-serial", "stdio", "-kernel", `${images}/vmlinuz`, "-initrd", `${images}/initrd`],
+      ...["-serial", "stdio", "-kernel", `${images}/kernel`, "-initrd", `${images}/initrd`],
       ...["-append", QUICK],
     ],
     stdin: "null",

@@ -13,7 +13,7 @@ interface House extends AsyncDisposable {
 
 async function house(): Promise<House> {
   const images = await Deno.makeTempDir({ prefix: "innkeeper-linux-" });
-  await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page));
+  await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page), "elf");
   const disk = new Uint8Array(DISK_BYTES);
   disk.set(new TextEncoder().encode(DISK_TEXT));
   await Deno.writeFile(`${images}/disk.img`, disk);
@@ -67,7 +67,7 @@ const missing = missingLinux() ??
 testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => {
   await using inn = await house();
   const { daemon } = inn;
-  const kernel = await inn.inode("vmlinuz");
+  const kernel = await inn.inode("kernel");
   const initrd = await inn.inode("initrd");
   const disk = await inn.inode("disk.img");
   const share = { root: "images" };
@@ -154,15 +154,15 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     await console.shell(`mkdir -p /share; ${mount} host9p /share`);
     assertEquals(
       await console.shell("ls -1 /share"),
-      "disk.img\nfolder\ninitrd\nleads-out\nodd-?\nvmlinuz",
+      "disk.img\nfolder\ninitrd\nkernel\nleads-out\nodd-?",
     );
     assertEquals(await console.shell("cat /share/odd-*"), "odd");
     assertEquals(await console.shell("cat /share/folder/hello"), "hello from the host");
     assertEquals(await console.shell("readlink /share/leads-out"), "/etc/passwd");
     assertEquals(await console.shell("cat /share/leads-out 2>&1 | wc -l"), "1");
-    const sum = (await console.shell("sha256sum /share/vmlinuz")).split(" ")[0];
-    const kernelBytes = await Deno.readFile(`${inn.images}/vmlinuz`);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", kernelBytes));
+    const sum = (await console.shell("sha256sum /share/initrd")).split(" ")[0];
+    const initrdBytes = await Deno.readFile(`${inn.images}/initrd`);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", initrdBytes));
     assertEquals(sum, digest.toHex());
     assertStringIncludes(await console.shell("touch /share/new 2>&1"), "Read-only");
     const { generation } = await daemon.json(200, "GET", "/v1/guests/debian");

@@ -8,15 +8,27 @@ export function missingLinux(): string | undefined {
   return debianGuest() === undefined ? "no kernel: .ci/linux-guest fetches one" : undefined;
 }
 
-/** Puts a kernel and an initial root into a folder, to be a daemon's root. */
+/**
+ * Puts a kernel and an initial root into a folder, to be a daemon's root.
+ *
+ * @param form The kernel's; a bzImage also where no ELF file could be unpacked
+ */
 export async function writeLinuxImages(
   folder: string,
-  files: readonly InitramfsFile[] = [],
+  files: readonly InitramfsFile[],
+  form: "bzImage" | "elf",
 ): Promise<void> {
   const debian = debianGuest();
   if (debian === undefined) throw new Error("there is no kernel");
-  await Deno.copyFile(`${debian.folder}/${debian.kernel}`, `${folder}/vmlinuz`);
+  const unpacked = `${debian.folder}/vmlinux`;
+  const packed = `${debian.folder}/${debian.kernel}`;
+  const isElf = form === "elf" && await exists(unpacked);
+  await Deno.copyFile(isElf ? unpacked : packed, `${folder}/kernel`);
   await Deno.writeFile(`${folder}/initrd`, debianInitrd(debian, files));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** The other end of a guest's console. */

@@ -20,13 +20,13 @@ export class LinuxHouse implements AsyncDisposable {
   static async open(): Promise<LinuxHouse> {
     const images = await Deno.makeTempDir({ prefix: "innkeeper-linux-" });
     const page = await buildPageProgram();
-    await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page));
+    await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page), "bzImage");
     const daemon = await Daemon.start({ args: ["--root", `images=${images}`] });
     const inode = async (path: string): Promise<string> => {
       const json = { root: "images", path, access: "ro", cache: "own", holder: "house" };
       return (await daemon.json(201, "POST", "/v1/inodes", json)).id;
     };
-    return new LinuxHouse(daemon, images, await inode("vmlinuz"), await inode("initrd"));
+    return new LinuxHouse(daemon, images, await inode("kernel"), await inode("initrd"));
   }
 
   /** Makes a guest of 128 MiB and runs it; its owner's headers. */
