@@ -17,7 +17,6 @@ const HELD_MS = 10;
 
 /** What a snapshot says of a PC beside v86's own state. */
 interface PcState {
-  /** v86's own state is of no use to another version of it. */
   readonly version: string;
   readonly identityAt: number;
   readonly disks: readonly DiskShape[];
@@ -26,7 +25,8 @@ interface PcState {
   readonly held: readonly [readonly number[], readonly number[]];
 }
 
-const VERSION = "v86 0.5.462";
+/** Of v86's own state, which is of no use to another version of it. */
+export const PC_STATE_VERSION = "v86 0.5.462";
 
 /** A PC on v86, inside its Worker. */
 export class PcGuest implements GuestOnThread {
@@ -85,7 +85,9 @@ export class PcGuest implements GuestOnThread {
     host: GuestHost & PcHost,
   ): Promise<PcGuest> {
     const { version, identityAt, disks, timeMs, held } = image.vcpu as PcState;
-    if (version !== VERSION) throw new TypeError(`the snapshot is of ${version}, not ${VERSION}`);
+    if (version !== PC_STATE_VERSION) {
+      throw new TypeError(`the snapshot is of ${version}, not ${PC_STATE_VERSION}`);
+    }
     const { memoryBytes } = image;
     const time = new GuestTime(host.monotonicMs, timeMs);
     const pc = await Pc.make({ memoryBytes, disks, nowMs: time.now, host });
@@ -193,7 +195,7 @@ export class PcGuest implements GuestOnThread {
     const devices = await this.#pc.save();
     const { serial } = this.#pc;
     const state: PcState = {
-      version: VERSION,
+      version: PC_STATE_VERSION,
       identityAt: this.#identityAt,
       disks: this.#disks,
       timeMs: this.#time.now(),

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
+import { PC_STATE_VERSION } from "../../../src/engines/v86/pc_guest.ts";
 import { V86Engine } from "../../../src/engines/v86/engine.ts";
+import denoJson from "../../../deno.json" with { type: "json" };
 import { echoStart, Lines } from "../../support/pc_program.ts";
 
 const LONG_MS = 60_000;
@@ -87,6 +89,10 @@ Deno.test("V86Engine as a PC shows its generation, and a clone its own, also whi
       clone.close();
     }
   });
+});
+
+Deno.test("V86Engine as a PC names the version of v86 that is pinned in its images", () => {
+  assertEquals(`npm:v86@${PC_STATE_VERSION.replace("v86 ", "")}`, denoJson.imports.v86);
 });
 
 Deno.test("V86Engine as a PC refuses an image of another version of v86", async () => {
