@@ -15,6 +15,16 @@ export const U64_MAX = (1n << 64n) - 1n;
 /** Page size of the sysgenid page, the inode cache and guest memory, in bytes. */
 export const PAGE_BYTES = 4096;
 
+// calls to the host
+
+/**
+ * A call that failed on a thread within this time is made again on the event loop, for its errno:
+ * that stands as long as for the largest request. One that took longer waits for storage.
+ */
+export const SLOW_FAILURE_MS = 100;
+/** Times that a call fails slowly until it counts as failed: the first may have warmed a cache. */
+export const SLOW_FAILURES_MAX = 2;
+
 // requests
 
 /** Names of scopes, holders, guests, roots: fits a file name and a metric label. */

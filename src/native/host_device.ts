@@ -90,23 +90,9 @@ export class NativeHostDevice implements HostDevice {
   }
 
   async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { symbols } = this.#libc;
     const bytes = new Uint8Array(count);
-    const size = BigInt(count);
     try {
-      const read = this.#libc.checkThread(
-        await symbols.pread_thread(this.#fd, bytes, size, 0n),
-        () => {
-          const again = symbols.pread(this.#fd, bytes, size, 0n);
-          // A device without places has only what comes next.
-          return again < 0n && this.#libc.errno() === "ESPIPE"
-            ? symbols.read(this.#fd, bytes, size)
-            : again;
-        },
-        "read",
-        this.path,
-      );
-      return bytes.slice(0, Number(read));
+      return bytes.slice(0, Number(await this.#readInto(bytes)));
     } catch (error) {
       if (error instanceof SystemError && error.errno === "EAGAIN") return undefined;
       throw error;
@@ -131,12 +117,10 @@ export class NativeHostDevice implements HostDevice {
     view.setInt16(4, POLLIN, true);
     const waiting = this.#libc.symbols.poll_thread(pollfd, 1n, timeoutMs);
     this.#waiting = waiting;
-    const ready = this.#libc.checkThread(
-      await waiting,
-      () => this.#libc.symbols.poll(pollfd, 1n, 0),
-      "poll",
-      this.path,
-    );
+    const { poll } = this.#libc.symbols;
+    let ready = await waiting;
+    // Asked here for its errno, and without a wait: a signal may have ended the other.
+    if (ready < 0) ready = this.#libc.check(poll(pollfd, 1n, 0), "poll", this.path);
     if (ready === 0) return "nothing";
     return (view.getInt16(POLLFD_REVENTS_AT, true) & POLLIN) !== 0 ? "news" : "unpollable";
   }
@@ -144,5 +128,17 @@ export class NativeHostDevice implements HostDevice {
   async close(): Promise<void> {
     await this.#waiting;
     this.#libc.symbols.close(this.#fd);
+  }
+
+  async #readInto(bytes: Uint8Array<ArrayBuffer>): Promise<bigint> {
+    const size = BigInt(bytes.byteLength);
+    try {
+      return await this.#libc.onThread("pread", [this.#fd, bytes, size, 0n], this.path);
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.errno !== "ESPIPE") throw error;
+      // A device without places has only what comes next.
+      const { read } = this.#libc.symbols;
+      return this.#libc.check(read(this.#fd, bytes, size), "read", this.path);
+    }
   }
 }

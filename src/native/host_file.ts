@@ -6,7 +6,7 @@ import type {
   BackingLook,
 } from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
-import type { Libc } from "./libc.ts";
+import type { Libc, LibcSymbols, ThreadedCall } from "./libc.ts";
 import { statNow, statStorage } from "./statx.ts";
 
 const PROT_READ_WRITE = 3;
@@ -75,6 +75,8 @@ export interface RootTies {
 /** What `futimens` takes for a time that stays. */
 const UTIME_OMIT = 0x3ffffffen;
 const NS_PER_SECOND = 1_000_000_000n;
+/** Length of `struct statvfs` of sys/statvfs.h; its second and fifth word tell the room. */
+const STATVFS_WORDS = 14;
 /** What `fchown` takes for an id that stays. */
 const SAME_ID = 0xffff_ffff;
 
@@ -125,53 +127,39 @@ export class HostFile implements BackingFile {
   }
 
   async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
-    const { pread, pread_thread } = this.#libc.symbols;
-    const count = BigInt(into.byteLength);
-    const read = await pread_thread(this.#fd, into, count, offset);
-    const again = () => pread(this.#fd, into, count, offset);
-    return Number(this.#libc.checkThread(read, again, "pread", this.#path));
+    return Number(await this.#call("pread", this.#fd, into, BigInt(into.byteLength), offset));
   }
 
   async write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
-    const { pwrite, pwrite_thread } = this.#libc.symbols;
-    const count = BigInt(bytes.byteLength);
-    const written = await pwrite_thread(this.#fd, bytes, count, offset);
-    const again = () => pwrite(this.#fd, bytes, count, offset);
-    return Number(this.#libc.checkThread(written, again, "pwrite", this.#path));
+    return Number(await this.#call("pwrite", this.#fd, bytes, BigInt(bytes.byteLength), offset));
   }
 
   async truncate(sizeBytes: bigint): Promise<void> {
-    const { ftruncate, ftruncate_thread } = this.#libc.symbols;
-    const done = await ftruncate_thread(this.#fd, sizeBytes);
-    this.#libc.checkThread(done, () => ftruncate(this.#fd, sizeBytes), "ftruncate", this.#path);
+    await this.#call("ftruncate", this.#fd, sizeBytes);
   }
 
   async change(change: AttributeChange): Promise<void> {
-    const { fchmod, fchmod_thread, fchown, fchown_thread, futimens, futimens_thread } =
-      this.#libc.symbols;
     const { uid = SAME_ID, gid = SAME_ID, permissions } = change;
-    if (uid !== SAME_ID || gid !== SAME_ID) {
-      const done = await fchown_thread(this.#fd, uid, gid);
-      this.#libc.checkThread(done, () => fchown(this.#fd, uid, gid), "fchown", this.#path);
-    }
-    if (permissions !== undefined) {
-      const done = await fchmod_thread(this.#fd, permissions);
-      this.#libc.checkThread(done, () => fchmod(this.#fd, permissions), "fchmod", this.#path);
-    }
+    if (uid !== SAME_ID || gid !== SAME_ID) await this.#call("fchown", this.#fd, uid, gid);
+    if (permissions !== undefined) await this.#call("fchmod", this.#fd, permissions);
     if (change.accessTimeNs === undefined && change.modificationTimeNs === undefined) return;
     const times = BigInt64Array.of(
       ...timespec(change.accessTimeNs),
       ...timespec(change.modificationTimeNs),
     );
-    const done = await futimens_thread(this.#fd, times);
-    this.#libc.checkThread(done, () => futimens(this.#fd, times), "futimens", this.#path);
+    await this.#call("futimens", this.#fd, times);
   }
 
   async allocate(offset: bigint, length: bigint): Promise<void> {
-    const { fallocate, fallocate_thread } = this.#libc.symbols;
-    const done = await fallocate_thread(this.#fd, 0, offset, length);
-    const again = () => fallocate(this.#fd, 0, offset, length);
-    this.#libc.checkThread(done, again, "fallocate", this.#path);
+    // Not posix_fallocate, though it returns its errno: where storage has no fallocate, it writes
+    // zeros into the file, also over what others write meanwhile.
+    try {
+      await this.#call("fallocate", this.#fd, 0, offset, length);
+    } catch (error) {
+      const isUnknown = error instanceof SystemError && error.errno === "EIO";
+      if (!isUnknown || await this.#roomBytes() >= length) throw error;
+      throw new SystemError("ENOSPC", "fallocate", this.#path);
+    }
   }
 
   link(path: string): Promise<void> {
@@ -196,6 +184,21 @@ export class HostFile implements BackingFile {
 
   close(): void {
     this.#libc.symbols.close(this.#fd);
+  }
+
+  #call<Call extends ThreadedCall>(
+    call: Call,
+    ...args: Parameters<LibcSymbols[Call]>
+  ): Promise<ReturnType<LibcSymbols[Call]>> {
+    return this.#libc.onThread(call, args, this.#path);
+  }
+
+  /** What its file system has left for us. */
+  async #roomBytes(): Promise<bigint> {
+    const room = new BigUint64Array(STATVFS_WORDS);
+    await this.#call("fstatvfs", this.#fd, room);
+    const [, fragmentBytes = 0n, , , available = 0n] = room;
+    return fragmentBytes * available;
   }
 }
 

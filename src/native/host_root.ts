@@ -115,10 +115,7 @@ export class HostRoot implements RootFolder, Disposable {
         if (found === undefined) throw new SystemError("ENOENT", "unlinkat", name);
         if (!isSame(found, mine)) throw new SystemError("ESTALE", "unlinkat", name);
         await this.#inParent(name, async (parent, last) => {
-          const { unlinkat, unlinkat_thread } = this.#libc.symbols;
-          const entry = cString(last);
-          const done = await unlinkat_thread(parent, entry, 0);
-          this.#libc.checkThread(done, () => unlinkat(parent, entry, 0), "unlinkat", name);
+          await this.#libc.onThread("unlinkat", [parent, cString(last), 0], name);
         });
       },
     });
@@ -126,12 +123,9 @@ export class HostRoot implements RootFolder, Disposable {
 
   async #link(fd: number, path: string): Promise<void> {
     await this.#inParent(path, async (parent, last) => {
-      const { linkat, linkat_thread } = this.#libc.symbols;
       const from = cString(`/proc/self/fd/${fd}`);
       const to = cString(last);
-      const done = await linkat_thread(AT_FDCWD, from, parent, to, AT_SYMLINK_FOLLOW);
-      const again = () => linkat(AT_FDCWD, from, parent, to, AT_SYMLINK_FOLLOW);
-      this.#libc.checkThread(done, again, "linkat", path);
+      await this.#libc.onThread("linkat", [AT_FDCWD, from, parent, to, AT_SYMLINK_FOLLOW], path);
     });
   }
 
@@ -195,16 +189,19 @@ export class HostRoot implements RootFolder, Disposable {
   }
 
   async #openat2(path: string, flags: number, mode: number): Promise<number> {
-    const { syscall_openat2, syscall_openat2_thread } = this.#libc.symbols;
     const name = cString(path);
     const how = BigUint64Array.of(
       BigInt(flags),
       BigInt(mode),
       RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     );
-    const fd = await syscall_openat2_thread(SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES);
-    const again = () => syscall_openat2(SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES);
-    return Number(this.#libc.checkThread(fd, again, "openat2", path));
+    return Number(
+      await this.#libc.onThread(
+        "syscall_openat2",
+        [SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES],
+        path,
+      ),
+    );
   }
 
   /** Lets go of the folder. Files opened in it must be closed before. */

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { SLOW_FAILURE_MS, SLOW_FAILURES_MAX } from "../core/limits.ts";
 import { SystemError } from "../core/system_error.ts";
 
 const SYMBOLS = {
@@ -114,6 +115,13 @@ const SYMBOLS = {
   fallocate_thread: {
     name: "fallocate",
     parameters: [/* fd */ "i32", /* mode */ "i32", /* offset */ "i64", /* len */ "i64"],
+    result: "i32",
+    nonblocking: true,
+  },
+  fstatvfs: { parameters: [/* fd */ "i32", /* buf */ "buffer"], result: "i32" },
+  fstatvfs_thread: {
+    name: "fstatvfs",
+    parameters: [/* fd */ "i32", /* buf */ "buffer"],
     result: "i32",
     nonblocking: true,
   },
@@ -229,6 +237,21 @@ const SYMBOLS = {
 /** The C library's symbols, ready to call. */
 export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
+/** The calls that may wait for storage, and do no harm when made again. */
+export type ThreadedCall =
+  | "fallocate"
+  | "fchmod"
+  | "fchown"
+  | "fstatvfs"
+  | "ftruncate"
+  | "futimens"
+  | "linkat"
+  | "pread"
+  | "pwrite"
+  | "statx"
+  | "syscall_openat2"
+  | "unlinkat";
+
 /** Where distributions keep the C library. Deno's permission wants the absolute path. */
 export const LIBC_PATHS = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -322,20 +345,32 @@ export class Libc implements Disposable {
   }
 
   /**
-   * The errno gate for a call that ran on another thread, where its errno stayed. A call that
-   * failed is made once more on this thread, to succeed or to tell why not; so it must be one
-   * that does no harm when made twice.
+   * Makes a call on another thread. The errno of a failure stays there, so a call that failed is
+   * made once more on this thread, to succeed or to tell why not; but only when it failed fast,
+   * as the event loop never waits for storage (spec/inodes.md, decision 11). It must be one that
+   * does no harm when made again, which fdatasync does.
    *
-   * @param result What the call on the other thread returned
-   * @param again Makes the same call on this thread
+   * @param subject What it is made on
+   * @throws {SystemError} EIO when it failed slowly, for a reason that stays unknown
    */
-  checkThread<Result extends number | bigint>(
-    result: Result,
-    again: () => Result,
-    call: string,
+  async onThread<Call extends ThreadedCall>(
+    call: Call,
+    args: Parameters<LibcSymbols[Call]>,
     subject: string,
-  ): Result {
-    return result < 0 ? this.check(again(), call, subject) : result;
+  ): Promise<ReturnType<LibcSymbols[Call]>> {
+    type Result = ReturnType<LibcSymbols[Call]>;
+    const here = this.symbols[call] as (...args: unknown[]) => Result;
+    const there = this.symbols[`${call}_thread`] as (...args: unknown[]) => Promise<Result>;
+    const name = call.replace("syscall_", "");
+    for (let tries = 0; tries < SLOW_FAILURES_MAX; tries++) {
+      const startMs = performance.now();
+      const result = await there(...args);
+      if (result >= 0) return result;
+      if (performance.now() - startMs <= SLOW_FAILURE_MS) {
+        return this.check(here(...args), name, subject);
+      }
+    }
+    throw new SystemError("EIO", name, subject);
   }
 
   /** The name of the last error of this thread. */

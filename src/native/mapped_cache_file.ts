@@ -130,11 +130,7 @@ class MappedCacheFile implements CacheFile {
   }
 
   async #allocate(mode: number, { start, end }: Range): Promise<void> {
-    const { fallocate, fallocate_thread } = this.#libc.symbols;
-    const length = end - start;
-    const done = await fallocate_thread(this.#fd, mode, start, length);
-    const again = () => fallocate(this.#fd, mode, start, length);
-    this.#libc.checkThread(done, again, "fallocate", this.path);
+    await this.#libc.onThread("fallocate", [this.#fd, mode, start, end - start], this.path);
   }
 
   /** Calls `copy` for each part of the bytes that lies in one chunk. */

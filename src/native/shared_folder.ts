@@ -72,11 +72,11 @@ export class SharedFolder implements SharedTree, Disposable {
       const found = statNow(this.#libc, fd, "a shared file");
       if (!isIt(found) || !isIt(before)) throw new SystemError("ESTALE", "read", "another file");
       const buffer = new Uint8Array(length);
-      const { pread, pread_thread } = this.#libc.symbols;
-      const size = BigInt(length);
-      const read = await pread_thread(fd, buffer, size, at);
-      const again = (): bigint => pread(fd, buffer, size, at);
-      const count = this.#libc.checkThread(read, again, "pread", "a shared file");
+      const count = await this.#libc.onThread(
+        "pread",
+        [fd, buffer, BigInt(length), at],
+        "a shared file",
+      );
       return buffer.subarray(0, Number(count));
     });
   }
@@ -92,10 +92,13 @@ export class SharedFolder implements SharedTree, Disposable {
       0n,
       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     );
-    const { syscall_openat2, syscall_openat2_thread } = this.#libc.symbols;
-    const opened = await syscall_openat2_thread(SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES);
-    const again = (): bigint => syscall_openat2(SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES);
-    const fd = Number(this.#libc.checkThread(opened, again, "openat2", "a shared path"));
+    const fd = Number(
+      await this.#libc.onThread(
+        "syscall_openat2",
+        [SYS_OPENAT2, this.#fd, name, how, OPEN_HOW_BYTES],
+        "a shared path",
+      ),
+    );
     try {
       return await use(fd);
     } finally {

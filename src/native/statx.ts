@@ -49,12 +49,7 @@ export async function statStorage(
 ): Promise<NodeAttributes> {
   const buffer = new Uint8Array(STATX_BYTES);
   const flags = AT_EMPTY_PATH | AT_STATX_FORCE_SYNC;
-  libc.checkThread(
-    await libc.symbols.statx_thread(fd, NO_PATH, flags, STATX_BASIC_STATS, buffer),
-    () => libc.symbols.statx(fd, NO_PATH, flags, STATX_BASIC_STATS, buffer),
-    "statx",
-    subject,
-  );
+  await libc.onThread("statx", [fd, NO_PATH, flags, STATX_BASIC_STATS, buffer], subject);
   return decode(buffer);
 }
 
