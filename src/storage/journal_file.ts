@@ -24,8 +24,14 @@ export class JournalFiles implements Journals {
     try {
       const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
       const journal = new JournalFile(path, file, header);
-      await journal.flush();
-      return journal;
+      try {
+        await journal.flush();
+        return journal;
+      } catch (error) {
+        await journal.close();
+        await this.remove(id).catch(() => {});
+        throw error;
+      }
     } catch (error) {
       throw asSystemError(error, path);
     }
@@ -161,6 +167,7 @@ class JournalFile implements Journal {
       await Deno.rename(draft, this.#path);
     } catch (error) {
       file.close();
+      await Deno.remove(draft).catch(() => {});
       throw error;
     }
     this.#file.close();

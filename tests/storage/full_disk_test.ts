@@ -1,0 +1,76 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { JournalHeader, JournalRecord } from "../../src/core/ports/journal.ts";
+import { SystemError } from "../../src/core/system_error.ts";
+import { JournalFiles } from "../../src/storage/journal_file.ts";
+import { testWhere } from "../support/skip.ts";
+import { SmallDisk } from "../support/small_disk.ts";
+
+const missing = SmallDisk.missing();
+const TRIES = 20;
+const HEADER: JournalHeader = { bootId: "boot-1", root: "r", path: "f", device: 1n, inode: 1n };
+
+const namesIn = (folder: string): string[] => [...Deno.readDirSync(folder)].map((one) => one.name);
+const openFiles = (): number => namesIn("/proc/self/fd").length;
+
+/** Calls something that has to fail, and checks that each file is closed again. */
+async function leavesNoFileOpen(call: (turn: number) => Promise<unknown>): Promise<void> {
+  const before = openFiles();
+  for (let turn = 0; turn < TRIES; turn++) await call(turn);
+  assertEquals(openFiles(), before);
+}
+
+testWhere("JournalFiles.create() on a full disk leaves no file, open or not", missing, async () => {
+  using disk = SmallDisk.mount(65_536);
+  const journals = new JournalFiles(`${disk.folder}/inodes`);
+  disk.fill();
+  await leavesNoFileOpen(async (turn) => {
+    const error = await assertRejects(() => journals.create(`id${turn}`, HEADER), SystemError);
+    assertEquals(error.errno, "ENOSPC");
+  });
+  assertEquals(namesIn(journals.folder), []);
+  disk.clear();
+  await (await journals.create("id0", HEADER)).close();
+});
+
+Deno.test("JournalFiles.create() leaves a journal alone that is in its place", async () => {
+  const folder = Deno.makeTempDirSync();
+  const journals = new JournalFiles(folder);
+  try {
+    await (await journals.create("a", HEADER)).close();
+    await leavesNoFileOpen(async () => {
+      const error = await assertRejects(() => journals.create("a", HEADER), SystemError);
+      assertEquals(error.errno, "EEXIST");
+    });
+    assertEquals((await journals.left())[0]?.header, HEADER);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+testWhere(
+  "Journal.rewrite() on a full disk leaves no draft, which would take the last room",
+  missing,
+  async () => {
+    using disk = SmallDisk.mount(1_048_576);
+    const journals = new JournalFiles(`${disk.folder}/inodes`);
+    const journal = await journals.create("a", HEADER);
+    disk.fill();
+    const records = Array.from({ length: 1_000 }, (_, at): JournalRecord => ({
+      kind: "dirty",
+      start: BigInt(2 * at),
+      end: BigInt(2 * at + 1),
+    }));
+    try {
+      await leavesNoFileOpen(async () => {
+        journal.rewrite(records);
+        await assertRejects(() => journal.flush(), SystemError);
+      });
+      assertEquals(namesIn(journals.folder), ["a.journal"]);
+      disk.clear();
+      await journal.flush();
+      assertEquals((await journals.left())[0]?.records, records);
+    } finally {
+      await journal.close();
+    }
+  },
+);
