@@ -23,8 +23,13 @@ export class PageFiles implements PageFolder {
       if (isNew) publish(folder, path, initial);
       requireRegular(path);
       const page = new FilePage(path, Deno.openSync(path, { read: true, write: true }));
-      page.grow();
-      return { page, found: isNew ? undefined : page.bytes() };
+      try {
+        page.grow();
+        return { page, found: isNew ? undefined : page.bytes() };
+      } catch (error) {
+        page.close();
+        throw error;
+      }
     } catch (error) {
       if (error instanceof Fault) throw error;
       throw new Fault(
@@ -81,8 +86,9 @@ function publish(folder: string, path: string, initial: Uint8Array<ArrayBuffer>)
   const temporary = `${folder}/.page.${crypto.randomUUID()}`;
   const page = new Uint8Array(PAGE_BYTES);
   page.set(initial);
-  Deno.writeFileSync(temporary, page, { createNew: true });
+  Deno.openSync(temporary, { write: true, createNew: true }).close();
   try {
+    Deno.writeFileSync(temporary, page);
     Deno.chmodSync(temporary, 0o644);
     Deno.linkSync(temporary, path);
   } finally {

@@ -1,7 +1,10 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Fault } from "../../src/core/faults.ts";
 import type { JournalHeader, JournalRecord } from "../../src/core/ports/journal.ts";
 import { SystemError } from "../../src/core/system_error.ts";
+import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
+import { PageFiles } from "../../src/storage/page_files.ts";
 import { testWhere } from "../support/skip.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 
@@ -74,3 +77,37 @@ testWhere(
     }
   },
 );
+
+testWhere("PageFiles.open() on a full disk leaves no file, open or not", missing, async () => {
+  using disk = SmallDisk.mount(65_536);
+  const pages = new PageFiles(`${disk.folder}/pages`, "all");
+  Deno.mkdirSync(`${pages.folder}/vm-7`, { recursive: true });
+  disk.fill();
+  await leavesNoFileOpen(() => {
+    assertThrows(() => pages.open("vm-7", "sysgenid", sysgenidBytes(1)), Fault);
+    return Promise.resolve();
+  });
+  assertEquals(namesIn(`${pages.folder}/vm-7`), []);
+  disk.clear();
+  pages.open("vm-7", "sysgenid", sysgenidBytes(1)).page.close();
+});
+
+Deno.test("PageFiles.open() leaves no page open that cannot be grown", async () => {
+  const folder = Deno.makeTempDirSync();
+  const pages = new PageFiles(folder, "all");
+  Deno.mkdirSync(`${folder}/vm-7`);
+  Deno.writeFileSync(`${folder}/vm-7/sysgenid`, new Uint8Array(4));
+  const { truncateSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.truncateSync = () => {
+    throw new Error("no room");
+  };
+  try {
+    await leavesNoFileOpen(() => {
+      assertThrows(() => pages.open("vm-7", "sysgenid", sysgenidBytes(1)), Fault, "no room");
+      return Promise.resolve();
+    });
+  } finally {
+    Deno.FsFile.prototype.truncateSync = truncateSync;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
