@@ -11,10 +11,15 @@ export class SpoolFiles implements Spools {
 
   async create(): Promise<Spool> {
     try {
-      const path = await Deno.makeTempFile({ dir: this.folder });
-      const file = await Deno.open(path, { read: true, write: true });
-      await Deno.remove(path);
-      return new SpoolFile(file, this.folder);
+      const path = `${this.folder}/${crypto.randomUUID()}`;
+      const file = await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 });
+      try {
+        await Deno.remove(path);
+        return new SpoolFile(file, this.folder);
+      } catch (error) {
+        file.close();
+        throw error;
+      }
     } catch (error) {
       throw asSystemError(error, this.folder);
     }

@@ -5,6 +5,7 @@ import { SystemError } from "../../src/core/system_error.ts";
 import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
 import { PageFiles } from "../../src/storage/page_files.ts";
+import { SpoolFiles } from "../../src/storage/spool_files.ts";
 import { testWhere } from "../support/skip.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 
@@ -108,6 +109,25 @@ Deno.test("PageFiles.open() leaves no page open that cannot be grown", async () 
     });
   } finally {
     Deno.FsFile.prototype.truncateSync = truncateSync;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("SpoolFiles.create() that fails leaves no file, open or not", async () => {
+  const folder = Deno.makeTempDirSync();
+  const spools = new SpoolFiles(folder);
+  const { open, remove } = Deno;
+  const refuse = () => Promise.reject(new Deno.errors.PermissionDenied("refused"));
+  const refused = () => assertRejects(() => spools.create(), SystemError);
+  try {
+    Deno.open = refuse;
+    await leavesNoFileOpen(refused);
+    assertEquals(namesIn(folder), []);
+    Deno.open = open;
+    Deno.remove = refuse;
+    await leavesNoFileOpen(refused);
+  } finally {
+    Object.assign(Deno, { open, remove });
     Deno.removeSync(folder, { recursive: true });
   }
 });
