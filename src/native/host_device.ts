@@ -39,9 +39,13 @@ export function openHostDevice(
     if (error instanceof SystemError && ABSENT.has(error.errno)) return undefined;
     throw error;
   }
-  if (!isSame(libc, fd, notThis)) return new NativeHostDevice(libc, fd, path);
-  libc.symbols.close(fd);
-  throw new SystemError("ELOOP", "open", path);
+  try {
+    if (isSame(libc, fd, notThis)) throw new SystemError("ELOOP", "open", path);
+    return new NativeHostDevice(libc, fd, path);
+  } catch (error) {
+    libc.symbols.close(fd);
+    throw error;
+  }
 }
 
 function isSame(libc: Libc, fd: number, path: string): boolean {

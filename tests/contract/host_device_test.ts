@@ -146,3 +146,15 @@ Deno.test("NativeHostDevice on a real device file is read, waited for and writte
     await assertRejects(() => full?.write(FOUR) ?? Promise.resolve(), SystemError, "ENOSPC");
     await full?.close();
   }));
+
+Deno.test("openHostDevice() leaves nothing open when it cannot look at the file to keep out", async () => {
+  await onHost(async ({ libc, tree, folder }) => {
+    await Deno.writeTextFile(`${folder}/dev/file`, "");
+    const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    const before = openFiles();
+    for (let turn = 0; turn < 20; turn++) {
+      assertThrows(() => openHostDevice(libc, tree, "/dev/file", `${folder}/gone`), SystemError);
+    }
+    assertEquals(openFiles(), before);
+  });
+});
