@@ -35,7 +35,7 @@ export class NumberSpace {
     return this.#retired.size > 0 && this.#retired.has(number);
   }
 
-  /** Begins to choose numbers. Nothing changes until {@linkcode accept}. */
+  /** Begins to choose numbers. None is taken until {@linkcode accept}. */
   draw(isUsed: (number: bigint) => boolean): Draw {
     return new Draw(this, this.#lowest, isUsed);
   }
@@ -45,6 +45,14 @@ export class NumberSpace {
     this.#last = draw.last;
     this.#lowest = draw.lowest;
     for (const number of draw.passed) this.#retired.delete(number);
+  }
+
+  /**
+   * A draw has found this number in use: no later one looks at it, though the draw be given up. What
+   * it has handed out before holds this back, as that stays free then.
+   */
+  skip(number: bigint): void {
+    if (number === this.#lowest && !this.isAhead(number)) this.#lowest += 1n;
   }
 
   /** The owner takes this very number. */
@@ -93,6 +101,7 @@ export class Draw {
       const number = this.lowest;
       this.lowest += 1n;
       if (this.#isReusable(number)) return number;
+      this.#space.skip(number);
     }
     return undefined;
   }

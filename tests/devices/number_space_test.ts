@@ -139,3 +139,24 @@ Deno.test("NumberSpace looks for free numbers where it left off, and again below
   space.giveBack(2n);
   assertEquals([drawOne(), asked], [2n, [2n]]);
 });
+
+Deno.test("NumberSpace looks at no number again that a draw which came to nothing has found in use", () => {
+  const space = new NumberSpace(4n, 3n);
+  const used = new Set([1n, 2n, 3n]);
+  const looks: bigint[][] = [];
+  const drawTwo = (): (bigint | undefined)[] => {
+    const asked: bigint[] = [];
+    looks.push(asked);
+    const draw = space.draw((number) => {
+      asked.push(number);
+      return used.has(number);
+    });
+    return [draw.next(), draw.next()];
+  };
+  assertEquals([drawTwo(), drawTwo()], [[4n, undefined], [4n, undefined]]);
+  assertEquals(looks, [[4n, 1n, 2n, 3n], [4n]]);
+  used.delete(2n);
+  space.giveBack(2n);
+  // What the draw itself has handed out, and what lies behind it, stays free when it is given up.
+  assertEquals([drawTwo(), drawTwo()], [[4n, 2n], [4n, 2n]]);
+});
