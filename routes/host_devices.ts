@@ -72,6 +72,9 @@ function addRegister(routes: OpenAPIHono<Env>, host: HostDevices): void {
       path: "/v1/devices",
       tags,
       summary: "Register a host device for a sandbox",
+      description: "Another sandbox may have the same device, of whatever kind, only when both " +
+        "have it read-only or share it. What is generic by its numbers, such as /dev/null or " +
+        "/dev/kvm, is shared; a block device or an IOMMU group that is called generic is not.",
       middleware: needs("write"),
       request: { body: jsonBody(RegisterBody) },
       responses: {

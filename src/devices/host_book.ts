@@ -1,5 +1,5 @@
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../core/limits.ts";
-import { blockIndexOf, type HostDevice, rootPortsOf } from "./host_device.ts";
+import { blockIndexOf, type HostDevice, isShareable, rootPortsOf } from "./host_device.ts";
 import { cleanPath } from "./paths.ts";
 
 /** The numbers that the devices of one sandbox have. */
@@ -62,10 +62,20 @@ export class HostBook {
     if (indexes.size + ports.size === 0) this.#sandboxes.delete(device.sandbox);
   }
 
-  /** The devices at this place, in any sandbox: of the same kind, by path, else by numbers. */
-  at(place: DevicePlace): HostDevice[] {
-    const ids = keysOf(place).flatMap((key) => [...this.#byKey.get(key) ?? []]);
-    return [...new Set(ids)].map((id) => this.#byId.get(id) as HostDevice);
+  /** What a sandbox has at this place as the same kind of device. */
+  known(sandbox: string, place: DevicePlace): HostDevice | undefined {
+    return this.#found(placesOf(place).map((one) => knownKey(sandbox, place.kind, one)))
+      .next().value;
+  }
+
+  /**
+   * What keeps a device out of its sandbox: the same one in another sandbox, as whatever kind, when
+   * not both let others have it too.
+   */
+  rivalOf(device: HostDevice): HostDevice | undefined {
+    const keyOf = isShareable(device) ? aloneKey : anyKey;
+    return this.#found(placesOf(device).map(keyOf))
+      .find(({ sandbox }) => sandbox !== device.sandbox);
   }
 
   /** The lowest block index that is free in a sandbox, `undefined` when none is. */
@@ -88,6 +98,12 @@ export class HostBook {
       new Set(ports).size === ports.length;
   }
 
+  *#found(keys: readonly string[]): Generator<HostDevice, undefined> {
+    for (const key of keys) {
+      for (const id of this.#byKey.get(key) ?? []) yield this.#byId.get(id) as HostDevice;
+    }
+  }
+
   #numbersOf(sandbox: string): SandboxNumbers {
     const found = this.#sandboxes.get(sandbox) ?? { indexes: new Set(), ports: new Set() };
     this.#sandboxes.set(sandbox, found);
@@ -95,18 +111,33 @@ export class HostBook {
   }
 }
 
+const knownKey = (sandbox: string, kind: string, place: string): string =>
+  `known ${sandbox} ${kind} ${place}`;
+const anyKey = (place: string): string => `any ${place}`;
+const aloneKey = (place: string): string => `alone ${place}`;
+
+/** What a device is found by: thousands of sandboxes may have one place, and none is tried in vain. */
+function keysOf(device: HostDevice): string[] {
+  const { sandbox, kind } = device;
+  return placesOf(device).flatMap((place) => [
+    knownKey(sandbox, kind, place),
+    anyKey(place),
+    ...(isShareable(device) ? [] : [aloneKey(place)]),
+  ]);
+}
+
 /**
- * What a device is known by: its kind with its path, and with its numbers where they say which
- * device it is (0:0 says nothing, and sockets and files have none).
+ * Where a device is on the host: its path, and its numbers where they say which device it is (0:0
+ * says nothing, and sockets and files have none).
  */
-function keysOf({ kind, info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
-  const keys = [`${kind} path ${cleanPath(info.hostPath)}`];
+function placesOf({ info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
+  const places = [`path ${cleanPath(info.hostPath)}`];
   const isNumbered = rng === undefined && sharedFolder === undefined &&
     vhostUser?.socketPath === undefined && info.pmem !== true;
   if (isNumbered && (info.major !== 0n || info.minor !== 0n)) {
-    keys.push(`${kind} ${info.type === "b" ? "block" : "char"} ${info.major}:${info.minor}`);
+    places.push(`${info.type === "b" ? "block" : "char"} ${info.major}:${info.minor}`);
   }
-  return keys;
+  return places;
 }
 
 function lowestFree(

@@ -1,4 +1,4 @@
-import type { DeviceDriver, DeviceInfo } from "./device_info.ts";
+import { type DeviceDriver, type DeviceInfo, driverOf } from "./device_info.ts";
 import type { VfioFinding } from "./vfio.ts";
 
 /** What sort of host device one is: the seed's DeviceType, and what else a hypervisor plugs. */
@@ -137,12 +137,16 @@ export function rootPortsOf({ vfio = [] }: HostDevice): number[] {
   return vfio.filter(({ bus }) => bus !== "").map(({ bus }) => Number(bus.slice("rp".length)));
 }
 
-/** Whether other sandboxes may have the same device while this one has it. */
-export function isShareable({ kind, block }: HostDevice): boolean {
+/**
+ * Whether other sandboxes may have the same device while this one has it. What is generic only by
+ * name, a block device or an IOMMU group, is passed on to be written to: it is nobody else's.
+ */
+export function isShareable({ kind, info, block }: HostDevice): boolean {
   switch (kind) {
     case "block":
       return block?.readOnly === true || block?.shareRw === true;
     case "generic":
+      return driverOf(info, info.hostPath).driver === "generic";
     case "rng":
     case "virtio-fs":
     case "virtio-9p":

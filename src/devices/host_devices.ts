@@ -14,7 +14,6 @@ import {
   type Holder,
   type HostDevice,
   type HostDeviceKind,
-  isShareable,
 } from "./host_device.ts";
 import { hostEntry, hostGone, keptHostDevices } from "./host_records.ts";
 import { rebuildHost } from "./host_state.ts";
@@ -111,15 +110,14 @@ export class HostDevices {
     const id = this.#newId();
     const draft = await draftOf(ask, id, this.#ports.resolver);
     return await this.#changes.run(async () => {
-      const there = this.#book.at(draft);
-      const known = there.find(({ sandbox }) => sandbox === ask.sandbox);
+      const known = this.#book.known(ask.sandbox, draft);
       if (known !== undefined) {
         requireSame(ask, draft, known);
         return { device: known, created: false };
       }
       const createdNs = this.#ports.clock.wallNs();
       const device: HostDevice = { ...draft, id, sandbox: ask.sandbox, createdNs, holders: [] };
-      requireShared(device, there);
+      requireNoRival(device, this.#book.rivalOf(device));
       if (this.#book.size >= this.#devicesMax) {
         throw new Fault(
           "devices-exhausted",
@@ -349,13 +347,13 @@ function indexData(device: HostDevice): { index?: number } {
 }
 
 /** What several sandboxes have, none of them may change alone. */
-function requireShared(device: HostDevice, others: readonly HostDevice[]): void {
-  const other = others.find((one) => !isShareable(one) || !isShareable(device));
-  if (other === undefined) return;
+function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void {
+  if (rival === undefined) return;
   throw new Fault(
     "device-in-use",
-    `Cannot register ${device.info.hostPath} for sandbox "${device.sandbox}": sandbox ` +
-      `"${other.sandbox}" has it and not both are read-only or share it: delete it there first`,
-    { members: { sandbox: other.sandbox, device: other.id } },
+    `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox "${device.sandbox}": ` +
+      `sandbox "${rival.sandbox}" has it as ${rival.kind} and not both are read-only or share it: ` +
+      "delete it there first",
+    { members: { sandbox: rival.sandbox, device: rival.id } },
   );
 }

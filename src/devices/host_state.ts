@@ -1,7 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../core/limits.ts";
 import { HostBook } from "./host_book.ts";
-import { blockIndexOf, type HostDevice, isShareable, rootPortsOf } from "./host_device.ts";
+import { blockIndexOf, type HostDevice, rootPortsOf } from "./host_device.ts";
 
 /**
  * Makes a book of devices that came from outside.
@@ -30,10 +30,10 @@ function requireSound(device: HostDevice, book: HostBook): void {
     throw new Fault("image-contradicts", `Cannot restore the image: host device ${id} ${what}`);
   };
   if (book.get(id) !== undefined) contradict("comes twice");
-  for (const other of book.at(device)) {
-    if (other.sandbox === sandbox) contradict(`is the same as ${other.id}`);
-    if (!isShareable(other) || !isShareable(device)) contradict(`is in use by ${other.id}`);
-  }
+  const known = book.known(sandbox, device);
+  if (known !== undefined) contradict(`is the same as ${known.id}`);
+  const rival = book.rivalOf(device);
+  if (rival !== undefined) contradict(`is in use by sandbox "${rival.sandbox}" as ${rival.id}`);
   if (new Set(holders.map(({ name }) => name)).size < holders.length) {
     contradict("has a holder twice");
   }

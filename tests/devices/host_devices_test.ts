@@ -111,6 +111,48 @@ Deno.test("HostDevices.register() lets several sandboxes have what none of them 
   }
 });
 
+Deno.test("HostDevices.register() refuses what another sandbox has as something else", async () => {
+  const net = { type: "virtio-net-pci", socketPath: "/run/s.sock" } as const;
+  const blk = { type: "vhost-user-blk-pci", socketPath: "/run//s.sock" } as const;
+  const odd: DeviceInfo = { containerPath: "/dev/sda", type: "c", major: 0n, minor: 0n };
+  const pairs: readonly (readonly [Partial<RegisterAsk>, Partial<RegisterAsk>])[] = [
+    [{}, { kind: "generic" }],
+    [{ block: { readOnly: true } }, { kind: "generic" }],
+    [{}, { rng: { filename: "/dev/sda" } }],
+    [{}, { info: odd }],
+    [{ kind: "generic" }, { kind: "generic" }],
+    [{ info: GROUP }, { info: GROUP, kind: "generic" }],
+    [{ info: GROUP, kind: "generic" }, { info: GROUP, kind: "generic" }],
+    [{ vhostUser: net }, { vhostUser: blk }],
+  ];
+  for (const [one, other] of pairs) {
+    for (const [first, second] of [[one, other], [other, one]] as const) {
+      const { host } = await setUp();
+      const device = await idOf(host, { sandbox: "s1", ...first });
+      const ask = { sandbox: "s2", ...second };
+      const { members } = await refused("device-in-use", () => idOf(host, ask));
+      assertEquals(members, { sandbox: "s1", device });
+      await host.delete(device);
+      await idOf(host, ask);
+    }
+  }
+});
+
+Deno.test("HostDevices.register() lets sandboxes share what is generic by its numbers, and one have both kinds", async () => {
+  const { bench, host } = await setUp();
+  for (
+    const [name, minor] of [["null", 3], ["fuse", 229], ["kvm", 232], ["vfio/vfio", 196]] as const
+  ) {
+    await bench.hostTree.file(`/sys/dev/char/10:${minor}/uevent`, `DEVNAME=${name}\n`);
+    const info: DeviceInfo = { ...GROUP, major: 10n, minor: BigInt(minor) };
+    for (const sandbox of ["s1", "s2"]) await idOf(host, { info, sandbox, kind: "generic" });
+  }
+  const block = await idOf(host, {});
+  const generic = await idOf(host, { kind: "generic" });
+  assertEquals([await idOf(host, {}), await idOf(host, { kind: "generic" })], [block, generic]);
+  assertEquals(host.count, 10);
+});
+
 Deno.test("HostDevices.register() gives callers at the same time one device", async () => {
   const { host } = await setUp();
   const asks = Array.from({ length: 20 }, () => host.register({ info: SDA, sandbox: "s1" }));

@@ -143,6 +143,8 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
   });
   const host = (...host: typeof state.host) => ({ ...state, host });
   const other = { ...device, id: "ffffffffffffffff", sandbox: "s2" };
+  const { block: _, ...plainOther } = { ...other, holders: [] };
+  const asGeneric = { ...plainOther, kind: "generic" as const };
   const elsewhere = { ...other.info, hostPath: "/dev/x", minor: 1n };
   const [first] = multi.mappings;
   assert(first !== undefined && device.block !== undefined);
@@ -159,6 +161,8 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
     anonymous({ ...multi, retired: [U64_MAX] }),
     host(device, device),
     host(device, other),
+    host(device, asGeneric),
+    host(asGeneric, device),
     host(device, { ...other, sandbox: "s", info: elsewhere }),
     host({ ...device, holders: [...device.holders, ...device.holders] }),
     host({ ...device, holders: [] }),
