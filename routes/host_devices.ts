@@ -31,11 +31,12 @@ export function hostDeviceRoutes(host: HostDevices): OpenAPIHono<Env> {
       path: "/v1/devices/{id}",
       tags,
       summary: "Take down what the hypervisor reported of a host device",
+      description: "The last holder takes the report with it: 409 while nobody holds the device.",
       middleware: needs("write"),
       request: { params: DeviceParam, body: jsonBody(DeviceReportBody) },
       responses: {
         200: json(HostDeviceView, "With what was reported"),
-        ...problems("device-not-found", "wrong-device-kind"),
+        ...problems("device-not-found", "wrong-device-kind", "device-not-attached"),
       },
     }),
     async (c) => {

@@ -148,6 +148,7 @@ export const FAULTS = {
   "inodes-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "No inode number is left" },
   "mappings-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many mappings" },
   "device-attached": { kind: "conflict", errno: "EBUSY", title: "Device has holders" },
+  "device-not-attached": { kind: "conflict", errno: "EINVAL", title: "Device has no holder" },
   "device-in-use": { kind: "conflict", errno: "EBUSY", title: "Another sandbox has the device" },
   "device-differs": { kind: "conflict", errno: "EEXIST", title: "Device is known otherwise" },
   "devices-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many host devices" },

@@ -74,6 +74,22 @@ function freeIndex(book: HostBook, sandbox: string): number {
   );
 }
 
+/** Whether a device has anything that {@linkcode unassigned} takes away. */
+export function isAssigned({ vfio, block, vhostUser }: HostDevice): boolean {
+  const numbers = [
+    block?.index,
+    block?.mmioAddr,
+    block?.pciAddr,
+    block?.scsiAddr,
+    block?.nvdimmId,
+    block?.virtPath,
+    block?.devNo,
+    vhostUser?.index,
+    vhostUser?.pciAddr,
+  ];
+  return vfio !== undefined || numbers.some((number) => number !== undefined);
+}
+
 /** The device without what {@linkcode assigned} gave it and what a hypervisor has reported. */
 export function unassigned({ vfio: _, block, vhostUser, ...rest }: HostDevice): HostDevice {
   return {

@@ -220,7 +220,8 @@ export class HostDevices {
   /**
    * Takes down what the hypervisor told of the device.
    *
-   * @throws {Fault} `device-not-found`, `wrong-device-kind`, `state-unavailable`
+   * @throws {Fault} `device-not-found`, `wrong-device-kind`, `device-not-attached`,
+   * `state-unavailable`
    */
   report(id: string, report: DeviceReport): Promise<HostDevice> {
     return this.#changes.run(async () => {

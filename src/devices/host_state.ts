@@ -1,5 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../core/limits.ts";
+import { isAssigned } from "./assignment.ts";
 import { HostBook } from "./host_book.ts";
 import { blockIndexOf, type HostDevice, rootPortsOf } from "./host_device.ts";
 
@@ -39,9 +40,7 @@ function requireSound(device: HostDevice, book: HostBook): void {
   }
   const index = blockIndexOf(device);
   const isAttached = holders.length > 0;
-  if (!isAttached && (index !== undefined || device.vfio !== undefined)) {
-    contradict("has numbers and no holder");
-  }
+  if (!isAttached && isAssigned(device)) contradict("has numbers and no holder");
   if (isAttached && device.block !== undefined && index === undefined) {
     contradict("has a holder and no index");
   }

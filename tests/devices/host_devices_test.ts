@@ -357,6 +357,7 @@ Deno.test("HostDevices.register() takes a block device of a reserved major for t
 Deno.test("HostDevices.report() takes what the kind of device has, and nothing else", async () => {
   const { host } = await setUp();
   const id = await idOf(host, {});
+  await host.attach(id, "c1");
   const report = { mmioAddr: "0x10", pciAddr: "02/03", nvdimmId: "nv0", devNo: "fe.0.1" };
   const { block } = await host.report(id, report);
   assertObjectMatch(block ?? {}, report);
@@ -365,6 +366,24 @@ Deno.test("HostDevices.report() takes what the kind of device has, and nothing e
   const net = { type: "virtio-net-pci", socketPath: "/run/n" } as const;
   const netId = await idOf(host, { vhostUser: net });
   await refused("wrong-device-kind", () => host.report(netId, { pciAddr: "02" }));
+});
+
+Deno.test("HostDevices.report() takes nothing of a device that nobody holds: the next holder finds no trace", async () => {
+  const { bench, host } = await setUp();
+  const blk = { type: "vhost-user-blk-pci", socketPath: "/run/b" } as const;
+  for (const ask of [{}, { vhostUser: blk }]) {
+    const id = await idOf(host, ask);
+    await refused("device-not-attached", () => host.report(id, { pciAddr: "02/03" }));
+    await host.attach(id, "c1");
+    await host.report(id, { pciAddr: "02/03" });
+    await host.detach(id, "c1");
+    const before = await bench.ledger.load("host-device");
+    await refused("device-not-attached", () => host.report(id, { pciAddr: "02/03" }));
+    await refused("device-not-attached", () => host.report(id, {}));
+    assertEquals(await bench.ledger.load("host-device"), before);
+    const { block, vhostUser } = await host.attach(id, "c2");
+    assertEquals([block?.pciAddr, vhostUser?.pciAddr], [undefined, undefined]);
+  }
 });
 
 Deno.test("HostDevices shows a holder whose lease ran out as lost, and lets it hold on", async () => {

@@ -136,7 +136,7 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
   const { state } = (await filled(new DevicesBench())).save();
   const [simple, multi] = state.anonymous.devices;
   const [device] = state.host;
-  assert(simple !== undefined && multi !== undefined && device !== undefined);
+  assert(simple !== undefined && multi !== undefined && device?.block !== undefined);
   const anonymous = (...devices: typeof state.anonymous.devices) => ({
     ...state,
     anonymous: { ...state.anonymous, devices },
@@ -145,9 +145,10 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
   const other = { ...device, id: "ffffffffffffffff", sandbox: "s2" };
   const { block: _, ...plainOther } = { ...other, holders: [] };
   const asGeneric = { ...plainOther, kind: "generic" as const };
+  const { index: _i, scsiAddr: _s, virtPath: _v, ...plainDrive } = device.block;
   const elsewhere = { ...other.info, hostPath: "/dev/x", minor: 1n };
   const [first] = multi.mappings;
-  assert(first !== undefined && device.block !== undefined);
+  assert(first !== undefined);
   const bad: RegistryState[] = [
     anonymous(simple, simple),
     anonymous({ ...simple, minor: 0n }),
@@ -166,6 +167,7 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
     host(device, { ...other, sandbox: "s", info: elsewhere }),
     host({ ...device, holders: [...device.holders, ...device.holders] }),
     host({ ...device, holders: [] }),
+    host({ ...plainOther, kind: "block", block: { ...plainDrive, pciAddr: "02/03" } }),
     host({ ...device, block: { ...device.block, index: 65_535 } }),
     host({ ...device, kind: "generic" }),
     host({ ...device, rng: { id: "r", filename: "/f" } }),

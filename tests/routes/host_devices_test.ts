@@ -129,6 +129,8 @@ Deno.test("PATCH /v1/devices/{id} takes down what the hypervisor reported", asyn
   const { api } = await setUp();
   const id = await registered(api);
   const json = { mmioAddr: "0x10", pciAddr: "02/03", nvdimmId: "nv0", devNo: "fe.0.0001" };
+  await api.refused("device-not-attached", "PATCH", `/v1/devices/${id}`, { json });
+  await api.json(200, "PUT", `/v1/devices/${id}/holders/c1`);
   const { block } = await api.json(200, "PATCH", `/v1/devices/${id}`, { json });
   assertEquals({ ...block, ...json }, block);
   await api.json(200, "PATCH", `/v1/devices/${id}`, { json: {} });
