@@ -5,6 +5,7 @@ import type { Replays } from "../src/daemon/replays.ts";
 import type { Tickets } from "../src/daemon/tickets.ts";
 import type { Env } from "./env.ts";
 import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
+import { headLengths } from "./head.ts";
 import { idempotency, type KeptAnswer } from "./idempotency.ts";
 import { type Metrics, observe } from "./metrics.ts";
 import { newRoutes } from "./openapi.ts";
@@ -29,6 +30,7 @@ export interface AppParts {
 export function createApp(parts: AppParts): OpenAPIHono<Env> {
   const app = newRoutes();
   app.onError(problemResponse);
+  app.use(headLengths);
   app.use(requestIds());
   app.use(observe(parts.metrics));
   app.use(addressGuard(parts.allowedHosts));

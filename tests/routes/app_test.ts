@@ -106,3 +106,35 @@ Deno.test("GET /problems/{code} explains each code and no other", async () => {
   assert((await (await get("/problems/stale-generation")).text()).includes("status 409"));
   assertEquals((await get("/problems/constructor")).status, 404);
 });
+
+Deno.test("HEAD has the length that GET would send, of answers, problems and streams", async () => {
+  const { app } = api();
+  const streams = newRoutes();
+  let isLetGo = false;
+  streams.get("/long", () =>
+    new Response(
+      new ReadableStream({
+        cancel() {
+          isLetGo = true;
+        },
+      }),
+      { headers: { "content-length": "12345678901" } },
+    ));
+  streams.get("/short", () => new Response(ReadableStream.from(["one", "two"].map(encoded))));
+  streams.get("/empty", (c) => c.body(null, 204));
+  app.route("/streams", streams);
+  const head = (path: string) => app.request(path, { method: "HEAD" }, { listener: TCP });
+  for (const path of ["/healthz", "/nowhere", "/v1/failing", "/problems/bad-name"]) {
+    const got = await app.request(path, {}, { listener: TCP });
+    const { byteLength } = await got.arrayBuffer();
+    const { status, headers, body } = await head(path);
+    assertEquals([status, headers.get("content-length")], [got.status, String(byteLength)], path);
+    assertEquals([headers.get("content-type"), body], [got.headers.get("content-type"), null]);
+  }
+  assertEquals((await head("/streams/short")).headers.get("content-length"), "6");
+  assertEquals((await head("/streams/long")).headers.get("content-length"), "12345678901");
+  assertEquals(isLetGo, true);
+  assertEquals((await head("/streams/empty")).headers.get("content-length"), null);
+});
+
+const encoded = (text: string): Uint8Array => new TextEncoder().encode(text);
