@@ -5,6 +5,7 @@ import {
   BYTES_BODY_BYTES_MAX,
   DEVICE_IMAGE_BYTES_MAX,
   JSON_BODY_BYTES_MAX,
+  MULTIPART_BYTES_MAX,
 } from "../src/core/limits.ts";
 import type { Principal, Tokens } from "../src/daemon/auth.ts";
 import type { Tickets } from "../src/daemon/tickets.ts";
@@ -83,17 +84,52 @@ const tooLarge = (): never => {
   throw new Fault(
     "body-too-large",
     `Cannot read the body: JSON may have ${JSON_BODY_BYTES_MAX} bytes, an image of devices ` +
-      `${DEVICE_IMAGE_BYTES_MAX}, others ${BYTES_BODY_BYTES_MAX}`,
+      `${DEVICE_IMAGE_BYTES_MAX}, one in parts ${MULTIPART_BYTES_MAX}, others ` +
+      BYTES_BODY_BYTES_MAX,
   );
 };
-const jsonLimit = bodyLimit({ maxSize: JSON_BODY_BYTES_MAX, onError: tooLarge });
-const bytesLimit = bodyLimit({ maxSize: BYTES_BODY_BYTES_MAX, onError: tooLarge });
-const imageLimit = bodyLimit({ maxSize: DEVICE_IMAGE_BYTES_MAX, onError: tooLarge });
+
+/**
+ * Bounds a body of bytes as it passes. Unlike Hono's limit it does not collect one of untold length
+ * first: whoever takes it keeps a long one out of memory.
+ */
+function bytesLimit(max: number): MiddlewareHandler<Env> {
+  const counting = (): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> => {
+    let bytes = 0;
+    return new TransformStream({
+      transform(chunk, controller): void {
+        bytes += chunk.byteLength;
+        if (bytes > max) tooLarge();
+        controller.enqueue(chunk);
+      },
+    });
+  };
+  return (c, next) => {
+    const { raw } = c.req;
+    const isTold = raw.headers.has("content-length") && !raw.headers.has("transfer-encoding");
+    if (isTold && Number(raw.headers.get("content-length")) > max) tooLarge();
+    if (!isTold && raw.body !== null) {
+      c.req.raw = new Request(raw, { body: raw.body.pipeThrough(counting()) });
+    }
+    return next();
+  };
+}
+
+const jsonLimit: MiddlewareHandler<Env> = bodyLimit({
+  maxSize: JSON_BODY_BYTES_MAX,
+  onError: tooLarge,
+});
+const imageLimit: MiddlewareHandler<Env> = bodyLimit({
+  maxSize: DEVICE_IMAGE_BYTES_MAX,
+  onError: tooLarge,
+});
+const octetsLimit = bytesLimit(BYTES_BODY_BYTES_MAX);
+const partsLimit = bytesLimit(MULTIPART_BYTES_MAX);
 
 /** Bounds the body of every request: by its media type, and the image of devices by its path. */
 export const bodyGuard: MiddlewareHandler<Env> = (c, next) => {
   if (c.req.path === DEVICE_IMAGE_PATH) return imageLimit(c, next);
   const type = c.req.header("content-type") ?? "";
-  const isBytes = /^(?:application\/octet-stream|multipart\/byteranges)\b/i.test(type);
-  return (isBytes ? bytesLimit : jsonLimit)(c, next);
+  if (/^application\/octet-stream\b/i.test(type)) return octetsLimit(c, next);
+  return (/^multipart\/byteranges\b/i.test(type) ? partsLimit : jsonLimit)(c, next);
 };

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { Fault } from "../src/core/faults.ts";
-import { MULTIPART_BYTES_MAX, PAGE_BYTES } from "../src/core/limits.ts";
+import { PAGE_BYTES } from "../src/core/limits.ts";
 import {
   type CachingInode,
   type ChangeOptions,
@@ -161,14 +161,7 @@ export function inodeDataRoutes(store: InodeStore): OpenAPIHono<Env> {
     async (c) => {
       const inode = store.inode(c.req.valid("param").i);
       const boundary = boundaryOf(c.req.header("content-type"));
-      const body = await bytesOf(c.req.raw);
-      if (body.byteLength > MULTIPART_BYTES_MAX) {
-        throw new Fault(
-          "body-too-large",
-          `Cannot take ${body.byteLength} bytes in parts: ${MULTIPART_BYTES_MAX} are allowed`,
-        );
-      }
-      const parts = byteParts(body, boundary);
+      const parts = byteParts(await bytesOf(c.req.raw), boundary);
       await inode.writeParts(parts, optionsOf(c.req.valid("query"), c.req.valid("header")));
       return c.body(null, 204);
     },
