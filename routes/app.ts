@@ -26,6 +26,13 @@ export interface AppParts {
   readonly guarded: readonly OpenAPIHono<Env>[];
 }
 
+/** What holds for every route, in the OpenAPI document. */
+const ABOUT =
+  "A POST with `Idempotency-Key` is carried out once within 10 minutes: the same key with the same " +
+  "request gets the same answer, with another request 422 `key-reused`. Where the answer has made " +
+  "room for later ones it is 422 `answer-not-kept`: it was carried out and is not again. A new key " +
+  "for which there is no room is 503 `keys-exhausted`, before anything is done.";
+
 /** The whole HTTP surface: guards first, then the routes, one problem answer for every fault. */
 export function createApp(parts: AppParts): OpenAPIHono<Env> {
   const app = newRoutes();
@@ -38,7 +45,12 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   for (const routes of parts.open) app.route("/", routes);
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
-    info: { title: "Innkeeper", version: parts.version, license: { name: "MIT" } },
+    info: {
+      title: "Innkeeper",
+      version: parts.version,
+      license: { name: "MIT" },
+      description: ABOUT,
+    },
   });
   const auth = authGuard(parts.tokens, parts.tickets);
   app.use("/metrics", auth);

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { Fault } from "../src/core/faults.ts";
-import { REPLAY_KEY_CHARS_MAX } from "../src/core/limits.ts";
+import { REPLAY_ANSWER_BYTES, REPLAY_KEY_CHARS_MAX } from "../src/core/limits.ts";
 import type { Principal } from "../src/daemon/auth.ts";
 import type { Replays } from "../src/daemon/replays.ts";
 import type { Env } from "./env.ts";
@@ -16,8 +16,8 @@ const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /**
  * Honours `Idempotency-Key` on every POST: the same key with the same request of the same caller
- * gets the same answer, whatever has happened since. A refusal is not kept: it has changed
- * nothing, and trying again may help.
+ * gets the same answer, whatever has happened since, or is told that it is not kept any more. A
+ * refusal is not kept: it has changed nothing, and trying again may help.
  */
 export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -43,7 +43,12 @@ export function idempotency(replays: Replays<KeptAnswer>): MiddlewareHandler<Env
       const { status, headers } = c.res;
       return { status, headers: [...headers], body: await c.res.clone().arrayBuffer() };
     };
-    const kept = await replays.once(owned, request, run, ({ status }) => status < 400);
+    const kept = await replays.once(
+      owned,
+      request,
+      run,
+      ({ status, body }) => status < 400 ? REPLAY_ANSWER_BYTES + body.byteLength : undefined,
+    );
     c.res = new Response(isBodyless(kept.status) ? null : kept.body, {
       status: kept.status,
       headers: new Headers(kept.headers.map(([name, value]) => [name, value])),

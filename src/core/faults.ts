@@ -77,6 +77,13 @@ export const FAULTS = {
   "ticket-unknown": { kind: "unauthenticated", errno: "EACCES", title: "Ticket is unknown" },
   "tickets-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many tickets" },
   "key-reused": { kind: "invalid", errno: "EINVAL", title: "Idempotency key was used otherwise" },
+  "answer-not-kept": { kind: "invalid", errno: "EEXIST", title: "Request was carried out before" },
+  "keys-exhausted": {
+    kind: "unavailable",
+    errno: "EAGAIN",
+    title: "Too many Idempotency-Keys",
+    retryable: true,
+  },
   "followers-exhausted": { kind: "exhausted", errno: "EMFILE", title: "Too many followers" },
   "range-not-satisfiable": {
     kind: "unsatisfiable",

@@ -52,8 +52,12 @@ export const TICKET_MS = 30_000;
 export const TICKETS_MAX = 10_000;
 /** How long an answer is kept for a repeated Idempotency-Key. */
 export const REPLAY_MS = 10 * 60_000;
-/** Answers kept for repeated keys: about 1 KiB each. */
-export const REPLAYS_MAX = 10_000;
+/** Idempotency-Keys remembered: about 0.5 KiB each, and 160 new ones a second for as long. */
+export const REPLAY_KEYS_MAX = 100_000;
+/** Answers kept for repeated keys, in bytes: all of the last seconds, and clients repeat soon. */
+export const REPLAY_BYTES_MAX = 64 * MIB;
+/** What an answer takes beside its body: its headers, most of all. */
+export const REPLAY_ANSWER_BYTES = 1 * KIB;
 /** An Idempotency-Key: a UUID has 36 characters. */
 export const REPLAY_KEY_CHARS_MAX = 128;
 
