@@ -22,8 +22,8 @@ export const PAGE_BYTES = 4096;
  * that stands as long as for the largest request. One that took longer waits for storage.
  */
 export const SLOW_FAILURE_MS = 100;
-/** Times that a call fails slowly until it counts as failed: the first may have warmed a cache. */
-export const SLOW_FAILURES_MAX = 2;
+/** Slow failures after which a call counts as failed: a cold cache makes one, a busy machine another. */
+export const SLOW_FAILURES_MAX = 3;
 
 // requests
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
-import { SLOW_FAILURE_MS } from "../../src/core/limits.ts";
+import { SLOW_FAILURE_MS, SLOW_FAILURES_MAX } from "../../src/core/limits.ts";
 import type { BackingFile } from "../../src/core/ports/backing_file.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { NativeHostDevice } from "../../src/native/host_device.ts";
@@ -13,7 +13,7 @@ import { testWhere } from "../support/skip.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 
 const SLOW_MS = SLOW_FAILURE_MS + 20;
-const ALWAYS_SLOW: readonly number[] = [SLOW_MS, SLOW_MS, SLOW_MS];
+const ALWAYS_SLOW: readonly number[] = Array(SLOW_FAILURES_MAX).fill(SLOW_MS);
 const MIB = 1n << 20n;
 const REQUEST = { path: "f", access: "rw", permissions: 0o600 } as const;
 const F = new TextEncoder().encode("f");
@@ -84,7 +84,7 @@ for (const [name, [call, operate]] of Object.entries(operations)) {
     await withFile(async (house) => {
       const calls = new FailingCalls(house.libc, call, ALWAYS_SLOW);
       assertEquals(await errnoOf(operate(house)), "EIO");
-      assertEquals([calls.onThreads, calls.onLoop], [2, 0]);
+      assertEquals([calls.onThreads, calls.onLoop], [SLOW_FAILURES_MAX, 0]);
     });
   });
 }
