@@ -1,4 +1,4 @@
-import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
+import type { DiskShape, PcDevices } from "../../core/ports/pc_devices.ts";
 import type { Cpu, IdeDrive } from "./cpu.ts";
 import { type Emulator, startEmulator } from "./emulator.ts";
 import { IdeDisk } from "./ide_disk.ts";
@@ -25,11 +25,6 @@ const PIRQ_ROUTING_AT = 0x60;
 /** Something that a PC does other than going on. */
 export type PcStop = "halt" | "reboot";
 
-/** What the thread around a PC does for it: its devices, and being told what the guest wrote. */
-export interface PcHost extends Omit<PcDevices, "written"> {
-  written(line: SerialLine, bytes: Uint8Array<ArrayBuffer>): void;
-}
-
 /** v86 as a PC: two serial lines, disks on IDE, 9p over virtio, no BIOS and no screen to see. */
 export class Pc {
   readonly cpu: Cpu;
@@ -44,7 +39,7 @@ export class Pc {
     emulator: Emulator,
     disks: readonly IdeDisk[],
     calls9p: Calls9p,
-    host: PcHost,
+    host: PcDevices,
   ) {
     const { cpu } = emulator;
     this.cpu = cpu;
@@ -73,7 +68,7 @@ export class Pc {
       readonly memoryBytes: number;
       readonly disks: readonly DiskShape[];
       readonly nowMs: () => number;
-      readonly host: PcHost;
+      readonly host: PcDevices;
     },
   ): Promise<Pc> {
     const disks = shapes.map((shape, index) =>
@@ -161,11 +156,11 @@ export class Pc {
 
 /** 9p messages on their way to the host and back. */
 class Calls9p {
-  readonly #host: PcHost;
+  readonly #host: PcDevices;
   #underWay = 0;
   #whenQuiet: (() => void)[] = [];
 
-  constructor(host: PcHost) {
+  constructor(host: PcDevices) {
     this.#host = host;
   }
 

@@ -3,10 +3,10 @@ import type { Death } from "../../core/abi/guest_abi.ts";
 import { identityPage } from "../../core/abi/identity_page.ts";
 import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
 import type { GuestExit, GuestImage, PcShape } from "../../core/ports/guest_engine.ts";
-import type { DiskShape, SerialLine } from "../../core/ports/pc_devices.ts";
+import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
 import { GuestTime } from "./guest_time.ts";
-import { Pc, type PcHost } from "./pc.ts";
+import { Pc } from "./pc.ts";
 import { allRegisters, getRegister, resetFlat, setRegister } from "./registers.ts";
 
 const [BOOT_CS, BOOT_DS] = [0x10, 0x18];
@@ -62,7 +62,7 @@ export class PcGuest implements GuestOnThread {
       readonly identity: GuestIdentity;
       readonly shape: PcShape;
     },
-    host: GuestHost & PcHost,
+    host: GuestHost & PcDevices,
   ): Promise<PcGuest> {
     const time = new GuestTime(host.monotonicMs);
     const pc = await Pc.make({ memoryBytes, disks: shape.disks, nowMs: time.now, host });
@@ -82,7 +82,7 @@ export class PcGuest implements GuestOnThread {
   static async restore(
     image: GuestImage,
     identity: GuestIdentity,
-    host: GuestHost & PcHost,
+    host: GuestHost & PcDevices,
   ): Promise<PcGuest> {
     const { version, identityAt, disks, timeMs, held } = image.vcpu as PcState;
     if (version !== PC_STATE_VERSION) {

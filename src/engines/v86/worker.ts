@@ -8,10 +8,10 @@
 import { setImmediate } from "node:timers";
 import type { GuestIdentity } from "../../core/abi/data_page.ts";
 import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import type { PcDevices } from "../../core/ports/pc_devices.ts";
 import { BareGuest } from "./bare_guest.ts";
 import { DeviceCalls } from "./device_calls.ts";
 import type { GuestHost, GuestOnThread } from "./guest_on_thread.ts";
-import type { PcHost } from "./pc.ts";
 import { PcGuest } from "./pc_guest.ts";
 import {
   type Answer,
@@ -54,7 +54,7 @@ const host: GuestHost = {
   wake: () => wake(),
   notified: (rings) => scope.postMessage({ rings } satisfies Told),
 };
-const pcHost: GuestHost & PcHost = {
+const pcHost: GuestHost & PcDevices = {
   ...host,
   written: (line, written) => {
     scope.postMessage({ line, written } satisfies Told, [written.buffer]);
