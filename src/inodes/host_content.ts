@@ -188,9 +188,9 @@ export class HostContent implements Content {
     return [];
   }
 
-  // deno-lint-ignore require-await -- the other mode waits
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.backing.file.close();
+    return Promise.resolve();
   }
 
   async #sync(): Promise<void> {
