@@ -83,10 +83,12 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
       },
     }),
     async (c) => {
-      // What a guest reads its maker reads through it.
-      if (c.req.valid("json").linux !== undefined) c.get("principal").require("read");
+      const body = c.req.valid("json");
+      // What a guest reads or remembers its maker reads through it.
+      const isBlank = body.bare?.load.every((piece) => !("inode" in piece)) === true;
+      if (!isBlank) c.get("principal").require("read");
       const { guest, ownerToken } = await house.createGuest(
-        commandOf(c.req.valid("json")),
+        commandOf(body),
         c.get("principal").name,
       );
       return c.json({ ...guestView(guest), ownerToken }, 201);

@@ -293,5 +293,7 @@ export const RESEEDER_LEASE_MS = 1;
 export const LINUX_MIB_MIN = 16;
 /** A 9P message: what a guest reads of a share at a time, and v86 copies twice. */
 export const NINEP_MESSAGE_BYTES_MAX = 64 * KIB;
+/** 9P messages of a guest under way: as many as its queue has places. */
+export const NINEP_CALLS_MAX = 32;
 /** Fids of a guest: each open file and each folder on the way is one. */
 export const NINEP_FIDS_MAX = 8_192;

@@ -44,9 +44,10 @@ export class GuestDisks {
     }
     return await this.#all(requests, async ({ inode: id, readOnly }) => {
       const { identity } = this.#inodes.inode(id);
-      const base = await this.#hold(guest, identity);
-      if (base.identity.id === id) return await this.#parts(guest, base, readOnly);
-      await this.#release(guest, base);
+      const holder = this.#newHolder(guest);
+      const base = await this.#hold(holder, identity);
+      if (base.identity.id === id) return await this.#parts(holder, base, readOnly);
+      await this.#release(holder, base);
       throw changed(`inode ${id}: its path leads to another file`);
     });
   }
@@ -58,11 +59,12 @@ export class GuestDisks {
    */
   async reopen(guest: string, images: readonly DiskImage[]): Promise<DiskParts[]> {
     return await this.#all(images, async ({ source, sizeBytes, readOnly }) => {
-      const base = await this.#hold(guest, source);
+      const holder = this.#newHolder(guest);
+      const base = await this.#hold(holder, source);
       if (sourceOf(base).content === source.content && base.size === BigInt(sizeBytes)) {
-        return await this.#parts(guest, base, readOnly);
+        return await this.#parts(holder, base, readOnly);
       }
-      await this.#release(guest, base);
+      await this.#release(holder, base);
       throw changed(`${source.path}: it is not the file of the snapshot any more`);
     });
   }
@@ -81,11 +83,18 @@ export class GuestDisks {
     }
   }
 
+  /**
+   * A holder of its own for each disk, under a name that no client can give: a guest may have the
+   * same base twice, and one that ends may let go when another of its name has come.
+   */
+  #newHolder(guest: string): string {
+    return `guest:${guest}:${this.#random.bytes(NAME_BYTES).toHex()}`;
+  }
+
   async #hold(
-    guest: string,
+    holder: string,
     { root, path, access, cache }: Omit<DiskSource, "content">,
   ): Promise<CachingInode> {
-    const holder = holderOf(guest);
     const { inode } = root === undefined
       ? await this.#inodes.open({ url: path, holder })
       : await this.#inodes.open({
@@ -96,7 +105,7 @@ export class GuestDisks {
     return inode;
   }
 
-  async #parts(guest: string, base: CachingInode, readOnly: boolean): Promise<DiskParts> {
+  async #parts(holder: string, base: CachingInode, readOnly: boolean): Promise<DiskParts> {
     const sizeBytes = Number(base.size);
     try {
       if (sizeBytes === 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > DISK_BYTES_MAX) {
@@ -109,18 +118,17 @@ export class GuestDisks {
       return {
         sizeBytes,
         source: sourceOf(base),
-        base: fileOf(base, () => this.#release(guest, base)),
-        overlay: readOnly ? undefined : await this.#overlay(guest, base.size),
+        base: fileOf(base, () => this.#release(holder, base)),
+        overlay: readOnly ? undefined : await this.#overlay(holder, base.size),
       };
     } catch (error) {
-      await this.#release(guest, base);
+      await this.#release(holder, base);
       throw error;
     }
   }
 
-  async #overlay(guest: string, sizeBytes: bigint): Promise<DiskFile> {
+  async #overlay(holder: string, sizeBytes: bigint): Promise<DiskFile> {
     const path = this.#random.bytes(NAME_BYTES).toHex();
-    const holder = holderOf(guest);
     const { inode } = await this.#inodes.open({
       ...{ root: OVERLAY_ROOT, path, access: "rw", cache: "own", holder },
       create: "exclusive",
@@ -141,22 +149,20 @@ export class GuestDisks {
     }
   }
 
-  async #release(guest: string, base: CachingInode): Promise<void> {
-    await this.#inodes.release(base.identity.id, holderOf(guest)).catch(ifGone);
+  async #release(holder: string, base: CachingInode): Promise<void> {
+    await this.#inodes.release(base.identity.id, holder).catch(ifGone);
   }
 }
 
 /** Closes disks that no guest has taken. */
 export async function closeAll(disks: readonly DiskParts[]): Promise<void> {
   for (const { base, overlay } of disks) {
-    await overlay?.close();
-    await base.close();
+    try {
+      await overlay?.close();
+    } finally {
+      await base.close();
+    }
   }
-}
-
-/** No client can hold an inode under such a name. */
-function holderOf(guest: string): string {
-  return `guest:${guest}`;
 }
 
 function sourceOf(inode: CachingInode): DiskSource {

@@ -45,6 +45,8 @@ export class Innkeeper implements GuestHouse {
 
   readonly #lodgings: Lodgings;
   readonly #watchers = new GuestWatchers();
+  /** Names of guests in the making, of which parts are there before the guest. */
+  readonly #making = new Set<string>();
   #isClosing = false;
 
   constructor(
@@ -72,6 +74,19 @@ export class Innkeeper implements GuestHouse {
     const { guests } = this;
     const id = command.name ?? guests.newId();
     guests.requireFree(id);
+    if (this.#making.has(id)) {
+      throw new Fault("already-initialized", `Cannot make guest "${id}": it is being made already`);
+    }
+    this.#making.add(id);
+    try {
+      return await this.#make(id, command, by);
+    } finally {
+      this.#making.delete(id);
+    }
+  }
+
+  async #make(id: string, command: CreateGuest, by: string): Promise<CreatedGuest> {
+    const { guests } = this;
     const from = await this.#origin(command.from);
     const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
     const scope = await this.#lodgings.enter(command.scope ?? id);

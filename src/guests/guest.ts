@@ -82,6 +82,8 @@ export class Guest {
   #stopIn: "ready" | "paused" | undefined;
   #exit: GuestExit | undefined;
   #notifies = 0;
+  /** Snapshots that are being taken of it. */
+  #captures = 0;
   #death: GuestDeath | undefined;
 
   constructor(parts: GuestParts) {
@@ -242,6 +244,7 @@ export class Guest {
   }
 
   #begin(enter: () => Promise<GuestExit>, background: boolean): Promise<GuestExit> {
+    this.#requireStill();
     this.#state = "running";
     this.#exit = undefined;
     this.#stopIn = undefined;
@@ -293,6 +296,7 @@ export class Guest {
       await this.#run;
       this.requireAlive();
     } else if (this.#state !== state) {
+      this.#requireStill();
       this.#state = state;
       this.#emit(state === "paused" ? "paused" : "unpaused", {});
     }
@@ -343,6 +347,7 @@ export class Guest {
    */
   async setRegisters(values: ReadonlyMap<string, bigint>): Promise<void> {
     this.#requireState("ready", "paused");
+    this.#requireStill();
     const changes = registersToWrite(values);
     await this.#ask(this.#engine.setRegisters(changes));
     this.#emit("changed", { registers: Object.keys(changes) });
@@ -367,6 +372,7 @@ export class Guest {
   /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
   async write(at: bigint, bytes: Uint8Array): Promise<void> {
     this.requireMemory(at, BigInt(bytes.length));
+    this.#requireStill();
     await this.#ask(this.#engine.write(Number(at), bytes));
     this.#emit("changed", { memory: { at, length: bytes.length } });
   }
@@ -374,8 +380,23 @@ export class Guest {
   /** @throws {Fault} `guest-dead`, `wrong-state` unless it is paused */
   async capture(): Promise<Captured> {
     this.#requireState("paused");
-    const image = await this.#ask(this.#engine.capture());
-    return { image, machine: await this.machine?.capture() };
+    this.#captures++;
+    try {
+      const image = await this.#ask(this.#engine.capture());
+      return { image, machine: await this.machine?.capture() };
+    } finally {
+      this.#captures--;
+    }
+  }
+
+  /** Memory and disks are captured one after the other: what changes between would tear them. */
+  #requireStill(): void {
+    if (this.#captures === 0) return;
+    throw new Fault(
+      "wrong-state",
+      `Cannot do this to guest "${this.id}": it is being snapshotted; try again when it is done`,
+      { members: { state: this.#state } },
+    );
   }
 
   /** Calls back when it ends, dead or deleted. */

@@ -6,6 +6,7 @@ import type { GuestImage } from "../core/ports/guest_engine.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
 import type { MachineImage } from "./linux/machine_image.ts";
+import { Serial } from "../core/serial.ts";
 import { SystemError } from "../core/system_error.ts";
 import {
   type Decoded,
@@ -37,10 +38,18 @@ export interface SnapshotPorts {
 
 const ID_BYTES = 8;
 
+/** What a guest is made of at one moment. */
+interface Taken {
+  readonly subject: Omit<SnapshotSubject, "createdNs">;
+  readonly image: GuestImage;
+  readonly machine?: MachineImage | undefined;
+}
+
 /** The snapshots of a daemon: what is kept is in the store, nothing in memory. */
 export class Snapshots {
   readonly #ports: SnapshotPorts;
   readonly #store: SnapshotStore;
+  readonly #taking = new Serial();
   #beingTaken = 0;
 
   constructor(ports: SnapshotPorts) {
@@ -54,11 +63,7 @@ export class Snapshots {
    * @throws {Fault} `snapshots-exhausted`, `state-unavailable`, and what `capture` throws
    */
   async take(
-    capture: () => Promise<{
-      readonly subject: Omit<SnapshotSubject, "createdNs">;
-      readonly image: GuestImage;
-      readonly machine?: MachineImage | undefined;
-    }>,
+    capture: () => Promise<Taken>,
   ): Promise<SnapshotInfo> {
     this.#beingTaken++;
     try {
@@ -69,20 +74,24 @@ export class Snapshots {
           `Cannot keep a snapshot: there are ${length} already; delete one`,
         );
       }
-      const { subject, image, machine } = await capture();
-      const { clock, random, events } = this.#ports;
-      const whole = { ...subject, createdNs: clock.wallNs() };
-      const bytes = await encodeSnapshot(whole, image, machine);
-      const id = `snapshot-${random.bytes(ID_BYTES).toHex()}`;
-      await stored(this.#store.put(id, bytes));
-      const { guest, scope, generation } = subject;
-      const sizeBytes = bytes.length;
-      const data = { guest, scope, generation, sizeBytes };
-      events.emit({ kind: "snapshot.created", subject: id, data });
-      return { ...await decodeHead(bytes), id, sizeBytes };
+      // One at a time: each holds a guest's memory twice.
+      return await this.#taking.run(async () => await this.#keep(await capture()));
     } finally {
       this.#beingTaken--;
     }
+  }
+
+  async #keep({ subject, image, machine }: Taken): Promise<SnapshotInfo> {
+    const { clock, random, events } = this.#ports;
+    const whole = { ...subject, createdNs: clock.wallNs() };
+    const bytes = await encodeSnapshot(whole, image, machine);
+    const id = `snapshot-${random.bytes(ID_BYTES).toHex()}`;
+    await stored(this.#store.put(id, bytes));
+    const { guest, scope, generation } = subject;
+    const sizeBytes = bytes.length;
+    const data = { guest, scope, generation, sizeBytes };
+    events.emit({ kind: "snapshot.created", subject: id, data });
+    return { ...await decodeHead(bytes), id, sizeBytes };
   }
 
   /** The ids of all, ascending. */

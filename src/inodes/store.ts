@@ -170,21 +170,24 @@ export class InodeStore {
     return receive(body, this.#parts.spools, expected);
   }
 
-  /** The open inode of an id, if there is one. */
+  /** The open inode of an id, if there is one. Those below roots of the house are not shown. */
   find(id: string): CachingInode | undefined {
-    return this.#inodes.get(id);
+    const inode = this.#inodes.get(id);
+    return inode === undefined || isOfHouse(inode) ? undefined : inode;
   }
 
   /** @throws {Fault} `inode-not-found` */
   inode(id: string): CachingInode {
-    const inode = this.#inodes.get(id);
+    const inode = this.find(id);
     if (inode === undefined) throw inodeNotFound(id);
     return inode;
   }
 
-  /** All open inodes in ascending order of their ids. */
+  /** All open inodes that {@linkcode find} finds, in ascending order of their ids. */
   list(): readonly CachingInode[] {
-    return [...this.#inodes.values()].sort((a, b) => a.identity.id < b.identity.id ? -1 : 1);
+    return [...this.#inodes.values()].filter((inode) => !isOfHouse(inode)).sort((a, b) =>
+      a.identity.id < b.identity.id ? -1 : 1
+    );
   }
 
   /**
@@ -227,6 +230,7 @@ export class InodeStore {
    * `inode-mode-differs` for one that is open as another inode; as an open does
    */
   async reopen(id: string): Promise<void> {
+    this.inode(id);
     await this.#atGateOf(id, async (inode, before) => {
       const prefix = prefixOf(inode.identity);
       let moved: string | undefined;
@@ -391,6 +395,12 @@ export class InodeStore {
     await this.#parts.caches.remove(inode.identity.id).catch(() => {});
   }
 
+  #open(id: string): CachingInode {
+    const inode = this.#inodes.get(id);
+    if (inode === undefined) throw inodeNotFound(id);
+    return inode;
+  }
+
   #keyOf(inode: CachingInode): string {
     for (const [key, open] of this.#byFile) if (open === inode) return key;
     throw inodeNotFound(inode.identity.id);
@@ -402,15 +412,20 @@ export class InodeStore {
     task: (inode: CachingInode, key: string) => Promise<void>,
   ): Promise<void> {
     for (let isDone = false; !isDone;) {
-      const key = this.#keyOf(this.inode(id));
+      const key = this.#keyOf(this.#open(id));
       await this.#gates.run(key, async () => {
-        const inode = this.inode(id);
+        const inode = this.#open(id);
         if (this.#keyOf(inode) !== key) return;
         isDone = true;
         await task(inode, key);
       });
     }
   }
+}
+
+/** Whether it lies below a root under whose name no client can open anything. */
+function isOfHouse({ identity }: CachingInode): boolean {
+  return identity.root?.startsWith(":") === true;
 }
 
 function prefixOf({ root, path }: Pick<InodeIdentity, "root" | "path">): string {

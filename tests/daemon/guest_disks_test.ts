@@ -50,11 +50,24 @@ Deno.test("GuestDisks gives two guests one base, and each an overlay that goes w
   const before = new Uint8Array(1);
   await base.read(before, 512n);
   assertEquals(before[0], 7);
-  assertEquals([store.list().length, overlays.nodes.size], [3, 2]);
+  assertEquals([store.stats().inodes, overlays.nodes.size], [3, 2]);
+  // What a guest has written is not for whoever may read inodes.
+  assertEquals(paths(store), ["r/disk.img"]);
   await first.close();
   await second.close();
   assertEquals([paths(store), overlays.nodes.size], [["r/disk.img"], 0]);
   assertEquals([...base.holders], ["test"]);
+});
+
+Deno.test("GuestDisks holds a base for each disk, also of guests of one name", async () => {
+  const { store, base, disks } = await bench();
+  const request = [{ inode: base.identity.id, readOnly: true }];
+  const [before, after] = [await disks.open("one", request), await disks.open("one", request)];
+  await store.release(base.identity.id, "test");
+  await closeAll(before);
+  assertEquals([...await after[0]?.base.read(0, 1) ?? []], [7]);
+  await closeAll(after);
+  assertEquals(paths(store), []);
 });
 
 Deno.test("GuestDisks keeps a base open for its guests", async () => {

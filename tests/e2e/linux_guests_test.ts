@@ -132,15 +132,22 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     const failed = await console.shell(`${write("nothing").replace("sda", "sdb")}; echo status=$?`);
     assertStringIncludes(failed, "status=1");
     assertEquals(await console.shell(WRITTEN.replace("sda", "sdb")), "");
+    // The overlay is there, and not for whoever may read inodes.
     const { items } = await daemon.json(200, "GET", "/v1/inodes");
-    const overlay = items.find(({ root }: { root: string }) => root === ":overlays");
-    assertEquals([items.length, overlay.size], [4, String(DISK_BYTES)]);
+    const { inodes } = await daemon.json(200, "GET", "/v1/inodes/stats");
+    assertEquals([items.length, inodes], [3, 4]);
     const response = await daemon.fetch("/v1/events?after=0", {
       headers: { accept: "application/json" },
     });
     const { items: events } = await response.json();
-    const synced = events.filter(({ kind }: { kind: string }) => kind === "inode.synced");
-    assert(synced.some(({ subject }: { subject: string }) => subject === overlay.id));
+    const overlay = events.find(({ kind, data }: { kind: string; data: { root?: string } }) =>
+      kind === "inode.opened" && data.root === ":overlays"
+    ).subject;
+    await daemon.json(404, "GET", `/v1/inodes/${overlay}`);
+    const synced = events.filter(({ kind }: { kind: string }) =>
+      kind === "inode.synced"
+    );
+    assert(synced.some(({ subject }: { subject: string }) => subject === overlay));
     const bytes = await Deno.readFile(`${inn.images}/disk.img`);
     assertEquals(bytes.subarray(DISK_TEXT.length).findIndex((byte) => byte !== 0), -1);
   });

@@ -149,6 +149,24 @@ Deno.test("Guest.unpause() takes back a pause that a run has not yet followed", 
   assertEquals(guest.state, "ready");
 });
 
+Deno.test("Guest.capture() lets nothing change the guest until it is done", async () => {
+  const { guest, engine } = await made("hello");
+  await guest.pause();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const capture = engine.capture.bind(engine);
+  engine.capture = () => promise.then(capture);
+  const captured = guest.capture();
+  await refused("wrong-state", () => guest.write(0n, new Uint8Array(1)));
+  await refused("wrong-state", () => guest.setRegisters(new Map([["ax", 1n]])));
+  await refused("wrong-state", () => guest.unpause());
+  await refused("wrong-state", () => guest.start());
+  resolve();
+  await captured;
+  await guest.write(0n, new Uint8Array(1));
+  await guest.unpause();
+  assertEquals((await guest.run(1000)).reason, "notify");
+});
+
 Deno.test("Guest.capture() wants a paused guest (case 40)", async () => {
   const { guest } = await made("hello");
   await guest.run(1000);

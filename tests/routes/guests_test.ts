@@ -115,6 +115,19 @@ Deno.test("DELETE /v1/guests/{g} is idempotent, for the owner and admins", async
   assertEquals((await routes.send("DELETE", "/v1/guests/g")).status, 204);
 });
 
+Deno.test("POST /v1/guests wants the scope read for what a guest would read for its maker", async () => {
+  const routes = await api();
+  const listener = { kind: "unix", principal: new Principal("someone", ["guest"]) } as const;
+  const post = (json: unknown) => ({ listener, json });
+  const image = { pfnLimit: 16, start: "4096", load: [{ at: "4096", inode: "5" }] };
+  const linux = { memoryMiB: 16, kernel: "5" };
+  for (const from of [{ snapshot: "snapshot-1" }, { bare: image }, { linux }]) {
+    await routes.refused("not-permitted", "POST", "/v1/guests", post(from));
+  }
+  const load = [{ at: "4096", bytes: "AA==" }];
+  await routes.json(201, "POST", "/v1/guests", post({ bare: { ...image, load } }));
+});
+
 Deno.test("every guest route refuses an unknown guest and a caller without access (case 1)", async () => {
   const routes = await api();
   const nobody = { kind: "unix", principal: new Principal("nobody", ["watch"]) } as const;

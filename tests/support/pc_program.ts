@@ -82,3 +82,78 @@ export class Lines implements PcDevices {
     return Promise.reject(new Error("no share"));
   }
 }
+
+/** mov of a port to %dx and of a value to %eax, and the out of so many bytes. */
+function out(port: number, value: number, bytes: 1 | 2 | 4): number[] {
+  const le = (number: number, count: number) =>
+    [...Array(count).keys()].map((at) => (number >>> (8 * at)) & 0xff);
+  const move = { 1: [0xb0], 2: [0x66, 0xb8], 4: [0xb8] }[bytes];
+  const write = { 1: [0xee], 2: [0x66, 0xef], 4: [0xef] }[bytes];
+  return [0x66, 0xba, ...le(port, 2), ...move, ...le(value, bytes), ...write];
+}
+
+function forEver(once: readonly number[], again: readonly number[]): Uint8Array {
+  const back = -(again.length + 5);
+  const jump = [0xe9, ...new Uint8Array(Int32Array.of(back).buffer)];
+  return Uint8Array.of(...once, ...again, ...jump);
+}
+
+/** How a PC begins that flushes its first disk for ever, without waiting. */
+export function flushingStart(): GuestStart {
+  const code = forEver(out(0x1f6, 0xe0, 1), out(0x1f7, 0xe7, 1));
+  return withCode(code, [], [{ sizeBytes: MIB, readOnly: false }]);
+}
+
+/** How a PC begins that sends one message of 9P for ever, without waiting. */
+export function ninepStart(messageBytes: number): GuestStart {
+  const [common, notify] = [0xa800, 0xa900];
+  const [descriptors, available, used, message, reply] = [
+    0x200000,
+    0x201000,
+    0x202000,
+    0x240000,
+    0x380000,
+  ];
+  const setUp = [
+    ...[0, 1, 3].flatMap((status) => out(common + 20, status, 1)),
+    ...[...out(common + 8, 1, 4), ...out(common + 12, 1, 4), ...out(common + 20, 11, 1)],
+    ...[...out(common + 22, 0, 2), ...out(common + 24, 32, 2)],
+    ...[descriptors, available, used].flatMap((at, index) => [
+      ...out(common + 32 + 8 * index, at, 4),
+      ...out(common + 36 + 8 * index, 0, 4),
+    ]),
+    ...[...out(common + 28, 1, 2), ...out(common + 20, 15, 1)],
+  ];
+  // incw available + 2, and the doorbell.
+  const index = available + 2;
+  const again = [0x66, 0xff, 0x05, index & 0xff, (index >> 8) & 0xff, index >> 16, 0];
+  const chain = new DataView(new ArrayBuffer(32));
+  chain.setUint32(0, message, true);
+  chain.setUint32(8, messageBytes, true);
+  chain.setUint16(12, 1, true);
+  chain.setUint16(14, 1, true);
+  chain.setUint32(16, reply, true);
+  chain.setUint32(24, 4096, true);
+  chain.setUint16(28, 2, true);
+  const head = new DataView(new ArrayBuffer(7));
+  head.setUint32(0, messageBytes, true);
+  head.setUint8(4, 24);
+  head.setUint16(5, 1, true);
+  const load = [
+    { at: descriptors, bytes: new Uint8Array(chain.buffer) },
+    { at: message, bytes: new Uint8Array(head.buffer) },
+  ];
+  return withCode(forEver(setUp, [...again, ...out(notify, 0, 2)]), load, []);
+}
+
+function withCode(
+  code: Uint8Array,
+  more: GuestStart["load"],
+  disks: readonly DiskShape[],
+): GuestStart {
+  const start = echoStart(disks);
+  const load = start.load.map((piece) =>
+    piece.at === start.start ? { ...piece, bytes: code } : piece
+  );
+  return { ...start, load: [...load, ...more] };
+}

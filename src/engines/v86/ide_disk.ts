@@ -67,6 +67,8 @@ export class IdeDisk {
 
   /** Does a command of the drive here, if it is one of those that v86 gets wrong. */
   caught(drive: IdeDrive, code: number): boolean {
+    // A drive that is busy takes no command (ATA, BSY); v86 would begin as many as a guest gives.
+    if (this.#underWay > 0) return true;
     if (FLUSHES.has(code)) {
       drive.status_reg = BUSY;
       this.#do(() => this.#host.flush(), () => {
@@ -117,6 +119,8 @@ export class IdeDisk {
   set_state(): void {}
 
   #do<Result>(start: () => Promise<Result>, done: (result: Result) => void): void {
+    // A transfer that the guest started while another one is under way never ends.
+    if (this.#underWay > 0) return;
     this.#underWay++;
     start().then(done, () => this.#fail()).finally(() => {
       this.#underWay--;

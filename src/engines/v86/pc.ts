@@ -1,3 +1,4 @@
+import { NINEP_CALLS_MAX, NINEP_MESSAGE_BYTES_MAX } from "../../core/limits.ts";
 import type { DiskShape, PcDevices } from "../../core/ports/pc_devices.ts";
 import type { Cpu, IdeDrive } from "./cpu.ts";
 import { type Emulator, startEmulator } from "./emulator.ts";
@@ -166,6 +167,8 @@ class Calls9p {
 
   /** As v86 calls it. */
   readonly handle = (message: Uint8Array, reply: (bytes: Uint8Array) => void): void => {
+    // v86 takes as much from its queue as a guest puts there. What is too much is never answered.
+    if (message.length > NINEP_MESSAGE_BYTES_MAX || this.#underWay >= NINEP_CALLS_MAX) return;
     this.#underWay++;
     this.#host.serve9p(new Uint8Array(message)).then(reply).finally(() => {
       this.#underWay--;

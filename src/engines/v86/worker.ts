@@ -25,6 +25,10 @@ import {
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 
+// v86 tells the console what a guest does wrong, a line each time: a guest could fill the log.
+const silent = () => {};
+Object.assign(globalThis.console, { error: silent, warn: silent, log: silent });
+
 /**
  * Every so many breaths the thread waits for a timer. With immediates alone Deno looks at messages
  * far too seldom: an interrupt took 24 ms instead of 9, and up to 300 beside other guests. A timer

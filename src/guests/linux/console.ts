@@ -73,6 +73,7 @@ export class Console {
    * @throws {Fault} `console-input-full` when the guest has left too much untaken
    */
   type(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
     if (this.#unsentBytes + bytes.length > CONSOLE_INPUT_BYTES_MAX) {
       throw new Fault(
         "console-input-full",

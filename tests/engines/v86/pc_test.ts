@@ -1,9 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import { PC_STATE_VERSION } from "../../../src/engines/v86/pc_guest.ts";
+import { NINEP_CALLS_MAX, NINEP_MESSAGE_BYTES_MAX } from "../../../src/core/limits.ts";
+import type { GuestStart } from "../../../src/core/ports/guest_engine.ts";
+import type { PcDevices } from "../../../src/core/ports/pc_devices.ts";
 import { V86Engine } from "../../../src/engines/v86/engine.ts";
 import denoJson from "../../../deno.json" with { type: "json" };
-import { echoStart, Lines } from "../../support/pc_program.ts";
+import { echoStart, flushingStart, Lines, ninepStart } from "../../support/pc_program.ts";
 
 const LONG_MS = 60_000;
 const SOON_MS = 20_000;
@@ -111,4 +114,31 @@ Deno.test("V86Engine as a PC refuses an image of another version of v86", async 
       other.close();
     }
   });
+});
+
+/** What a guest has asked of a host that answers nothing, after a while. */
+async function askedOf(start: GuestStart, asks: "flushDisk" | "serve9p"): Promise<number> {
+  let asked = 0;
+  const engine = new V86Engine();
+  const never = (): Promise<never> => {
+    asked++;
+    return new Promise(() => {});
+  };
+  engine.serve({ ...new Lines(), written: () => {}, [asks]: never } as unknown as PcDevices);
+  try {
+    await engine.initialize(start);
+    assertEquals(await deadline(engine.run(500), SOON_MS), { reason: "budget" });
+    return asked;
+  } finally {
+    engine.close();
+  }
+}
+
+Deno.test("V86Engine as a PC asks one thing at a time for a disk, however fast its guest is", async () => {
+  assertEquals(await askedOf(flushingStart(), "flushDisk"), 1);
+});
+
+Deno.test("V86Engine as a PC asks for so many messages of 9P at once, and for none that is too long", async () => {
+  assertEquals(await askedOf(ninepStart(11), "serve9p"), NINEP_CALLS_MAX);
+  assertEquals(await askedOf(ninepStart(NINEP_MESSAGE_BYTES_MAX + 1), "serve9p"), 0);
 });

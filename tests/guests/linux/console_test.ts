@@ -73,3 +73,15 @@ Deno.test("Console.type() refuses what passes the bound, and takes more once the
   await new Promise((resolve) => setTimeout(resolve, 0));
   console.type(new Uint8Array(CONSOLE_INPUT_BYTES_MAX));
 });
+
+Deno.test("Console.type() takes nothing for nothing", () => {
+  let sent = 0;
+  const console = new Console(() => {
+    sent++;
+    return Promise.resolve();
+  });
+  console.type(new Uint8Array());
+  assertEquals(sent, 0);
+  console.type(bytes("a"));
+  assertEquals(sent, 1);
+});
