@@ -295,5 +295,7 @@ export const LINUX_MIB_MIN = 16;
 export const NINEP_MESSAGE_BYTES_MAX = 64 * KIB;
 /** 9P messages of a guest under way: as many as its queue has places. */
 export const NINEP_CALLS_MAX = 32;
+/** Names of one walk (9P2000, MAXWELEM). */
+export const NINEP_WALK_NAMES_MAX = 16;
 /** Fids of a guest: each open file and each folder on the way is one. */
 export const NINEP_FIDS_MAX = 8_192;

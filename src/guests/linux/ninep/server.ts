@@ -1,4 +1,8 @@
-import { NINEP_FIDS_MAX, NINEP_MESSAGE_BYTES_MAX } from "../../../core/limits.ts";
+import {
+  NINEP_FIDS_MAX,
+  NINEP_MESSAGE_BYTES_MAX,
+  NINEP_WALK_NAMES_MAX,
+} from "../../../core/limits.ts";
 import type { NamePath, SharedNode, SharedTree } from "../../../core/ports/shared_tree.ts";
 import { Serial } from "../../../core/serial.ts";
 import { SystemError } from "../../../core/system_error.ts";
@@ -146,7 +150,9 @@ export class NinepServer {
   async #walk(request: MessageReader, reply: MessageWriter): Promise<void> {
     const from = this.#fid(request.u32());
     const fid = request.u32();
-    const names = Array.from({ length: request.u16() }, () => request.text());
+    const count = request.u16();
+    if (count > NINEP_WALK_NAMES_MAX) throw error("EINVAL");
+    const names = Array.from({ length: count }, () => request.text());
     const qids: Qid[] = [];
     let { path, found } = from;
     for (const name of names) {

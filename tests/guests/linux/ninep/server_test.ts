@@ -127,6 +127,7 @@ Deno.test("NinepServer tells how far a walk came, and moves the fid only at its 
   assertEquals([partly.type, partly.u16()], [T.walk + 1, 1]);
   assertEquals(await client.errno(T.getattr, new MessageWriter().u32(1).u64(0n)), 9);
   assertEquals(await client.errno(T.walk, client.walk(0, 1, "nothing")), 2);
+  assertEquals(await client.errno(T.walk, client.walk(0, 1, ...Array(17).fill("folder"))), 22);
   assertEquals(await client.errno(T.walk, client.walk(0, 0, "folder")), 0);
   assertEquals(await client.errno(T.walk, client.walk(0, 1, "deep")), 0);
 });
