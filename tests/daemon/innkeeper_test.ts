@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Fault } from "../../src/core/faults.ts";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
 import { Guests } from "../../src/guests/guests.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
@@ -56,6 +57,20 @@ Deno.test("Innkeeper.createGuest() shows a live guest every later bump of its sc
   guest.interrupt(1);
   await guest.run(1000);
   assertEquals((await guest.registers()).cx, BigInt(generation));
+});
+
+Deno.test("Innkeeper.createGuest() makes one guest of a name, and does nothing for a second caller", async () => {
+  const { innkeeper, scopes } = await joined();
+  const { guest, ownerToken } = await innkeeper.createGuest(hello, "test");
+  await guest.pause();
+  const { id } = await innkeeper.guests.snapshot("g", ownerToken);
+  const { generation } = scopes.get("vm-7").state.current;
+  const clone = { ...hello, name: "clone", from: { snapshot: id } };
+  const made = await Promise.allSettled([1, 2].map(() => innkeeper.createGuest(clone, "test")));
+  assertEquals(made.map(({ status }) => status), ["fulfilled", "rejected"]);
+  assertEquals((made[1] as PromiseRejectedResult).reason.code, "already-initialized");
+  assertEquals(scopes.get("vm-7").state.current.generation, generation + 1);
+  await assertRejects(() => innkeeper.createGuest(clone, "test"), Fault, "exists already");
 });
 
 Deno.test("Innkeeper.createGuest() shows a bump that came while the guest was made", async () => {

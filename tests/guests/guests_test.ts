@@ -226,6 +226,23 @@ Deno.test("Guests.close() ends all guests, those in the making too", async () =>
   await refused("shutting-down", () => guests.create(spec("three"), FIRST));
 });
 
+Deno.test("Snapshots are taken one at a time, since each holds its guest's memory", async () => {
+  const { guests, engines } = await house();
+  const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
+  await guest.pause();
+  let [now, most] = [0, 0];
+  const [engine] = engines as [FakeEngine];
+  const capture = engine.capture.bind(engine);
+  engine.capture = async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    now--;
+    return await capture();
+  };
+  const taken = await Promise.all([1, 2, 3].map(() => guests.snapshot("g", ownerToken)));
+  assertEquals([new Set(taken.map(({ id }) => id)).size, most], [3, 1]);
+});
+
 Deno.test("Snapshots tells a full disk from one that fails", async () => {
   const { guests, store } = await house();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
