@@ -5,9 +5,9 @@
  * Run with `deno run -A --v8-flags=--expose-gc bench/device_growth.ts`.
  */
 import { DeviceImageBody, IMAGE_VERSION } from "../src/wire/device_image.ts";
-import { deviceOf, type HostDeviceRecord } from "../src/devices/host_records.ts";
-import { imageText } from "../src/devices/image_text.ts";
-import type { MappingKey } from "../src/devices/multi_device.ts";
+import { deviceOf, type HostDeviceRecord } from "../src/devices/host/host_records.ts";
+import { imageText } from "../src/devices/image.ts";
+import type { MappingKey } from "../src/devices/anonymous/multi_device.ts";
 import { DeviceRegistry } from "../src/devices/registry.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
 import { DevicesBench, openAnonymous } from "../tests/support/devices.ts";

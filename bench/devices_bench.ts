@@ -4,12 +4,12 @@
  *
  * Run with `deno bench bench/devices_bench.ts`.
  */
-import { admin } from "../src/daemon/auth.ts";
-import { AnonymousIdentity } from "../src/devices/anonymous_device.ts";
-import { type MappingKey, MultiDevice } from "../src/devices/multi_device.ts";
-import type { AnonymousDevices } from "../src/devices/anonymous_devices.ts";
+import { admin } from "../src/access/tokens.ts";
+import { AnonymousIdentity } from "../src/devices/anonymous/anonymous_device.ts";
+import { type MappingKey, MultiDevice } from "../src/devices/anonymous/multi_device.ts";
+import type { AnonymousDevices } from "../src/devices/anonymous/anonymous_devices.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
-import { deviceRoutes } from "../routes/devices.ts";
+import { deviceRoutes } from "../routes/devices/devices.ts";
 import { Api } from "../tests/support/api.ts";
 import { DevicesBench, openAnonymous } from "../tests/support/devices.ts";
 import { MemoryLedger } from "../tests/support/ledger.ts";

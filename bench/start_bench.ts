@@ -6,8 +6,8 @@
 import { resolve } from "node:path/posix";
 import { delay } from "@std/async";
 import { grantsOf } from "../src/cli/grants.ts";
-import { surroundings } from "../src/cli/surroundings.ts";
-import { parseConfig } from "../src/daemon/config.ts";
+import { environment } from "../src/cli/environment.ts";
+import { parseConfig } from "../src/cli/config.ts";
 import { Libc } from "../src/native/libc.ts";
 
 const APP = resolve(import.meta.dirname ?? ".", "..");
@@ -42,7 +42,7 @@ async function daemonArgs(): Promise<string[]> {
   const folder = await Deno.makeTempDir();
   const flags = ["--state", `${folder}/state`, "--run", `${folder}/run`, "--listen", "127.0.0.1:0"];
   using libc = Libc.open();
-  const grants = grantsOf(parseConfig(flags, surroundings), APP, libc.path);
+  const grants = grantsOf(parseConfig(flags, environment), APP, libc.path);
   return ["run", "--no-prompt", ...grants, `${APP}/src/cli/main.ts`, "serve", ...flags];
 }
 

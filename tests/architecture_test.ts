@@ -1,115 +1,126 @@
 import { assert, assertEquals } from "@std/assert";
-
-const ROOT = new URL("..", import.meta.url);
-
-/** Which room may import which. A room may always import from itself. */
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  "mod.ts": ["cli", "core", "wire"],
-  core: [],
-  std: [],
-  generations: ["core"],
-  devices: ["core"],
-  inodes: ["core"],
-  guests: ["core"],
-  native: ["core"],
-  storage: ["core", "native"],
-  engines: ["core", "native"],
-  wire: ["core"],
-  daemon: ["core", "generations", "devices", "inodes", "guests"],
-  routes: ["core", "wire", "daemon", "generations", "devices", "inodes", "guests"],
-  client: ["core", "wire"],
-  console: ["wire"],
-  cli: ["core", "std", "client", "daemon", "wire"],
-};
-
-/** Files of the command line that may reach further than their room. */
-const FURTHER: Readonly<Record<string, readonly string[]>> = {
-  "src/cli/serve.ts": [
-    ...["routes", "generations", "devices", "inodes", "guests"],
-    ...["native", "storage", "engines", "deno.json"],
-  ],
-  "src/cli/host_sources.ts": ["generations", "native"],
-  "src/cli/launch.ts": ["native"],
-  "src/cli/listen.ts": ["routes"],
-};
+import { type Arrow, arrows } from "./support/imports.ts";
+import { sources, textOf } from "./support/tree.ts";
 
 /** Rooms that know nothing of the machine: no Deno, no clock, no chance, no timers. */
 const PURE = ["core", "generations", "devices", "inodes", "guests"];
 
 /** Rooms that speak web standards only. */
-const WEB_STANDARD = [...PURE, "wire", "daemon", "routes", "client", "console"];
+const WEB_STANDARD = [
+  ...[...PURE, "access", "wire", "sessions", "daemon", "routes", "client", "console"],
+];
 
-interface Module {
-  readonly specifier: string;
-  readonly dependencies?: readonly { code?: { specifier: string }; type?: { specifier: string } }[];
+/** From a room to what it may import. */
+type Table = ReadonlyMap<string, ReadonlySet<string>>;
+
+const leafOf = (room: string): string => `leaf of ${room}`;
+
+/** A table of docs/ARCHITECTURE.md. A name is a folder or a file, without `src/`. */
+function printedTable(heading: string): Table {
+  const section = textOf("docs/ARCHITECTURE.md").split(/^#+ /m)
+    .find((text) => text.startsWith(heading)) ?? "";
+  const rows = [...section.matchAll(/^\| `([^`]+)` *\|([^|]*)\|$/gm)];
+  assert(rows.length > 10, `the table below "${heading}" was not read`);
+  return new Map(rows.map(([, room = "", imports = ""]) => {
+    const [names = "", leaves = ""] = imports.split("leaf files of");
+    const quoted = (text: string): string[] =>
+      [...text.matchAll(/`([^`]+)`/g)].map(([, n = ""]) => n);
+    return [
+      room,
+      new Set([
+        ...quoted(names),
+        ...quoted(leaves).map(leafOf),
+        ...imports.match(/everything/) ?? [],
+      ]),
+    ];
+  }));
 }
 
-function roomOf(path: string): string {
-  const parts = path.split("/");
-  return parts[0] === "src" ? parts[1] as string : parts[0] as string;
+const BETWEEN = printedTable("Who may import whom");
+const INSIDE = printedTable("Inside the rooms");
+
+/** The row of a file: the longest name that fits. */
+function rowOf(file: string, table: Table): string | undefined {
+  const name = file.replace(/^src\//, "");
+  return [...table.keys()].filter((room) => name === room || name.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0];
 }
 
-/** All source files, without asking git: a copy of the tree is tested too. */
-function sources(): string[] {
-  const below = (folder: string): string[] =>
-    [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) =>
-      isDirectory ? below(`${folder}${name}/`) : [`${folder}${name}`]
-    );
-  return ["mod.ts", ...below("src/"), ...below("routes/")]
-    .filter((path) => /\.[jt]s$/.test(path) && !path.endsWith(".d.ts"));
-}
+const outermost = (file: string): string => file.replace(/^src\//, "").split("/")[0] as string;
 
-async function arrows(): Promise<[from: string, to: string][]> {
-  const found = new Map<string, [string, string]>();
-  for (const entry of sources()) {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", entry],
-      cwd: ROOT,
-    }).output();
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
-    const own = modules.find(({ specifier }) => specifier === new URL(entry, ROOT).href);
-    for (const { code, type } of own?.dependencies ?? []) {
-      const target = (code ?? type)?.specifier ?? "";
-      if (!target.startsWith(ROOT.href)) continue;
-      const to = target.slice(ROOT.href.length);
-      found.set(`${entry} ${to}`, [entry, to]);
+/** The arrows that the tables do not allow. */
+function forbidden(all: readonly Arrow[]): string[] {
+  // A leaf file imports nothing but core.
+  const busy = new Set(all.filter(({ to }) => outermost(to) !== "core").map(({ from }) => from));
+  const isAllowed = ({ from, to }: Arrow): boolean => {
+    const [room, target] = [outermost(from), outermost(to)];
+    if (room === target) {
+      const [inner, innerTarget] = [rowOf(from, INSIDE), rowOf(to, INSIDE)];
+      return inner === innerTarget ||
+        inner !== undefined && INSIDE.get(inner)?.has(innerTarget ?? "") === true;
     }
-  }
-  return [...found.values()];
+    const allowed = BETWEEN.get(rowOf(from, BETWEEN) ?? "");
+    return allowed !== undefined && (allowed.has("everything") || allowed.has(target) ||
+      allowed.has(leafOf(target)) && !busy.has(to));
+  };
+  return all.filter((arrow) => !isAllowed(arrow)).map(({ from, to }) => `${from} -> ${to}`);
 }
 
-Deno.test("architecture: every import arrow is one that the layout allows", async () => {
+Deno.test("architecture: every import arrow is one that docs/ARCHITECTURE.md allows", async () => {
   const all = await arrows();
   assert(all.length > 100, `only ${all.length} arrows were found: the graph was not read`);
-  const wrong = all.filter(([from, to]) => {
-    const [room, target] = [roomOf(from), roomOf(to)];
-    if (room === target) return false;
-    return ![...ALLOWED[room] ?? [], ...FURTHER[from] ?? []].includes(target);
-  });
-  assertEquals(wrong.map(([from, to]) => `${from} -> ${to}`), []);
+  assertEquals(forbidden(all), []);
+});
+
+Deno.test("architecture: an arrow that no row allows is found", () => {
+  const arrow = (from: string, to: string): Arrow => ({ from, to });
+  const wrong = [
+    arrow("src/inodes/store/store.ts", "src/guests/guests.ts"),
+    arrow("src/inodes/cache/residency.ts", "src/inodes/store/store.ts"),
+    arrow("src/core/faults.ts", "src/wire/problem.ts"),
+    arrow("src/cli/watch.ts", "src/native/libc.ts"),
+    arrow("routes/http/app.ts", "routes/inodes/data.ts"),
+    arrow("src/nowhere/a.ts", "src/core/faults.ts"),
+  ];
+  const right = [
+    arrow("src/inodes/store/store.ts", "src/inodes/cache/residency.ts"),
+    arrow("src/cli/launch.ts", "src/native/libc.ts"),
+    arrow("src/cli/compose.ts", "routes/http/app.ts"),
+    arrow("routes/inodes/data.ts", "src/inodes/store/store.ts"),
+  ];
+  assertEquals(forbidden(wrong), wrong.map(({ from, to }) => `${from} -> ${to}`));
+  assertEquals(forbidden(right), []);
 });
 
 Deno.test("architecture: no two files import each other in a circle", async () => {
-  const next = Map.groupBy(await arrows(), ([from]) => from);
+  const next = Map.groupBy(await arrows(), ({ from }) => from);
   const state = new Map<string, "open" | "done">();
   const circles: string[] = [];
   const visit = (file: string, trail: readonly string[]): void => {
     if (state.get(file) === "open") circles.push([...trail, file].join(" -> "));
     if (state.has(file)) return;
     state.set(file, "open");
-    for (const [, to] of next.get(file) ?? []) visit(to, [...trail, file]);
+    for (const { to } of next.get(file) ?? []) visit(to, [...trail, file]);
     state.set(file, "done");
   };
   for (const file of next.keys()) visit(file, []);
   assertEquals(circles, []);
 });
 
-async function linesWith(rooms: readonly string[] | undefined, pattern: RegExp): Promise<string[]> {
+Deno.test("architecture: the printed tables have no circle between rooms", () => {
+  const table = new Map([...BETWEEN, ...INSIDE]);
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+    [...table.get(from) ?? []].map((name) => name.replace("leaf of ", "")).some((name) =>
+      name === to || !seen.has(name) && reaches(name, to, seen.add(name))
+    );
+  assertEquals([...table.keys()].filter((room) => reaches(room, room)), []);
+});
+
+function linesWith(rooms: readonly string[] | undefined, pattern: RegExp): string[] {
   const hits: string[] = [];
   for (const path of sources()) {
-    if (rooms !== undefined && !rooms.includes(roomOf(path))) continue;
-    const text = await Deno.readTextFile(new URL(path, ROOT));
-    for (const [index, line] of text.split("\n").entries()) {
+    if (rooms !== undefined && !rooms.includes(outermost(path))) continue;
+    for (const [index, line] of textOf(path).split("\n").entries()) {
       const code = line.replace(/^\s*(\*|\/\/|\/\*).*$/, "");
       if (pattern.test(code)) hits.push(`${path}:${index + 1}: ${line.trim()}`);
     }
@@ -117,18 +128,18 @@ async function linesWith(rooms: readonly string[] | undefined, pattern: RegExp):
   return hits;
 }
 
-Deno.test("architecture: only native/ opens libraries or reads foreign memory", async () => {
-  const hits = await linesWith(undefined, /Deno\.dlopen|UnsafePointer/);
+Deno.test("architecture: only native/ opens libraries or reads foreign memory", () => {
+  const hits = linesWith(undefined, /Deno\.dlopen|UnsafePointer/);
   assert(hits.length > 0, "native/ itself was not seen: the search is broken");
   assertEquals(hits.filter((hit) => !hit.startsWith("src/native/")), []);
 });
 
-Deno.test("architecture: pure and web-standard rooms do not name Deno", async () => {
-  assertEquals(await linesWith(WEB_STANDARD, /\bDeno\./), []);
+Deno.test("architecture: pure and web-standard rooms do not name Deno", () => {
+  assertEquals(linesWith(WEB_STANDARD, /\bDeno\./), []);
 });
 
-Deno.test("architecture: pure rooms have no clock, chance, timer or I/O of their own", async () => {
+Deno.test("architecture: pure rooms have no clock, chance, timer or I/O of their own", () => {
   const impure =
     /\bDate\.now|new Date\(\)|performance\.now|Math\.random|crypto\.(getRandomValues|randomUUID)|\bset(Timeout|Interval|Immediate)\(|(?:await|return|=) fetch\(|\bnode:(?!path\/posix)/;
-  assertEquals(await linesWith(PURE, impure), []);
+  assertEquals(linesWith(PURE, impure), []);
 });

@@ -7,8 +7,8 @@
  */
 import { systemClock, systemRandom } from "../../src/cli/system.ts";
 import { MIB } from "../../src/core/limits.ts";
-import type { CachingInode } from "../../src/inodes/caching_inode.ts";
-import { InodeStore } from "../../src/inodes/store.ts";
+import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import { InodeStore } from "../../src/inodes/store/store.ts";
 import { HostRoot } from "../../src/native/host_root.ts";
 import { cString, Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";

@@ -4,9 +4,9 @@
  *
  *     deno run -A bench/load/linux.ts [rounds]
  */
-import { BOOT_MS, PROMPT, QUICK, shell } from "../../src/cli/debian_guest.ts";
+import { BOOT_MS, PROMPT, QUICK, shell } from "../../examples/demo/debian_guest.ts";
 import { ConsoleClient, missingLinux } from "../../tests/support/linux_guest.ts";
-import { LinuxHouse } from "../../tests/support/linux_house.ts";
+import { LinuxDaemon } from "../../tests/support/linux_daemon.ts";
 import { missingProgram } from "../../tests/support/skip.ts";
 import { median, write } from "./measure.ts";
 
@@ -20,7 +20,7 @@ if (missing !== undefined) {
   Deno.exit(0);
 }
 const rounds = Number(Deno.args[0] ?? 3);
-await using house = await LinuxHouse.open();
+await using house = await LinuxDaemon.open();
 await bootTimes();
 await cloneTimes();
 await delaysWhileBooting();

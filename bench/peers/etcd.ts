@@ -25,7 +25,7 @@ export const etcd: Peer = {
       ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
     ]);
     await answering(() => put(own, "ready", "1"));
-    const clients = spawn("../peers/etcd_clients.ts", [own, String(count)]);
+    const clients = spawn("./etcd_clients.ts", [own, String(count)]);
     if (await firstLine(clients) !== "connected") throw new Error("the clients did not connect");
     let generation = 0;
     let missing = 0;

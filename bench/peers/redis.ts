@@ -18,7 +18,7 @@ export const redis: Peer = {
       ...["--maxclients", String(count + 100)],
     ]);
     await answering(async () => (await RedisConnection.open(port)).close());
-    const clients = spawn("../peers/redis_clients.ts", [String(port), String(count)]);
+    const clients = spawn("./redis_clients.ts", [String(port), String(count)]);
     if (await firstLine(clients) !== "connected") throw new Error("the clients did not connect");
     const bumper = await RedisConnection.open(port);
     return {

@@ -1,12 +1,12 @@
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { Command } from "./command.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = "innkeeper bump SCOPE --reason TEXT [--minimum N] [--key KEY] [--force]";
 
 /** `innkeeper bump`: changes the generation of a scope and prints it as JSON. */
 export const bump: Command = async (args, { client, out }) => {
-  const words = readWords(
+  const words = readArgs(
     args,
     {
       reason: { type: "string" },

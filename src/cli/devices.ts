@@ -1,7 +1,7 @@
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = {
   list: "innkeeper devices list [--kind KIND] [--sandbox NAME] [--json]",
@@ -43,7 +43,7 @@ interface DeviceRow {
 }
 
 async function list(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const { flags } = readWords(
+  const { flags } = readArgs(
     args,
     { kind: { type: "string" }, sandbox: { type: "string" }, json: { type: "boolean" } },
     0,
@@ -77,7 +77,7 @@ async function list(args: readonly string[], { client, out }: CommandContext): P
 }
 
 async function resolve(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const { names: [type, numbers = "", containerPath] } = readWords(args, {}, 3, USAGE.resolve);
+  const { names: [type, numbers = "", containerPath] } = readArgs(args, {}, 3, USAGE.resolve);
   const [, major, minor] = /^([0-9]{1,20}):([0-9]{1,20})$/.exec(numbers) ?? [];
   if (major === undefined) {
     throw new UsageError(
@@ -91,7 +91,7 @@ async function resolve(args: readonly string[], { client, out }: CommandContext)
 }
 
 async function attach(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, { "lease-ms": { type: "string" } }, 2, USAGE.attach);
+  const words = readArgs(args, { "lease-ms": { type: "string" } }, 2, USAGE.attach);
   const leaseMs = wholeNumber(words, "lease-ms");
   const { body } = await client.ask("PUT", holderPath(words.names), {
     json: leaseMs === undefined ? {} : { leaseMs },
@@ -101,13 +101,13 @@ async function attach(args: readonly string[], { client, out }: CommandContext):
 }
 
 async function detach(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const { names } = readWords(args, {}, 2, USAGE.detach);
+  const { names } = readArgs(args, {}, 2, USAGE.detach);
   await client.ask("DELETE", holderPath(names));
   return EXIT.clean;
 }
 
 async function render(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const { flags, names: [id = "", hypervisor] } = readWords(
+  const { flags, names: [id = "", hypervisor] } = readArgs(
     args,
     { bus: { type: "string" }, addr: { type: "string" } },
     2,
@@ -125,7 +125,7 @@ async function image(args: readonly string[], { client, out }: CommandContext): 
     out(JSON.stringify(body));
     return EXIT.clean;
   }
-  const { names: [mode, file = ""] } = readWords(args, {}, 2, USAGE.image);
+  const { names: [mode, file = ""] } = readArgs(args, {}, 2, USAGE.image);
   const json = parse(await textOf(file), file);
   await client.ask("PUT", `/v1/devices/image${queryOf({ mode })}`, { json });
   return EXIT.clean;

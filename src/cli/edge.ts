@@ -1,6 +1,6 @@
-import { parseConfig } from "../daemon/config.ts";
-import { type House, openHouse } from "./serve.ts";
-import { surroundings } from "./surroundings.ts";
+import { parseConfig } from "./config.ts";
+import { type House, openDaemon } from "./serve.ts";
+import { environment } from "./environment.ts";
 
 let house: Promise<House> | undefined;
 
@@ -9,6 +9,6 @@ let house: Promise<House> | undefined;
  * environment, every caller counts as one over TCP.
  */
 export async function edge(request: Request): Promise<Response> {
-  house ??= openHouse(parseConfig([], surroundings));
+  house ??= openDaemon(parseConfig([], environment));
   return await (await house).app.fetch(request, { listener: { kind: "tcp" } });
 }

@@ -1,5 +1,5 @@
 import { dirname } from "node:path/posix";
-import { type Config, twinOf } from "../daemon/config.ts";
+import { type Config, envName } from "./config.ts";
 
 /**
  * Deno's permission flags for a daemon of this configuration, as narrow as Deno allows. They
@@ -26,7 +26,7 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
     allow("read", [...read, ...sockets, ...sockets.map(dirname)]),
     allow("write", [...write, ...sockets, ...sockets.map(dirname)]),
     allow("net", [...net, ...remotes]),
-    allow("env", [twinOf("*"), "XDG_*", "HOME"]),
+    allow("env", [envName("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),
   ];
 }

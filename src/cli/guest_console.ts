@@ -1,6 +1,6 @@
 import { CONSOLE_PROTOCOL } from "../wire/console_frames.ts";
 import type { CommandContext } from "./command.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 /** Leaves the console: what telnet's users press. */
 const ESCAPE = 0x1d;
@@ -20,7 +20,7 @@ export async function consoleCommand(
   { openSocket, err }: CommandContext,
   usage: string,
 ): Promise<number> {
-  const words = readWords(args, { since: { type: "string" } }, 1, usage);
+  const words = readArgs(args, { since: { type: "string" } }, 1, usage);
   const since = wholeNumber(words, "since") ?? 0;
   const [name = ""] = words.names;
   const socket = openSocket(

@@ -1,9 +1,9 @@
 import { MIB, PAGE_BYTES } from "../core/limits.ts";
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { consoleCommand } from "./guest_console.ts";
-import { surroundings } from "./surroundings.ts";
-import { readWords, wholeNumber, type Words } from "./words.ts";
+import { environment } from "./environment.ts";
+import { readArgs, wholeNumber, type Words } from "./args.ts";
 
 const USAGE = `innkeeper guests list
        innkeeper guests create --image FILE|--inode ID [--at ADDRESS] [--start ADDRESS]
@@ -77,7 +77,7 @@ const ACTIONS: Readonly<Record<string, Command>> = {
 };
 
 async function list(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  readWords(args, {}, 0, USAGE);
+  readArgs(args, {}, 0, USAGE);
   for (let cursor: string | undefined = ""; cursor !== undefined;) {
     const query: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
     const { body } = await client.ask<{ items: unknown[]; next?: string }>(
@@ -91,7 +91,7 @@ async function list(args: readonly string[], { client, out }: CommandContext): P
 }
 
 async function create(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readWords(args, BARE, 0, USAGE);
+  const words = readArgs(args, BARE, 0, USAGE);
   const { image, inode } = words.flags;
   if ((image === undefined) === (inode === undefined)) {
     throw new UsageError(`Give either --image or --inode\nusage: ${USAGE}`);
@@ -107,7 +107,7 @@ async function create(args: readonly string[], context: CommandContext): Promise
 }
 
 async function boot(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readWords(args, LINUX, 0, USAGE);
+  const words = readArgs(args, LINUX, 0, USAGE);
   const { kernel, initrd, share } = words.flags;
   if (kernel === undefined) throw new UsageError(`Give --kernel\nusage: ${USAGE}`);
   const disks = (words.flags["disk"] ?? []) as unknown as readonly string[];
@@ -126,7 +126,7 @@ async function boot(args: readonly string[], context: CommandContext): Promise<n
 }
 
 async function clone(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readWords(args, MAKE, 1, USAGE);
+  const words = readArgs(args, MAKE, 1, USAGE);
   return await make(words, { snapshot: words.names[0] }, context);
 }
 
@@ -143,7 +143,7 @@ async function make(
 }
 
 async function run(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, { ...OWNER, budget: { type: "string" } }, 1, USAGE);
+  const words = readArgs(args, { ...OWNER, budget: { type: "string" } }, 1, USAGE);
   const { body } = await client.ask<{ reason: string }>("POST", pathOf(words, "/runs"), {
     json: { budgetMs: wholeNumber(words, "budget") },
     headers: ownerOf(words),
@@ -153,7 +153,7 @@ async function run(args: readonly string[], { client, out }: CommandContext): Pr
 }
 
 async function state(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, OWNER, 2, USAGE);
+  const words = readArgs(args, OWNER, 2, USAGE);
   const json = { state: words.names[1] };
   const ask = { json, headers: ownerOf(words) };
   out(JSON.stringify((await client.ask("PUT", pathOf(words, "/state"), ask)).body));
@@ -161,7 +161,7 @@ async function state(args: readonly string[], { client, out }: CommandContext): 
 }
 
 async function interrupt(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const words = readWords(args, OWNER, 2, USAGE);
+  const words = readArgs(args, OWNER, 2, USAGE);
   const line = wholeNumber({ ...words, flags: { line: words.names[1] } }, "line");
   const ask = { json: { line }, headers: ownerOf(words) };
   await client.ask("POST", pathOf(words, "/interrupts"), ask);
@@ -173,7 +173,7 @@ async function registers(
   { client, out }: CommandContext,
 ): Promise<number> {
   const options = { ...OWNER, set: { type: "string", multiple: true } } as const;
-  const words = readWords(args, options, 1, USAGE);
+  const words = readArgs(args, options, 1, USAGE);
   const headers = ownerOf(words);
   const pairs = (words.flags["set"] ?? []) as unknown as readonly string[];
   const json = Object.fromEntries(pairs.map((pair) => {
@@ -189,7 +189,7 @@ async function registers(
 }
 
 async function memory(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, { ...OWNER, write: { type: "string" } }, 2, USAGE);
+  const words = readArgs(args, { ...OWNER, write: { type: "string" } }, 2, USAGE);
   const [first = "", last = first] = (words.names[1] ?? "").split("-");
   const [from, to] = [number(first, "the range"), number(last, "the range")];
   const { write } = words.flags;
@@ -211,14 +211,14 @@ async function memory(args: readonly string[], { client, out }: CommandContext):
 }
 
 async function snapshot(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, OWNER, 1, USAGE);
+  const words = readArgs(args, OWNER, 1, USAGE);
   const ask = { headers: ownerOf(words) };
   out(JSON.stringify((await client.ask("POST", pathOf(words, "/snapshots"), ask)).body));
   return 0;
 }
 
 async function remove(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const words = readWords(args, OWNER, 1, USAGE);
+  const words = readArgs(args, OWNER, 1, USAGE);
   await client.ask("DELETE", pathOf(words, ""), { headers: ownerOf(words) });
   return 0;
 }
@@ -228,7 +228,7 @@ function pathOf({ names: [name = ""] }: Words, what: string): string {
 }
 
 function ownerOf({ flags }: Words): Record<string, string> {
-  const token = flags["owner"] ?? surroundings.env("INNKEEPER_OWNER");
+  const token = flags["owner"] ?? environment.env("INNKEEPER_OWNER");
   return typeof token === "string" ? { "innkeeper-owner": token } : {};
 }
 

@@ -1,8 +1,8 @@
 import { MIB } from "../core/limits.ts";
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = {
   list: "innkeeper inodes list [--json]",
@@ -48,7 +48,7 @@ interface InodeRow {
 }
 
 async function list(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const { flags } = readWords(args, { json: { type: "boolean" } }, 0, USAGE.list);
+  const { flags } = readArgs(args, { json: { type: "boolean" } }, 0, USAGE.list);
   const rows: InodeRow[] = [];
   for (let cursor: string | undefined = ""; cursor !== undefined;) {
     const query: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
@@ -73,7 +73,7 @@ async function list(args: readonly string[], { client, out }: CommandContext): P
 }
 
 async function stat(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const { names: [id = ""] } = readWords(args, {}, 1, USAGE.stat);
+  const { names: [id = ""] } = readArgs(args, {}, 1, USAGE.stat);
   const [inode, stats] = await Promise.all([
     client.ask<object>("GET", pathOf(id)),
     client.ask<object>("GET", `${pathOf(id)}/stats`),
@@ -83,7 +83,7 @@ async function stat(args: readonly string[], { client, out }: CommandContext): P
 }
 
 async function read(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const words = readWords(args, RANGE, 1, USAGE.read);
+  const words = readArgs(args, RANGE, 1, USAGE.read);
   const { names: [id = ""] } = words;
   const start = wholeNumber(words, "offset") ?? 0;
   const asked = wholeNumber(words, "length");
@@ -106,7 +106,7 @@ async function write(args: readonly string[], { client }: CommandContext): Promi
     replace: { type: "boolean" },
     durable: { type: "boolean" },
   } as const;
-  const words = readWords(args, flags, 2, USAGE.write);
+  const words = readArgs(args, flags, 2, USAGE.write);
   const { names: [id = "", file = "-"] } = words;
   const query = words.flags["durable"] === true ? "?durable=true" : "";
   const isReplace = words.flags["replace"] === true;
@@ -123,13 +123,13 @@ async function write(args: readonly string[], { client }: CommandContext): Promi
 }
 
 async function sync(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const { names: [id = ""] } = readWords(args, {}, 1, USAGE.sync);
+  const { names: [id = ""] } = readArgs(args, {}, 1, USAGE.sync);
   await client.ask("POST", `${pathOf(id)}/sync`);
   return EXIT.clean;
 }
 
 async function evict(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readWords(args, RANGE, 1, USAGE.evict);
+  const words = readArgs(args, RANGE, 1, USAGE.evict);
   const { names: [id = ""] } = words;
   const offset = wholeNumber(words, "offset");
   const length = wholeNumber(words, "length");

@@ -1,10 +1,10 @@
 import { resolve } from "node:path/posix";
-import { type Config, parseConfig, serveHelp, UsageError } from "../daemon/config.ts";
+import { type Config, parseConfig, serveHelp, UsageError } from "./config.ts";
 import { execute } from "../native/exec.ts";
 import { Libc } from "../native/libc.ts";
 import { EXIT } from "./exit.ts";
 import { grantsOf } from "./grants.ts";
-import { surroundings } from "./surroundings.ts";
+import { environment } from "./environment.ts";
 
 /**
  * Becomes the daemon, under grants that fit its flags. Deno has no way to narrow a running
@@ -14,7 +14,7 @@ function launch(args: readonly string[]): void {
   if (args.includes("--help")) return void Deno.stdout.writeSync(encode(serveHelp()));
   let config: Config;
   try {
-    config = parseConfig(args, surroundings);
+    config = parseConfig(args, environment);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     Deno.stderr.writeSync(encode(`${error.message}\nSee --help.\n`));

@@ -1,11 +1,11 @@
 import { dirname } from "node:path/posix";
-import { Principal } from "../daemon/auth.ts";
-import type { Config, ListenAddress } from "../daemon/config.ts";
-import type { Listener } from "../../routes/env.ts";
+import { Principal } from "../access/tokens.ts";
+import type { Config, ListenAddress } from "./config.ts";
+import type { Listener } from "../../routes/http/env.ts";
 import { EXIT, ExitError } from "./exit.ts";
 
 /** Answers a request that came in at a listener. */
-export type Answer = (request: Request, listener: Listener) => Response | Promise<Response>;
+type Answer = (request: Request, listener: Listener) => Response | Promise<Response>;
 
 /** A socket that is being listened on. */
 export interface Listening {

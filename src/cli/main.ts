@@ -1,7 +1,7 @@
 import { ProblemError } from "../client/problem_error.ts";
 import { UnreachableError } from "../client/unreachable_error.ts";
 import { Fault } from "../core/faults.ts";
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { Command } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
 
@@ -53,16 +53,16 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function run([command, ...args]: readonly string[]): Promise<number> {
   if (command === "serve") return await (await import("./serve.ts")).serve(args);
-  const { reachDaemon, REACH_HELP } = await import("./reach.ts");
+  const { connectDaemon, CONNECT_HELP } = await import("./connect.ts");
   if (command === undefined || command === "--help" || command === "help") {
-    say(Deno.stdout, HELP + REACH_HELP);
+    say(Deno.stdout, HELP + CONNECT_HELP);
     return command === undefined ? EXIT.usage : EXIT.clean;
   }
   const load = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (load === undefined) {
     throw new UsageError(`Cannot run "${command}": there is no such command`);
   }
-  const { client, openSocket, rest } = reachDaemon(args);
+  const { client, openSocket, rest } = connectDaemon(args);
   const context = {
     client,
     openSocket,

@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { readWords } from "./words.ts";
+import { readArgs } from "./args.ts";
 
 interface ScopeRow {
   readonly name: string;
@@ -12,7 +12,7 @@ interface ScopeRow {
 
 /** `innkeeper scopes`: lists the scopes, those that are not settled first. */
 export const scopes: Command = async (args, { client, out }) => {
-  const { flags } = readWords(args, { json: { type: "boolean" } }, 0, "innkeeper scopes [--json]");
+  const { flags } = readArgs(args, { json: { type: "boolean" } }, 0, "innkeeper scopes [--json]");
   const rows: ScopeRow[] = [];
   for (let cursor = ""; cursor !== undefined;) {
     const query = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;

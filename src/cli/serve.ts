@@ -6,34 +6,28 @@ import { deadline } from "@std/async";
 import { EventLog } from "../core/event_log.ts";
 import { DRAIN_MS } from "../core/limits.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
-import { type Principal, Tokens } from "../daemon/auth.ts";
-import {
-  type Config,
-  parseConfig,
-  type RootConfig,
-  serveHelp,
-  UsageError,
-} from "../daemon/config.ts";
-import { CLOSE, Connections } from "../daemon/connections.ts";
+import { type Principal, Tokens } from "../access/tokens.ts";
+import { type Config, parseConfig, type RootConfig, serveHelp, UsageError } from "./config.ts";
+import { CLOSE, Connections } from "../sessions/connections.ts";
 import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
-import { figuresOf } from "../daemon/figures.ts";
+import { metricsOf } from "../../routes/operate/gauges.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
-import { Replays } from "../daemon/replays.ts";
-import { SendTurns } from "../daemon/send_turns.ts";
-import { Tickets } from "../daemon/tickets.ts";
+import { Replays } from "../access/idempotency.ts";
+import { SendTurns } from "../sessions/send_turns.ts";
+import { Tickets } from "../access/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
-import { DeviceResolver, HOST_ROOTS } from "../devices/resolve.ts";
+import { DeviceResolver, HOST_ROOTS } from "../devices/resolve/resolve.ts";
 import { V86Engines } from "../engines/v86/engines.ts";
 import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
-import { InodeStore } from "../inodes/store.ts";
+import { InodeStore } from "../inodes/store/store.ts";
 import { lockFolder } from "../native/folder_lock.ts";
 import { HostRoot } from "../native/host_root.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
-import { reachOf } from "../native/reach.ts";
+import { visibilityOf } from "../native/visibility.ts";
 import { SharedFolder } from "../native/shared_folder.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
@@ -41,28 +35,28 @@ import { HttpRemoteFiles } from "../storage/remote_file.ts";
 import { SnapshotFiles } from "../storage/snapshot_files.ts";
 import { SpoolFiles } from "../storage/spool_files.ts";
 import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
-import { createApp } from "../../routes/app.ts";
-import { asyncApiRoutes } from "../../routes/asyncapi.ts";
-import { consoleRoutes } from "../../routes/console.ts";
-import type { Env } from "../../routes/env.ts";
-import { deviceRoutes } from "../../routes/devices.ts";
-import { eventRoutes } from "../../routes/events.ts";
-import { guestConsoleRoutes } from "../../routes/guest_console.ts";
-import { guestRoutes } from "../../routes/guests.ts";
-import { healthRoutes } from "../../routes/health.ts";
-import { inodeRoutes } from "../../routes/inodes.ts";
-import { Metrics, metricsRoutes } from "../../routes/metrics.ts";
-import { scopeRoutes } from "../../routes/scopes.ts";
-import type { SocketHouse } from "../../routes/socket.ts";
-import { ticketRoutes } from "../../routes/tickets.ts";
-import { watchRoutes } from "../../routes/watch.ts";
+import { createApp } from "../../routes/http/app.ts";
+import { asyncApiRoutes } from "../../routes/operate/asyncapi.ts";
+import { consoleRoutes } from "../../routes/operate/console.ts";
+import type { Env } from "../../routes/http/env.ts";
+import { deviceRoutes } from "../../routes/devices/devices.ts";
+import { eventRoutes } from "../../routes/operate/events.ts";
+import { guestConsoleRoutes } from "../../routes/guests/console.ts";
+import { guestRoutes } from "../../routes/guests/guests.ts";
+import { healthRoutes } from "../../routes/operate/health.ts";
+import { inodeRoutes } from "../../routes/inodes/inodes.ts";
+import { Metrics, metricsRoutes } from "../../routes/operate/metrics.ts";
+import { scopeRoutes } from "../../routes/generations/scopes.ts";
+import type { SocketContext } from "../../routes/http/socket.ts";
+import { ticketRoutes } from "../../routes/operate/tickets.ts";
+import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { EXIT, ExitError } from "./exit.ts";
 import { hostSources } from "./host_sources.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
-import { pageFiles } from "./page_files.ts";
-import { surroundings } from "./surroundings.ts";
+import { pageFiles } from "./static_files.ts";
+import { environment } from "./environment.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { makeTokenFile, readTokens } from "./token_file.ts";
 
@@ -85,7 +79,7 @@ export interface House {
  * @throws {ExitError} when a folder is in use; UsageError when a root or the token file is of no
  * use
  */
-export async function openHouse(config: Config): Promise<House> {
+export async function openDaemon(config: Config): Promise<House> {
   const libc = Libc.open();
   const resources = new AsyncDisposableStack();
   resources.use(libc);
@@ -96,7 +90,7 @@ export async function openHouse(config: Config): Promise<House> {
     const innkeeper = await openInnkeeper(config, libc, ledger, resources);
     // What was opened keeps working; nothing can be opened after this.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-    return furnish(config, innkeeper, tokens, resources.move());
+    return mountRoutes(config, innkeeper, tokens, resources.move());
   } catch (error) {
     await resources.disposeAsync();
     throw error;
@@ -145,7 +139,7 @@ async function openInnkeeper(
     shares,
     scopes: await Scopes.open({
       ...ports,
-      pages: new PageFiles(`${run}/pages`, reachOf(libc, run)),
+      pages: new PageFiles(`${run}/pages`, visibilityOf(libc, run)),
     }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
@@ -171,7 +165,7 @@ async function openInnkeeper(
 }
 
 /** Mounts the routes. */
-function furnish(
+function mountRoutes(
   config: Config,
   innkeeper: Innkeeper,
   tokens: Tokens,
@@ -182,7 +176,7 @@ function furnish(
   const stopping = new AbortController();
   const isKnown = (principal: Principal): boolean => tokens.knows(principal);
   const tickets = new Tickets(systemClock, systemRandom);
-  const sockets: SocketHouse = {
+  const sockets: SocketContext = {
     isKnown,
     connections,
     clock: systemClock,
@@ -190,7 +184,7 @@ function furnish(
     upgrade: (request, { protocol, idleSeconds }) =>
       Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
   };
-  const metrics = new Metrics(figuresOf(innkeeper, connections, () => Deno.memoryUsage().rss));
+  const metrics = new Metrics(metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss));
   const app = createApp({
     version,
     tokens,
@@ -282,12 +276,12 @@ export async function serve(args: readonly string[]): Promise<number> {
     await write(Deno.stdout, serveHelp());
     return EXIT.clean;
   }
-  const config = parseConfig(args, surroundings);
+  const config = parseConfig(args, environment);
   logToStderr();
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") {
     log.warn("started with all permissions: start with `deno task start` for narrow ones");
   }
-  const house = await openHouse(config);
+  const house = await openDaemon(config);
   const listening = await listenAll(config, house);
   const signalled = firstSignal(["SIGTERM", "SIGINT"]);
   Deno.addSignalListener("SIGHUP", () => reload(house));

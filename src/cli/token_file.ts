@@ -1,6 +1,6 @@
 import type { Random } from "../core/ports/random.ts";
-import { parseTokenFile, type TokenEntry } from "../daemon/auth.ts";
-import { UsageError } from "../daemon/config.ts";
+import { parseTokenFile, type TokenEntry } from "../access/tokens.ts";
+import { UsageError } from "./config.ts";
 
 const TOKEN_BYTES = 32;
 

@@ -1,7 +1,7 @@
 import type { Problem } from "../wire/problem.ts";
 import { ProblemError } from "../client/problem_error.ts";
 import type { Command } from "./command.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = "innkeeper wait SCOPE [--timeout SECONDS] [--generation N]";
 const TIMEOUT_SECONDS_DEFAULT = 60;
@@ -14,7 +14,7 @@ interface InTheWay {
 
 /** `innkeeper wait`: ends with 0 once every tracked watcher has confirmed, else names who is late. */
 export const wait: Command = async (args, { client, out, err }) => {
-  const words = readWords(
+  const words = readArgs(
     args,
     { timeout: { type: "string" }, generation: { type: "string" } },
     1,

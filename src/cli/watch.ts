@@ -1,9 +1,9 @@
 import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
-import { UsageError } from "../daemon/config.ts";
+import { UsageError } from "./config.ts";
 import type { CommandContext } from "./command.ts";
-import { readWords, wholeNumber } from "./words.ts";
+import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = "innkeeper watch SCOPE --name NAME (--exec COMMAND | --json) [--lease SECONDS] " +
   "[--exec-timeout SECONDS]";
@@ -22,7 +22,7 @@ const SAID_MS = 500;
  * @returns The exit status
  */
 export async function watch(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readWords(
+  const words = readArgs(
     args,
     {
       name: { type: "string" },

@@ -1,5 +1,5 @@
 /** @import { Api } from "./api.js" */
-/** @import { HouseEvent } from "./types.ts" */
+/** @import { DaemonEvent } from "./types.ts" */
 
 /** The daemon breaks its silence every 15 s; after three of those it is gone. */
 const SILENCE_MS = 45_000;
@@ -11,7 +11,7 @@ const SILENCE_MS = 45_000;
  * @param {Api} api
  * @param {AbortSignal} stop
  * @param {() => void} onOpen
- * @param {(event: HouseEvent) => void} onEvent
+ * @param {(event: DaemonEvent) => void} onEvent
  */
 export async function followEvents(api, stop, onOpen, onEvent) {
   const silence = new AbortController();

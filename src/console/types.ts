@@ -22,7 +22,7 @@ export interface List<Item> {
 }
 
 /** An event as the stream tells it. */
-export interface HouseEvent {
+export interface DaemonEvent {
   readonly kind: string;
   readonly subject: string;
 }

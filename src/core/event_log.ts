@@ -1,5 +1,5 @@
-import { EVENT_SEQ_BLOCK, EVENTS_KEPT_MAX } from "./limits.ts";
-import { keep } from "./keep.ts";
+import { EVENT_SEQ_BLOCK, EVENTS_RETAINED_MAX } from "./limits.ts";
+import { commit } from "./commit.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EventFact, EventSink } from "./ports/events.ts";
 import type { Ledger } from "./ports/ledger.ts";
@@ -13,7 +13,7 @@ export interface LoggedEvent extends EventFact {
 }
 
 /** Events that were there and are no longer known: those with `after` < seq < `before`. */
-export interface EventGap {
+interface EventGap {
   readonly after: number;
   readonly before: number;
 }
@@ -61,7 +61,7 @@ export class EventLog implements EventSink {
 
   emit(fact: EventFact): void {
     this.#ring.push({ ...fact, seq: this.#nextSeq++, timeNs: this.#clock.wallNs() });
-    if (this.#ring.length > EVENTS_KEPT_MAX) this.#ring.shift();
+    if (this.#ring.length > EVENTS_RETAINED_MAX) this.#ring.shift();
     if (this.#reserved - this.#nextSeq === EVENT_SEQ_BLOCK / 2) {
       // Half a block is left: if this fails, so does everything else that is to be kept.
       this.#reserve().catch(() => {});
@@ -93,7 +93,7 @@ export class EventLog implements EventSink {
 
   async #reserve(): Promise<void> {
     const reserved = this.#nextSeq + EVENT_SEQ_BLOCK;
-    await keep(this.#ledger, [{ kind: "counter", id: COUNTER_ID, body: reserved }]);
+    await commit(this.#ledger, [{ kind: "counter", id: COUNTER_ID, body: reserved }]);
     this.#reserved = reserved;
   }
 }

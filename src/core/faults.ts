@@ -262,7 +262,7 @@ export const FAULTS = {
 export type FaultCode = keyof typeof FAULTS;
 
 /** What a {@linkcode Fault} may carry beside its code and text. */
-export interface FaultOptions extends ErrorOptions {
+interface FaultOptions extends ErrorOptions {
   /** Members of the problem document that tell more, such as who is late. */
   readonly members?: Readonly<Record<string, unknown>>;
   /** The POSIX name, where the host gave a closer one than the code's own. */

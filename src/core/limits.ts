@@ -5,7 +5,7 @@
  * @module
  */
 
-export const KIB = 1024;
+const KIB = 1024;
 export const MIB = 1024 * KIB;
 
 /** Largest unsigned 32-bit value: generations, register values. */
@@ -71,7 +71,7 @@ export const EVENTS_PAGE_MAX = 1_000;
 export const EVENT_COMMENT_MS = 15_000;
 
 /** Events that are kept for readers who come back: about 500 bytes each. */
-export const EVENTS_KEPT_MAX = 10_000;
+export const EVENTS_RETAINED_MAX = 10_000;
 /** Event numbers reserved in the ledger at a time: one commit for so many events. */
 export const EVENT_SEQ_BLOCK = 1_000_000;
 

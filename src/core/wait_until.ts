@@ -1,7 +1,7 @@
 import type { Clock } from "./ports/clock.ts";
 
 /** How to wait for something that changes tell of. */
-export interface WaitOptions {
+interface WaitOptions {
   readonly clock: Clock;
   /** Calls back at every change until the returned function is called. */
   readonly listen: (onChange: () => void) => () => void;

@@ -4,8 +4,8 @@ import type { DiskFile, DiskSource } from "../core/ports/disk_file.ts";
 import type { Random } from "../core/ports/random.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { DiskImage, DiskParts } from "../guests/linux/disk.ts";
-import type { CachingInode } from "../inodes/caching_inode.ts";
-import type { InodeStore } from "../inodes/store.ts";
+import type { CachingInode } from "../inodes/store/caching_inode.ts";
+import type { InodeStore } from "../inodes/store/store.ts";
 
 /** A disk of a guest that is asked for: an open inode, and whether the guest may write. */
 export interface DiskRequest {

@@ -1,4 +1,4 @@
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { HOST_SOURCE_LOOK_MS, HOST_SOURCE_RETRY_MS, HOST_SOURCE_WAIT_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
@@ -7,7 +7,7 @@ import type { HostSource } from "../generations/host_source.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 
 /** What the mirror works with. */
-export interface HostMirrorParts {
+interface HostMirrorParts {
   /** The scope that stands for the whole machine. */
   readonly scope: LiveScope;
   readonly sources: readonly HostSource[];
@@ -103,7 +103,7 @@ export class HostMirror {
   }
 
   async #remember(path: string, shown: bigint): Promise<void> {
-    await keep(this.#parts.ledger, [{ kind: "host-source", id: path, body: String(shown) }]);
+    await commit(this.#parts.ledger, [{ kind: "host-source", id: path, body: String(shown) }]);
     this.#mirrored.set(path, shown);
   }
 

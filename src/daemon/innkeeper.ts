@@ -3,20 +3,20 @@ import { Fault } from "../core/faults.ts";
 import { U32_MAX } from "../core/limits.ts";
 import type { SharedTree } from "../core/ports/shared_tree.ts";
 import type { DeviceRegistry } from "../devices/registry.ts";
-import type { DeviceResolver } from "../devices/resolve.ts";
+import type { DeviceResolver } from "../devices/resolve/resolve.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
-import type { Guest } from "../guests/guest.ts";
+import type { Guest } from "../guests/guest/guest.ts";
 import type { GuestSpec } from "../guests/guest_spec.ts";
 import type { CreatedGuest, Guests } from "../guests/guests.ts";
 import type { MachineParts, Share } from "../guests/linux/linux_machine.ts";
 import type { MachineHead } from "../guests/linux/machine_image.ts";
 import { closeAll, type GuestDisks } from "./guest_disks.ts";
-import { GuestWatchers } from "./guest_watchers.ts";
-import { Lodgings } from "./lodgings.ts";
+import { GuestWatchers } from "../sessions/guest_watchers.ts";
+import { ScopeRefs } from "./scope_refs.ts";
 import { COMMAND_LINE_DEFAULT, type Linux } from "../guests/linux/linux.ts";
-import type { SnapshotInfo } from "../guests/snapshots.ts";
-import type { InodeStore } from "../inodes/store.ts";
+import type { SnapshotInfo } from "../guests/snapshots/snapshots.ts";
+import type { InodeStore } from "../inodes/store/store.ts";
 import type { CreateGuest, GuestHouse, GuestLoad, LinuxGuest } from "./guest_house.ts";
 
 /** What the daemon joins. */
@@ -43,7 +43,7 @@ export class Innkeeper implements GuestHouse {
   readonly #disks: GuestDisks;
   readonly #shares: InnkeeperParts["shares"];
 
-  readonly #lodgings: Lodgings;
+  readonly #scopeRefs: ScopeRefs;
   readonly #watchers = new GuestWatchers();
   /** Names of guests in the making, of which parts are there before the guest. */
   readonly #making = new Set<string>();
@@ -60,7 +60,7 @@ export class Innkeeper implements GuestHouse {
     this.guests = guests;
     this.#disks = disks;
     this.#shares = shares;
-    this.#lodgings = new Lodgings(scopes);
+    this.#scopeRefs = new ScopeRefs(scopes);
   }
 
   /**
@@ -89,30 +89,30 @@ export class Innkeeper implements GuestHouse {
     const { guests } = this;
     const from = await this.#origin(command.from);
     const snapshot = "snapshot" in from ? await guests.snapshots.get(from.snapshot) : undefined;
-    const scope = await this.#lodgings.enter(command.scope ?? id);
+    const scope = await this.#scopeRefs.enter(command.scope ?? id);
     const { name } = scope.state;
     try {
       const { engine, leaseMs } = command;
       const machine = await this.#machine(id, command.from, snapshot?.machine);
       if (snapshot !== undefined) {
-        await this.#welcomeClone(id, scope, snapshot, by).catch(async (fault) => {
+        await this.#bumpForClone(id, scope, snapshot, by).catch(async (fault) => {
           await closeAll(machine?.disks ?? []);
           throw fault;
         });
       }
       const spec = { id, scope: name, engine, leaseMs, from, machine };
       const made = await guests.create(spec, scope.state.current);
-      this.#accompany(scope, made.guest);
+      this.#followScope(scope, made.guest);
       return made;
     } catch (fault) {
       await this.#watchers.release(id);
-      await this.#lodgings.leave(name);
+      await this.#scopeRefs.leave(name);
       throw fault;
     }
   }
 
   /** Closes the barrier for what runs in a clone, and bumps its scope. */
-  async #welcomeClone(
+  async #bumpForClone(
     id: string,
     scope: LiveScope,
     { generation, machine }: SnapshotInfo,
@@ -123,7 +123,7 @@ export class Innkeeper implements GuestHouse {
     await scope.bump({ minimum: nextMinimum(generation), reason: "clone", by });
   }
 
-  #accompany(scope: LiveScope, guest: Guest): void {
+  #followScope(scope: LiveScope, guest: Guest): void {
     // In this order: a reseeder that is told of a generation finds it in its page.
     follow(scope, guest);
     this.#watchers.follow(scope, guest);
@@ -133,7 +133,7 @@ export class Innkeeper implements GuestHouse {
     guest.onRemoved(async () => {
       if (this.#isClosing) return;
       await this.#watchers.release(guest.id);
-      await this.#lodgings.leave(scope.state.name);
+      await this.#scopeRefs.leave(scope.state.name);
     });
   }
 
@@ -145,7 +145,7 @@ export class Innkeeper implements GuestHouse {
   async close(): ReturnType<InodeStore["close"]> {
     // Guests that end with the daemon are found lost by the next one, each with its scope.
     this.#isClosing = true;
-    this.#lodgings.close();
+    this.#scopeRefs.close();
     this.guests.close();
     const unsaved = await this.inodes.close();
     await this.scopes.close();

@@ -1,18 +1,22 @@
 import { Fault } from "../core/faults.ts";
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
-import { ANONYMOUS_BOUNDS, type AnonymousBounds, AnonymousDevices } from "./anonymous_devices.ts";
-import type { AnonymousState } from "./anonymous_state.ts";
-import { anonymousId } from "./device_id.ts";
-import type { HostDevice } from "./host_device.ts";
-import { HostDevices } from "./host_devices.ts";
-import type { DeviceResolver } from "./resolve.ts";
+import {
+  ANONYMOUS_BOUNDS,
+  type AnonymousBounds,
+  AnonymousDevices,
+} from "./anonymous/anonymous_devices.ts";
+import type { AnonymousState } from "./anonymous/anonymous_state.ts";
+import { anonymousId } from "./anonymous/device_id.ts";
+import type { HostDevice } from "./host/host_device.ts";
+import { HostDevices } from "./host/host_devices.ts";
+import type { DeviceResolver } from "./resolve/resolve.ts";
 
 /** What the registry needs from outside. */
-export interface DeviceRegistryPorts {
+interface DeviceRegistryPorts {
   readonly ledger: Ledger;
   readonly events: EventSink;
   readonly clock: Clock;
@@ -27,7 +31,7 @@ export interface RegistryState {
 }
 
 /** A state, and the version of the registry that has it. */
-export interface RegistryImage {
+interface RegistryImage {
   readonly etag: string;
   readonly state: RegistryState;
 }
@@ -36,7 +40,7 @@ export interface RegistryImage {
  * How a state is put in place: `match` into a registry of the same devices (seed 000, LoadFrom),
  * `load` into an empty one (Kata, LoadDevices).
  */
-export type RestoreMode = "match" | "load";
+type RestoreMode = "match" | "load";
 
 const NONCE_BYTES = 6;
 
@@ -120,7 +124,7 @@ export class DeviceRegistry implements Disposable {
           this.anonymous.planRestore(state.anonymous),
           this.host.planRestore(state.host),
         ];
-        await keep(this.#ledger, plans.flatMap(({ entries }) => entries));
+        await commit(this.#ledger, plans.flatMap(({ entries }) => entries));
         for (const plan of plans) plan.apply();
         this.#events.emit({
           kind: "registry.restored",

@@ -1,4 +1,4 @@
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { ACK_FLUSH_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
@@ -54,6 +54,6 @@ export class AckWriter {
       .map((id) => this.#state.watcher(id)).filter(({ tracked }) => tracked)
       .map((watcher) => watcherEntry(this.#state.name, watcher));
     this.#unsaved.clear();
-    await keep(this.#ledger, entries);
+    await commit(this.#ledger, entries);
   }
 }

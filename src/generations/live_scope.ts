@@ -1,5 +1,5 @@
 import { Fault } from "../core/faults.ts";
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { BARRIER_MS_MAX, HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
 import { waitUntil } from "../core/wait_until.ts";
 import { type BarrierAsk, type BarrierOpen, blockedFault, describe, judge } from "./barrier.ts";
@@ -10,7 +10,7 @@ import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
 import type { Bump, Quiesce, Scope, ScopeOptions } from "./scope.ts";
 
 /** What a bump asks for. */
-export interface BumpAsk {
+interface BumpAsk {
   /** The least generation wanted: the next one is max(current + 1, minimum). */
   readonly minimum?: number | undefined;
   /** Bump although the scope is not quiesced. */
@@ -21,7 +21,7 @@ export interface BumpAsk {
 }
 
 /** A bump of the past. */
-export interface PastBump {
+interface PastBump {
   readonly bump: Bump;
   /** Tracked watchers that it made outdated. */
   readonly outdated: number;
@@ -30,7 +30,7 @@ export interface PastBump {
 }
 
 /** How a caller waits. */
-export interface Wait {
+interface Wait {
   /** How long at most, in milliseconds; 0 answers at once. */
   readonly waitMs: number;
   /** Ends the wait when the caller goes away. */
@@ -85,7 +85,7 @@ export class LiveScope {
       const next = this.state.next(minimum);
       const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
       const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
-      await keep(this.#ports.ledger, [scopeEntry(name, options, bump, generation)]);
+      await commit(this.#ports.ledger, [scopeEntry(name, options, bump, generation)]);
       try {
         this.pages.store(bump);
       } catch (error) {
@@ -102,7 +102,7 @@ export class LiveScope {
   async configure(options: ScopeOptions): Promise<void> {
     await this.#changes.change(async () => {
       const { name, current, previousGeneration } = this.state;
-      await keep(this.#ports.ledger, [scopeEntry(name, options, current, previousGeneration)]);
+      await commit(this.#ports.ledger, [scopeEntry(name, options, current, previousGeneration)]);
       this.state.options = options;
       this.#emit("configured", { ...options });
       this.#changes.tell({ kind: "blocked" });
@@ -204,7 +204,7 @@ export class LiveScope {
             `Cannot delete scope "${name}": it has ${tracked} tracked watchers; release them first`,
           );
         }
-        await keep(this.#ports.ledger, [
+        await commit(this.#ports.ledger, [
           scopeEntry(name, options, current, previousGeneration, true),
           ...[...this.state.watchers].map((watcher) => watcherGone(name, watcher.id)),
         ]);

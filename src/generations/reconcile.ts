@@ -3,7 +3,7 @@ import type { FoundPages } from "./pages.ts";
 import type { Bump } from "./scope.ts";
 
 /** The least values that a bump at start must pass. */
-export interface Recovery {
+interface Recovery {
   readonly minimum: number;
   readonly epoch: bigint;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KeptEntry, LedgerEntry } from "../core/ports/ledger.ts";
+import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
 import { type Bump, Scope, type ScopeOptions } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -54,7 +54,7 @@ export function scopeEntry(
 }
 
 /** A scope read back, and whether it is a tombstone. */
-export function scopeOf({ id, body }: KeptEntry): { scope: Scope; deleted: boolean } {
+export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
   const kept = body as ScopeBody;
   const bump = { ...kept, epoch: BigInt(kept.epoch), atNs: BigInt(kept.atNs) };
   const { generation, epoch, unique, reason, by, atNs } = bump;
@@ -99,7 +99,7 @@ export function watcherGone(scope: string, watcher: string): LedgerEntry {
  *
  * @param nowNs From when on it is held, nanoseconds since 1970
  */
-export function watcherOf({ body }: KeptEntry, nowNs: bigint): { scope: string; watcher: Watcher } {
+export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; watcher: Watcher } {
   const { scope, ackedEpoch, ackedAtNs, ...kept } = body as WatcherBody;
   return {
     scope,

@@ -53,13 +53,13 @@ export interface Quiesce {
 }
 
 /** A quiesce that is on. */
-export interface BegunQuiesce extends Quiesce {
+interface BegunQuiesce extends Quiesce {
   /** When it began, nanoseconds since 1970. */
   readonly atNs: bigint;
 }
 
 /** Where a scope stands: running → quiescing → quiesced → settling → running. */
-export type Phase = "running" | "quiescing" | "quiesced" | "settling";
+type Phase = "running" | "quiescing" | "quiesced" | "settling";
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 

@@ -1,5 +1,5 @@
 import { Fault } from "../core/faults.ts";
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { Leases } from "../core/leases.ts";
 import { LEASE_MS_DEFAULT } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
@@ -23,7 +23,7 @@ export interface ScopePorts {
 }
 
 /** What a watcher says of itself over a connection. */
-export interface WatchAsk {
+interface WatchAsk {
   readonly name: string;
   readonly track: boolean;
   readonly leaseMs?: number | undefined;
@@ -40,7 +40,7 @@ export interface Watching {
 }
 
 /** What a watcher over HTTP says of itself; it has chosen its own id. */
-export interface HttpWatchAsk {
+interface HttpWatchAsk {
   readonly name?: string | undefined;
   readonly track: boolean;
   readonly leaseMs?: number | undefined;
@@ -354,11 +354,11 @@ export class ScopeWatchers {
   }
 
   #keep(watcher: Watcher): Promise<void> {
-    return keep(this.#ports.ledger, [watcherEntry(this.#state.name, watcher)]);
+    return commit(this.#ports.ledger, [watcherEntry(this.#state.name, watcher)]);
   }
 
   async #forget(id: string): Promise<void> {
-    await keep(this.#ports.ledger, [watcherGone(this.#state.name, id)]);
+    await commit(this.#ports.ledger, [watcherGone(this.#state.name, id)]);
     this.#acks.forget(id);
   }
 }

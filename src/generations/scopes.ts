@@ -1,5 +1,5 @@
 import { Fault } from "../core/faults.ts";
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { SCOPES_MAX, TOMBSTONES_MAX } from "../core/limits.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
@@ -15,7 +15,7 @@ import { DEFAULT_OPTIONS, Scope, type ScopeOptions } from "./scope.ts";
 export const SYSTEM_SCOPE = "system";
 
 /** What the scopes need from outside. */
-export interface ScopesPorts extends ScopePorts {
+interface ScopesPorts extends ScopePorts {
   readonly pages: PageFolder;
 }
 
@@ -128,7 +128,7 @@ export class Scopes {
     // Before the commit: a scope without pages would end every later start.
     const pages = new Pages(this.#ports.pages, name, first);
     try {
-      await keep(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
+      await commit(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
     } catch (error) {
       pages.close();
       throw error;

@@ -49,7 +49,7 @@ export function vmclockEpoch(bytes: Uint8Array<ArrayBuffer>): bigint | undefined
 }
 
 /** What a clock of this layout shows, perhaps in the middle of a change. */
-export interface ShownVmclock {
+interface ShownVmclock {
   /** Odd while it changes. */
   readonly sequence: number;
   /** `undefined` when it does not count generations. */

@@ -1,5 +1,5 @@
 /** A watcher could not adapt to a generation. */
-export interface Failure {
+interface Failure {
   readonly epoch: bigint;
   readonly generation: number;
   readonly reason: string;

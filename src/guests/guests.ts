@@ -1,6 +1,6 @@
 import type { GuestIdentity } from "../core/abi/data_page.ts";
 import { Fault } from "../core/faults.ts";
-import { keep } from "../core/keep.ts";
+import { commit } from "../core/commit.ts";
 import { Leases } from "../core/leases.ts";
 import { GUEST_BYTES_TOTAL_MAX, GUESTS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
@@ -9,18 +9,18 @@ import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
 import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
 import type { Engines } from "./engines.ts";
-import { goneEngine } from "./gone_engine.ts";
-import { Guest, type GuestDeath } from "./guest.ts";
+import { goneEngine } from "./guest/gone.ts";
+import { Guest, type GuestDeath } from "./guest/guest.ts";
 import type { GuestSpec } from "./guest_spec.ts";
 import { checkLinux } from "./linux/linux.ts";
 import { LinuxMachine, type MachineParts } from "./linux/linux_machine.ts";
-import { type Made, makeGuest, type MakingParts } from "./making.ts";
+import { type Made, makeGuest, type MakingParts } from "./create_guest.ts";
 import { checkProgram } from "./program.ts";
 import { guestEntry, guestGone, type GuestRecord, HOST_RESTART } from "./records.ts";
-import { type SnapshotInfo, Snapshots } from "./snapshots.ts";
+import { type SnapshotInfo, Snapshots } from "./snapshots/snapshots.ts";
 
 /** What guests need from outside. */
-export interface GuestPorts {
+interface GuestPorts {
   readonly engines: Engines;
   readonly snapshots: SnapshotStore;
   readonly ledger: Ledger;
@@ -80,7 +80,7 @@ export class Guests {
     const entries = await ports.ledger.load("guest");
     const lost = entries.map(({ id, body }) => ({ id, record: body as GuestRecord }));
     const fresh = lost.filter(({ record }) => record.death === undefined);
-    await keep(
+    await commit(
       ports.ledger,
       fresh.map(({ id, record }) => guestEntry(id, { ...record, death: HOST_RESTART })),
     );
@@ -178,9 +178,9 @@ export class Guests {
       createdNs: String(createdNs),
       leaseMs,
     };
-    await keep(ledger, [guestEntry(id, record)]);
+    await commit(ledger, [guestEntry(id, record)]);
     if (this.#closed) {
-      await keep(ledger, [guestGone(id)]);
+      await commit(ledger, [guestGone(id)]);
       this.#requireOpen();
     }
     const ownerToken = mintOwnerToken(random);
@@ -228,7 +228,7 @@ export class Guests {
     this.#memoryBytes.set(guest.id, 0);
     const entry = guestEntry(guest.id, { ...record, death: guest.death as GuestDeath });
     // When it is not kept, the next process says host_restart instead.
-    keep(this.#ports.ledger, [entry]).catch(() => {});
+    commit(this.#ports.ledger, [entry]).catch(() => {});
   }
 
   #requireOpen(): void {
@@ -322,7 +322,7 @@ export class Guests {
     if (!by.force) kept.guest.requireOwner(by.ownerToken);
     kept.leaving = true;
     try {
-      await keep(this.#ports.ledger, [guestGone(id)]);
+      await commit(this.#ports.ledger, [guestGone(id)]);
     } catch (fault) {
       kept.leaving = false;
       throw fault;
@@ -336,7 +336,7 @@ export class Guests {
     this.#tellGone("owner-lost", id);
     this.#tellGone("deleted", id);
     // When it cannot be forgotten, the next process shows it as lost until its lease ends there.
-    await keep(this.#ports.ledger, [guestGone(id)]).catch(() => {});
+    await commit(this.#ports.ledger, [guestGone(id)]).catch(() => {});
   }
 
   #tellGone(what: "deleted" | "owner-lost", id: string): void {

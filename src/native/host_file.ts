@@ -64,7 +64,7 @@ export class NowReader implements Disposable {
 export type PathLeadsTo = "it" | "another" | "nothing";
 
 /** What only the root can do for a file in it. */
-export interface RootTies {
+interface RootTies {
   /** What the path that the file was opened by leads to now. */
   look(): Promise<PathLeadsTo>;
   readonly reopen: BackingFile["reopen"];

@@ -26,7 +26,7 @@ const AT_SYMLINK_FOLLOW = 0x400;
 const OPEN_TRIES = 16;
 
 /** How a root is served. */
-export interface HostRootOptions {
+interface HostRootOptions {
   readonly readOnly?: boolean;
   /** Reads leave the access time alone, where the owner of the file permits it. */
   readonly noatime?: boolean;

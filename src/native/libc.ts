@@ -253,7 +253,7 @@ export type ThreadedCall =
   | "unlinkat";
 
 /** Where distributions keep the C library. Deno's permission wants the absolute path. */
-export const LIBC_PATHS = [
+const LIBC_PATHS = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/usr/lib/x86_64-linux-gnu/libc.so.6",
   "/lib/aarch64-linux-gnu/libc.so.6",

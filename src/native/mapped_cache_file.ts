@@ -1,4 +1,4 @@
-import { HostFileMapper } from "../core/host_file_mapper.ts";
+import { HostFileMapper } from "./host_file_mapper.ts";
 import { CHUNK_BYTES } from "../core/limits.ts";
 import type { CacheFile, CacheFiles } from "../core/ports/cache_file.ts";
 import { type Range, Segments } from "../core/segments.ts";

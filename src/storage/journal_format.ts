@@ -6,7 +6,7 @@
  * @module
  */
 import { z } from "zod";
-import { crc32c } from "../core/crc32c.ts";
+import { crc32c } from "./crc32c.ts";
 import type { JournalHeader, JournalRecord, LeftJournal } from "../core/ports/journal.ts";
 
 const FRAME_BYTES = 8;
@@ -34,7 +34,7 @@ const Header = z.strictObject({
 });
 
 /** What the bytes of a journal hold, up to its last whole frame. */
-export type DecodedJournal = Omit<LeftJournal, "id">;
+type DecodedJournal = Omit<LeftJournal, "id">;
 
 /** The frame that a journal begins with. */
 export function encodeHeader(header: JournalHeader): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,7 @@
 import { REMOTE_MS_MAX } from "../core/limits.ts";
 import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
-import { crc32c } from "../core/crc32c.ts";
+import { crc32c } from "./crc32c.ts";
 import { SystemError } from "../core/system_error.ts";
 
 /** What a server said of a file. */

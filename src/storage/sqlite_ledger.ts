@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import type { KeptEntry, Ledger, LedgerEntry, LedgerKind } from "../core/ports/ledger.ts";
+import type { Ledger, LedgerEntry, LedgerKind, LedgerRow } from "../core/ports/ledger.ts";
 
 const STATE_VERSION = 1;
 
@@ -67,7 +67,7 @@ export class SqliteLedger implements Ledger {
     this.#load = this.#database.prepare("SELECT id, body FROM entry WHERE kind = ? ORDER BY id");
   }
 
-  load(kind: LedgerKind): Promise<readonly KeptEntry[]> {
+  load(kind: LedgerKind): Promise<readonly LedgerRow[]> {
     const rows = this.#load.all(kind) as { id: string; body: string }[];
     return Promise.resolve(rows.map(({ id, body }) => ({ id, body: JSON.parse(body) as unknown })));
   }

@@ -8,7 +8,7 @@ import { Name, U64Text, wordOf } from "./scalars.ts";
 export const IMAGE_VERSION = 1;
 
 /** A mapping of an image. */
-export interface ImageMapping {
+interface ImageMapping {
   readonly key: {
     readonly device: bigint;
     readonly secondaryDevice: string;

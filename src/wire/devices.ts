@@ -43,7 +43,7 @@ export const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
   .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
 
 /** What names a file in a device of the host. */
-export const MappingKeyBody = z.strictObject({
+const MappingKeyBody = z.strictObject({
   device: U64,
   secondaryDevice: SecondaryDevice.default(""),
   inode: U64,

@@ -4,7 +4,7 @@ import { AnonymousDeviceView, DeviceInfoBody, HostPath } from "./devices.ts";
 import { Limit, Name, U32, U64Text, wordOf } from "./scalars.ts";
 
 /** Kinds of host devices: the seed's DeviceType, and what else a hypervisor plugs. */
-export const HOST_DEVICE_KINDS = [
+const HOST_DEVICE_KINDS = [
   "vfio",
   "block",
   "generic",

@@ -65,7 +65,7 @@ export const SysgenidQuery = z.strictObject({
 });
 
 /** What a text frame turned out to be. */
-export type ReadFrame =
+type ReadFrame =
   | { readonly ok: true; readonly frame: ClientFrame }
   /** It says which request it is, so that request can be refused. */
   | { readonly ok: false; readonly id: number | string; readonly fault: Fault }

@@ -2,12 +2,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { guests } from "../../src/cli/guests.ts";
 import { HttpClient } from "../../src/client/http_client.ts";
 import { ProblemError } from "../../src/client/problem_error.ts";
-import { admin } from "../../src/daemon/auth.ts";
-import { UsageError } from "../../src/daemon/config.ts";
-import { guestRoutes } from "../../routes/guests.ts";
+import { admin } from "../../src/access/tokens.ts";
+import { UsageError } from "../../src/cli/config.ts";
+import { guestRoutes } from "../../routes/guests/guests.ts";
 import { Api } from "../support/api.ts";
 import { FAKE_PROGRAMS } from "../support/guest_engine.ts";
-import { TestHouse } from "../support/guest_house.ts";
+import { TestDaemon } from "../support/stub_guests.ts";
 import { noSocket } from "../support/sockets.ts";
 
 const INODE = "5";
@@ -26,7 +26,7 @@ class Cli {
 
   static async open(): Promise<Cli> {
     const never = new AbortController().signal;
-    return new Cli(Api.of(guestRoutes(await TestHouse.open(), never)).app);
+    return new Cli(Api.of(guestRoutes(await TestDaemon.open(), never)).app);
   }
 
   /** Runs a command and returns its status; what it says is in `lines`. */

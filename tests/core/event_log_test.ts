@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { EventLog } from "../../src/core/event_log.ts";
-import { EVENTS_KEPT_MAX } from "../../src/core/limits.ts";
+import { EVENTS_RETAINED_MAX } from "../../src/core/limits.ts";
 import { FakeClock } from "../support/clock.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 
@@ -24,7 +24,7 @@ Deno.test("EventLog.after() gives what came after, in order", async () => {
 Deno.test("EventLog.after() tells a reader once what it can no longer have", async () => {
   const log = await EventLog.open(world());
   const first = log.lastSeq + 1;
-  for (let n = 0; n < EVENTS_KEPT_MAX + 10; n++) log.emit(fact);
+  for (let n = 0; n < EVENTS_RETAINED_MAX + 10; n++) log.emit(fact);
   const { gap, items } = log.after(first, 5);
   assertEquals(gap, { after: first, before: first + 10 });
   assertEquals(items[0]?.seq, first + 10);

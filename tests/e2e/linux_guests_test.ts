@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async";
 import { MIB, PAGE_BYTES } from "../../src/core/limits.ts";
 import { Daemon } from "../support/daemon.ts";
-import { buildPageProgram, QUICK, reseedFiles } from "../../src/cli/debian_guest.ts";
+import { buildPageProgram, QUICK, reseedFiles } from "../../examples/demo/debian_guest.ts";
 import { ConsoleClient, missingLinux, writeLinuxImages } from "../support/linux_guest.ts";
 import { missingProgram, testWhere } from "../support/skip.ts";
 

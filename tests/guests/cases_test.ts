@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { filesBelow } from "../support/tree.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/cli/system.ts";
 import { HYPERCALL } from "../../src/core/abi/hypercalls.ts";
@@ -11,7 +12,7 @@ import { Fault } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
 import { V86Engine } from "../../src/engines/v86/engine.ts";
-import { Guest } from "../../src/guests/guest.ts";
+import { Guest } from "../../src/guests/guest/guest.ts";
 import { CollectedEvents } from "../support/events.ts";
 import { FakeEngine } from "../support/guest_engine.ts";
 import { DATA, HANDLED, RING, Script, SCRIPT_AT } from "../support/guest_script.ts";
@@ -362,12 +363,12 @@ const TESTS = [
   "../core/abi/guest_abi_test.ts",
   "../core/abi/run_loop_test.ts",
   "../engines/v86/engine_test.ts",
-  "../routes/guests_test.ts",
+  "../routes/guests/guests_test.ts",
 ];
 
 Deno.test("every one of the 44 cases has a test that carries its number, or a reason", async () => {
   const named = new Set<number>(WITHOUT_TEST.keys());
-  for (const path of [...TESTS, ...await testsBeside()]) {
+  for (const path of [...TESTS, ...testsBeside()]) {
     const text = await Deno.readTextFile(new URL(path, import.meta.url));
     for (const [, numbers = ""] of text.matchAll(/\(cases? ([0-9, ]+)\)/g)) {
       for (const number of numbers.split(",")) named.add(Number(number));
@@ -377,10 +378,7 @@ Deno.test("every one of the 44 cases has a test that carries its number, or a re
   assertEquals(all.filter((number) => !named.has(number)), []);
 });
 
-async function testsBeside(): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(new URL(".", import.meta.url))) {
-    if (name.endsWith("_test.ts")) names.push(name);
-  }
-  return names;
+function testsBeside(): string[] {
+  return filesBelow("tests/guests/").filter((path) => path.endsWith("_test.ts"))
+    .map((path) => path.replace("tests/guests/", "./"));
 }

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { UNSYNCED_RUNS_MAX, WRITE_BACK_DELAY_MS } from "../../src/core/limits.ts";
-import { ReadAhead } from "../../src/inodes/read_ahead.ts";
-import { Unsynced } from "../../src/inodes/unsynced.ts";
-import { WriteBackTimer } from "../../src/inodes/write_back_timer.ts";
+import { ReadAhead } from "../../src/inodes/cache/read_ahead.ts";
+import { Unsynced } from "../../src/inodes/ranges/unsynced.ts";
+import { WriteBackTimer } from "../../src/inodes/writeback/write_back_timer.ts";
 import { FakeClock } from "../support/clock.ts";
 import {
   HostStore,

@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater } from "@std/assert";
-import { DeviceResolver } from "../../src/devices/resolve.ts";
+import { DeviceResolver } from "../../src/devices/resolve/resolve.ts";
 import { NativeHostTree } from "../../src/native/host_tree.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { FolderBuilder } from "../support/host_tree.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type WatchRequest, WatchSession } from "../../src/daemon/watch_session.ts";
+import { type WatchRequest, WatchSession } from "../../src/sessions/watch.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
 import { Scopes } from "../../src/generations/scopes.ts";

@@ -9,7 +9,7 @@
  */
 import { MIB, PAGE_BYTES } from "../../src/core/limits.ts";
 import { missingLinux } from "../support/linux_guest.ts";
-import { LinuxHouse } from "../support/linux_house.ts";
+import { LinuxDaemon } from "../support/linux_daemon.ts";
 
 /** Until then code is still being compiled and heaps find their size. */
 const WARM_UP_ROUNDS = 3;
@@ -24,7 +24,7 @@ if (missing !== undefined) {
   Deno.exit(0);
 }
 const rounds = Number(Deno.args[0] ?? 20);
-await using house = await LinuxHouse.open();
+await using house = await LinuxDaemon.open();
 for (let round = 0; round < WARM_UP_ROUNDS; round++) await bootAndDelete(`warm-${round}`);
 const before = await settledBytes();
 for (let round = 0; round < rounds; round++) await bootAndDelete(`guest-${round}`);

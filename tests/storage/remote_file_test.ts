@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { SystemError } from "../../src/core/system_error.ts";
-import type { InodeStore } from "../../src/inodes/store.ts";
+import type { InodeStore } from "../../src/inodes/store/store.ts";
 import { HttpRemoteFiles } from "../../src/storage/remote_file.ts";
 import { HostStore, PAGE, pattern, readOf } from "../support/inode_store.ts";
 

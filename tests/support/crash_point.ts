@@ -1,4 +1,4 @@
-import type { KeptEntry, Ledger, LedgerEntry, LedgerKind } from "../../src/core/ports/ledger.ts";
+import type { Ledger, LedgerEntry, LedgerKind, LedgerRow } from "../../src/core/ports/ledger.ts";
 
 /** What a process throws that is killed at a crash point. */
 export const KILLED = new Error("killed here");
@@ -16,7 +16,7 @@ export class CrashPoint {
 export class CrashingLedger implements Ledger {
   constructor(readonly inner: Ledger, readonly point: CrashPoint) {}
 
-  load(kind: LedgerKind): Promise<readonly KeptEntry[]> {
+  load(kind: LedgerKind): Promise<readonly LedgerRow[]> {
     return this.inner.load(kind);
   }
 

@@ -1,7 +1,7 @@
 /** A process that puts one of two images in place of the other, again and again. */
 import { systemClock, systemRandom } from "../../src/cli/system.ts";
 import { DeviceRegistry, type RegistryState } from "../../src/devices/registry.ts";
-import { DeviceResolver } from "../../src/devices/resolve.ts";
+import { DeviceResolver } from "../../src/devices/resolve/resolve.ts";
 import { SqliteLedger } from "../../src/storage/sqlite_ledger.ts";
 import { CollectedEvents } from "./events.ts";
 import { MemoryHostTree } from "./host_tree.ts";

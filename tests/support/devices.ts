@@ -1,8 +1,11 @@
 import type { EventSink } from "../../src/core/ports/events.ts";
 import type { Ledger } from "../../src/core/ports/ledger.ts";
-import { type AnonymousBounds, AnonymousDevices } from "../../src/devices/anonymous_devices.ts";
+import {
+  type AnonymousBounds,
+  AnonymousDevices,
+} from "../../src/devices/anonymous/anonymous_devices.ts";
 import { DeviceRegistry } from "../../src/devices/registry.ts";
-import { DeviceResolver, HOST_ROOTS, type HostRoots } from "../../src/devices/resolve.ts";
+import { DeviceResolver, HOST_ROOTS, type HostRoots } from "../../src/devices/resolve/resolve.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { MemoryHostTree } from "./host_tree.ts";

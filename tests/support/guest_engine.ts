@@ -77,7 +77,7 @@ const call = (vcpu: FakeVcpu, next: number, registers: Partial<Record<RegisterNa
   return { reason: "doorbell" } as const;
 };
 
-/** src/guests/programs/hello.S, one step an address. */
+/** examples/guests/hello.S, one step an address. */
 const HELLO: Record<number, Step> = {
   0x1000: (vcpu) => {
     vcpu.set("sp", 0x5000);

@@ -1,7 +1,7 @@
 import type { ContractPrograms } from "./guest_engine.ts";
 
 /** Where the example programs and their sources are. */
-export const PROGRAMS = new URL("../../src/guests/programs/", import.meta.url);
+export const PROGRAMS = new URL("../../examples/guests/", import.meta.url);
 
 /** The bytes of an example program, `hello.bin` and its like. */
 function program(name: string): Uint8Array<ArrayBuffer> {

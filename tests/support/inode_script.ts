@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
-import type { CachingInode } from "../../src/inodes/caching_inode.ts";
-import type { Mapping } from "../../src/inodes/mapping_set.ts";
+import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { Mapping } from "../../src/inodes/mapping/mapping_set.ts";
 import { MemoryStore, openInode, PAGE, pattern as freshPattern } from "./inode_store.ts";
 import type { MemoryNode } from "./memory_files.ts";
 import { SeededRandom } from "./random.ts";

@@ -3,7 +3,7 @@
 import { HostRoot } from "../../src/native/host_root.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";
-import { InodeStore } from "../../src/inodes/store.ts";
+import { InodeStore } from "../../src/inodes/store/store.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
 import { FakeClock } from "./clock.ts";
 import { openInode, PAGE, pattern } from "./inode_store.ts";

@@ -1,11 +1,11 @@
-import type { KeptEntry, Ledger, LedgerEntry, LedgerKind } from "../../src/core/ports/ledger.ts";
+import type { Ledger, LedgerEntry, LedgerKind, LedgerRow } from "../../src/core/ports/ledger.ts";
 
 /** A ledger in memory. It can be told to fail, as a full disk would. */
 export class MemoryLedger implements Ledger {
   readonly #entries = new Map<LedgerKind, Map<string, string>>();
   failing: Error | undefined;
 
-  load(kind: LedgerKind): Promise<readonly KeptEntry[]> {
+  load(kind: LedgerKind): Promise<readonly LedgerRow[]> {
     const kept = [...this.#entries.get(kind) ?? []].sort(([a], [b]) => a < b ? -1 : 1);
     return Promise.resolve(kept.map(([id, body]) => ({ id, body: JSON.parse(body) as unknown })));
   }

@@ -1,6 +1,12 @@
-import { BOOT_MS, debianGuest, debianInitrd, PROMPT, shell } from "../../src/cli/debian_guest.ts";
+import {
+  BOOT_MS,
+  debianGuest,
+  debianInitrd,
+  PROMPT,
+  shell,
+} from "../../examples/demo/debian_guest.ts";
 import { GuestConsole } from "../../src/client/guest_console.ts";
-import type { InitramfsFile } from "../../src/cli/initramfs.ts";
+import type { InitramfsFile } from "../../examples/demo/initramfs.ts";
 import type { Daemon } from "./daemon.ts";
 
 /** Why no Linux guest can be booted here, `undefined` when one can. */

@@ -15,7 +15,7 @@ import type { Vcpu } from "./vcpu.ts";
 /** Slots of the ring (lguest's LHCALL_RING_SIZE). */
 export const RING_SLOTS = 64;
 /** Status of a slot without a call. */
-export const SLOT_EMPTY = 0xff;
+const SLOT_EMPTY = 0xff;
 const SLOT_BYTES = 20;
 /** Size of the ring, in bytes. */
 export const RING_BYTES = RING_SLOTS + RING_SLOTS * SLOT_BYTES;

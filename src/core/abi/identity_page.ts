@@ -15,7 +15,7 @@
 import type { GuestIdentity } from "./data_page.ts";
 
 /** Size of the fields, in bytes. */
-export const IDENTITY_BYTES = 40;
+const IDENTITY_BYTES = 40;
 
 const MAGIC = new TextEncoder().encode("INNKEEP1");
 

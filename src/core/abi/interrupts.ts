@@ -10,7 +10,7 @@ export interface Gate {
 }
 
 /** Vector of interrupt line 0; the others follow (lguest's FIRST_EXTERNAL_VECTOR). */
-export const FIRST_LINE_VECTOR = 32;
+const FIRST_LINE_VECTOR = 32;
 
 /** Selector of the flat ring 0 code segment. */
 export const KERNEL_CS = 0x08;

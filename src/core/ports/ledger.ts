@@ -18,7 +18,7 @@ export interface LedgerEntry {
 }
 
 /** An entry as it was kept. */
-export interface KeptEntry {
+export interface LedgerRow {
   readonly id: string;
   readonly body: unknown;
 }
@@ -31,7 +31,7 @@ export interface KeptEntry {
  */
 export interface Ledger {
   /** All entries of a kind, in ascending order of their ids. */
-  load(kind: LedgerKind): Promise<readonly KeptEntry[]>;
+  load(kind: LedgerKind): Promise<readonly LedgerRow[]>;
   /** Puts and removes entries, all or nothing, in the order given. */
   commit(entries: readonly LedgerEntry[]): Promise<void>;
   /** Waits for running commits and lets go of the storage. */

@@ -1,4 +1,4 @@
-import type { HostDevice, VhostUserDevice } from "../host_device.ts";
+import type { HostDevice, VhostUserDevice } from "../host/host_device.ts";
 import {
   imageFormat,
   notRenderable,

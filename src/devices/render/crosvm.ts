@@ -1,4 +1,4 @@
-import type { HostDevice } from "../host_device.ts";
+import type { HostDevice } from "../host/host_device.ts";
 import { optionText } from "./option_text.ts";
 import { imageFormat, notRenderable, part, type Rendering } from "./rendering.ts";
 

@@ -1,4 +1,4 @@
-import type { BlockDrive, HostDevice } from "../host_device.ts";
+import type { BlockDrive, HostDevice } from "../host/host_device.ts";
 import { imageFormat, notRenderable, part, type Rendering } from "./rendering.ts";
 
 const NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";

@@ -1,4 +1,4 @@
-import type { HostDevice } from "../host_device.ts";
+import type { HostDevice } from "../host/host_device.ts";
 import { imageFormat, notRenderable, part, type Rendering, type Step } from "./rendering.ts";
 
 /** KRUN_DISK_FORMAT_… */

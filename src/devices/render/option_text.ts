@@ -7,7 +7,7 @@ export type OptionValue =
   | { readonly [name: string]: OptionValue };
 
 /** How a command line says yes and no. */
-export interface OptionWords {
+interface OptionWords {
   readonly on: string;
   readonly off: string;
 }

@@ -1,4 +1,4 @@
-import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "../host_device.ts";
+import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "../host/host_device.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
 import {
   imageFormat,

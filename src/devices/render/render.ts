@@ -1,4 +1,4 @@
-import type { HostDevice } from "../host_device.ts";
+import type { HostDevice } from "../host/host_device.ts";
 import { renderCloudHypervisor } from "./cloud_hypervisor.ts";
 import { renderCrosvm } from "./crosvm.ts";
 import { renderFirecracker } from "./firecracker.ts";

@@ -1,5 +1,5 @@
 import { Fault } from "../../core/faults.ts";
-import type { BlockDrive, HostDevice } from "../host_device.ts";
+import type { BlockDrive, HostDevice } from "../host/host_device.ts";
 
 /** The hypervisors that a device can be rendered for. */
 export const HYPERVISORS = [
@@ -92,7 +92,7 @@ export function part<Part>(value: Part | undefined): Part {
 }
 
 /** Image formats that hypervisors tell apart; any other word is a file system on a raw image. */
-export type ImageFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
+type ImageFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
 
 /** The image format of a drive. */
 export function imageFormat({ format }: BlockDrive): ImageFormat {

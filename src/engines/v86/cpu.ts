@@ -1,5 +1,5 @@
 /** One I/O port of v86, as its io module keeps it. */
-export interface Port {
+interface Port {
   write32(value: number): void;
 }
 
@@ -25,7 +25,7 @@ export interface IdeDrive {
 }
 
 /** The devices of a PC, as far as they are set up or served from here. */
-export interface Devices {
+interface Devices {
   readonly uart0: Uart;
   readonly uart1: Uart;
   readonly ide: { readonly primary?: { readonly master: IdeDrive; readonly slave: IdeDrive } };

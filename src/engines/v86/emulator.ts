@@ -3,7 +3,7 @@ import type { Cpu } from "./cpu.ts";
 import { wasm } from "./wasm.js";
 
 /** What v86's WebAssembly asks of the JavaScript around it, as far as it is changed here. */
-export type WasmEnvironment = Record<string, WebAssembly.ImportValue>;
+type WasmEnvironment = Record<string, WebAssembly.ImportValue>;
 
 /** v86 itself, as far as it is used beyond its processor. */
 export interface Emulator {

@@ -14,7 +14,7 @@ const DMA_ACTIVE = 1;
 const DMA_ERROR = 2;
 
 /** Where a disk's bytes are. */
-export interface DiskHost {
+interface DiskHost {
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   write(at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   flush(): Promise<void>;

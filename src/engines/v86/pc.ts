@@ -24,7 +24,7 @@ const IDE_DECODE_ON = 0x80;
 const PIRQ_ROUTING_AT = 0x60;
 
 /** Something that a PC does other than going on. */
-export type PcStop = "halt" | "reboot";
+type PcStop = "halt" | "reboot";
 
 /** v86 as a PC: two serial lines, disks on IDE, 9p over virtio, no BIOS and no screen to see. */
 export class Pc {

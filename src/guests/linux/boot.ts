@@ -14,7 +14,7 @@ export interface BootSpec {
 }
 
 /** Memory of a Linux guest before its first instruction. */
-export interface Boot {
+interface Boot {
   readonly load: readonly Piece[];
   readonly entry: number;
   /** Where the boot parameters are: esi points at them. */

@@ -2,7 +2,7 @@ import { Fault } from "../../core/faults.ts";
 import { CONSOLE_INPUT_BYTES_MAX, CONSOLE_RING_BYTES } from "../../core/limits.ts";
 
 /** A part of what a guest has written to its console. */
-export interface ConsolePart {
+interface ConsolePart {
   /** Offset of its first byte; later than what was asked for when that is no longer kept. */
   readonly start: number;
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { DeviceInfo } from "../../../src/devices/device_info.ts";
-import { HostDevices } from "../../../src/devices/host_devices.ts";
-import type { RegisterAsk } from "../../../src/devices/registration.ts";
+import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
+import { HostDevices } from "../../../src/devices/host/host_devices.ts";
+import type { RegisterAsk } from "../../../src/devices/host/registration.ts";
 import { render } from "../../../src/devices/render/render.ts";
 import type { Rendering, RenderOptions, Step } from "../../../src/devices/render/rendering.ts";
-import { DeviceResolver } from "../../../src/devices/resolve.ts";
+import { DeviceResolver } from "../../../src/devices/resolve/resolve.ts";
 import { NativeHostTree } from "../../../src/native/host_tree.ts";
 import { Libc } from "../../../src/native/libc.ts";
 import { DevicesBench } from "../../support/devices.ts";

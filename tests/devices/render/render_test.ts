@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Fault } from "../../../src/core/faults.ts";
-import type { DeviceInfo } from "../../../src/devices/device_info.ts";
-import type { HostDevice } from "../../../src/devices/host_device.ts";
-import { HostDevices } from "../../../src/devices/host_devices.ts";
-import type { RegisterAsk } from "../../../src/devices/registration.ts";
+import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
+import type { HostDevice } from "../../../src/devices/host/host_device.ts";
+import { HostDevices } from "../../../src/devices/host/host_devices.ts";
+import type { RegisterAsk } from "../../../src/devices/host/registration.ts";
 import { render } from "../../../src/devices/render/render.ts";
 import {
   type Hypervisor,

@@ -1,0 +1,121 @@
+import type { GuestConsole } from "../../src/client/guest_console.ts";
+import { environment } from "../../src/cli/environment.ts";
+import { initramfs, type InitramfsFile } from "./initramfs.ts";
+
+/** What `.ci/linux-guest` has fetched: a kernel of Debian's and what its root is made of. */
+interface DebianGuest {
+  readonly folder: string;
+  /** A name below the folder. */
+  readonly kernel: string;
+}
+
+/** First program of the guest: mounts, modules, then a shell on the console. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /tmp /mnt /run
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+while read -r module; do insmod "/modules/$module"; done </modules/order
+for start in /etc/start.d/*; do [ -x "$start" ] && "$start" </dev/null >/dev/null 2>&1 & done
+echo "init: ready"
+exec setsid cttyhack sh
+`;
+
+/** The folder of {@linkcode DebianGuest}, whether it is there or not. */
+function debianGuestFolder(): string {
+  const cache = environment.env("XDG_CACHE_HOME") ?? `${environment.env("HOME") ?? ""}/.cache`;
+  return environment.env("INNKEEPER_LINUX_GUEST") ?? `${cache}/innkeeper/linux-guest`;
+}
+
+/** What was fetched, `undefined` where nothing was. */
+export function debianGuest(): DebianGuest | undefined {
+  const folder = debianGuestFolder();
+  try {
+    Deno.statSync(`${folder}/ready`);
+    return { folder, kernel: "vmlinuz" };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A command line that leaves out what makes the boot long. */
+export const QUICK = "console=ttyS0 quiet mitigations=off lpj=4000000 tsc=reliable nokaslr " +
+  "cryptomgr.notests";
+/** What its shell says when it takes a command. */
+export const PROMPT = "/ # ";
+/** It has booted by then, in milliseconds, also on a machine that has other things to do. */
+export const BOOT_MS = 240_000;
+const ANSWER_MS = 60_000;
+
+/** Gives the guest's shell a command and returns its output. Markers keep its echo apart. */
+export async function shell(console: GuestConsole, command: string): Promise<string> {
+  console.send(`echo "<""<"; ${command}; echo ">"">"\n`);
+  await console.until("<<\r\n", ANSWER_MS);
+  return (await console.until(">>\r\n", ANSWER_MS)).replaceAll("\r\n", "\n").trimEnd();
+}
+
+const RESEED = new URL("../../src/agent/", import.meta.url);
+
+/**
+ * The reseeder for an initial root, started with the guest.
+ *
+ * @param page The program `innkeeper-page`, built for the guest
+ */
+export function reseedFiles(page: Uint8Array): InitramfsFile[] {
+  const read = (name: string): Uint8Array => Deno.readFileSync(new URL(name, RESEED));
+  const hook = "10-kernel-random";
+  return [
+    { path: "bin/innkeeper-page", content: page, executable: true },
+    { path: "bin/innkeeper-reseed", content: read("innkeeper-reseed"), executable: true },
+    {
+      path: `etc/innkeeper/reseed.d/${hook}`,
+      content: read(`hooks/${hook}`),
+      executable: true,
+    },
+    {
+      path: "etc/start.d/reseed",
+      content: "#!/bin/sh\nexec innkeeper-reseed\n",
+      executable: true,
+    },
+  ];
+}
+
+/** Builds `innkeeper-page`; `undefined` where no compiler can. */
+export async function buildPageProgram(): Promise<Uint8Array | undefined> {
+  const out = await Deno.makeTempFile({ prefix: "innkeeper-page-" });
+  try {
+    const source = new URL("innkeeper-page.c", RESEED).pathname;
+    const flags = ["-m32", "-static", "-nostdlib", "-ffreestanding", "-fno-pic"];
+    const { success } = await new Deno.Command("cc", {
+      args: [...flags, "-fno-stack-protector", "-Os", "-o", out, source],
+      stderr: "null",
+    }).output();
+    return success ? await Deno.readFile(out) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  } finally {
+    await Deno.remove(out);
+  }
+}
+
+/** An initial root with busybox, the modules for disks and 9p, and these files. */
+export function debianInitrd(
+  { folder }: DebianGuest,
+  files: readonly InitramfsFile[],
+): Uint8Array<ArrayBuffer> {
+  const read = (name: string): Uint8Array => Deno.readFileSync(`${folder}/${name}`);
+  const order = new TextDecoder().decode(read("modules/order"));
+  return initramfs([
+    { path: "init", content: INIT, executable: true },
+    { path: "bin/busybox", content: read("busybox"), executable: true },
+    { path: "modules/order", content: order },
+    ...order.trim().split("\n").map((name) => ({
+      path: `modules/${name}`,
+      content: read(`modules/${name}`),
+    })),
+    { path: "dev/.keep", content: "" },
+    ...files,
+  ]);
+}

@@ -1,0 +1,90 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { Fault } from "../../src/core/faults.ts";
+import type { Tokens } from "../../src/access/tokens.ts";
+import type { Replays } from "../../src/access/idempotency.ts";
+import type { Tickets } from "../../src/access/tickets.ts";
+import type { Env } from "./env.ts";
+import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
+import { headLengths } from "./head.ts";
+import { idempotency, type StoredAnswer } from "./idempotency.ts";
+import { type Metrics, observe } from "../operate/metrics.ts";
+import { newRoutes } from "./openapi.ts";
+import { problemPages, problemResponse } from "./problems.ts";
+import { requestIds } from "./request_id.ts";
+
+/** What the whole HTTP surface is put together from. */
+interface AppParts {
+  readonly version: string;
+  readonly tokens: Tokens;
+  readonly tickets: Tickets;
+  readonly replays: Replays<StoredAnswer>;
+  readonly allowedHosts: readonly string[];
+  readonly metrics: Metrics;
+  /** Routes that need no token, mounted at the root. */
+  readonly open: readonly OpenAPIHono<Env>[];
+  /** Routes that need a caller, mounted at the root. */
+  readonly guarded: readonly OpenAPIHono<Env>[];
+}
+
+/** What holds for every route, in the OpenAPI document. */
+const ABOUT =
+  "A POST with `Idempotency-Key` is carried out once within 10 minutes: the same key with the same " +
+  "request gets the same answer, with another request 422 `key-reused`. Where the answer has made " +
+  "room for later ones it is 422 `answer-not-kept`: it was carried out and is not again. A new key " +
+  "for which there is no room is 503 `keys-exhausted`, before anything is done.";
+
+/** The whole HTTP surface: guards first, then the routes, one problem answer for every fault. */
+export function createApp(parts: AppParts): OpenAPIHono<Env> {
+  const app = newRoutes();
+  app.onError(problemResponse);
+  app.use(headLengths);
+  app.use(requestIds());
+  app.use(observe(parts.metrics));
+  app.use(addressGuard(parts.allowedHosts));
+  app.route("/", problemPages);
+  for (const routes of parts.open) app.route("/", routes);
+  app.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: {
+      title: "Innkeeper",
+      version: parts.version,
+      license: { name: "MIT" },
+      description: ABOUT,
+    },
+  });
+  const auth = authGuard(parts.tokens, parts.tickets);
+  app.use("/metrics", auth);
+  app.use("/v1/*", auth);
+  // A body is taken only from who has been let in. A GET, called the most, goes past both.
+  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard);
+  app.post("/v1/*", idempotency(parts.replays));
+  for (const routes of parts.guarded) app.route("/", routes);
+  app.notFound((c) => {
+    const path = new URL(c.req.url).pathname;
+    throw refusalOf(app, c.req.method, path);
+  });
+  return app;
+}
+
+function refusalOf(app: OpenAPIHono<Env>, method: string, path: string): Fault {
+  const allow = allowedMethods(app, path);
+  if (allow.length === 0) {
+    return new Fault("no-such-path", `Cannot find ${path.slice(0, 200)}: see /openapi.json`);
+  }
+  return new Fault(
+    "method-not-allowed",
+    `Cannot ${method} ${path.slice(0, 200)}: allowed are ${allow.join(", ")}`,
+    { members: { allow: allow.join(", ") } },
+  );
+}
+
+const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"];
+
+/** The methods by which a path can be called. Routes that end in `*` are guards of many paths. */
+function allowedMethods(app: OpenAPIHono<Env>, path: string): string[] {
+  return METHODS.filter((method) =>
+    app.router.match(method, path)[0].some(([[, route]]) =>
+      route.method === method && !route.path.endsWith("*")
+    )
+  );
+}

@@ -1,0 +1,88 @@
+import { Fault } from "../../src/core/faults.ts";
+import { BYTES_BODY_BYTES_MAX, BYTES_REPLY_BYTES_MAX } from "../../src/core/limits.ts";
+import { type ByteRange, requestedRange } from "../../src/wire/http/byte_range.ts";
+
+/** The bytes to answer with, and whether they are a part of the content. */
+export interface RequestedBytes extends ByteRange {
+  readonly partial: boolean;
+}
+
+/**
+ * Which bytes of a content of `size` bytes a GET asks for.
+ *
+ * @throws {Fault} `range-not-satisfiable`; `body-too-large` when one answer cannot hold them
+ */
+export function bytesAsked(rangeHeader: string | undefined, size: bigint): RequestedBytes {
+  const range = requestedRange(rangeHeader, size);
+  const asked = { start: range?.start ?? 0n, end: range?.end ?? size };
+  if (asked.end - asked.start > BigInt(BYTES_REPLY_BYTES_MAX)) {
+    throw new Fault(
+      "body-too-large",
+      `Cannot send ${asked.end - asked.start} bytes at once: ask for ranges of at most ` +
+        `${BYTES_REPLY_BYTES_MAX} bytes`,
+    );
+  }
+  return { ...asked, partial: range !== undefined };
+}
+
+/**
+ * A 200 or 206 answer. The body is copied before this returns, so `bytes` may be a view of a
+ * buffer that is used again (the Fetch standard's "extract a body").
+ */
+export function bytesResponse(
+  asked: RequestedBytes,
+  size: bigint,
+  bytes: Uint8Array<ArrayBuffer>,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(bytes, {
+    status: asked.partial ? 206 : 200,
+    headers: {
+      "content-type": "application/octet-stream",
+      "accept-ranges": "bytes",
+      ...(asked.partial
+        ? { "content-range": `bytes ${asked.start}-${asked.end - 1n}/${size}` }
+        : {}),
+      ...headers,
+    },
+  });
+}
+
+/**
+ * Lets only a body of bytes through.
+ *
+ * @param type The `Content-Type` of the request
+ * @throws {Fault} `wrong-media-type`
+ */
+export function requireOctets(type: string | undefined): void {
+  if (type?.split(";")[0]?.trim().toLowerCase() === "application/octet-stream") return;
+  throw new Fault(
+    "wrong-media-type",
+    `Cannot take a body of type ${type?.slice(0, 80)}: send application/octet-stream`,
+  );
+}
+
+/**
+ * The body of a request, of exactly `expected` bytes where that is given.
+ *
+ * @throws {Fault} `wrong-length`, `body-too-large`
+ */
+export async function bytesOf(
+  request: Request,
+  expected?: bigint,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (expected !== undefined && expected > BigInt(BYTES_BODY_BYTES_MAX)) {
+    throw new Fault(
+      "body-too-large",
+      `Cannot take ${expected} bytes at once: write ranges of at most ${BYTES_BODY_BYTES_MAX}`,
+    );
+  }
+  const body = new Uint8Array(await request.arrayBuffer());
+  if (expected !== undefined && BigInt(body.byteLength) !== expected) {
+    throw new Fault(
+      "wrong-length",
+      `Cannot write the range: it names ${expected} bytes and the body has ${body.byteLength}`,
+    );
+  }
+  return body;
+}

@@ -1,0 +1,19 @@
+import { Fault } from "./faults.ts";
+import type { Ledger, LedgerEntry } from "./ports/ledger.ts";
+
+/**
+ * Commits to the ledger, or says in one fault that nothing was changed.
+ *
+ * @throws {Fault} `state-unavailable`
+ */
+export async function commit(ledger: Ledger, entries: readonly LedgerEntry[]): Promise<void> {
+  try {
+    await ledger.commit(entries);
+  } catch (cause) {
+    throw new Fault(
+      "state-unavailable",
+      `Cannot write the ledger: ${(cause as Error).message}; nothing was changed`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import { Fault } from "../../core/faults.ts";
+import { AnonymousIdentity, type AnonymousKind, SimpleDevice } from "./anonymous_device.ts";
+import { type Mapping, MultiDevice } from "./multi_device.ts";
+import type { AnonymousDevice } from "./records.ts";
+
+/** An anonymous device as an image holds it. */
+export interface AnonymousDeviceState {
+  readonly kind: AnonymousKind;
+  readonly minor: bigint;
+  readonly name?: string | undefined;
+  /** The number handed out last. */
+  readonly last: bigint;
+  /** Of a multi device, ascending by virtual inode. */
+  readonly mappings: readonly Mapping[];
+  /** Of a multi device: numbers above `last` that were loaded and freed. */
+  readonly retired: readonly bigint[];
+}
+
+/** All anonymous devices as an image holds them. */
+export interface AnonymousState {
+  readonly lastMinor: bigint;
+  readonly devices: readonly AnonymousDeviceState[];
+}
+
+/** A device's state at this moment; later changes do not reach it. */
+export function stateOf(device: AnonymousDevice): AnonymousDeviceState {
+  const { minor, name } = device.identity;
+  const isMulti = device.kind === "multi";
+  return {
+    kind: device.kind,
+    minor,
+    ...(name === undefined ? {} : { name }),
+    last: device.last,
+    mappings: isMulti ? device.ascending() : [],
+    retired: isMulti ? [...device.retired] : [],
+  };
+}
+
+/**
+ * Makes devices of a state that came from outside.
+ *
+ * @throws {Fault} `image-contradicts`, `mappings-exhausted`
+ */
+export function rebuild(
+  { lastMinor, devices }: AnonymousState,
+  { minorsMax, mappingsMax }: { readonly minorsMax: number; readonly mappingsMax: number },
+): AnonymousDevice[] {
+  if (lastMinor > BigInt(minorsMax)) throw contradiction(`last minor ${lastMinor} is too great`);
+  const minors = new Set<bigint>();
+  let kept = 0;
+  return devices.map((state) => {
+    const { minor } = state;
+    if (minor < 1n || minor > lastMinor) throw contradiction(`minor ${minor} was not handed out`);
+    if (minors.has(minor)) throw contradiction(`minor ${minor} comes twice`);
+    minors.add(minor);
+    kept += state.mappings.length + state.retired.length;
+    if (kept > mappingsMax) {
+      throw new Fault(
+        "mappings-exhausted",
+        `Cannot restore the image: it has more than ${mappingsMax} mappings`,
+      );
+    }
+    return state.kind === "simple" ? rebuildSimple(state) : rebuildMulti(state);
+  });
+}
+
+function rebuildSimple(
+  { minor, name, last, mappings, retired }: AnonymousDeviceState,
+): SimpleDevice {
+  if (mappings.length + retired.length > 0) {
+    throw contradiction(`simple device ${minor} has mappings`);
+  }
+  return new SimpleDevice(new AnonymousIdentity(minor, name), last);
+}
+
+function rebuildMulti({ minor, name, last, mappings, retired }: AnonymousDeviceState): MultiDevice {
+  const identity = new AnonymousIdentity(minor, name);
+  const stray = retired.find((inode) => inode <= last);
+  if (stray !== undefined) throw contradiction(`retired inode ${stray} is not above ${last}`);
+  const device = new MultiDevice(identity, { last, retired });
+  for (const mapping of mappings) {
+    const { virtualInode } = mapping;
+    try {
+      if (device.checkLoad(mapping) && !device.isRetired(virtualInode)) {
+        device.applyLoad(mapping);
+        continue;
+      }
+    } catch (cause) {
+      throw contradiction((cause as Error).message);
+    }
+    throw contradiction(`virtual inode ${virtualInode} of device ${minor} comes twice`);
+  }
+  return device;
+}
+
+function contradiction(what: string): Fault {
+  return new Fault("image-contradicts", `Cannot restore the image: ${what}`);
+}

@@ -1,0 +1,52 @@
+import { HYPERVISOR_ID_CHARS_MAX } from "../../core/limits.ts";
+import type { BlockDriver } from "./host_device.ts";
+
+const LETTERS = 26;
+const UNITS_PER_TARGET = 256;
+
+/**
+ * The name that Linux gives to the virtio disk of this index (Kata, GetVirtDriveName): letters
+ * count from `vda` to `vdz`, then `vdaa`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { virtioDiskName } from "./guest_names.ts";
+ *
+ * assertEquals([0, 25, 26, 702].map(virtioDiskName), ["vda", "vdz", "vdaa", "vdaaa"]);
+ * ```
+ */
+export function virtioDiskName(index: number): string {
+  let letters = "";
+  for (let rest = index; rest >= 0; rest = Math.floor(rest / LETTERS) - 1) {
+    letters = String.fromCharCode(0x61 + rest % LETTERS) + letters;
+  }
+  return `vd${letters}`;
+}
+
+/**
+ * The SCSI target and unit of a block index (Kata, GetSCSIIdLun).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scsiAddress } from "./guest_names.ts";
+ *
+ * assertEquals(scsiAddress(259), "1:3");
+ * ```
+ */
+export function scsiAddress(index: number): string {
+  return `${Math.floor(index / UNITS_PER_TARGET)}:${index % UNITS_PER_TARGET}`;
+}
+
+/** Where a guest sees a block device of this index, as Kata's block driver says. */
+export function virtPath(driver: BlockDriver, index: number): string | undefined {
+  if (driver === "nvdimm") return undefined;
+  // The root file system of such a guest is a disk too, and the first one.
+  return `/dev/${virtioDiskName(driver === "virtio-mmio" ? index + 1 : index)}`;
+}
+
+/** A name that a hypervisor takes: cut to its bound. */
+export function hypervisorId(prefix: string, id: string, suffix = ""): string {
+  return `${prefix}-${id}${suffix}`.slice(0, HYPERVISOR_ID_CHARS_MAX);
+}

@@ -1,0 +1,49 @@
+import { Leases } from "../../core/leases.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+
+/**
+ * Who has promised to give signs of life and is late. A lease that runs out takes nothing away:
+ * the device may still be plugged, so it is only said that the holder is lost.
+ */
+export class HolderLeases {
+  readonly #leases: Leases;
+  readonly #onLost: (device: string, holder: string) => void;
+  readonly #lost = new Set<string>();
+
+  /** @param onLost Called once for each lease that runs out */
+  constructor(clock: Clock, onLost: (device: string, holder: string) => void) {
+    this.#leases = new Leases(clock);
+    this.#onLost = onLost;
+  }
+
+  /** Begins a lease, or begins it anew. */
+  start(device: string, holder: string, leaseMs: number): void {
+    const key = keyOf(device, holder);
+    this.#lost.delete(key);
+    this.#leases.start(key, leaseMs, () => {
+      this.#lost.add(key);
+      this.#onLost(device, holder);
+    });
+  }
+
+  /** Ends a lease, where there is one. */
+  end(device: string, holder: string): void {
+    const key = keyOf(device, holder);
+    this.#leases.end(key);
+    this.#lost.delete(key);
+  }
+
+  isLost(device: string, holder: string): boolean {
+    return this.#lost.has(keyOf(device, holder));
+  }
+
+  /** Ends all leases. */
+  clear(): void {
+    this.#leases.stop();
+    this.#lost.clear();
+  }
+}
+
+function keyOf(device: string, holder: string): string {
+  return `${device}/${holder}`;
+}

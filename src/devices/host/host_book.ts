@@ -1,0 +1,154 @@
+import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../../core/limits.ts";
+import { blockIndexOf, type HostDevice, isShareable, rootPortsOf } from "./host_device.ts";
+import { cleanPath } from "../resolve/paths.ts";
+
+/** The numbers that the devices of one sandbox have. */
+interface SandboxNumbers {
+  readonly indexes: Set<number>;
+  readonly ports: Set<number>;
+}
+
+/** What tells one device of the host from another. */
+type DevicePlace = Pick<HostDevice, "kind" | "info" | "vhostUser" | "rng" | "sharedFolder">;
+
+/**
+ * The host devices of all sandboxes, found by id, by place and by the numbers that they use. What
+ * can be told from the devices is told from them: nothing else is kept.
+ */
+export class HostBook {
+  readonly #byId = new Map<string, HostDevice>();
+  readonly #byKey = new Map<string, Set<string>>();
+  readonly #sandboxes = new Map<string, SandboxNumbers>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): HostDevice | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All devices, ascending by id. */
+  list(): HostDevice[] {
+    return [...this.#byId.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+  }
+
+  /** Puts a device in, in place of the one with its id. */
+  put(device: HostDevice): void {
+    this.remove(device.id);
+    this.#byId.set(device.id, device);
+    for (const key of keysOf(device)) {
+      this.#byKey.set(key, (this.#byKey.get(key) ?? new Set()).add(device.id));
+    }
+    const { indexes, ports } = this.#numbersOf(device.sandbox);
+    const index = blockIndexOf(device);
+    if (index !== undefined) indexes.add(index);
+    for (const port of rootPortsOf(device)) ports.add(port);
+  }
+
+  remove(id: string): void {
+    const device = this.#byId.get(id);
+    if (device === undefined) return;
+    this.#byId.delete(id);
+    for (const key of keysOf(device)) {
+      const ids = this.#byKey.get(key);
+      ids?.delete(id);
+      if (ids?.size === 0) this.#byKey.delete(key);
+    }
+    const { indexes, ports } = this.#numbersOf(device.sandbox);
+    const index = blockIndexOf(device);
+    if (index !== undefined) indexes.delete(index);
+    for (const port of rootPortsOf(device)) ports.delete(port);
+    if (indexes.size + ports.size === 0) this.#sandboxes.delete(device.sandbox);
+  }
+
+  /** What a sandbox has at this place as the same kind of device. */
+  known(sandbox: string, place: DevicePlace): HostDevice | undefined {
+    return this.#found(placesOf(place).map((one) => knownKey(sandbox, place.kind, one)))
+      .next().value;
+  }
+
+  /**
+   * What keeps a device out of its sandbox: the same one in another sandbox, as whatever kind, when
+   * not both let others have it too.
+   */
+  rivalOf(device: HostDevice): HostDevice | undefined {
+    const keyOf = isShareable(device) ? aloneKey : anyKey;
+    return this.#found(placesOf(device).map(keyOf))
+      .find(({ sandbox }) => sandbox !== device.sandbox);
+  }
+
+  /** The lowest block index that is free in a sandbox, `undefined` when none is. */
+  freeIndex(sandbox: string): number | undefined {
+    return lowestFree(this.#sandboxes.get(sandbox)?.indexes, 1, BLOCK_INDEX_MAX)?.[0];
+  }
+
+  /** The `count` lowest root ports that are free in a sandbox, `undefined` when fewer are. */
+  freePorts(sandbox: string, count: number): number[] | undefined {
+    return lowestFree(this.#sandboxes.get(sandbox)?.ports, count, ROOT_PORTS_MAX - 1);
+  }
+
+  /** Whether the numbers of a device that is not in yet are free in its sandbox. */
+  hasFree(device: HostDevice): boolean {
+    const numbers = this.#sandboxes.get(device.sandbox);
+    const index = blockIndexOf(device);
+    const ports = rootPortsOf(device);
+    return (index === undefined || numbers?.indexes.has(index) !== true) &&
+      ports.every((port) => numbers?.ports.has(port) !== true) &&
+      new Set(ports).size === ports.length;
+  }
+
+  *#found(keys: readonly string[]): Generator<HostDevice, undefined> {
+    for (const key of keys) {
+      for (const id of this.#byKey.get(key) ?? []) yield this.#byId.get(id) as HostDevice;
+    }
+  }
+
+  #numbersOf(sandbox: string): SandboxNumbers {
+    const found = this.#sandboxes.get(sandbox) ?? { indexes: new Set(), ports: new Set() };
+    this.#sandboxes.set(sandbox, found);
+    return found;
+  }
+}
+
+const knownKey = (sandbox: string, kind: string, place: string): string =>
+  `known ${sandbox} ${kind} ${place}`;
+const anyKey = (place: string): string => `any ${place}`;
+const aloneKey = (place: string): string => `alone ${place}`;
+
+/** What a device is found by: thousands of sandboxes may have one place, and none is tried in vain. */
+function keysOf(device: HostDevice): string[] {
+  const { sandbox, kind } = device;
+  return placesOf(device).flatMap((place) => [
+    knownKey(sandbox, kind, place),
+    anyKey(place),
+    ...(isShareable(device) ? [] : [aloneKey(place)]),
+  ]);
+}
+
+/**
+ * Where a device is on the host: its path, and its numbers where they say which device it is (0:0
+ * says nothing, and sockets and files have none).
+ */
+function placesOf({ info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
+  const places = [`path ${cleanPath(info.hostPath)}`];
+  const isNumbered = rng === undefined && sharedFolder === undefined &&
+    vhostUser?.socketPath === undefined && info.pmem !== true;
+  if (isNumbered && (info.major !== 0n || info.minor !== 0n)) {
+    places.push(`${info.type === "b" ? "block" : "char"} ${info.major}:${info.minor}`);
+  }
+  return places;
+}
+
+function lowestFree(
+  used: ReadonlySet<number> | undefined,
+  count: number,
+  max: number,
+): number[] | undefined {
+  const free: number[] = [];
+  for (let number = 0; free.length < count; number++) {
+    if (number > max) return undefined;
+    if (used?.has(number) !== true) free.push(number);
+  }
+  return free;
+}

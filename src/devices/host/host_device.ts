@@ -1,0 +1,157 @@
+import { type DeviceDriver, type DeviceInfo, driverOf } from "../resolve/device_info.ts";
+import type { VfioFinding } from "../resolve/vfio.ts";
+
+/** What sort of host device one is: the seed's DeviceType, and what else a hypervisor plugs. */
+export type HostDeviceKind =
+  | DeviceDriver
+  | "virtio-net-pci"
+  | "vhost-user-fs-pci"
+  | "virtio-fs"
+  | "virtio-9p"
+  | "rng";
+
+/** How a block device is shown to a guest (seed 002). */
+export type BlockDriver =
+  | "virtio-blk"
+  | "virtio-mmio"
+  | "virtio-blk-ccw"
+  | "virtio-scsi"
+  | "nvdimm";
+
+/** A block device as a drive (seed 002, BlockDrive). Numbers are there while it is attached. */
+export interface BlockDrive {
+  readonly driver: BlockDriver;
+  /** Path of the image or device on the host. */
+  readonly file: string;
+  /** `raw`, another image format, or a file system. */
+  readonly format: string;
+  /** What it is called in the hypervisor. */
+  readonly id: string;
+  readonly index?: number | undefined;
+  readonly mmioAddr?: string | undefined;
+  readonly pciAddr?: string | undefined;
+  /** `<target>:<unit>` */
+  readonly scsiAddr?: string | undefined;
+  readonly nvdimmId?: string | undefined;
+  /** Where the guest sees it. */
+  readonly virtPath?: string | undefined;
+  readonly devNo?: string | undefined;
+  readonly shareRw: boolean;
+  readonly readOnly: boolean;
+  readonly pmem: boolean;
+  /** The file is a device of the host. */
+  readonly isDevice: boolean;
+  readonly sizeBytes?: bigint | undefined;
+}
+
+/** A device of an IOMMU group that is plugged (seed 002, VFIODev). */
+export interface VfioDevice extends VfioFinding {
+  /** What it is called in the hypervisor. */
+  readonly id: string;
+  /** The root port that it is behind, such as `rp0`; empty when it is no PCI Express device. */
+  readonly bus: string;
+}
+
+/** What vhost-user devices share (seed 002, VhostUserDeviceAttrs). */
+export interface VhostUserDevice {
+  readonly devId: string;
+  readonly socketPath: string;
+  readonly type: VhostUserType;
+  /** Of a network device. */
+  readonly macAddress?: string | undefined;
+  /** Of a file system. */
+  readonly tag?: string | undefined;
+  readonly cacheSize?: number | undefined;
+  readonly cache?: string | undefined;
+  /** Of a block device, once it is reported. */
+  readonly pciAddr?: string | undefined;
+  /** Of an attached block device whose driver takes one. */
+  readonly index?: number | undefined;
+}
+
+/** The vhost-user kinds. */
+export type VhostUserType =
+  | "vhost-user-blk-pci"
+  | "vhost-user-scsi-pci"
+  | "virtio-net-pci"
+  | "vhost-user-fs-pci";
+
+/** A source of randomness (seed 002, RNGDev). */
+interface RngDevice {
+  readonly id: string;
+  readonly filename: string;
+}
+
+/** A folder of the host that a guest mounts (seed 002, VirtioFS and Virtio9P). */
+interface SharedFolder {
+  readonly id: string;
+  readonly source: string;
+  readonly tag: string;
+  readonly readOnly: boolean;
+}
+
+/** Who holds a device. */
+export interface Holder {
+  readonly name: string;
+  /** Since when, nanoseconds since 1970. */
+  readonly sinceNs: bigint;
+  /** How long it counts as alive after each sign of life; `undefined` for ever. */
+  readonly leaseMs?: number | undefined;
+}
+
+/** A device of the host in a sandbox. It is never changed, only replaced. */
+export interface HostDevice {
+  readonly id: string;
+  readonly kind: HostDeviceKind;
+  readonly sandbox: string;
+  /** As it was asked for, with the path that was found. */
+  readonly info: DeviceInfo & { readonly hostPath: string };
+  /** Why it is of this kind and has this driver. */
+  readonly why: string;
+  readonly createdNs: bigint;
+  /** In the order in which they came. */
+  readonly holders: readonly Holder[];
+  readonly block?: BlockDrive | undefined;
+  /** Of an attached IOMMU group. */
+  readonly vfio?: readonly VfioDevice[] | undefined;
+  readonly vhostUser?: VhostUserDevice | undefined;
+  readonly rng?: RngDevice | undefined;
+  readonly sharedFolder?: SharedFolder | undefined;
+}
+
+/** What the hypervisor told of where it plugged a device. */
+export interface DeviceReport {
+  readonly mmioAddr?: string | undefined;
+  readonly pciAddr?: string | undefined;
+  readonly nvdimmId?: string | undefined;
+  readonly devNo?: string | undefined;
+}
+
+/** The block index that a device has, `undefined` for none. */
+export function blockIndexOf({ block, vhostUser }: HostDevice): number | undefined {
+  return block?.index ?? vhostUser?.index;
+}
+
+/** The root ports that a device has. */
+export function rootPortsOf({ vfio = [] }: HostDevice): number[] {
+  return vfio.filter(({ bus }) => bus !== "").map(({ bus }) => Number(bus.slice("rp".length)));
+}
+
+/**
+ * Whether other sandboxes may have the same device while this one has it. What is generic only by
+ * name, a block device or an IOMMU group, is passed on to be written to: it is nobody else's.
+ */
+export function isShareable({ kind, info, block }: HostDevice): boolean {
+  switch (kind) {
+    case "block":
+      return block?.readOnly === true || block?.shareRw === true;
+    case "generic":
+      return driverOf(info, info.hostPath).driver === "generic";
+    case "rng":
+    case "virtio-fs":
+    case "virtio-9p":
+      return true;
+    default:
+      return false;
+  }
+}

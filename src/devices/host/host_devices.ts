@@ -1,0 +1,360 @@
+import { Fault } from "../../core/faults.ts";
+import { commit } from "../../core/commit.ts";
+import { HOLDERS_PER_DEVICE_MAX, HOST_DEVICES_MAX } from "../../core/limits.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { EventSink } from "../../core/ports/events.ts";
+import type { Ledger } from "../../core/ports/ledger.ts";
+import type { Random } from "../../core/ports/random.ts";
+import { Serial } from "../../core/serial.ts";
+import { assigned, unassigned } from "./assignment.ts";
+import { HostBook } from "./host_book.ts";
+import {
+  blockIndexOf,
+  type DeviceReport,
+  type Holder,
+  type HostDevice,
+  type HostDeviceKind,
+} from "./host_device.ts";
+import { hostEntry, hostGone, keptHostDevices } from "./host_records.ts";
+import { rebuildHost } from "./host_state.ts";
+import { HolderLeases } from "./holder_leases.ts";
+import { draftOf, type RegisterAsk, requireSame } from "./registration.ts";
+import { reported } from "./report.ts";
+import type { DeviceResolver } from "../resolve/resolve.ts";
+import type { Restore } from "../restore.ts";
+
+/** What the host devices need from outside. */
+interface HostDevicesPorts {
+  readonly ledger: Ledger;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly resolver: DeviceResolver;
+}
+
+/** What a device is doing: nobody holds it, somebody does, or all who do are lost. */
+type DeviceStatus = "idle" | "attached" | "lost";
+
+const ID_BYTES = 8;
+
+/**
+ * The devices of the host that sandboxes use (Kata's device manager), one book for all sandboxes.
+ * A change is made out of sight, committed to the ledger and then put in the book: one that fails
+ * on the way leaves no index, port or holder behind.
+ */
+export class HostDevices {
+  readonly #ports: HostDevicesPorts;
+  readonly #devicesMax: number;
+  readonly #leases: HolderLeases;
+  /** One change at a time: it may concern the devices of other sandboxes. */
+  readonly #changes = new Serial();
+  #book = new HostBook();
+  #revision = 0;
+
+  private constructor(ports: HostDevicesPorts, devicesMax: number) {
+    this.#ports = ports;
+    this.#devicesMax = devicesMax;
+    this.#leases = new HolderLeases(ports.clock, (id, holder) => {
+      ports.events.emit({
+        kind: "device.holder-lost",
+        subject: id,
+        reason: "its lease ran out",
+        data: { holder },
+      });
+    });
+  }
+
+  /**
+   * The devices as the ledger has kept them. Leases begin anew: nobody is lost because the daemon
+   * was away.
+   *
+   * @throws {Fault} `state-unavailable`
+   */
+  static async open(
+    ports: HostDevicesPorts,
+    devicesMax = HOST_DEVICES_MAX,
+  ): Promise<HostDevices> {
+    const devices = new HostDevices(ports, devicesMax);
+    try {
+      for (const device of keptHostDevices(await ports.ledger.load("host-device"))) {
+        devices.#book.put(device);
+      }
+    } catch (cause) {
+      throw new Fault(
+        "state-unavailable",
+        `Cannot open the host devices: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+    devices.#startHolderLeases();
+    return devices;
+  }
+
+  /** How many devices there are. */
+  get count(): number {
+    return this.#book.size;
+  }
+
+  /** A number that every change makes greater. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /**
+   * Registers a device, or finds it where the sandbox has it already (Kata, NewDevice).
+   *
+   * @throws {Fault} as {@linkcode draftOf}; `device-in-use`, `device-differs`,
+   * `devices-exhausted`, `state-unavailable`
+   */
+  async register(ask: RegisterAsk): Promise<{ device: HostDevice; created: boolean }> {
+    const id = this.#newId();
+    const draft = await draftOf(ask, id, this.#ports.resolver);
+    return await this.#changes.run(async () => {
+      const known = this.#book.known(ask.sandbox, draft);
+      if (known !== undefined) {
+        requireSame(ask, draft, known);
+        return { device: known, created: false };
+      }
+      const createdNs = this.#ports.clock.wallNs();
+      const device: HostDevice = { ...draft, id, sandbox: ask.sandbox, createdNs, holders: [] };
+      requireNoRival(device, this.#book.rivalOf(device));
+      if (this.#book.size >= this.#devicesMax) {
+        throw new Fault(
+          "devices-exhausted",
+          `Cannot register a device: ${this.#devicesMax} are registered: delete one`,
+        );
+      }
+      const { kind, info } = device;
+      await this.#put(device, "device.created", { kind, path: info.hostPath });
+      return { device, created: true };
+    });
+  }
+
+  /** Whether there is a device of this id. */
+  has(id: string): boolean {
+    return this.#book.get(id) !== undefined;
+  }
+
+  /** @throws {Fault} `device-not-found` */
+  get(id: string): HostDevice {
+    const device = this.#book.get(id);
+    if (device !== undefined) return device;
+    throw new Fault(
+      "device-not-found",
+      `Cannot find host device ${JSON.stringify(id.slice(0, 80))}: it is not registered`,
+    );
+  }
+
+  /** The devices of a kind and of a sandbox, where those are given, ascending by id. */
+  list(
+    { kind, sandbox }: { kind?: HostDeviceKind | undefined; sandbox?: string | undefined } = {},
+  ): HostDevice[] {
+    return this.#book.list().filter((device) =>
+      (kind === undefined || device.kind === kind) &&
+      (sandbox === undefined || device.sandbox === sandbox)
+    );
+  }
+
+  /**
+   * Makes somebody hold the device. The first holder gives it its index, names and ports. Asking
+   * again renews the lease.
+   *
+   * @param leaseMs How long the holder counts as alive without asking again; for ever when it is
+   * left out
+   * @throws {Fault} `device-not-found`, `holders-exhausted`, and as {@linkcode assigned};
+   * `state-unavailable`
+   */
+  attach(id: string, name: string, leaseMs?: number): Promise<HostDevice> {
+    return this.#changes.run(async () => {
+      const device = this.get(id);
+      const found = device.holders.find((holder) => holder.name === name);
+      const holder: Holder = {
+        name,
+        sinceNs: found?.sinceNs ?? this.#ports.clock.wallNs(),
+        ...(leaseMs === undefined ? {} : { leaseMs }),
+      };
+      if (found !== undefined) return await this.#renew(device, found, holder);
+      if (device.holders.length >= HOLDERS_PER_DEVICE_MAX) {
+        throw new Fault(
+          "holders-exhausted",
+          `Cannot attach device ${id} to "${name}": ${HOLDERS_PER_DEVICE_MAX} hold it`,
+        );
+      }
+      const isFirst = device.holders.length === 0;
+      const ready = isFirst
+        ? await assigned(device, this.#book, this.#ports.resolver.vfio)
+        : device;
+      const held = { ...ready, holders: [...ready.holders, holder] };
+      await this.#put(held, "device.attached", {
+        holder: name,
+        first: isFirst,
+        ...indexData(held),
+      });
+      if (leaseMs !== undefined) this.#leases.start(id, name, leaseMs);
+      return held;
+    });
+  }
+
+  /**
+   * Makes somebody hold the device no longer; who does not hold it need not. The last holder frees
+   * the index, the names and the ports.
+   *
+   * @throws {Fault} `device-not-found`, `state-unavailable`
+   */
+  detach(id: string, name: string): Promise<void> {
+    return this.#changes.run(async () => {
+      const device = this.get(id);
+      const holders = device.holders.filter((holder) => holder.name !== name);
+      if (holders.length === device.holders.length) return;
+      const isLast = holders.length === 0;
+      const left = { ...(isLast ? unassigned(device) : device), holders };
+      await this.#put(left, "device.detached", {
+        holder: name,
+        last: isLast,
+        ...indexData(device),
+      });
+      this.#leases.end(id, name);
+    });
+  }
+
+  /**
+   * Takes down what the hypervisor told of the device.
+   *
+   * @throws {Fault} `device-not-found`, `wrong-device-kind`, `device-not-attached`,
+   * `state-unavailable`
+   */
+  report(id: string, report: DeviceReport): Promise<HostDevice> {
+    return this.#changes.run(async () => {
+      const device = reported(this.get(id), report);
+      await this.#put(device, "device.reported", { ...report });
+      return device;
+    });
+  }
+
+  /**
+   * Forgets a device that nobody holds.
+   *
+   * @throws {Fault} `device-not-found`, `device-attached`, `state-unavailable`
+   */
+  delete(id: string): Promise<void> {
+    return this.#changes.run(async () => {
+      const { holders, sandbox } = this.get(id);
+      if (holders.length > 0) {
+        const names = holders.map(({ name }) => name);
+        throw new Fault(
+          "device-attached",
+          `Cannot delete device ${id}: ${names.slice(0, 3).join(", ")} hold it: detach it first`,
+          { members: { holders: names } },
+        );
+      }
+      await commit(this.#ports.ledger, [hostGone(id)]);
+      this.#book.remove(id);
+      this.#changed("device.deleted", id, { sandbox });
+    });
+  }
+
+  /** Whether a holder's lease has run out. It holds the device until it is detached. */
+  isLost(id: string, holder: string): boolean {
+    return this.#leases.isLost(id, holder);
+  }
+
+  /** What a device is doing. */
+  statusOf({ id, holders }: HostDevice): DeviceStatus {
+    if (holders.length === 0) return "idle";
+    return holders.every(({ name }) => this.isLost(id, name)) ? "lost" : "attached";
+  }
+
+  /** Runs a task while no device changes. */
+  exclusive<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#changes.run(task);
+  }
+
+  /**
+   * What putting these devices in place of the present ones takes. Only within
+   * {@linkcode exclusive}.
+   *
+   * @throws {Fault} `image-contradicts`, `devices-exhausted`
+   */
+  planRestore(devices: readonly HostDevice[]): Restore {
+    const book = rebuildHost(devices, this.#devicesMax);
+    const gone = this.#book.list().filter(({ id }) => book.get(id) === undefined);
+    return {
+      entries: [...gone.map(({ id }) => hostGone(id)), ...devices.map(hostEntry)],
+      apply: () => {
+        this.#leases.clear();
+        this.#book = book;
+        this.#startHolderLeases();
+        this.#revision++;
+      },
+    };
+  }
+
+  /** Lets go of the timers. */
+  close(): void {
+    this.#leases.clear();
+  }
+
+  async #renew(device: HostDevice, found: Holder, holder: Holder): Promise<HostDevice> {
+    const { name, leaseMs } = holder;
+    const wasLost = this.#leases.isLost(device.id, name);
+    const renewed = found.leaseMs === leaseMs ? device : {
+      ...device,
+      holders: device.holders.map((one) => one.name === name ? holder : one),
+    };
+    if (renewed !== device) {
+      await this.#put(renewed, "device.lease-changed", { holder: name, leaseMs });
+    }
+    if (leaseMs === undefined) this.#leases.end(device.id, name);
+    else this.#leases.start(device.id, name, leaseMs);
+    if (wasLost) this.#changed("device.holder-returned", device.id, { holder: name });
+    return renewed;
+  }
+
+  async #put(
+    device: HostDevice,
+    kind: string,
+    data: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    await commit(this.#ports.ledger, [hostEntry(device)]);
+    this.#book.put(device);
+    this.#changed(kind, device.id, { sandbox: device.sandbox, ...data });
+  }
+
+  #changed(kind: string, subject: string, data: Readonly<Record<string, unknown>>): void {
+    this.#revision++;
+    this.#ports.events.emit({ kind, subject, data });
+  }
+
+  #startHolderLeases(): void {
+    for (const { id, holders } of this.#book.list()) {
+      for (const { name, leaseMs } of holders) {
+        if (leaseMs !== undefined) this.#leases.start(id, name, leaseMs);
+      }
+    }
+  }
+
+  #newId(): string {
+    for (;;) {
+      const id = [...this.#ports.random.bytes(ID_BYTES)]
+        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      if (!this.has(id)) return id;
+    }
+  }
+}
+
+function indexData(device: HostDevice): { index?: number } {
+  const index = blockIndexOf(device);
+  return index === undefined ? {} : { index };
+}
+
+/** What several sandboxes have, none of them may change alone. */
+function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void {
+  if (rival === undefined) return;
+  throw new Fault(
+    "device-in-use",
+    `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox "${device.sandbox}": ` +
+      `sandbox "${rival.sandbox}" has it as ${rival.kind} and not both are read-only or share it: ` +
+      "delete it there first",
+    { members: { sandbox: rival.sandbox, device: rival.id } },
+  );
+}

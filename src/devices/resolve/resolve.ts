@@ -1,0 +1,287 @@
+import { Fault } from "../../core/faults.ts";
+import type { HostTree } from "../../core/ports/host_tree.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { type DeviceDriver, type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts";
+import { cleanPath } from "./paths.ts";
+import { parseUevent } from "./uevent.ts";
+import { VfioGroups } from "./vfio.ts";
+
+/** Where on the host to look. */
+export interface HostRoots {
+  /** Holds `char` and `block`, named by major:minor; `/sys/dev`. */
+  readonly sysDev: string;
+  /** Holds the device files; `/dev`. */
+  readonly dev: string;
+  /** Holds `block/devices` and `block/sockets`; `undefined` turns the look-up off. */
+  readonly vhostStore: string | undefined;
+  /** Holds the IOMMU groups by number; `/sys/kernel/iommu_groups`. */
+  readonly iommuGroups: string;
+  /** Holds the PCI devices by address; `/sys/bus/pci/devices`. */
+  readonly pciDevices: string;
+  /** Holds the PCI slots; `/sys/bus/pci/slots`. */
+  readonly pciSlots: string;
+}
+
+/** The host's own places. */
+export const HOST_ROOTS: HostRoots = {
+  sysDev: "/sys/dev",
+  dev: "/dev",
+  vhostStore: undefined,
+  iommuGroups: "/sys/kernel/iommu_groups",
+  pciDevices: "/sys/bus/pci/devices",
+  pciSlots: "/sys/bus/pci/slots",
+};
+
+/** What a kernel writes at the head of a file that is made for persistent memory. */
+const PMEM_MARK = "NVDIMM_PFN_INFO";
+const PMEM_MARK_AT = 4096;
+const SECTOR_BYTES = 512n;
+
+/** What the resolver needs from outside. */
+interface ResolverPorts {
+  readonly hostTree: HostTree;
+}
+
+/** What a device is on the host. */
+export interface ResolvedDevice {
+  readonly driver: DeviceDriver;
+  readonly hostPath: string;
+  /** The file behind a loop device. */
+  readonly backingFile: string | undefined;
+  /** Every path of the host that was read for this answer. */
+  readonly evidence: readonly string[];
+}
+
+/** What a hypervisor must know of the file behind a drive. */
+export interface DriveFile {
+  /** It is a device, not a regular file. */
+  readonly isDevice: boolean;
+  /** `undefined` where the host does not tell. */
+  readonly sizeBytes: bigint | undefined;
+}
+
+/** Finds the devices of the host by their numbers (seed 002). Changes nothing. */
+export class DeviceResolver {
+  /** Looks into IOMMU groups. */
+  readonly vfio: VfioGroups;
+  readonly #tree: HostTree;
+  readonly #roots: HostRoots;
+
+  constructor({ hostTree }: ResolverPorts, roots: HostRoots = HOST_ROOTS) {
+    this.#tree = hostTree;
+    this.#roots = {
+      sysDev: cleanPath(roots.sysDev),
+      dev: cleanPath(roots.dev),
+      vhostStore: roots.vhostStore === undefined ? undefined : cleanPath(roots.vhostStore),
+      iommuGroups: cleanPath(roots.iommuGroups),
+      pciDevices: cleanPath(roots.pciDevices),
+      pciSlots: cleanPath(roots.pciSlots),
+    };
+    this.vfio = new VfioGroups(hostTree, this.#roots);
+  }
+
+  /**
+   * The path on the host, the driver and the backing file of a device.
+   *
+   * Persistent memory keeps the host path that is given; without one it is its backing file. That
+   * file must be made for persistent memory (Kata, PmemDeviceInfo).
+   *
+   * @throws {Fault} `value-not-allowed` for an empty container path, `no-such-device` when the
+   * vhost-user store does not have it or persistent memory has no backing file,
+   * `device-path-escapes`, `device-unreadable`, `not-persistent-memory`
+   */
+  async resolve(info: DeviceInfo): Promise<ResolvedDevice> {
+    if (info.containerPath === "") {
+      throw new Fault("value-not-allowed", "Cannot resolve a device: its container path is empty");
+    }
+    const evidence: string[] = [];
+    const pmem = info.pmem === true;
+    const path = pmem ? info.hostPath : await this.#hostPath(info, evidence);
+    const backingFile = await this.#backingFile(info, evidence, pmem && !path);
+    const hostPath = path || backingFile || "";
+    if (pmem) await this.#requirePmem(hostPath, backingFile, evidence);
+    const { driver } = driverOf(info, hostPath);
+    return { driver, hostPath, backingFile, evidence };
+  }
+
+  /** What is at the path that a drive is made of; what cannot be looked at is judged by its name. */
+  async driveFile({ type, major, minor }: DeviceInfo, path: string): Promise<DriveFile> {
+    try {
+      const { kind, sizeBytes } = await this.#tree.stat(path);
+      if (kind === "file") return { isDevice: false, sizeBytes };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (!path.startsWith(`${this.#roots.dev}/`)) {
+        return { isDevice: false, sizeBytes: undefined };
+      }
+    }
+    const folder = this.#sysDevPath({ type, major, minor });
+    const text = folder && await this.#read(`${folder}/size`, []).catch(() => undefined);
+    const sectors = /^[0-9]{1,18}$/.exec(text?.trim() ?? "")?.[0];
+    const sizeBytes = sectors === undefined ? undefined : BigInt(sectors) * SECTOR_BYTES;
+    return { isDevice: true, sizeBytes };
+  }
+
+  /** Seed 002, GetHostPath. */
+  async #hostPath(info: DeviceInfo, evidence: string[]): Promise<string> {
+    const store = this.#roots.vhostStore;
+    if (store !== undefined && info.type === "b" && VHOST_USER_DRIVERS.has(info.major)) {
+      return await this.#vhostUserSocket(info, store, evidence);
+    }
+    const folder = this.#sysDevPath(info);
+    if (folder === undefined) return info.containerPath;
+    const path = `${folder}/uevent`;
+    const text = await this.#read(path, evidence);
+    // Not every device is in sysfs (the seed names fuse and cuse): those keep their name.
+    return text === undefined ? info.containerPath : this.#deviceFile(path, text);
+  }
+
+  #deviceFile(path: string, uevent: string): string {
+    const name = deviceName(path, uevent);
+    const file = cleanPath(`${this.#roots.dev}/${name}`);
+    if (!file.startsWith(`${this.#roots.dev}/`)) {
+      throw new Fault(
+        "device-path-escapes",
+        `Cannot resolve the device of ${path}: DEVNAME must lead below ${this.#roots.dev}: ` +
+          `received ${JSON.stringify(name.slice(0, 80))}`,
+      );
+    }
+    return file;
+  }
+
+  /** Seed 002, getBackingFile. Only a device that must have one is refused for lack of it. */
+  async #backingFile(
+    info: DeviceInfo,
+    evidence: string[],
+    required: boolean,
+  ): Promise<string | undefined> {
+    const folder = info.type === "b" ? this.#sysDevPath(info) : undefined;
+    const path = `${folder}/loop/backing_file`;
+    const text = folder === undefined ? undefined : await this.#read(path, evidence);
+    const file = text?.trim() || undefined;
+    if (required && file === undefined) {
+      throw new Fault(
+        "no-such-device",
+        `Cannot find the backing file of ${show(info)}: give its host path`,
+      );
+    }
+    return file;
+  }
+
+  /** A device has no mark that can be read without waking it: its backing file is looked at. */
+  async #requirePmem(
+    hostPath: string,
+    backingFile: string | undefined,
+    evidence: string[],
+  ): Promise<void> {
+    let path = hostPath;
+    let mark: Uint8Array | undefined;
+    try {
+      const { kind } = await this.#tree.stat(path);
+      if (kind === "block" && backingFile !== undefined) path = backingFile;
+      mark = await this.#tree.readAt(path, PMEM_MARK_AT, PMEM_MARK.length);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") {
+        throw new Fault("no-such-device", `Cannot find ${path}: it does not exist`, {
+          cause: error,
+        });
+      }
+      throw unreadable(path, error);
+    }
+    evidence.push(path);
+    if (new TextDecoder().decode(mark) === PMEM_MARK) return;
+    throw new Fault(
+      "not-persistent-memory",
+      `Cannot use ${path} as persistent memory: it has no ${PMEM_MARK} at byte ${PMEM_MARK_AT}: ` +
+        "make it with a tool for NVDIMM images",
+    );
+  }
+
+  /** Seed 002, getSysDevPathImpl: `undefined` for a FIFO, which sysfs does not have. */
+  #sysDevPath(
+    { type, major, minor }: Pick<DeviceInfo, "type" | "major" | "minor">,
+  ): string | undefined {
+    if (type === "p") return undefined;
+    return `${this.#roots.sysDev}/${type === "b" ? "block" : "char"}/${major}:${minor}`;
+  }
+
+  /** Seed 002, getVhostUserHostPath: the socket named as the node that has these numbers. */
+  async #vhostUserSocket(info: DeviceInfo, store: string, evidence: string[]): Promise<string> {
+    const folder = `${store}/block/devices`;
+    const name = await this.#vhostUserName(info, folder);
+    if (name === undefined) {
+      throw new Fault(
+        "no-such-device",
+        `Cannot find ${show(info)} in the vhost-user store: ${folder} has no such node`,
+      );
+    }
+    const socket = `${store}/block/sockets/${name}`;
+    evidence.push(folder, `${folder}/${name}`, socket);
+    try {
+      await this.#tree.stat(socket);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") {
+        throw new Fault(
+          "no-such-device",
+          `Cannot use ${show(info)} of the vhost-user store: socket ${socket} does not exist`,
+          { cause: error },
+        );
+      }
+    }
+    return socket;
+  }
+
+  /** Seed 002, getVhostUserDevName: one node that cannot be looked at ends the search. */
+  async #vhostUserName({ major, minor }: DeviceInfo, folder: string): Promise<string | undefined> {
+    let at = folder;
+    try {
+      for (const name of await this.#tree.list(folder)) {
+        at = `${folder}/${name}`;
+        const node = await this.#tree.stat(at);
+        if (BigInt(node.rdevMajor) === major && BigInt(node.rdevMinor) === minor) return name;
+      }
+      return undefined;
+    } catch (error) {
+      if (at === folder && errnoOf(error) === "ENOENT") return undefined;
+      throw unreadable(at, error);
+    }
+  }
+
+  /** The text of a file, `undefined` when there is none. */
+  async #read(path: string, evidence: string[]): Promise<string | undefined> {
+    try {
+      const bytes = await this.#tree.readFile(path);
+      evidence.push(path);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw unreadable(path, error);
+    }
+  }
+}
+
+function deviceName(path: string, uevent: string): string {
+  let name: string | undefined;
+  try {
+    name = parseUevent(uevent).get("DEVNAME");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  if (name === undefined) {
+    throw new Fault("device-unreadable", `Cannot read ${path}: it has no DEVNAME`);
+  }
+  return name;
+}
+
+function show({ type, major, minor }: DeviceInfo): string {
+  return `device ${type} ${major}:${minor}`;
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof SystemError ? error.errno : undefined;
+}
+
+function unreadable(path: string, cause: unknown): Fault {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Fault("device-unreadable", `Cannot read ${path}: ${reason}`, { cause });
+}

@@ -1,0 +1,168 @@
+import { Fault } from "../../core/faults.ts";
+import { SMALL_BAR_BYTES_MAX } from "../../core/limits.ts";
+import type { HostTree } from "../../core/ports/host_tree.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { cleanPath } from "./paths.ts";
+
+/** How a device of an IOMMU group is driven (seed 002, VFIODeviceType). */
+type VfioDeviceType = "error" | "normal" | "mediated";
+
+/** A device of an IOMMU group as the host shows it. */
+export interface VfioFinding {
+  readonly type: VfioDeviceType;
+  readonly isPcie: boolean;
+  /** PCI address with its domain; of a mediated device that of its parent, empty where it has none. */
+  readonly bdf: string;
+  readonly sysfsDev: string;
+  readonly vendorId: string;
+  readonly deviceId: string;
+  /** PCI class code, such as `0x030000`. */
+  readonly class: string;
+  /** It has a memory region that does not fit behind a PCI bridge. */
+  readonly largeBar: boolean;
+}
+
+/** Where PCI devices and their groups are found. */
+interface VfioRoots {
+  readonly iommuGroups: string;
+  readonly pciDevices: string;
+  readonly pciSlots: string;
+}
+
+const BDF = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
+const MEDIATED = /^[^-]+(?:-[^-]+){4}$/;
+/** Host bridges and PCI bridges stay with the host. */
+const BRIDGE = /^0x06(?:00|04)/;
+const CONFIG_BYTES_PCI = 256n;
+
+/** Finds out what is in an IOMMU group (seed 002's VFIODev, Kata's VFIO driver). Changes nothing. */
+export class VfioGroups {
+  readonly #tree: HostTree;
+  readonly #roots: VfioRoots;
+
+  constructor(hostTree: HostTree, roots: VfioRoots) {
+    this.#tree = hostTree;
+    this.#roots = roots;
+  }
+
+  /**
+   * The devices of the group that a hypervisor gets, in the order of their names: all but bridges.
+   *
+   * @param hostPath The group's device file, such as `/dev/vfio/12`
+   * @throws {Fault} `no-such-device`, `iommu-group-unusable`, `device-unreadable`
+   */
+  async devices(hostPath: string): Promise<readonly VfioFinding[]> {
+    const group = hostPath.slice(hostPath.lastIndexOf("/") + 1);
+    const folder = `${this.#roots.iommuGroups}/${group}/devices`;
+    const found: VfioFinding[] = [];
+    for (const name of await this.#names(folder, group)) {
+      if (BDF.test(name)) {
+        const device = await this.#normal(name);
+        if (!BRIDGE.test(device.class)) found.push(device);
+      } else if (MEDIATED.test(name)) {
+        found.push(await this.#mediated(folder, name));
+      } else {
+        throw new Fault(
+          "iommu-group-unusable",
+          `Cannot use IOMMU group ${group}: "${name.slice(0, 80)}" is neither a PCI address nor ` +
+            "a mediated device",
+        );
+      }
+    }
+    if (found.length === 0) {
+      throw new Fault(
+        "iommu-group-unusable",
+        `Cannot use IOMMU group ${group}: it has no device but bridges`,
+      );
+    }
+    return found;
+  }
+
+  async #names(folder: string, group: string): Promise<readonly string[]> {
+    try {
+      return await this.#tree.list(folder);
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === "ENOENT") {
+        throw new Fault(
+          "no-such-device",
+          `Cannot find IOMMU group ${group}: ${folder} does not exist`,
+          { cause: error },
+        );
+      }
+      throw unreadable(folder, error);
+    }
+  }
+
+  async #normal(bdf: string): Promise<VfioFinding> {
+    const sysfsDev = `${this.#roots.pciDevices}/${bdf}`;
+    return {
+      type: "normal",
+      isPcie: await this.#isPcie(bdf, sysfsDev),
+      bdf,
+      sysfsDev,
+      vendorId: await this.#line(`${sysfsDev}/vendor`),
+      deviceId: await this.#line(`${sysfsDev}/device`),
+      class: await this.#line(`${sysfsDev}/class`),
+      largeBar: hasLargeBar(await this.#text(`${sysfsDev}/resource`)),
+    };
+  }
+
+  async #mediated(folder: string, name: string): Promise<VfioFinding> {
+    let target: string;
+    try {
+      target = await this.#tree.readLink(`${folder}/${name}`);
+    } catch (error) {
+      throw unreadable(`${folder}/${name}`, error);
+    }
+    const sysfsDev = cleanPath(target.startsWith("/") ? target : `${folder}/${target}`);
+    const parent = sysfsDev.split("/").at(-2) ?? "";
+    const bdf = BDF.test(parent) ? parent : "";
+    return {
+      type: "mediated",
+      isPcie: false,
+      bdf,
+      sysfsDev,
+      vendorId: "",
+      deviceId: "",
+      class: "",
+      largeBar: false,
+    };
+  }
+
+  /** Only PCI Express has a configuration space above 256 bytes; else its slot tells. */
+  async #isPcie(bdf: string, sysfsDev: string): Promise<boolean> {
+    const config = await this.#tree.stat(`${sysfsDev}/config`).catch(() => undefined);
+    if (config !== undefined && config.sizeBytes > CONFIG_BYTES_PCI) return true;
+    const { pciSlots } = this.#roots;
+    const address = bdf.slice(0, bdf.indexOf("."));
+    for (const slot of await this.#tree.list(pciSlots).catch(() => [])) {
+      if (await this.#line(`${pciSlots}/${slot}/address`) !== address) continue;
+      if ((await this.#line(`${pciSlots}/${slot}/max_bus_speed`)).includes("PCIe")) return true;
+    }
+    return false;
+  }
+
+  async #line(path: string): Promise<string> {
+    return (await this.#text(path)).split("\n")[0]?.trim() ?? "";
+  }
+
+  /** What cannot be read is empty, as in Kata: none of it decides whether the device can be used. */
+  async #text(path: string): Promise<string> {
+    const bytes = await this.#tree.readFile(path).catch(() => undefined);
+    return bytes === undefined ? "" : new TextDecoder().decode(bytes);
+  }
+}
+
+/** Lines of `start end flags`, each in hexadecimal. */
+function hasLargeBar(resource: string): boolean {
+  return resource.split("\n").some((line) => {
+    const [, start, end] = /^(0x[0-9a-f]{1,16}) (0x[0-9a-f]{1,16}) /i.exec(line) ?? [];
+    if (start === undefined || end === undefined) return false;
+    return BigInt(end) - BigInt(start) + 1n > SMALL_BAR_BYTES_MAX;
+  });
+}
+
+function unreadable(path: string, cause: unknown): Fault {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Fault("device-unreadable", `Cannot read ${path}: ${reason}`, { cause });
+}

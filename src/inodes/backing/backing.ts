@@ -1,0 +1,252 @@
+import { Fault, type FaultCode } from "../../core/faults.ts";
+import { READ_NOW_BYTES_MAX } from "../../core/limits.ts";
+import type {
+  AttributeChange,
+  BackingAttributes,
+  BackingFile,
+  BackingLook,
+} from "../../core/ports/backing_file.ts";
+import type { Range } from "../../core/segments.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { WHOLE } from "../ranges/dirty_set.ts";
+import { openFault } from "./open_fault.ts";
+import { Unsynced } from "../ranges/unsynced.ts";
+
+/** What the errnos of a backing file mean; any other is `backing-failed`. */
+const FAULT_OF: Readonly<Record<string, FaultCode>> = {
+  ENOSPC: "backing-full",
+  EDQUOT: "backing-full",
+  EFBIG: "value-not-allowed",
+  EROFS: "root-read-only",
+  EPERM: "file-not-permitted",
+  EACCES: "file-not-permitted",
+};
+
+/** A read that stopped before the end of what was asked. */
+interface PartialRead {
+  readonly done: number;
+  /** Why it stopped; `undefined` at the end of the file. */
+  readonly failure: Fault | undefined;
+}
+
+/**
+ * A backing file that reads and writes whole: short reads and writes go on where they stopped,
+ * an answer of nothing is an error and no endless loop, host errors are faults.
+ */
+export class Backing {
+  readonly #unsynced = new Unsynced();
+
+  /** @param name How faults call the file */
+  constructor(readonly file: BackingFile, readonly name: string) {}
+
+  /** @throws {Fault} `backing-failed` */
+  attributes(): BackingAttributes {
+    try {
+      return this.file.attributes();
+    } catch (error) {
+      throw this.#fault("ask", error);
+    }
+  }
+
+  /** @throws {Fault} `backing-failed` */
+  async look(): Promise<BackingLook> {
+    try {
+      return await this.file.look();
+    } catch (error) {
+      throw this.#fault("look at", error);
+    }
+  }
+
+  /**
+   * Reads from memory alone.
+   *
+   * @returns How many bytes there were up to the end of the file, `undefined` when storage would
+   * have to be waited for, or there are too many to copy on the event loop
+   */
+  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+    if (into.byteLength > READ_NOW_BYTES_MAX) return undefined;
+    let done = 0;
+    while (done < into.byteLength) {
+      let read: number | undefined;
+      try {
+        read = this.file.readNow(into.subarray(done), offset + BigInt(done));
+      } catch (error) {
+        throw this.#fault("read", error);
+      }
+      if (read === undefined) return undefined;
+      if (read === 0) break;
+      done += read;
+    }
+    return done;
+  }
+
+  /**
+   * Reads until `into` is full or the file ends.
+   *
+   * @throws {Fault} `backing-failed`
+   */
+  async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
+    const { done, failure } = await this.readSome(into, offset);
+    if (failure !== undefined) throw failure;
+    return done;
+  }
+
+  /** Reads until `into` is full, the file ends or a read fails. */
+  async readSome(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<PartialRead> {
+    let done = 0;
+    try {
+      while (done < into.byteLength) {
+        const rest = into.subarray(done);
+        const at = offset + BigInt(done);
+        const isShort = rest.byteLength <= READ_NOW_BYTES_MAX;
+        const now = isShort ? this.file.readNow(rest, at) : undefined;
+        const read = now ?? await this.file.read(rest, at);
+        if (read === 0) break;
+        done += read;
+      }
+      return { done, failure: undefined };
+    } catch (error) {
+      return { done, failure: this.#fault("read", error) };
+    }
+  }
+
+  /**
+   * Writes all bytes.
+   *
+   * @throws {Fault} `backing-failed`, `backing-full`, `value-not-allowed` past the largest file
+   */
+  async write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void> {
+    for (let done = 0; done < bytes.byteLength;) {
+      let written: number;
+      try {
+        written = await this.file.write(bytes.subarray(done), offset + BigInt(done));
+      } catch (error) {
+        throw this.#fault("write", error);
+      }
+      if (written <= 0) {
+        throw new Fault(
+          "backing-failed",
+          `Cannot write ${this.name}: it took no byte at offset ${offset + BigInt(done)}`,
+        );
+      }
+      done += written;
+    }
+    this.#unsynced.note({ start: offset, end: offset + BigInt(bytes.byteLength) });
+  }
+
+  /** @throws {Fault} as {@linkcode write} */
+  truncate(sizeBytes: bigint): Promise<void> {
+    return this.#try("truncate", () => this.file.truncate(sizeBytes));
+  }
+
+  /** @throws {Fault} as {@linkcode write} */
+  allocate(offset: bigint, length: bigint): Promise<void> {
+    return this.#try("allocate storage for", () => this.file.allocate(offset, length));
+  }
+
+  /** @throws {Fault} `file-not-permitted`, `root-read-only`, `backing-failed` */
+  change(change: AttributeChange): Promise<void> {
+    return this.#try("change", () => this.file.change(change));
+  }
+
+  /**
+   * Opens anew what the path leads to.
+   *
+   * @throws {Fault} as the host's answer to an open means, and what `accept` throws
+   */
+  async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
+    try {
+      await this.file.reopen(accept);
+    } catch (error) {
+      throw error instanceof SystemError ? openFault(error, this.name) : error;
+    }
+  }
+
+  /**
+   * Gives the file another name below its root.
+   *
+   * @throws {Fault} as {@linkcode reopen}
+   */
+  async link(path: string): Promise<void> {
+    try {
+      await this.file.link(path);
+    } catch (error) {
+      throw error instanceof SystemError ? openFault(error, path) : error;
+    }
+  }
+
+  /**
+   * Takes a name of the file below its root away.
+   *
+   * @throws {Fault} as {@linkcode reopen}; `file-not-found` for a name that is not the file's
+   */
+  async unlink(path: string): Promise<void> {
+    try {
+      await this.file.unlink(path);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (error.errno !== "ESTALE") throw openFault(error, path);
+      throw new Fault(
+        "file-not-found",
+        `Cannot unlink "${path.slice(0, 200)}": it is no name of ${this.name}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * Resolves when all that was written is on stable storage.
+   *
+   * @throws {Fault} `backing-failed`, also when an earlier sync has lost bytes that were not written
+   * again; `backing-full`
+   */
+  async sync(): Promise<void> {
+    await this.#unsynced.during(() => this.#try("sync", () => this.file.sync()));
+    if (this.#unsynced.lostBytes === 0n) return;
+    // Whoever cut the file had no use for them.
+    this.#unsynced.forget({ start: this.attributes().sizeBytes, end: WHOLE.end });
+    const { lostBytes } = this.#unsynced;
+    if (lostBytes === 0n) return;
+    const [first] = this.lost();
+    throw new Fault(
+      "backing-failed",
+      `Cannot sync ${this.name}: a sync before has failed, and the host may have forgotten ` +
+        `${lostBytes} bytes from offset ${first?.start} on; write them again, or invalidate with discard`,
+    );
+  }
+
+  /** What a failed sync has lost and nobody has written again. */
+  lost(): readonly Range[] {
+    return this.#unsynced.lost();
+  }
+
+  /** Says that lost bytes are of no interest any more, or will be written again. */
+  forgetLost(range: Range): void {
+    this.#unsynced.forget(range);
+  }
+
+  /** The fault of a file that gives fewer bytes than its size says, for no reason that is seen. */
+  endedEarly(at: bigint, size: bigint): Fault {
+    return new Fault(
+      "backing-failed",
+      `Cannot read ${this.name}: it ended at offset ${at} although its size is ${size}; try again`,
+    );
+  }
+
+  async #try(action: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      throw this.#fault(action, error);
+    }
+  }
+
+  #fault(action: string, error: unknown): Fault {
+    if (!(error instanceof SystemError)) throw error;
+    return new Fault(
+      FAULT_OF[error.errno] ?? "backing-failed",
+      `Cannot ${action} ${this.name}: ${error.call} gave ${error.errno}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import { Fault, type FaultCode } from "../../core/faults.ts";
+import { PATH_BYTES_MAX } from "../../core/limits.ts";
+import type { SystemError } from "../../core/system_error.ts";
+
+/** What the errnos of an open mean; any other is `backing-failed`. */
+const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
+  EXDEV: ["outside-root", "it leads out of the root"],
+  ELOOP: ["outside-root", "it leads through a magic link or too many links"],
+  ENOENT: ["file-not-found", "there is no such file; create makes one"],
+  EEXIST: ["file-exists", "there is something by this name already"],
+  ENOTDIR: ["not-a-file", "a part of it is no folder"],
+  EISDIR: ["not-a-file", "it is a folder"],
+  EINVAL: ["not-a-file", "it is no regular file"],
+  ENAMETOOLONG: ["value-not-allowed", "a name in it is too long"],
+  EACCES: ["file-not-permitted", "the host does not let Innkeeper open it"],
+  EPERM: ["file-not-permitted", "the host does not let Innkeeper open it"],
+  EROFS: ["root-read-only", "its file system is read-only"],
+  EMFILE: ["open-inodes-exhausted", "the process has no file descriptor left"],
+  ENFILE: ["open-inodes-exhausted", "the host has no file descriptor left"],
+  ENOSPC: ["backing-full", "its file system is full"],
+  EDQUOT: ["backing-full", "its quota is used up"],
+  EMLINK: ["value-not-allowed", "the file has as many names as its file system lets it have"],
+};
+
+/** What the host's answer to an open of a path means. */
+export function openFault(error: SystemError, path: string): Fault {
+  const [code, why] = OPEN_FAULTS[error.errno] ??
+    ["backing-failed", `${error.call} gave ${error.errno}`];
+  return new Fault(code, `Cannot open "${path.slice(0, 200)}": ${why}`, { cause: error });
+}
+
+/**
+ * Lets only paths through that the host can be asked for.
+ *
+ * @throws {Fault} `value-not-allowed`
+ */
+export function requirePath(path: string): void {
+  const bytes = new TextEncoder().encode(path).byteLength;
+  if (bytes > 0 && bytes < PATH_BYTES_MAX && !path.includes("\0")) return;
+  throw new Fault(
+    "value-not-allowed",
+    `Cannot open a path of ${bytes} bytes: it must have 1 to ${PATH_BYTES_MAX - 1} bytes ` +
+      "and no zero byte",
+  );
+}

@@ -1,0 +1,87 @@
+import { Fault } from "../../core/faults.ts";
+import type { BackingFile } from "../../core/ports/backing_file.ts";
+import type { RemoteFiles } from "../../core/ports/remote_files.ts";
+import type { OpenedBacking, OpenRequest, RootFolder } from "../../core/ports/root_folder.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { openFault, requirePath } from "./open_fault.ts";
+
+/** How an inode was opened. Those who share it open it alike. */
+export interface InodeModes {
+  readonly access: "ro" | "rw";
+  /** Whose cache holds its pages: the host's, or one of Innkeeper's own. */
+  readonly cache: "host" | "own";
+}
+
+/** How whoever opens an inode holds it. */
+interface HoldRequest {
+  readonly holder: string;
+  /** The hold ends when it was not renewed for so long, by an open of the same holder. */
+  readonly leaseMs?: number | undefined;
+}
+
+/** A file below a root that a client asks to open. */
+export interface InodeRequest extends InodeModes, HoldRequest {
+  readonly root: string;
+  readonly path: string;
+  readonly create: OpenRequest["create"];
+  /** Permission bits of a file that is made. */
+  readonly permissions: number;
+  /** Reads leave the access time alone; also where the root says so. */
+  readonly noatime?: boolean;
+  /** In the mode `host`: whether a translation covers no more than one fill window. */
+  readonly limitTranslation?: boolean;
+}
+
+/** A remote file that a client asks to open, read-only and in the mode `own`. */
+export interface RemoteRequest extends HoldRequest {
+  readonly url: string;
+}
+
+/**
+ * Opens the file that a request names, below its root.
+ *
+ * @throws {Fault} as the host's answer means
+ */
+export async function openBacking(
+  roots: ReadonlyMap<string, RootFolder>,
+  request: InodeRequest,
+): Promise<OpenedBacking> {
+  const { root, path, access, create, permissions, noatime = false } = request;
+  const folder = roots.get(root);
+  if (folder === undefined) {
+    const known = [...roots.keys()].join(", ") || "none";
+    throw new Fault("root-not-found", `Cannot open in root "${root}": roots are ${known}`);
+  }
+  if (folder.readOnly && (access === "rw" || create !== "never")) {
+    throw new Fault("root-read-only", `Cannot write in root "${root}": it is read-only`);
+  }
+  requirePath(path);
+  try {
+    return await folder.open({ path, access, create, permissions, noatime });
+  } catch (error) {
+    throw error instanceof SystemError ? openFault(error, `${root}/${path}`) : error;
+  }
+}
+
+/**
+ * Opens the remote file that a request names.
+ *
+ * @throws {Fault} `outside-root`, `file-not-found`, `file-not-permitted`, `backing-failed`
+ */
+export async function openRemote(
+  remotes: RemoteFiles | undefined,
+  { url }: RemoteRequest,
+): Promise<BackingFile> {
+  try {
+    if (remotes === undefined) throw new SystemError("EXDEV", "open", url);
+    return await remotes.open(url);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno !== "EXDEV") throw openFault(error, url);
+    throw new Fault(
+      "outside-root",
+      `Cannot open "${url.slice(0, 200)}": it begins with no prefix that --remote allows`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,180 @@
+import {
+  FILL_BYTES_MAX,
+  READ_AHEAD_BYTES_MAX,
+  READ_AHEAD_CACHE_DIVISOR,
+} from "../../core/limits.ts";
+import type { CacheFile } from "../../core/ports/cache_file.ts";
+import { maxOf, minOf, type Range } from "../../core/segments.ts";
+import type { Backing } from "../backing/backing.ts";
+import type { CacheBudget, PageOwner } from "./cache_budget.ts";
+import type { CopyBuffers } from "./copy_buffers.ts";
+import type { Counters } from "./counters.ts";
+import { RangesInFlight } from "../ranges/ranges_in_flight.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import { pageEnd, pageStart, Residency } from "./residency.ts";
+
+const FILL = BigInt(FILL_BYTES_MAX);
+
+/** What became of a range that was in flight: `uncached` when its pages found no room. */
+type Outcome = "cached" | "uncached" | "again";
+
+/** What the cache asks of the content that it caches. */
+export interface PageSource extends PageOwner {
+  readonly size: bigint;
+  /** Changes when content from outside is taken over: what was read before is stale. */
+  readonly takeovers: number;
+  /** Called when the backing file ended before the size; rejects when that explains nothing. */
+  endedEarly(at: bigint): Promise<void>;
+  /** Resolves when no restart would write a page back that is clean now. */
+  settled(): Promise<void>;
+}
+
+/** What a page cache is put together from. */
+export interface PageCacheParts {
+  readonly backing: Backing;
+  readonly file: CacheFile;
+  readonly budget: CacheBudget;
+  readonly buffers: CopyBuffers;
+  readonly counters: Counters;
+}
+
+/** The cached pages of one inode: how they come in, by fills, and go out, by punches. */
+export class PageCache {
+  readonly inFlight = new RangesInFlight<Outcome>();
+  readonly resident: Residency;
+  readonly file: CacheFile;
+  readonly #backing: Backing;
+  readonly #budget: CacheBudget;
+  readonly #buffers: CopyBuffers;
+  readonly #counters: Counters;
+  readonly #source: PageSource;
+  readonly #ahead: ReadAhead;
+
+  constructor(
+    { backing, file, budget, buffers, counters }: PageCacheParts,
+    source: PageSource,
+  ) {
+    this.file = file;
+    this.#backing = backing;
+    this.#budget = budget;
+    this.#buffers = buffers;
+    this.#counters = counters;
+    this.#source = source;
+    this.resident = new Residency(budget, source);
+    const share = Math.floor(budget.limitBytes / READ_AHEAD_CACHE_DIVISOR);
+    const most = Math.max(FILL_BYTES_MAX, Math.min(READ_AHEAD_BYTES_MAX, share));
+    this.#ahead = new ReadAhead(FILL_BYTES_MAX, Number(pageStart(BigInt(most))));
+  }
+
+  /** The free pages around an offset: not in the cache and with nothing under way. */
+  gapAround(offset: bigint): Range {
+    const bounds = { start: 0n, end: pageEnd(this.#source.size) };
+    return this.inFlight.freeAround(offset, this.resident.gapAround(offset, bounds));
+  }
+
+  /**
+   * Waits for the page of an offset that is not in the cache: for what is under way there, or for
+   * a fill. However many wait, each page is read once.
+   *
+   * @param end Where the request ends
+   */
+  fetch(at: bigint, end: bigint): Promise<Outcome> {
+    const underWay = this.inFlight.at(at);
+    if (underWay !== undefined) return underWay;
+    const wanted = { start: pageStart(at), end: pageEnd(end) };
+    const bytes = this.#ahead.windowAt(wanted.start);
+    const window = fillWindow(wanted, this.gapAround(at), BigInt(bytes));
+    this.#ahead.expect(window.end, bytes);
+    return this.inFlight.run(window, () => this.#fill(window));
+  }
+
+  /** Takes pages out of the cache at once and gives their storage back. Never rejects. */
+  async drop(ranges: readonly Range[]): Promise<void> {
+    const runs = ranges.flatMap((range) => this.resident.remove(range));
+    await Promise.all(runs.map((run) => this.inFlight.run(run, () => this.#punch(run))));
+  }
+
+  async #fill(window: Range): Promise<Outcome> {
+    const windowBytes = Number(window.end - window.start);
+    if (!await this.#budget.reserve(windowBytes)) return "uncached";
+    let keptBytes = 0;
+    try {
+      return await this.#buffers.lend(windowBytes, async (buffer) => {
+        const bytes = await this.#readWindow(buffer, window);
+        if (typeof bytes === "string") return bytes;
+        this.file.store(bytes, window.start);
+        keptBytes = bytes.byteLength;
+        this.resident.add({ start: window.start, end: window.start + BigInt(keptBytes) });
+        this.#counters.count("fills");
+        return "cached";
+      });
+    } catch (error) {
+      this.#counters.count("errors");
+      throw error;
+    } finally {
+      this.#budget.release(windowBytes - keptBytes);
+    }
+  }
+
+  /** The bytes of whole pages from the start of a window on, for which there is storage. */
+  async #readWindow(
+    buffer: Uint8Array<ArrayBuffer>,
+    window: Range,
+  ): Promise<Uint8Array<ArrayBuffer> | Outcome> {
+    const { takeovers } = this.#source;
+    const wantedBytes = Number(minOf(window.end, this.#source.size) - window.start);
+    if (wantedBytes <= 0) return "again";
+    const { done, failure } = await this.#backing.readSome(
+      buffer.subarray(0, wantedBytes),
+      window.start,
+    );
+    if (failure === undefined && done < wantedBytes) {
+      await this.#source.endedEarly(window.start + BigInt(done));
+      return "again";
+    }
+    // What is past the end of the content must be zero.
+    buffer.fill(0, wantedBytes);
+    // Whole pages that came before a failure are good; the failure is met again at its own page.
+    const goodBytes = failure === undefined ? buffer.byteLength : Number(pageStart(BigInt(done)));
+    if (goodBytes === 0) throw failure;
+    const isStored = await this.#reserve({
+      start: window.start,
+      end: window.start + BigInt(goodBytes),
+    });
+    if (this.#source.takeovers !== takeovers) return "again";
+    return isStored ? buffer.subarray(0, goodBytes) : "uncached";
+  }
+
+  /** A cache that cannot grow must not keep anybody from reading. */
+  async #reserve(range: Range): Promise<boolean> {
+    try {
+      await this.file.reserve(range);
+      return true;
+    } catch {
+      this.#counters.count("errors");
+      return false;
+    }
+  }
+
+  async #punch(run: Range): Promise<Outcome> {
+    try {
+      await this.#source.settled();
+      await this.file.punch(run);
+    } catch {
+      // The pages are out of use either way; only their storage is not given back.
+      this.#counters.count("errors");
+    }
+    return "again";
+  }
+}
+
+/**
+ * What one fill reads of a gap to have what is wanted (seed 001, `maxFillRange`).
+ *
+ * @param bytes How much of a large gap
+ */
+function fillWindow(wanted: Range, gap: Range, bytes: bigint): Range {
+  if (gap.end - gap.start <= FILL) return gap;
+  const start = maxOf(wanted.start, gap.start);
+  return { start, end: minOf(gap.end, start + bytes) };
+}

@@ -1,0 +1,465 @@
+import { Fault } from "../../core/faults.ts";
+import {
+  BYTES_REPLY_BYTES_MAX,
+  CACHE_BYTES_DEFAULT,
+  HOLDERS_PER_INODE_MAX,
+  OPEN_INODES_MAX,
+} from "../../core/limits.ts";
+import type { BackingAttributes } from "../../core/ports/backing_file.ts";
+import type { CacheFiles } from "../../core/ports/cache_file.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { EventFact, EventSink } from "../../core/ports/events.ts";
+import type { Journals } from "../../core/ports/journal.ts";
+import type { Random } from "../../core/ports/random.ts";
+import type { RemoteFiles } from "../../core/ports/remote_files.ts";
+import type { RootFolder } from "../../core/ports/root_folder.ts";
+import type { Spools } from "../../core/ports/spool.ts";
+import { KeyedSerial } from "./keyed_serial.ts";
+import { Leases } from "../../core/leases.ts";
+import { CacheBudget } from "../cache/cache_budget.ts";
+import { type CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
+import { Counters, type Counts } from "../cache/counters.ts";
+import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
+import {
+  type InodeRequest,
+  openBacking,
+  openRemote,
+  type RemoteRequest,
+} from "../backing/opening.ts";
+import { receive, type Received } from "./upload.ts";
+import { recover, type Recovered } from "../writeback/recovery.ts";
+
+/** What the store needs of the world. */
+export interface InodeStoreParts {
+  /** The folders in which inodes may be opened, by name. */
+  readonly roots: ReadonlyMap<string, RootFolder>;
+  /** Where remote inodes come from; none are opened without it. */
+  readonly remotes?: RemoteFiles | undefined;
+  readonly caches: CacheFiles;
+  readonly journals: Journals;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventSink;
+  /** Names this run of the host. */
+  readonly bootId: string;
+  /** Where long bodies wait; in memory without it. */
+  readonly spools?: Spools | undefined;
+  /** Budget of cached pages, in bytes. */
+  readonly cacheBytes?: number;
+}
+
+/** The figures of all inodes together; counts go on when inodes are closed. */
+export interface StoreStats extends Counts {
+  readonly inodes: number;
+  readonly holders: number;
+  readonly residentBytes: bigint;
+  readonly dirtyBytes: bigint;
+  readonly mappedBytes: bigint;
+  readonly referencedBytes: bigint;
+  readonly mappedChunks: number;
+  readonly cacheLimitBytes: bigint;
+}
+
+/** A file that was opened, and for whom. */
+interface Asked extends OpenedFile {
+  /** With the file's identity behind it, the key by which the inode is shared. */
+  readonly prefix: string;
+  readonly holder: string;
+}
+
+/** How a hold ends. */
+interface ReleaseOptions {
+  readonly reason: string;
+  /** Whether the mappings of the space of its name end too. */
+  readonly andSpace: boolean;
+  readonly isDue: (inode: CachingInode) => boolean;
+}
+
+const ON_REQUEST: ReleaseOptions = {
+  reason: "on request",
+  andSpace: false,
+  isDue: () => true,
+};
+
+/** The open inodes: which there are, who holds them, and the cache that they share. */
+export class InodeStore {
+  readonly #parts: InodeStoreParts;
+  readonly #budget: CacheBudget;
+  readonly #maker: InodeMaker;
+  readonly #totals = new Counters();
+  readonly #inodes = new Map<string, CachingInode>();
+  /** The same, by the file: root, device and inode number. */
+  readonly #byFile = new Map<string, CachingInode>();
+  /** One open or release at a time of a file. */
+  readonly #gates = new KeyedSerial();
+  readonly #leases: Leases;
+
+  constructor(parts: InodeStoreParts) {
+    this.#parts = parts;
+    this.#leases = new Leases(parts.clock);
+    this.#budget = new CacheBudget(parts.cacheBytes ?? CACHE_BYTES_DEFAULT);
+    this.#maker = new InodeMaker({ ...parts, budget: this.#budget, totals: this.#totals });
+  }
+
+  /** The time by which cached times are set. */
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  /** Writes back what earlier processes left. To be called before anything is opened. */
+  async recover(): Promise<readonly Recovered[]> {
+    const found = await recover(this.#parts);
+    for (const { root, path, dirtyBytes, outcome, reason } of found) {
+      this.#parts.events.emit({
+        kind: outcome === "restored" ? "inode.recovered" : `inode.${outcome}`,
+        subject: `${root}/${path}`,
+        ...reason === undefined ? {} : { reason },
+        data: { root, path, dirtyBytes },
+      });
+    }
+    return found;
+  }
+
+  /**
+   * Opens a file, or shares it when it is open already.
+   *
+   * @throws {Fault} `root-not-found`, `root-read-only`, `value-not-allowed`, `outside-root`,
+   * `file-not-found`, `file-exists`, `file-not-permitted`, `not-a-file`, `inode-mode-differs`,
+   * `holders-exhausted`, `open-inodes-exhausted`, `backing-failed`, `state-unavailable`
+   */
+  async open(
+    request: InodeRequest | RemoteRequest,
+  ): Promise<{ inode: CachingInode; isNew: boolean }> {
+    const asked: Asked = "url" in request
+      ? await this.#askRemote(request)
+      : await this.#ask(request);
+    const { file, prefix } = asked;
+    let isTaken = false;
+    try {
+      const key = keyOf(prefix, file.attributes());
+      return await this.#gates.run(key, async () => {
+        const open = this.#byFile.get(key);
+        if (open !== undefined) {
+          share(open, asked);
+          // What is wrong with the file shows at the next call that needs it.
+          await open.revalidate().catch(() => false);
+        }
+        const inode = open ?? await this.#make(asked);
+        if (open === undefined) {
+          isTaken = true;
+          this.#inodes.set(inode.identity.id, inode);
+          this.#byFile.set(key, inode);
+        }
+        this.#keepLease(inode.identity.id, request.holder, request.leaseMs);
+        const { root, path } = inode.identity;
+        this.#emit(inode, {
+          kind: "inode.opened",
+          data: { root, path, holder: request.holder, isNew: isTaken },
+        });
+        return { inode, isNew: isTaken };
+      });
+    } finally {
+      if (!isTaken) file.close();
+    }
+  }
+
+  /**
+   * Takes the body of a write in.
+   *
+   * @throws {Fault} as {@linkcode receive}
+   */
+  receive(
+    body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+    expected?: bigint,
+  ): Promise<Received> {
+    return receive(body, this.#parts.spools, expected);
+  }
+
+  /** The open inode of an id, if there is one. Those below roots of the house are not shown. */
+  find(id: string): CachingInode | undefined {
+    const inode = this.#inodes.get(id);
+    return inode === undefined || isHidden(inode) ? undefined : inode;
+  }
+
+  /** @throws {Fault} `inode-not-found` */
+  inode(id: string): CachingInode {
+    const inode = this.find(id);
+    if (inode === undefined) throw inodeNotFound(id);
+    return inode;
+  }
+
+  /** All open inodes that {@linkcode find} finds, in ascending order of their ids. */
+  list(): readonly CachingInode[] {
+    return [...this.#inodes.values()].filter((inode) => !isHidden(inode)).sort((a, b) =>
+      a.identity.id < b.identity.id ? -1 : 1
+    );
+  }
+
+  /**
+   * The whole content of an inode.
+   *
+   * @param limitBytes More than this is refused
+   * @throws {Fault} `inode-not-found`, `body-too-large`, `backing-failed`, `backing-changed`
+   */
+  async readAll(
+    id: string,
+    limitBytes: number = BYTES_REPLY_BYTES_MAX,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const inode = this.inode(id);
+    const { size } = inode;
+    if (size > BigInt(limitBytes)) {
+      throw new Fault(
+        "body-too-large",
+        `Cannot read inode ${id} whole: it has ${size} bytes and ${limitBytes} are allowed`,
+      );
+    }
+    const bytes = new Uint8Array(Number(size));
+    return bytes.subarray(0, await inode.read(bytes, 0n));
+  }
+
+  /**
+   * Ends one hold. The last one writes back and closes.
+   *
+   * @throws {Fault} `inode-not-found`, `holder-not-found`; the fault of the write-back, after
+   * which the inode stays open and held
+   */
+  release(id: string, holder: string): Promise<void> {
+    return this.#release(id, holder, ON_REQUEST);
+  }
+
+  /**
+   * Opens the file of an inode anew (seed 001, `NotifyChangeFD`). When its path leads to another
+   * file by now, the inode stands for that one.
+   *
+   * @throws {Fault} `inode-not-found`, `backing-changed` for another file below dirt,
+   * `inode-mode-differs` for one that is open as another inode; as an open does
+   */
+  async reopen(id: string): Promise<void> {
+    this.inode(id);
+    await this.#atGateOf(id, async (inode, before) => {
+      const prefix = prefixOf(inode.identity);
+      let moved: string | undefined;
+      await inode.reopen((found) => {
+        const after = keyOf(prefix, found);
+        const other = this.#byFile.get(after);
+        if (other !== undefined && other !== inode) {
+          throw new Fault(
+            "inode-mode-differs",
+            `Cannot reopen inode ${id}: its path leads to the file of inode ${other.identity.id}`,
+            { members: { inode: other.identity.id } },
+          );
+        }
+        // At once, so that an open of the file that was found meets this inode.
+        this.#byFile.delete(before);
+        this.#byFile.set(after, inode);
+        moved = after;
+      }).catch((error) => {
+        if (moved !== undefined) {
+          this.#byFile.delete(moved);
+          // What is open now decides: it can have failed before the file was changed, or after.
+          this.#byFile.set(keyOf(prefix, inode.attributes()), inode);
+        }
+        throw error;
+      });
+    });
+  }
+
+  stats(): StoreStats {
+    const open = [...this.#inodes.values()].map((inode) => inode.stats());
+    return {
+      ...this.#totals.counts(),
+      inodes: open.length,
+      holders: open.reduce((sum, { holders }) => sum + holders, 0),
+      residentBytes: open.reduce((sum, { residentBytes }) => sum + residentBytes, 0n),
+      dirtyBytes: this.#budget.dirtyBytes,
+      mappedBytes: open.reduce((sum, { mappedBytes }) => sum + mappedBytes, 0n),
+      referencedBytes: open.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0n),
+      mappedChunks: open.reduce((sum, { mappedChunks }) => sum + mappedChunks, 0),
+      cacheLimitBytes: BigInt(this.#budget.limitBytes),
+    };
+  }
+
+  /**
+   * Writes everything back and closes it, whoever holds it.
+   *
+   * @returns What could not be written back. It is in the journals, for the next start
+   */
+  async close(): Promise<readonly { readonly inode: CachingInode; readonly error: unknown }[]> {
+    this.#leases.stop();
+    const unsaved: { inode: CachingInode; error: unknown }[] = [];
+    for (const [key, inode] of [...this.#byFile]) {
+      await this.#gates.run(key, async () => {
+        if (this.#byFile.get(key) !== inode) return;
+        try {
+          inode.unmapAll();
+          await inode.close();
+          await this.#forget(key, inode);
+        } catch (error) {
+          unsaved.push({ inode, error });
+          await inode.abandon();
+          this.#byFile.delete(key);
+          this.#inodes.delete(inode.identity.id);
+        }
+      });
+    }
+    return unsaved;
+  }
+
+  async #make(asked: Asked): Promise<CachingInode> {
+    if (this.#inodes.size >= OPEN_INODES_MAX) {
+      throw new Fault(
+        "open-inodes-exhausted",
+        `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
+      );
+    }
+    const inode = await this.#maker.make(asked);
+    inode.holders.add(asked.holder);
+    return inode;
+  }
+
+  async #ask(request: InodeRequest): Promise<Asked> {
+    const { root, path, access, cache, holder } = request;
+    const { file } = await openBacking(this.#parts.roots, request);
+    return {
+      file,
+      prefix: prefixOf({ root, path }),
+      identity: { root, path, access, cache },
+      holder,
+      noatime: request.noatime === true || this.#parts.roots.get(root)?.noatime === true,
+      limitTranslation: request.limitTranslation ?? false,
+    };
+  }
+
+  async #askRemote(request: RemoteRequest): Promise<Asked> {
+    const identity = { path: request.url, access: "ro", cache: "own" } as const;
+    return {
+      file: await openRemote(this.#parts.remotes, request),
+      prefix: prefixOf(identity),
+      identity,
+      holder: request.holder,
+      noatime: true,
+      limitTranslation: false,
+    };
+  }
+
+  /** @param isDue Asked when no other open or release of the file is under way any more */
+  async #release(
+    id: string,
+    holder: string,
+    { reason, andSpace, isDue }: ReleaseOptions,
+  ): Promise<void> {
+    await this.#atGateOf(id, async (inode, key) => {
+      if (!isDue(inode)) return;
+      inode.requireHolder(holder, "release");
+      const isLast = inode.holders.size === 1;
+      if (andSpace) inode.endHolder(holder, true);
+      if (isLast) {
+        await inode.close();
+        await this.#forget(key, inode);
+      }
+      inode.endHolder(holder);
+      inode.holders.delete(holder);
+      this.#leases.end(leaseOf(id, holder));
+      this.#emit(inode, {
+        kind: "inode.released",
+        reason,
+        data: { holder, isClosed: isLast, path: inode.identity.path },
+      });
+    });
+  }
+
+  #keepLease(id: string, holder: string, leaseMs: number | undefined): void {
+    const name = leaseOf(id, holder);
+    if (leaseMs === undefined) this.#leases.end(name);
+    else this.#leases.start(name, leaseMs, () => void this.#endLease(id, holder, leaseMs));
+  }
+
+  async #endLease(id: string, holder: string, leaseMs: number): Promise<void> {
+    // Meanwhile it can have been renewed by an open that was under way, or released.
+    const isDue = (inode: CachingInode): boolean =>
+      inode.holders.has(holder) && !this.#leases.has(leaseOf(id, holder));
+    try {
+      await this.#release(id, holder, { reason: "its lease ran out", andSpace: true, isDue });
+    } catch {
+      // What keeps it from closing is told by the inode; it is tried again after another lease.
+      const inode = this.#inodes.get(id);
+      if (inode !== undefined && isDue(inode)) this.#keepLease(id, holder, leaseMs);
+    }
+  }
+
+  #emit(inode: CachingInode, fact: Omit<EventFact, "subject">): void {
+    this.#parts.events.emit({ ...fact, subject: inode.identity.id });
+  }
+
+  async #forget(key: string, inode: CachingInode): Promise<void> {
+    this.#byFile.delete(key);
+    this.#inodes.delete(inode.identity.id);
+    if (inode.identity.cache === "host") return;
+    // What is left by a failure here holds no dirt: the next start removes it.
+    await this.#parts.journals.remove(inode.identity.id).catch(() => {});
+    await this.#parts.caches.remove(inode.identity.id).catch(() => {});
+  }
+
+  #open(id: string): CachingInode {
+    const inode = this.#inodes.get(id);
+    if (inode === undefined) throw inodeNotFound(id);
+    return inode;
+  }
+
+  #keyOf(inode: CachingInode): string {
+    for (const [key, open] of this.#byFile) if (open === inode) return key;
+    throw inodeNotFound(inode.identity.id);
+  }
+
+  /** Waits at the gate of the file of an open inode, which file may become another one while this waits. */
+  async #atGateOf(
+    id: string,
+    task: (inode: CachingInode, key: string) => Promise<void>,
+  ): Promise<void> {
+    for (let isDone = false; !isDone;) {
+      const key = this.#keyOf(this.#open(id));
+      await this.#gates.run(key, async () => {
+        const inode = this.#open(id);
+        if (this.#keyOf(inode) !== key) return;
+        isDone = true;
+        await task(inode, key);
+      });
+    }
+  }
+}
+
+/** Whether it lies below a root under whose name no client can open anything. */
+function isHidden({ identity }: CachingInode): boolean {
+  return identity.root?.startsWith(":") === true;
+}
+
+function prefixOf({ root, path }: Pick<InodeIdentity, "root" | "path">): string {
+  return root ?? `url ${path}`;
+}
+
+function keyOf(prefix: string, { device, inode }: BackingAttributes): string {
+  return `${prefix}:${device}:${inode}`;
+}
+
+function leaseOf(id: string, holder: string): string {
+  return `${id} ${holder}`;
+}
+
+function share(open: CachingInode, { identity: { access, cache }, holder }: Asked): void {
+  const { identity, holders } = open;
+  if (identity.access !== access || identity.cache !== cache) {
+    throw new Fault(
+      "inode-mode-differs",
+      `Cannot share inode ${identity.id} with access "${access}" and cache "${cache}": it is ` +
+        `open with access "${identity.access}" and cache "${identity.cache}"`,
+      { members: { inode: identity.id, access: identity.access, cache: identity.cache } },
+    );
+  }
+  if (!holders.has(holder) && holders.size >= HOLDERS_PER_INODE_MAX) {
+    throw new Fault(
+      "holders-exhausted",
+      `Cannot share inode ${identity.id}: ${HOLDERS_PER_INODE_MAX} holders have it`,
+    );
+  }
+  holders.add(holder);
+}

@@ -1,0 +1,96 @@
+import { Fault } from "../../core/faults.ts";
+import { BYTES_BODY_BYTES_MAX, SPOOL_BYTES_MIN } from "../../core/limits.ts";
+import type { Spool, Spools } from "../../core/ports/spool.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { type ByteSource, sourceOf } from "../backing/byte_source.ts";
+
+/** A body that has arrived whole, to be let go of when it was used. */
+export interface Received extends ByteSource, Disposable {}
+
+/**
+ * Takes a body in. Nothing is written of it before it is there whole, so one that breaks off
+ * changes nothing; and no more than a part of a long one is in memory.
+ *
+ * @param expected How many bytes it must have, where that is known
+ * @throws {Fault} `wrong-length` also when it breaks off, `body-too-large`, `state-unavailable`
+ */
+export async function receive(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  spools: Spools | undefined,
+  expected?: bigint,
+): Promise<Received> {
+  const limit = expected ?? BigInt(BYTES_BODY_BYTES_MAX);
+  if (limit > BigInt(BYTES_BODY_BYTES_MAX)) throw tooLarge(limit);
+  const inMemory: Uint8Array<ArrayBuffer>[] = [];
+  let spool: Spool | undefined;
+  let bytes = 0;
+  try {
+    for await (const chunk of chunksOf(body)) {
+      bytes += chunk.byteLength;
+      if (BigInt(bytes) > limit) {
+        throw expected === undefined ? tooLarge(limit) : wrong(limit, bytes);
+      }
+      if (spool === undefined && bytes > SPOOL_BYTES_MIN && spools !== undefined) {
+        spool = await spools.create();
+        for (const earlier of inMemory.splice(0)) await spool.append(earlier);
+      }
+      if (spool === undefined) inMemory.push(chunk);
+      else await spool.append(chunk);
+    }
+    if (expected !== undefined && BigInt(bytes) !== expected) throw wrong(expected, bytes);
+  } catch (error) {
+    spool?.close();
+    if (!(error instanceof SystemError)) throw error;
+    throw new Fault("state-unavailable", `Cannot keep the body: ${error.message}`, {
+      cause: error,
+    });
+  }
+  const source = spool ?? sourceOf(joined(inMemory, bytes));
+  return {
+    byteLength: source.byteLength,
+    parts: () => source.parts(),
+    [Symbol.dispose]: () => spool?.close(),
+  };
+}
+
+async function* chunksOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  if (body === null) return;
+  try {
+    yield* body;
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    // The client went away; whoever reads on its behalf may still want to know.
+    throw new Fault("wrong-length", "Cannot read the body: it broke off", { cause: error });
+  }
+}
+
+function joined(
+  chunks: readonly Uint8Array<ArrayBuffer>[],
+  bytes: number,
+): Uint8Array<ArrayBuffer> {
+  const [first] = chunks;
+  if (first !== undefined && chunks.length === 1) return first;
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+function tooLarge(bytes: bigint): Fault {
+  return new Fault(
+    "body-too-large",
+    `Cannot take ${bytes} bytes or more at once: write ranges of at most ${BYTES_BODY_BYTES_MAX}`,
+  );
+}
+
+function wrong(expected: bigint, bytes: number): Fault {
+  return new Fault(
+    "wrong-length",
+    `Cannot write the range: it names ${expected} bytes and the body has ${bytes} or more`,
+  );
+}

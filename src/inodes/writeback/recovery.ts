@@ -1,0 +1,177 @@
+import { WRITE_BACK_BYTES } from "../../core/limits.ts";
+import type { CacheFiles } from "../../core/ports/cache_file.ts";
+import type { JournalHeader, JournalRecord, Journals } from "../../core/ports/journal.ts";
+import type { RootFolder } from "../../core/ports/root_folder.ts";
+import { minOf, type Range, Segments } from "../../core/segments.ts";
+import { SystemError } from "../../core/system_error.ts";
+import { Backing } from "../backing/backing.ts";
+import { type Baseline, isAsBefore } from "./dirty_log.ts";
+import { sliceOf } from "../ranges/page_slice.ts";
+
+/** What recovery works on. */
+interface RecoveryParts {
+  readonly roots: ReadonlyMap<string, RootFolder>;
+  readonly caches: CacheFiles;
+  readonly journals: Journals;
+  /** Names this run of the host: what was cached in another one is worth nothing. */
+  readonly bootId: string;
+}
+
+/** What became of the dirt that an earlier process left of one file. */
+export interface Recovered {
+  /** Name of its root; empty when the journal does not tell. */
+  readonly root: string;
+  /** Path of the file; of the journal, when that does not tell. */
+  readonly path: string;
+  readonly dirtyBytes: bigint;
+  /**
+   * `restored`: it is in the file and on stable storage. `discarded`: the host was started anew,
+   * which the cache does not outlive. `kept`: it could not be written; the next start tries again.
+   * `journal-cut`: the end of its journal was no whole record, and is not among the dirt.
+   */
+  readonly outcome: "restored" | "discarded" | "kept" | "journal-cut";
+  /** Why it was not restored, or what was cut. */
+  readonly reason?: string;
+}
+
+/** The dirt that the records of a journal amount to. */
+interface LeftDirt {
+  readonly dirt: Segments<true>;
+  /** How Innkeeper left the file; `undefined` when it died while it changed it. */
+  readonly baseline: Baseline | undefined;
+  readonly isOvertaken: boolean;
+}
+
+/** Replays the records of a journal in their order. */
+export function replay(records: readonly JournalRecord[]): LeftDirt {
+  const dirt = new Segments<true>();
+  let baseline: Baseline | undefined;
+  let isOvertaken = false;
+  for (const record of records) {
+    switch (record.kind) {
+      case "dirty":
+        dirt.set(record, true);
+        break;
+      case "clean":
+        dirt.clear(record);
+        break;
+      case "settled":
+        baseline = record;
+        isOvertaken = false;
+        break;
+      case "changing":
+        baseline = undefined;
+        break;
+      case "overtaken":
+        isOvertaken = true;
+        break;
+    }
+  }
+  return { dirt, baseline, isOvertaken };
+}
+
+/**
+ * Writes what earlier processes acknowledged, and did not write back before they died, to its
+ * files (spec decision 6). To be called before any inode is opened.
+ *
+ * @returns One entry for each file that had dirt, and one before it where its journal was cut
+ */
+export async function recover(parts: RecoveryParts): Promise<readonly Recovered[]> {
+  const outcomes: Recovered[] = [];
+  const kept = new Set<string>();
+  for (const left of await parts.journals.left()) {
+    const { root, path } = left.header ?? { root: "", path: `journal ${left.id}` };
+    if (left.cutBytes > 0) {
+      const reason = `the last ${left.cutBytes} bytes of its journal are no whole record`;
+      outcomes.push({ root, path, dirtyBytes: 0n, outcome: "journal-cut", reason });
+    }
+    const replayed = replay(left.records);
+    const dirtyBytes = replayed.dirt.length;
+    if (dirtyBytes > 0n && left.header !== undefined) {
+      const outcome = await restore(parts, left.id, left.header, replayed);
+      outcomes.push({ root, path, dirtyBytes, ...outcome });
+      if (outcome.outcome === "kept") {
+        kept.add(left.id);
+        continue;
+      }
+    }
+    await parts.journals.remove(left.id);
+  }
+  for (const id of await parts.caches.list()) if (!kept.has(id)) await parts.caches.remove(id);
+  return outcomes;
+}
+
+async function restore(
+  { roots, caches, bootId }: RecoveryParts,
+  id: string,
+  header: JournalHeader,
+  { dirt, baseline, isOvertaken }: LeftDirt,
+): Promise<Pick<Recovered, "outcome" | "reason">> {
+  const kept = (reason: string) => ({ outcome: "kept" as const, reason });
+  if (header.bootId !== bootId) {
+    return { outcome: "discarded", reason: "the host was started anew" };
+  }
+  if (isOvertaken) return kept("the file was changed from outside below it");
+  const folder = roots.get(header.root);
+  if (folder === undefined) return kept(`no root is named "${header.root}"`);
+  try {
+    const { file } = await folder.open({
+      path: header.path,
+      access: "rw",
+      create: "never",
+      permissions: 0,
+    });
+    try {
+      const now = file.attributes();
+      if (now.device !== header.device || now.inode !== header.inode) {
+        return kept("its path leads to another file");
+      }
+      if (baseline !== undefined && !isAsBefore(baseline, now)) {
+        return kept("the file was changed from outside below it");
+      }
+      const backing = new Backing(file, header.path);
+      await copy(caches, id, backing, [...dirt]);
+      await backing.sync();
+      return { outcome: "restored" };
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const why = error instanceof SystemError ? `${error.call} gave ${error.errno}` : error.message;
+    return kept(why);
+  }
+}
+
+/** Copies runs of dirt that lie near each other out of one piece of the cache file. */
+async function copy(
+  caches: CacheFiles,
+  id: string,
+  backing: Backing,
+  runs: readonly Range[],
+): Promise<void> {
+  let piece: Range = { start: 0n, end: 0n };
+  let bytes = new Uint8Array();
+  for (const [index, { start, end }] of runs.entries()) {
+    for (let at = start; at < end;) {
+      if (at >= piece.end) {
+        piece = { start: at, end: pieceEnd(at, runs, index) };
+        bytes = new Uint8Array(Number(piece.end - piece.start));
+        if (await caches.salvage(id, bytes, at) < bytes.byteLength) {
+          throw new Error(`its cache file ends before offset ${piece.end}`);
+        }
+      }
+      const part = sliceOf(bytes, piece.start, { start: at, end: minOf(end, piece.end) });
+      await backing.write(part, at);
+      at += BigInt(part.byteLength);
+    }
+  }
+}
+
+/** How much from an offset on is read at once: to the end of the last run that is near. */
+function pieceEnd(start: bigint, runs: readonly Range[], index: number): bigint {
+  const limit = start + BigInt(WRITE_BACK_BYTES);
+  let end = start;
+  for (let run; (run = runs[index]) !== undefined && run.start < limit; index++) end = run.end;
+  return minOf(end, limit);
+}

@@ -1,0 +1,58 @@
+import type { LiveScope } from "../generations/live_scope.ts";
+import type { Guest } from "../guests/guest/guest.ts";
+import type { ReseedRequest } from "../guests/linux/reseed_line.ts";
+import { ReseedSession } from "./reseed.ts";
+
+/** Makes the reseeders of Linux guests watchers of their scopes. */
+export class GuestWatchers {
+  /** By the guest's id. */
+  readonly #sessions = new Map<string, ReseedSession>();
+
+  /**
+   * Registers the reseeder that a snapshot has, before the clone is made.
+   *
+   * @throws {Fault} as {@linkcode ReseedSession.open}
+   */
+  async expect(scope: LiveScope, guest: string, name: string): Promise<void> {
+    this.#sessions.set(guest, await ReseedSession.open(scope, guest, name));
+  }
+
+  /** Listens to what a guest's reseeder says. */
+  follow(scope: LiveScope, guest: Guest): void {
+    const line = guest.machine?.reseedLine;
+    if (line === undefined) return;
+    let last: Promise<void> = Promise.resolve();
+    line.onRequest((request) => {
+      last = last.then(() => this.#take(scope, guest, request));
+    });
+    this.#sessions.get(guest.id)?.attach(line);
+  }
+
+  async #take(scope: LiveScope, guest: Guest, request: ReseedRequest): Promise<void> {
+    const line = guest.machine?.reseedLine;
+    if (line === undefined || guest.death !== undefined) return;
+    const session = this.#sessions.get(guest.id);
+    if (session !== undefined) return session.receive(request);
+    if (request.word !== "watch") return line.error("say watch first");
+    try {
+      const opened = await ReseedSession.open(scope, guest.id, request.name);
+      this.#sessions.set(guest.id, opened);
+      opened.attach(line);
+      if (guest.death !== undefined) await this.lose(guest.id);
+    } catch {
+      line.error("cannot watch now: say it again");
+    }
+  }
+
+  /** A guest died. */
+  async lose(guest: string): Promise<void> {
+    await this.#sessions.get(guest)?.lose();
+  }
+
+  /** A guest was taken away, or was not made after all. */
+  async release(guest: string): Promise<void> {
+    const session = this.#sessions.get(guest);
+    this.#sessions.delete(guest);
+    await session?.release();
+  }
+}

@@ -1,0 +1,106 @@
+import { assert, assertEquals } from "@std/assert";
+import { Fault } from "../../../src/core/faults.ts";
+import type { LedgerEntry } from "../../../src/core/ports/ledger.ts";
+import type { MappingKey } from "../../../src/devices/anonymous/multi_device.ts";
+import type { AnonymousDevices } from "../../../src/devices/anonymous/anonymous_devices.ts";
+import { openAnonymous } from "../../support/devices.ts";
+import { MemoryLedger } from "../../support/ledger.ts";
+import { SeededRandom, testSeed } from "../../support/random.ts";
+
+/** A ledger whose commits take turns of random number and fail now and then. */
+class UnreliableLedger extends MemoryLedger {
+  constructor(readonly random: SeededRandom) {
+    super();
+  }
+
+  override async commit(entries: readonly LedgerEntry[]): Promise<void> {
+    for (let turns = this.random.below(6); turns > 0; turns--) await Promise.resolve();
+    if (this.random.below(5) === 0) throw new Error("failing now and then");
+    await super.commit(entries);
+  }
+}
+
+/** What callers were told. */
+interface Told {
+  readonly inodes: bigint[];
+  readonly mapped: Map<string, Set<bigint>>;
+  readonly freed: Set<bigint>;
+}
+
+const nameOf = ({ device, secondaryDevice, inode }: MappingKey) =>
+  `${device}/${secondaryDevice}/${inode}`;
+
+async function act(registry: AnonymousDevices, random: SeededRandom, told: Told): Promise<void> {
+  const key = (): MappingKey => ({
+    device: BigInt(random.below(2)),
+    secondaryDevice: random.pick(["", "s"]),
+    inode: BigInt(random.below(12)),
+  });
+  const tell = (key: MappingKey, virtualInode: bigint) =>
+    told.mapped.set(nameOf(key), (told.mapped.get(nameOf(key)) ?? new Set()).add(virtualInode));
+  const virtualInode = BigInt(random.below(30) + 1);
+  switch (random.below(4)) {
+    case 0:
+      told.inodes.push(await registry.nextInode("anon-1"));
+      break;
+    case 1: {
+      const mapping = { key: key(), virtualInode };
+      await registry.load("anon-2", mapping);
+      tell(mapping.key, virtualInode);
+      break;
+    }
+    case 2:
+      await registry.free("anon-2", virtualInode);
+      told.freed.add(virtualInode);
+      break;
+    default: {
+      const keys = Array.from({ length: random.below(5) }, key);
+      const items = await registry.map("anon-2", keys);
+      for (const [i, item] of items.entries()) {
+        assertEquals(item.mapping.key, keys[i]);
+        tell(item.mapping.key, item.mapping.virtualInode);
+      }
+    }
+  }
+}
+
+Deno.test("AnonymousDevices keeps its word to many callers at once on a ledger that fails now and then", async () => {
+  const seed = testSeed();
+  for (let round = 0; round < 60; round++) {
+    const random = new SeededRandom(seed + round);
+    const ledger = new UnreliableLedger(random);
+    const registry = await openAnonymous(ledger);
+    for (const kind of ["simple", "multi"] as const) {
+      while (await registry.create(kind).then(() => false, () => true));
+    }
+    const told: Told = { inodes: [], mapped: new Map(), freed: new Set() };
+    const acts = Array.from({ length: 80 }, async () => {
+      for (let turns = random.below(300); turns > 0; turns--) await Promise.resolve();
+      await act(registry, random, told);
+    });
+    for (const result of await Promise.allSettled(acts)) {
+      if (result.status === "rejected" && !(result.reason instanceof Fault)) throw result.reason;
+    }
+
+    const where = `INNKEEPER_TEST_SEED=${seed}, round ${round}`;
+    assertEquals(new Set(told.inodes).size, told.inodes.length, `inode twice: ${where}`);
+    const live = registry.mappings("anon-2").items;
+    for (const { key, virtualInode } of live) {
+      const names = [...told.mapped].filter(([, inodes]) => inodes.has(virtualInode));
+      const known = names.some(([name]) => name === nameOf(key));
+      assert(known, `${virtualInode} is mapped and nobody was told: ${where}`);
+    }
+    for (const [name, inodes] of told.mapped) {
+      for (const inode of inodes) {
+        const kept = live.find((mapping) => mapping.virtualInode === inode);
+        const isKept = kept !== undefined && nameOf(kept.key) === name;
+        assert(isKept || told.freed.has(inode), `${inode} was acknowledged and lost: ${where}`);
+      }
+    }
+    const again = await openAnonymous(ledger);
+    assertEquals(again.mappings("anon-2").items, live, where);
+    assertEquals(again.mappingCount, registry.mappingCount, where);
+    assertEquals(again.get("anon-1").last, BigInt(told.inodes.length), where);
+    assertEquals(again.get("anon-2").last, registry.get("anon-2").last, where);
+  }
+});
