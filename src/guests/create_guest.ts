@@ -1,6 +1,5 @@
-import type { GuestIdentity } from "../core/abi/data_page.ts";
 import { Fault } from "../core/faults.ts";
-import type { GuestEngine } from "../core/ports/guest_engine.ts";
+import type { GuestEngine, GuestIdentity } from "../core/ports/guest_engine.ts";
 import { type EngineName, type EnginePorts, makeEngine } from "./engines.ts";
 import type { GuestKind } from "./guest/guest.ts";
 import type { GuestSpec } from "./guest_spec.ts";

@@ -1,4 +1,4 @@
-import type { GuestIdentity } from "../core/abi/data_page.ts";
+import type { GuestIdentity } from "../core/ports/guest_engine.ts";
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
 import { Leases } from "../core/leases.ts";

@@ -1,7 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import { GUEST_LOADS_MAX, GUEST_PAGES_MAX, PAGE_BYTES } from "../core/limits.ts";
-import type { GuestIdentity } from "../core/abi/data_page.ts";
-import type { GuestStart } from "../core/ports/guest_engine.ts";
+import type { GuestIdentity, GuestStart } from "../core/ports/guest_engine.ts";
 import { requireWithin } from "./guest/guest.ts";
 
 /** A program of the guest ABI (seed 003, initialize()). */

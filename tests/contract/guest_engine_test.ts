@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { GuestIdentity } from "../../src/core/abi/data_page.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
-import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
+import type { GuestEngine, GuestIdentity } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { V86Engine } from "../../src/engines/v86/engine.ts";
 import { type ContractPrograms, FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";

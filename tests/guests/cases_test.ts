@@ -7,7 +7,7 @@
 import { filesBelow } from "../support/tree.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/cli/system.ts";
-import { HYPERCALL } from "../../src/core/abi/hypercalls.ts";
+import { HYPERCALL } from "../../src/engines/lguest/hypercalls.ts";
 import { Fault } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
@@ -360,8 +360,8 @@ const WITHOUT_TEST: ReadonlyMap<number, string> = new Map([
 /** Where else cases are tested. */
 const TESTS = [
   "../contract/guest_engine_test.ts",
-  "../core/abi/guest_abi_test.ts",
-  "../core/abi/run_loop_test.ts",
+  "../engines/lguest/guest_abi_test.ts",
+  "../engines/lguest/run_loop_test.ts",
   "../engines/v86/engine_test.ts",
   "../routes/guests/guests_test.ts",
 ];

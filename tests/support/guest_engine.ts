@@ -1,20 +1,20 @@
-import type { GuestIdentity } from "../../src/core/abi/data_page.ts";
-import type { Rings } from "../../src/core/abi/doorbells.ts";
-import { GuestAbi } from "../../src/core/abi/guest_abi.ts";
+import { type AbiState, GuestAbi } from "../../src/engines/lguest/guest_abi.ts";
 import {
   type RegisterChanges,
   type RegisterName,
   REGISTERS,
   type Registers,
-} from "../../src/core/abi/registers.ts";
-import { RunLoop } from "../../src/core/abi/run_loop.ts";
-import type { Vcpu, VcpuExit } from "../../src/core/abi/vcpu.ts";
+} from "../../src/core/ports/guest_registers.ts";
+import { RunLoop } from "../../src/engines/lguest/run_loop.ts";
+import type { Vcpu, VcpuExit } from "../../src/engines/lguest/vcpu.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type {
   GuestEngine,
   GuestExit,
+  GuestIdentity,
   GuestImage,
   GuestStart,
+  Rings,
 } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { FakeClock } from "./clock.ts";
@@ -192,7 +192,7 @@ export class FakeEngine implements GuestEngine {
     for (const [name, value] of image.vcpu as [RegisterName, number][]) {
       this.#vcpu.values.set(name, value);
     }
-    if (image.abi !== undefined) this.#abi?.restore(image.abi);
+    if (image.abi !== undefined) this.#abi?.restore(image.abi as AbiState);
   }
 
   #make(memoryBytes: number, identity: GuestIdentity): void {

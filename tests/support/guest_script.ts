@@ -1,6 +1,6 @@
-import { HYPERCALL } from "../../src/core/abi/hypercalls.ts";
-import type { VcpuExit } from "../../src/core/abi/vcpu.ts";
-import type { RegisterName } from "../../src/core/abi/registers.ts";
+import { HYPERCALL } from "../../src/engines/lguest/hypercalls.ts";
+import type { VcpuExit } from "../../src/engines/lguest/vcpu.ts";
+import type { RegisterName } from "../../src/core/ports/guest_registers.ts";
 import type { FakeVcpu } from "./guest_engine.ts";
 
 /** Where scripts are loaded and start. */

@@ -21,7 +21,7 @@ enum guest_hypercall {
 /* What SHUTDOWN does then. */
 enum guest_shutdown { GUEST_OFF = 1, GUEST_RESTART = 2 };
 
-/* The page that guest and host share; src/core/abi/data_page.ts describes it. */
+/* The page that guest and host share; src/engines/lguest/data_page.ts describes it. */
 struct guest_data {
 	guest_u32 irq_enabled;
 	guest_u32 irq_pending;

@@ -1,8 +1,30 @@
-import type { AbiState, Death } from "../abi/guest_abi.ts";
-import type { GuestIdentity } from "../abi/data_page.ts";
-import type { Rings } from "../abi/doorbells.ts";
-import type { RegisterChanges, Registers } from "../abi/registers.ts";
+import type { RegisterChanges, Registers } from "./guest_registers.ts";
 import type { DiskShape, PcDevices, SerialLine } from "./pc_devices.ts";
+
+/**
+ * What a guest is shown of its scope. Clones of one snapshot differ in it from their first
+ * instruction on.
+ */
+export interface GuestIdentity {
+  /** Generation of the scope, unsigned 32 bits. */
+  readonly generation: number;
+  /** How many bumps the scope has had. */
+  readonly epoch: bigint;
+  /** 16 random bytes of the last bump, as 32 hexadecimal digits. */
+  readonly unique: string;
+}
+
+/** Why a guest will never run again. */
+export type Death =
+  | { readonly reason: "dead"; readonly deathReason: string }
+  /** The guest asked to be started again; lguest reports this as an errno, without a text. */
+  | { readonly reason: "reboot" };
+
+/**
+ * How often each attached address was notified since the last report. Only addresses that were
+ * notified at least once are listed.
+ */
+export type Rings = readonly (readonly [address: number, count: number])[];
 
 /** Why a run ended. */
 export type GuestExit =
@@ -47,8 +69,8 @@ export interface GuestImage {
   readonly memoryBytes: number;
   /** vCPU state, JSON of the engine's own form. */
   readonly vcpu: unknown;
-  /** What the guest ABI remembers; a PC has its devices instead. */
-  readonly abi: AbiState | undefined;
+  /** What a bare guest's ABI remembers, JSON of the engine's own form; a PC has devices instead. */
+  readonly abi: unknown;
   /** Numbers of the pages that are not all zero, ascending. */
   readonly pages: Uint32Array;
   /** Those pages, one after the other. */

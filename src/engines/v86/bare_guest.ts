@@ -1,9 +1,13 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import { GuestAbi } from "../../core/abi/guest_abi.ts";
-import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
-import { type LoopHost, RunLoop } from "../../core/abi/run_loop.ts";
+import { type AbiState, GuestAbi } from "../lguest/guest_abi.ts";
+import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
+import { type LoopHost, RunLoop } from "../lguest/run_loop.ts";
 import { PAGE_BYTES } from "../../core/limits.ts";
-import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import type {
+  GuestExit,
+  GuestIdentity,
+  GuestImage,
+  GuestStart,
+} from "../../core/ports/guest_engine.ts";
 import type { Cpu } from "./cpu.ts";
 import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
 import { bareMachine } from "./machine.ts";
@@ -54,7 +58,7 @@ export class BareGuest implements GuestOnThread {
       guest.#vcpu.write((pages[first] as number) * PAGE_BYTES, run);
     }
     guest.#vcpu.state = image.vcpu as V86State;
-    if (image.abi !== undefined) guest.#abi.restore(image.abi);
+    guest.#abi.restore(image.abi as AbiState);
     return guest;
   }
 

@@ -1,11 +1,11 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Rings } from "../../core/abi/doorbells.ts";
-import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
+import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
 import type {
   GuestEngine,
   GuestExit,
+  GuestIdentity,
   GuestImage,
   GuestStart,
+  Rings,
 } from "../../core/ports/guest_engine.ts";
 import type { PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import { SystemError } from "../../core/system_error.ts";

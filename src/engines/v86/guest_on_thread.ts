@@ -1,8 +1,6 @@
-import type { AbiClock } from "../../core/abi/guest_abi.ts";
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Rings } from "../../core/abi/doorbells.ts";
-import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
-import type { GuestExit, GuestImage } from "../../core/ports/guest_engine.ts";
+import type { AbiClock } from "../lguest/guest_abi.ts";
+import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
+import type { GuestExit, GuestIdentity, GuestImage, Rings } from "../../core/ports/guest_engine.ts";
 import type { SerialLine } from "../../core/ports/pc_devices.ts";
 
 /** Name of this engine in images and answers. */

@@ -1,8 +1,12 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Death } from "../../core/abi/guest_abi.ts";
-import { identityPage } from "../../core/abi/identity_page.ts";
-import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
-import type { GuestExit, GuestImage, PcShape } from "../../core/ports/guest_engine.ts";
+import { identityPage } from "../lguest/identity_page.ts";
+import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
+import type {
+  Death,
+  GuestExit,
+  GuestIdentity,
+  GuestImage,
+  PcShape,
+} from "../../core/ports/guest_engine.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
 import { GuestTime } from "./guest_time.ts";

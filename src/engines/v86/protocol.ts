@@ -1,7 +1,11 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Rings } from "../../core/abi/doorbells.ts";
-import type { RegisterChanges, Registers } from "../../core/abi/registers.ts";
-import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
+import type {
+  GuestExit,
+  GuestIdentity,
+  GuestImage,
+  GuestStart,
+  Rings,
+} from "../../core/ports/guest_engine.ts";
 import type { SerialLine } from "../../core/ports/pc_devices.ts";
 
 /** What the engine asks its Worker, and what each is answered with. */

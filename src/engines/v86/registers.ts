@@ -3,7 +3,7 @@ import {
   type RegisterName,
   type Registers,
   WRITABLE_REGISTERS,
-} from "../../core/abi/registers.ts";
+} from "../../core/ports/guest_registers.ts";
 import type { Cpu } from "./cpu.ts";
 
 /** Numbers of the two segments that are loaded by name. */

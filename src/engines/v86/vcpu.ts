@@ -1,8 +1,8 @@
-import { DOORBELL_PORT } from "../../core/abi/hypercalls.ts";
-import { type Gate, KERNEL_CS } from "../../core/abi/interrupts.ts";
-import type { RegisterName } from "../../core/abi/registers.ts";
-import type { Vcpu, VcpuExit } from "../../core/abi/vcpu.ts";
-import { IF } from "../../core/abi/data_page.ts";
+import { DOORBELL_PORT } from "../lguest/hypercalls.ts";
+import { type Gate, KERNEL_CS } from "../lguest/interrupts.ts";
+import type { RegisterName } from "../../core/ports/guest_registers.ts";
+import type { Vcpu, VcpuExit } from "../lguest/vcpu.ts";
+import { IF } from "../lguest/data_page.ts";
 import type { Cpu } from "./cpu.ts";
 import { serveTraps } from "./machine.ts";
 import { CS, getRegister, loadFlat, resetFlat, setRegister, SS } from "./registers.ts";

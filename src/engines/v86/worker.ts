@@ -6,8 +6,12 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { GuestExit, GuestImage, GuestStart } from "../../core/ports/guest_engine.ts";
+import type {
+  GuestExit,
+  GuestIdentity,
+  GuestImage,
+  GuestStart,
+} from "../../core/ports/guest_engine.ts";
 import type { PcDevices } from "../../core/ports/pc_devices.ts";
 import { BareGuest } from "./bare_guest.ts";
 import { DeviceCalls } from "./device_calls.ts";

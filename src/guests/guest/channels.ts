@@ -1,6 +1,6 @@
 import { Fault } from "../../core/faults.ts";
 import { CHANNELS_PER_GUEST_MAX, U32_MAX } from "../../core/limits.ts";
-import type { Rings } from "../../core/abi/doorbells.ts";
+import type { Rings } from "../../core/ports/guest_engine.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { Serial } from "../../core/serial.ts";
 import { waitUntil } from "../../core/wait_until.ts";

@@ -1,10 +1,14 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
-import type { Registers } from "../../core/abi/registers.ts";
+import type { Registers } from "../../core/ports/guest_registers.ts";
 import { type Errno, Fault } from "../../core/faults.ts";
 import { INTERRUPT_LINES } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { EventSink } from "../../core/ports/events.ts";
-import type { GuestEngine, GuestExit, GuestImage } from "../../core/ports/guest_engine.ts";
+import type {
+  GuestEngine,
+  GuestExit,
+  GuestIdentity,
+  GuestImage,
+} from "../../core/ports/guest_engine.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { Channels } from "./channels.ts";
 import type { Console } from "../linux/console.ts";

@@ -6,7 +6,7 @@ import {
   REGISTERS,
   WRITABLE_REGISTERS,
   type WritableRegister,
-} from "../../core/abi/registers.ts";
+} from "../../core/ports/guest_registers.ts";
 import { Fault } from "../../core/faults.ts";
 import { U32_MAX } from "../../core/limits.ts";
 

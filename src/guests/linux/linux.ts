@@ -1,7 +1,6 @@
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
 import { Fault } from "../../core/faults.ts";
 import { GUEST_PAGES_MAX, LINUX_MIB_MIN, MIB, PAGE_BYTES } from "../../core/limits.ts";
-import type { GuestStart } from "../../core/ports/guest_engine.ts";
+import type { GuestIdentity, GuestStart } from "../../core/ports/guest_engine.ts";
 import type { DiskShape } from "../../core/ports/pc_devices.ts";
 import { bootOf, IDENTITY_PAGE_AT } from "./boot.ts";
 

@@ -1,7 +1,6 @@
 import { SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
-import type { GuestEngine } from "../../core/ports/guest_engine.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { GuestEngine, GuestIdentity } from "../../core/ports/guest_engine.ts";
 import type { SharedTree } from "../../core/ports/shared_tree.ts";
 import { GuestTree } from "./ninep/guest_tree.ts";
 import { NinepServer } from "./ninep/server.ts";

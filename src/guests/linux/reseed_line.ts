@@ -1,5 +1,5 @@
 import { REASON_CHARS_MAX, RESEED_LINE_BYTES_MAX, RESEED_REPLIES_MAX } from "../../core/limits.ts";
-import type { GuestIdentity } from "../../core/abi/data_page.ts";
+import type { GuestIdentity } from "../../core/ports/guest_engine.ts";
 
 /** What a guest's reseeder says over its line. */
 export type ReseedRequest =

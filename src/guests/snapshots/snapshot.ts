@@ -16,7 +16,6 @@
  *
  * @module
  */
-import type { AbiState } from "../../core/abi/guest_abi.ts";
 import { Fault } from "../../core/faults.ts";
 import { GUEST_PAGES_MAX, PAGE_BYTES, SNAPSHOT_INDEX_BYTES_MAX } from "../../core/limits.ts";
 import type { GuestImage } from "../../core/ports/guest_engine.ts";
@@ -61,7 +60,7 @@ interface Index {
   readonly engine: string;
   readonly memoryBytes: number;
   readonly vcpu: unknown;
-  readonly abi: AbiState | undefined;
+  readonly abi: unknown;
   readonly runs: readonly (readonly [first: number, count: number])[];
   readonly pagesSha256: string;
   readonly deviceBytes: number;

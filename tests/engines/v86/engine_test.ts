@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
-import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
+import { HYPERCALL } from "../../../src/engines/lguest/hypercalls.ts";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { GuestExit } from "../../../src/core/ports/guest_engine.ts";
 import { V86Engine } from "../../../src/engines/v86/engine.ts";

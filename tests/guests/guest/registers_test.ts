@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { REGISTERS, WRITABLE_REGISTERS } from "../../../src/core/abi/registers.ts";
+import { REGISTERS, WRITABLE_REGISTERS } from "../../../src/core/ports/guest_registers.ts";
 import { Fault } from "../../../src/core/faults.ts";
 import { registersToWrite, registerToRead } from "../../../src/guests/guest/registers.ts";
 import { testSeed } from "../../support/random.ts";

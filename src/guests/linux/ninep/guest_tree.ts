@@ -1,4 +1,4 @@
-import type { GuestIdentity } from "../../../core/abi/data_page.ts";
+import type { GuestIdentity } from "../../../core/ports/guest_engine.ts";
 import type {
   NamePath,
   SharedName,

@@ -1,6 +1,7 @@
-import { PAGE_BYTES } from "../limits.ts";
+import { PAGE_BYTES } from "../../core/limits.ts";
 import { AsyncRing, RING_BYTES, RING_SLOTS } from "./async_ring.ts";
-import { DATA_PAGE_BYTES, DataPage, type GuestIdentity, IF } from "./data_page.ts";
+import { DATA_PAGE_BYTES, DataPage, IF } from "./data_page.ts";
+import type { Death, GuestIdentity } from "../../core/ports/guest_engine.ts";
 import { Doorbells } from "./doorbells.ts";
 import {
   ABI_VERSION,
@@ -14,12 +15,6 @@ import {
 } from "./hypercalls.ts";
 import { BadWrite, Interrupts, type InterruptState } from "./interrupts.ts";
 import type { Vcpu } from "./vcpu.ts";
-
-/** Why a guest will never run again. */
-export type Death =
-  | { readonly reason: "dead"; readonly deathReason: string }
-  /** SHUTDOWN with restart: an errno in lguest (ERESTART), not a text. */
-  | { readonly reason: "reboot" };
 
 /** What the host remembers of a guest beside its vCPU and memory, as it goes into a snapshot. */
 export interface AbiState {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import fc from "fast-check";
-import type { GuestIdentity } from "../../../src/core/abi/data_page.ts";
-import { GuestAbi } from "../../../src/core/abi/guest_abi.ts";
-import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
+import type { GuestIdentity } from "../../../src/core/ports/guest_engine.ts";
+import { GuestAbi } from "../../../src/engines/lguest/guest_abi.ts";
+import { HYPERCALL } from "../../../src/engines/lguest/hypercalls.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { FakeVcpu } from "../../support/guest_engine.ts";
 import { testSeed } from "../../support/random.ts";

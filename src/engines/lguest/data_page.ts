@@ -16,17 +16,8 @@
  *
  * @module
  */
+import type { GuestIdentity } from "../../core/ports/guest_engine.ts";
 import type { Vcpu } from "./vcpu.ts";
-
-/** What the guest's scope says of it: clones differ in it from their first instruction on. */
-export interface GuestIdentity {
-  /** Generation of the scope, unsigned 32 bits. */
-  readonly generation: number;
-  /** How many bumps the scope has had. */
-  readonly epoch: bigint;
-  /** 16 random bytes of the last bump, as 32 hexadecimal digits. */
-  readonly unique: string;
-}
 
 /** Size of the fields, in bytes. */
 export const DATA_PAGE_BYTES = 64;

@@ -1,5 +1,4 @@
-/** How often attached addresses were notified since that was last told, each at least once. */
-export type Rings = readonly (readonly [address: number, count: number])[];
+import type { Rings } from "../../core/ports/guest_engine.ts";
 
 /**
  * The addresses whose notifies are counted instead of ending the run (seed 003, add_eventfd() and

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { Rings } from "../../../src/core/abi/doorbells.ts";
-import { GuestAbi } from "../../../src/core/abi/guest_abi.ts";
-import { HYPERCALL } from "../../../src/core/abi/hypercalls.ts";
-import { RunLoop } from "../../../src/core/abi/run_loop.ts";
-import type { VcpuExit } from "../../../src/core/abi/vcpu.ts";
+import type { Rings } from "../../../src/core/ports/guest_engine.ts";
+import { GuestAbi } from "../../../src/engines/lguest/guest_abi.ts";
+import { HYPERCALL } from "../../../src/engines/lguest/hypercalls.ts";
+import { RunLoop } from "../../../src/engines/lguest/run_loop.ts";
+import type { VcpuExit } from "../../../src/engines/lguest/vcpu.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { FakeVcpu } from "../../support/guest_engine.ts";
 

@@ -1,4 +1,4 @@
-import type { RegisterName } from "./registers.ts";
+import type { RegisterName } from "../../core/ports/guest_registers.ts";
 
 /**
  * A stopped 32-bit vCPU and its memory, as the ABI works on them. Addresses are guest-physical;

@@ -1,4 +1,4 @@
-import { INTERRUPT_LINES } from "../limits.ts";
+import { INTERRUPT_LINES } from "../../core/limits.ts";
 import { type DataPage, IF } from "./data_page.ts";
 import type { Vcpu } from "./vcpu.ts";
 

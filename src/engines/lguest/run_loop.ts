@@ -1,5 +1,4 @@
-import type { GuestExit } from "../ports/guest_engine.ts";
-import type { Rings } from "./doorbells.ts";
+import type { GuestExit, Rings } from "../../core/ports/guest_engine.ts";
 import type { GuestAbi } from "./guest_abi.ts";
 import type { VcpuExit } from "./vcpu.ts";
 

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { GuestIdentity } from "./data_page.ts";
+import type { GuestIdentity } from "../../core/ports/guest_engine.ts";
 
 /** Size of the fields, in bytes. */
 const IDENTITY_BYTES = 40;

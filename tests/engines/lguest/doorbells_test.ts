@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Doorbells } from "../../../src/core/abi/doorbells.ts";
+import { Doorbells } from "../../../src/engines/lguest/doorbells.ts";
 import { testSeed } from "../../support/random.ts";
 
 Deno.test("Doorbells.take() gives each notify of an attached address once", () => {
