@@ -5,6 +5,7 @@ import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async";
 import { EventLog } from "../core/event_log.ts";
 import { DRAIN_MS } from "../core/limits.ts";
+import type { OpenHostDevice } from "../core/ports/host_device.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { type Principal, Tokens } from "../access/tokens.ts";
 import { type Config, parseConfig, type RootConfig, serveHelp, UsageError } from "./config.ts";
@@ -12,8 +13,10 @@ import { CLOSE, Connections } from "../sessions/connections.ts";
 import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
 import { metricsOf } from "../../routes/operate/gauges.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
+import { hostSources } from "../daemon/host_sources.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
 import { Replays } from "../access/idempotency.ts";
+import { Reseeders } from "../sessions/reseeders.ts";
 import { SendTurns } from "../sessions/send_turns.ts";
 import { Tickets } from "../access/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
@@ -23,6 +26,7 @@ import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store/store.ts";
 import { lockFolder } from "../native/folder_lock.ts";
+import { openHostDevice } from "../native/host_device.ts";
 import { HostRoot } from "../native/host_root.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
@@ -52,7 +56,6 @@ import { ticketRoutes } from "../../routes/operate/tickets.ts";
 import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { EXIT, ExitError } from "./exit.ts";
-import { hostSources } from "./host_sources.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
 import { pageFiles } from "./static_files.ts";
@@ -143,6 +146,7 @@ async function openInnkeeper(
     }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
+    reseeders: new Reseeders(),
     guests: await Guests.open({
       ...ports,
       engines: { v86: () => v86.make() },
@@ -158,7 +162,9 @@ async function openInnkeeper(
     }
   });
   const scope = innkeeper.scopes.get(SYSTEM_SCOPE);
-  const sources = hostSources(libc, hostTree, scope);
+  const openDevice: OpenHostDevice = (path, notThis) =>
+    openHostDevice(libc, hostTree, path, notThis);
+  const sources = hostSources(openDevice, scope, systemClock);
   const mirror = await HostMirror.open({ ...ports, scope, sources });
   resources.defer(() => mirror.close());
   return innkeeper;

@@ -12,12 +12,23 @@ import type { CreatedGuest, Guests } from "../guests/guests.ts";
 import type { MachineParts, Share } from "../guests/linux/linux_machine.ts";
 import type { MachineHead } from "../guests/linux/machine_image.ts";
 import { closeAll, type GuestDisks } from "./guest_disks.ts";
-import { GuestWatchers } from "../sessions/guest_watchers.ts";
 import { ScopeRefs } from "./scope_refs.ts";
 import { COMMAND_LINE_DEFAULT, type Linux } from "../guests/linux/linux.ts";
 import type { SnapshotInfo } from "../guests/snapshots/snapshots.ts";
 import type { InodeStore } from "../inodes/store/store.ts";
 import type { CreateGuest, GuestHouse, GuestLoad, LinuxGuest } from "./guest_house.ts";
+
+/** Talks to what reseeds Linux guests from inside: each watches the scope of its guest. */
+interface Reseeders {
+  /** Registers the reseeder that a snapshot has, before its clone is made. */
+  expect(scope: LiveScope, guest: string, name: string): Promise<void>;
+  /** Listens to a guest's reseeder from now on. */
+  follow(scope: LiveScope, guest: Guest): void;
+  /** A guest died: barriers name its reseeder as lost. */
+  lose(guest: string): Promise<void>;
+  /** A guest was taken away, or was not made after all: nobody waits for it any more. */
+  release(guest: string): Promise<void>;
+}
 
 /** What the daemon joins. */
 export interface InnkeeperParts {
@@ -30,6 +41,7 @@ export interface InnkeeperParts {
   readonly disks: GuestDisks;
   /** What guests can be shown of each root, by its name. */
   readonly shares: ReadonlyMap<string, SharedTree>;
+  readonly reseeders: Reseeders;
 }
 
 /** The four parts joined: what one of them does to another happens here and nowhere else. */
@@ -42,15 +54,14 @@ export class Innkeeper implements GuestHouse {
   readonly guests: Guests;
   readonly #disks: GuestDisks;
   readonly #shares: InnkeeperParts["shares"];
-
+  readonly #reseeders: Reseeders;
   readonly #scopeRefs: ScopeRefs;
-  readonly #watchers = new GuestWatchers();
   /** Names of guests in the making, of which parts are there before the guest. */
   readonly #making = new Set<string>();
   #isClosing = false;
 
   constructor(
-    { events, scopes, devices, resolver, inodes, guests, disks, shares }: InnkeeperParts,
+    { events, scopes, devices, resolver, inodes, guests, disks, shares, reseeders }: InnkeeperParts,
   ) {
     this.events = events;
     this.scopes = scopes;
@@ -60,6 +71,7 @@ export class Innkeeper implements GuestHouse {
     this.guests = guests;
     this.#disks = disks;
     this.#shares = shares;
+    this.#reseeders = reseeders;
     this.#scopeRefs = new ScopeRefs(scopes);
   }
 
@@ -105,7 +117,7 @@ export class Innkeeper implements GuestHouse {
       this.#followScope(scope, made.guest);
       return made;
     } catch (fault) {
-      await this.#watchers.release(id);
+      await this.#reseeders.release(id);
       await this.#scopeRefs.leave(name);
       throw fault;
     }
@@ -119,20 +131,20 @@ export class Innkeeper implements GuestHouse {
     by: string,
   ): Promise<void> {
     const watching = machine?.reseed.watching;
-    if (watching !== undefined) await this.#watchers.expect(scope, id, watching);
+    if (watching !== undefined) await this.#reseeders.expect(scope, id, watching);
     await scope.bump({ minimum: nextMinimum(generation), reason: "clone", by });
   }
 
   #followScope(scope: LiveScope, guest: Guest): void {
     // In this order: a reseeder that is told of a generation finds it in its page.
     follow(scope, guest);
-    this.#watchers.follow(scope, guest);
+    this.#reseeders.follow(scope, guest);
     guest.onEnd(() => {
-      if (!this.#isClosing) void this.#watchers.lose(guest.id);
+      if (!this.#isClosing) void this.#reseeders.lose(guest.id);
     });
     guest.onRemoved(async () => {
       if (this.#isClosing) return;
-      await this.#watchers.release(guest.id);
+      await this.#reseeders.release(guest.id);
       await this.#scopeRefs.leave(scope.state.name);
     });
   }

@@ -5,6 +5,7 @@ import { Guests } from "../../src/guests/guests.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
+import { Reseeders } from "../../src/sessions/reseeders.ts";
 import { ScopesBench } from "../support/scopes.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
@@ -40,7 +41,9 @@ async function joined(prepare: (engine: FakeEngine) => void = () => {}): Promise
     random: bench.random,
   });
   // Devices and inodes have no part in this.
-  const innkeeper = new Innkeeper({ scopes, guests } as Partial<InnkeeperParts> as InnkeeperParts);
+  const innkeeper = new Innkeeper(
+    { scopes, guests, reseeders: new Reseeders() } as Partial<InnkeeperParts> as InnkeeperParts,
+  );
   return { innkeeper, scopes, bench };
 }
 

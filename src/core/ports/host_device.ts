@@ -31,3 +31,13 @@ export interface HostDevice {
   /** Lets go of it, after a wait that is under way. */
   close(): Promise<void>;
 }
+
+/**
+ * Opens a device of the host, or a file in its place.
+ *
+ * @param notThis A file that the device must not be: a counter that followed itself would never
+ * rest
+ * @returns `undefined` when there is no such device
+ * @throws {SystemError}
+ */
+export type OpenHostDevice = (path: string, notThis: string) => HostDevice | undefined;

@@ -4,7 +4,7 @@ import type { ReseedRequest } from "../guests/linux/reseed_line.ts";
 import { ReseedSession } from "./reseed.ts";
 
 /** Makes the reseeders of Linux guests watchers of their scopes. */
-export class GuestWatchers {
+export class Reseeders {
   /** By the guest's id. */
   readonly #sessions = new Map<string, ReseedSession>();
 

@@ -8,6 +8,7 @@ import { Guests } from "../../src/guests/guests.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import { FakeEngine } from "../support/guest_engine.ts";
 import { bzImageOf } from "../support/kernels.ts";
+import { Reseeders } from "../../src/sessions/reseeders.ts";
 import { ScopesBench } from "../support/scopes.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
@@ -58,7 +59,7 @@ async function bench() {
   const inodes = { readAll: () => Promise.resolve(bzImageOf()) } as unknown as InodeStore;
   const disks = new GuestDisks(inodes, scopesBench.random);
   const innkeeper = new Innkeeper(
-    { scopes, guests, inodes, disks, shares: new Map() } as Partial<
+    { scopes, guests, inodes, disks, shares: new Map(), reseeders: new Reseeders() } as Partial<
       InnkeeperParts
     > as InnkeeperParts,
   );

@@ -1,23 +1,21 @@
 import { getLogger } from "@logtape/logtape";
-import type { HostDevice } from "../core/ports/host_device.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import type { HostDevice, OpenHostDevice } from "../core/ports/host_device.ts";
 import { type HostSource, sysgenidSource, vmclockSource } from "../generations/host_source.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
-import { openHostDevice } from "../native/host_device.ts";
-import type { NativeHostTree } from "../native/host_tree.ts";
-import type { Libc } from "../native/libc.ts";
-import { systemClock } from "./system.ts";
 
 const log = getLogger(["innkeeper", "daemon"]);
 
 /**
- * The counters that this host has of its own restores.
+ * Opens the counters in which this host shows its own restores. One that cannot be opened is
+ * logged and left out: the daemon is of use without it.
  *
- * @param scope The scope that follows them, whose own pages must not be among them
+ * @param scope The scope that follows the counters. Its own pages must not be among them
  */
 export function hostSources(
-  libc: Libc,
-  tree: NativeHostTree,
+  openDevice: OpenHostDevice,
   { pages: { sysgenid, vmclock } }: LiveScope,
+  clock: Clock,
 ): readonly HostSource[] {
   const open = (
     path: string,
@@ -25,7 +23,7 @@ export function hostSources(
     make: (device: HostDevice) => HostSource,
   ): readonly HostSource[] => {
     try {
-      const device = openHostDevice(libc, tree, path, ownPage);
+      const device = openDevice(path, ownPage);
       return device === undefined ? [] : [make(device)];
     } catch (error) {
       log.warn("a counter of the host is not followed", { path, error: String(error) });
@@ -33,7 +31,7 @@ export function hostSources(
     }
   };
   return [
-    ...open("/dev/vmclock0", vmclock.path, (device) => vmclockSource(device, systemClock)),
+    ...open("/dev/vmclock0", vmclock.path, (device) => vmclockSource(device, clock)),
     ...open("/dev/sysgenid", sysgenid.path, sysgenidSource),
   ];
 }
