@@ -81,10 +81,10 @@ Deno.bench("Deno.FsFile: seekSync and readSync", { ...READS, baseline: true }, (
 });
 
 for (const cache of ["own", "host"] as const) {
-  Deno.bench(`CachingInode.readNow(), mode ${cache}`, READS, async () => {
+  Deno.bench(`CachingInode.readNonblocking(), mode ${cache}`, READS, async () => {
     const inode = await inodes[cache];
     for (let count = 0; count < READS_PER_ITERATION; count++) {
-      const read = inode.readNow(setting.into, BigInt(setting.offset()));
+      const read = inode.readNonblocking(setting.into, BigInt(setting.offset()));
       if (read !== READ_BYTES) throw new Error("it was not in memory");
     }
   });

@@ -92,7 +92,10 @@ async function reads(): Promise<void> {
       name: "memcpy",
       run: loop((o) => libc.symbols.memcpy_to_js(into, BigInt(address) + BigInt(o), 4096n)),
     },
-    { name: "CachingInode.readNow()", run: loop((o) => inode.readNow(into, BigInt(o))) },
+    {
+      name: "CachingInode.readNonblocking()",
+      run: loop((o) => inode.readNonblocking(into, BigInt(o))),
+    },
   ]);
 }
 
@@ -162,9 +165,9 @@ async function flatness(): Promise<void> {
     await compare(`read 4 KiB of ${size} MiB`, times, [
       { name: "memcpy", run: loop(copy) },
       {
-        name: "CachingInode.readNow()",
+        name: "CachingInode.readNonblocking()",
         run: loop((offset) => {
-          inode.readNow(into, BigInt(offset));
+          inode.readNonblocking(into, BigInt(offset));
         }),
       },
     ]);
@@ -187,8 +190,8 @@ async function many(): Promise<void> {
     await compare(`read 4 KiB of ${open} inodes in turn`, times, [
       { name: "memcpy", run: loop(open, (index) => copies[index]?.(0)) },
       {
-        name: "CachingInode.readNow()",
-        run: loop(open, (index) => inodes[index]?.readNow(into, 0n)),
+        name: "CachingInode.readNonblocking()",
+        run: loop(open, (index) => inodes[index]?.readNonblocking(into, 0n)),
       },
     ]);
   }

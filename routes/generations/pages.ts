@@ -26,7 +26,7 @@ export function pageRoutes(scopes: Scopes): OpenAPIHono<Env> {
       },
     }),
     (c) => {
-      const { sysgenid, vmclock, reach } = scopes.get(c.req.valid("param").s).pages;
+      const { sysgenid, vmclock, visibility } = scopes.get(c.req.valid("param").s).pages;
       if (c.req.header("accept")?.includes("application/json") !== true) {
         return c.body(sysgenid.bytes(), 200, { "content-type": "application/octet-stream" });
       }
@@ -36,7 +36,7 @@ export function pageRoutes(scopes: Scopes): OpenAPIHono<Env> {
           vmclockPath: vmclock.path,
           sizeBytes: PAGE_BYTES,
           layout: "sysgenid" as const,
-          reach,
+          reach: visibility,
           bindMount: `--mount type=bind,source=${sysgenid.path},target=/dev/sysgenid,readonly`,
         } as const,
         200,

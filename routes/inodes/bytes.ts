@@ -1,5 +1,5 @@
 import { Fault } from "../../src/core/faults.ts";
-import { READ_NOW_BYTES_MAX } from "../../src/core/limits.ts";
+import { NONBLOCKING_READ_BYTES_MAX } from "../../src/core/limits.ts";
 import type { CachingInode, InodeHead } from "../../src/inodes/store/caching_inode.ts";
 import { type ByteRange, requestedRanges } from "../../src/wire/http/byte_range.ts";
 import { partHead, partsEnd } from "../../src/wire/http/multipart.ts";
@@ -15,7 +15,7 @@ interface DataAsked {
 }
 
 /** One for all requests: an answer copies its body before the next request can use this. */
-const scratch = new Uint8Array(READ_NOW_BYTES_MAX);
+const scratch = new Uint8Array(NONBLOCKING_READ_BYTES_MAX);
 
 /**
  * The answer to a read: short ones from memory at once, long ones in parts as the client takes
@@ -48,7 +48,7 @@ async function shortResponse(
 ): Promise<Response> {
   const length = Number(asked.end - asked.start);
   let into = scratch.subarray(0, length);
-  let read = inode.readNow(into, asked.start);
+  let read = inode.readNonblocking(into, asked.start);
   const status = read === undefined ? "fwd=miss" : "hit";
   if (read === undefined) {
     // Others may use the scratch memory while this one waits.

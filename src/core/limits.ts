@@ -180,7 +180,7 @@ export const DIRTY_RUNS_MAX = 32_768;
 /** Runs of written bytes that are remembered until a sync; more are taken for one. */
 export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
-export const READ_NOW_BYTES_MAX = 1 * MIB;
+export const NONBLOCKING_READ_BYTES_MAX = 1 * MIB;
 /** Bytes that one write to a backing file carries in a write-back. */
 export const WRITE_BACK_BYTES = 1 * MIB;
 /** Records after which a journal is rewritten as the dirt that they amount to: about 400 KiB. */

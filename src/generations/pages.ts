@@ -16,7 +16,7 @@ export class Pages {
   readonly vmclock: PageFile;
   readonly found: FoundPages;
   /** Whether every user of the host can get at them, or only the daemon's own. */
-  readonly reach: "all" | "owner";
+  readonly visibility: "all" | "owner";
 
   /**
    * Opens the pages of a scope, or makes them with its current generation in them.
@@ -28,7 +28,7 @@ export class Pages {
     this.sysgenid = sysgenid.page;
     const vmclock = this.#openOther(folder, scope, epoch);
     this.vmclock = vmclock.page;
-    this.reach = folder.reach;
+    this.visibility = folder.visibility;
     this.found = {
       generation: sysgenid.found && sysgenidGeneration(sysgenid.found),
       epoch: vmclock.found && vmclockEpoch(vmclock.found),

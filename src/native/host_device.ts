@@ -2,7 +2,7 @@ import type { HostDevice } from "../core/ports/host_device.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { NativeHostTree } from "./host_tree.ts";
 import { cString, type Libc } from "./libc.ts";
-import { NODE_CHARACTER, NODE_FILE, statNow } from "./statx.ts";
+import { NODE_CHARACTER, NODE_FILE, statCached } from "./statx.ts";
 
 const O_RDONLY = 0;
 const O_RDWR = 2;
@@ -51,7 +51,7 @@ export function openHostDevice(
 function isSame(libc: Libc, fd: number, path: string): boolean {
   const other = libc.check(libc.symbols.open(cString(path), O_PATH | O_CLOEXEC, 0), "open", path);
   try {
-    const [a, b] = [statNow(libc, fd, path), statNow(libc, other, path)];
+    const [a, b] = [statCached(libc, fd, path), statCached(libc, other, path)];
     return a.device === b.device && a.inode === b.inode;
   } finally {
     libc.symbols.close(other);
@@ -62,7 +62,7 @@ function isSame(libc: Libc, fd: number, path: string): boolean {
 function kindOf(libc: Libc, tree: NativeHostTree, path: string): number {
   const fd = tree.open(path, O_PATH);
   try {
-    const { type } = statNow(libc, fd, path);
+    const { type } = statCached(libc, fd, path);
     if (type === NODE_CHARACTER || type === NODE_FILE) return type;
     throw new SystemError("EINVAL", "open", path);
   } finally {
@@ -90,7 +90,7 @@ export class NativeHostDevice implements HostDevice {
   constructor(libc: Libc, fd: number, readonly path: string) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#isFile = statNow(libc, fd, path).type === NODE_FILE;
+    this.#isFile = statCached(libc, fd, path).type === NODE_FILE;
   }
 
   async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {

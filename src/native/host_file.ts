@@ -1,4 +1,4 @@
-import { READ_NOW_BYTES_MAX } from "../core/limits.ts";
+import { NONBLOCKING_READ_BYTES_MAX } from "../core/limits.ts";
 import type {
   AttributeChange,
   BackingAttributes,
@@ -7,12 +7,12 @@ import type {
 } from "../core/ports/backing_file.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { Libc, LibcSymbols, ThreadedCall } from "./libc.ts";
-import { statNow, statStorage } from "./statx.ts";
+import { statCached, statSynced } from "./statx.ts";
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const RWF_NOWAIT = 8;
-const STAGING_BYTES = READ_NOW_BYTES_MAX;
+const STAGING_BYTES = NONBLOCKING_READ_BYTES_MAX;
 /** The answers of preadv2 that mean "not without waiting": the last two, "not on this storage". */
 const WOULD_WAIT: ReadonlySet<string> = new Set(["EAGAIN", "EOPNOTSUPP", "EINVAL"]);
 
@@ -20,7 +20,7 @@ const WOULD_WAIT: ReadonlySet<string> = new Set(["EAGAIN", "EOPNOTSUPP", "EINVAL
  * Reads that do not wait for storage. preadv2 wants the address of the memory that it fills, which
  * Deno does not tell under a scoped FFI grant; so the bytes pass through memory of our own.
  */
-export class NowReader implements Disposable {
+export class NonblockingReader implements Disposable {
   readonly #libc: Libc;
   readonly #address: bigint;
   readonly #iovec = new BigUint64Array(2);
@@ -36,7 +36,7 @@ export class NowReader implements Disposable {
     this.#iovec[0] = this.#address;
   }
 
-  /** As {@linkcode BackingFile.readNow}. */
+  /** As {@linkcode BackingFile.readNonblocking}. */
   read(
     fd: number,
     into: Uint8Array<ArrayBuffer>,
@@ -86,7 +86,7 @@ const SAME_ID = 0xffff_ffff;
  */
 export class HostFile implements BackingFile {
   readonly #libc: Libc;
-  readonly #reader: NowReader;
+  readonly #reader: NonblockingReader;
   readonly #fd: number;
   readonly #path: string;
   readonly #ties: RootTies;
@@ -98,7 +98,7 @@ export class HostFile implements BackingFile {
    */
   constructor(
     libc: Libc,
-    reader: NowReader,
+    reader: NonblockingReader,
     fd: number,
     path: string,
     readonly hostPath: string,
@@ -112,17 +112,17 @@ export class HostFile implements BackingFile {
   }
 
   attributes(): BackingAttributes {
-    return statNow(this.#libc, this.#fd, this.#path);
+    return statCached(this.#libc, this.#fd, this.#path);
   }
 
   async look(): Promise<BackingLook> {
-    const attributes = await statStorage(this.#libc, this.#fd, this.#path);
+    const attributes = await statSynced(this.#libc, this.#fd, this.#path);
     const found = await this.#ties.look();
     // A file that was renamed is no worse for that; one without any name is lost at its close.
     return { attributes, named: found === "it" || found === "nothing" && attributes.links > 0 };
   }
 
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
     return this.#reader.read(this.#fd, into, offset, this.#path);
   }
 

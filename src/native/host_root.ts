@@ -1,8 +1,8 @@
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { SystemError } from "../core/system_error.ts";
-import { HostFile, NowReader, type PathLeadsTo } from "./host_file.ts";
+import { HostFile, NonblockingReader, type PathLeadsTo } from "./host_file.ts";
 import { cString, type Libc } from "./libc.ts";
-import { NODE_DIRECTORY, NODE_FILE, type NodeAttributes, statNow } from "./statx.ts";
+import { NODE_DIRECTORY, NODE_FILE, type NodeAttributes, statCached } from "./statx.ts";
 
 /** The same number on every architecture that Linux has had since openat2 came. */
 const SYS_OPENAT2 = 437n;
@@ -36,7 +36,7 @@ interface HostRootOptions {
 export class HostRoot implements RootFolder, Disposable {
   readonly readOnly: boolean;
   readonly #libc: Libc;
-  readonly #reader: NowReader;
+  readonly #reader: NonblockingReader;
   readonly #fd: number;
   readonly noatime: boolean;
 
@@ -50,11 +50,11 @@ export class HostRoot implements RootFolder, Disposable {
       "open",
       folder,
     );
-    if (statNow(libc, this.#fd, folder).type !== NODE_DIRECTORY) {
+    if (statCached(libc, this.#fd, folder).type !== NODE_DIRECTORY) {
       libc.symbols.close(this.#fd);
       throw new SystemError("ENOTDIR", "open", folder);
     }
-    this.#reader = new NowReader(libc);
+    this.#reader = new NonblockingReader(libc);
   }
 
   async open(request: OpenRequest): Promise<OpenedBacking> {
@@ -69,7 +69,7 @@ export class HostRoot implements RootFolder, Disposable {
       }
       try {
         const fd = await this.#openContent(request, found === undefined);
-        const opened = statNow(this.#libc, fd, path);
+        const opened = statCached(this.#libc, fd, path);
         if (found === undefined || isSame(found, opened)) {
           return { file: this.#file(fd, request, opened), created: found === undefined };
         }
@@ -99,7 +99,7 @@ export class HostRoot implements RootFolder, Disposable {
         }
         const again = await this.#openContent({ ...request, create: "never" }, false);
         try {
-          const found = statNow(this.#libc, again, path);
+          const found = statCached(this.#libc, again, path);
           if (found.type !== NODE_FILE) throw new SystemError("EINVAL", "openat2", path);
           accept(found);
           // The number stays, so that calls under way never meet a third file under it.
@@ -159,7 +159,7 @@ export class HostRoot implements RootFolder, Disposable {
       throw error;
     }
     try {
-      const attributes = statNow(this.#libc, fd, path);
+      const attributes = statCached(this.#libc, fd, path);
       if (attributes.type === NODE_FILE) return attributes;
       throw new SystemError(
         attributes.type === NODE_DIRECTORY ? "EISDIR" : "EINVAL",

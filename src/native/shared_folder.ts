@@ -2,7 +2,7 @@ import { HOST_DIR_ENTRIES_MAX, PATH_BYTES_MAX } from "../core/limits.ts";
 import type { NamePath, SharedName, SharedNode, SharedTree } from "../core/ports/shared_tree.ts";
 import { SystemError } from "../core/system_error.ts";
 import { cString, type Libc } from "./libc.ts";
-import { NODE_DIRECTORY, NODE_FILE, type NodeAttributes, statNow } from "./statx.ts";
+import { NODE_DIRECTORY, NODE_FILE, type NodeAttributes, statCached } from "./statx.ts";
 
 const SYS_OPENAT2 = 437n;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
@@ -39,7 +39,7 @@ export class SharedFolder implements SharedTree, Disposable {
   }
 
   node(path: NamePath): Promise<SharedNode> {
-    return this.#with(path, O_PATH, (fd) => nodeOf(statNow(this.#libc, fd, "a shared node")));
+    return this.#with(path, O_PATH, (fd) => nodeOf(statCached(this.#libc, fd, "a shared node")));
   }
 
   async names(path: NamePath): Promise<readonly SharedName[]> {
@@ -65,11 +65,15 @@ export class SharedFolder implements SharedTree, Disposable {
     const isIt = (found: NodeAttributes): boolean =>
       found.device === device && found.inode === inode;
     // Looked at before it is opened, so that no device is woken and no writer of a FIFO let go.
-    const before = await this.#with(path, O_PATH, (fd) => statNow(this.#libc, fd, "a shared file"));
+    const before = await this.#with(
+      path,
+      O_PATH,
+      (fd) => statCached(this.#libc, fd, "a shared file"),
+    );
     if (before.type === NODE_DIRECTORY) throw new SystemError("EISDIR", "read", "a shared folder");
     if (before.type !== NODE_FILE) throw new SystemError("EINVAL", "read", "no regular file");
     return await this.#with(path, O_NONBLOCK | O_NOCTTY, async (fd) => {
-      const found = statNow(this.#libc, fd, "a shared file");
+      const found = statCached(this.#libc, fd, "a shared file");
       if (!isIt(found) || !isIt(before)) throw new SystemError("ESTALE", "read", "another file");
       const buffer = new Uint8Array(length);
       const count = await this.#libc.onThread(

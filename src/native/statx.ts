@@ -27,7 +27,7 @@ export interface NodeAttributes extends BackingAttributes {
  *
  * @throws {SystemError}
  */
-export function statNow(libc: Libc, fd: number, subject: string): NodeAttributes {
+export function statCached(libc: Libc, fd: number, subject: string): NodeAttributes {
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   libc.check(
     libc.symbols.statx(fd, NO_PATH, flags, STATX_BASIC_STATS, scratch),
@@ -42,7 +42,7 @@ export function statNow(libc: Libc, fd: number, subject: string): NodeAttributes
  *
  * @throws {SystemError}
  */
-export async function statStorage(
+export async function statSynced(
   libc: Libc,
   fd: number,
   subject: string,

@@ -1,5 +1,5 @@
 import { cString, type Libc } from "./libc.ts";
-import { statNow } from "./statx.ts";
+import { statCached } from "./statx.ts";
 
 const O_PATH_DIRECTORY_CLOEXEC = 0o10000000 | 0o200000 | 0o2000000;
 const OTHERS_MAY_PASS = 0o001;
@@ -21,7 +21,7 @@ export function visibilityOf(libc: Libc, folder: string): "all" | "owner" {
       path,
     );
     try {
-      if ((statNow(libc, fd, path).permissions & OTHERS_MAY_PASS) === 0) return "owner";
+      if ((statCached(libc, fd, path).permissions & OTHERS_MAY_PASS) === 0) return "owner";
     } finally {
       libc.symbols.close(fd);
     }

@@ -9,9 +9,9 @@ import type { OpenedPage, PageFile, PageFolder, PageName } from "../core/ports/p
 export class PageFiles implements PageFolder {
   /**
    * @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages`
-   * @param reach Whether the folders above it let every user pass
+   * @param visibility Whether the folders above it let every user pass
    */
-  constructor(readonly folder: string, readonly reach: "all" | "owner") {}
+  constructor(readonly folder: string, readonly visibility: "all" | "owner") {}
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
     const folder = `${this.folder}/${scope}`;

@@ -86,7 +86,7 @@ class RemoteFile implements BackingFile {
     return { attributes: this.attributes(), named: true };
   }
 
-  readNow(): undefined {
+  readNonblocking(): undefined {
     return undefined;
   }
 

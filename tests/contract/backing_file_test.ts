@@ -98,16 +98,16 @@ for (const [name, make] of Object.entries(subjects)) {
     file.close();
   });
 
-  Deno.test(`BackingFile.readNow() tells the same as read(), or that it would wait: ${name}`, async () => {
+  Deno.test(`BackingFile.readNonblocking() tells the same as read(), or that it would wait: ${name}`, async () => {
     using subject = make();
     const file = await open(subject.root);
     const bytes = pattern(5000);
     await file.write(bytes, 0n);
     const into = new Uint8Array(100);
-    const read = file.readNow(into, 4950n);
+    const read = file.readNonblocking(into, 4950n);
     assert(read === undefined || read === 50);
     if (read === 50) assertEquals(into.subarray(0, 50), bytes.subarray(4950));
-    const past = file.readNow(into, 6000n);
+    const past = file.readNonblocking(into, 6000n);
     assert(past === undefined || past === 0);
     file.close();
   });

@@ -19,7 +19,7 @@ async function allowed(call: () => Promise<unknown>): Promise<unknown> {
 const paths: Record<string, (inode: CachingInode) => Promise<unknown>> = {
   "read()": (inode) => readOf(inode, 0, SIZE),
   "read() of a part behind the end": (inode) => readOf(inode, 90 * PAGE, PAGE),
-  "readNow()": (inode) => Promise.resolve(inode.readNow(new Uint8Array(SIZE), 0n)),
+  "readNonblocking()": (inode) => Promise.resolve(inode.readNonblocking(new Uint8Array(SIZE), 0n)),
   "write()": (inode) => inode.write(pattern(2 * PAGE), BigInt(50 * PAGE)),
   "sync()": (inode) => inode.sync(),
   "evict()": (inode) => inode.evict(),

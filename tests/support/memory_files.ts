@@ -79,7 +79,7 @@ export class MemoryFile implements BackingFile {
     return { attributes: this.attributes(), named: this.node.isNamed };
   }
 
-  readNow(): undefined {
+  readNonblocking(): undefined {
     return undefined;
   }
 

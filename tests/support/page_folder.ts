@@ -4,7 +4,7 @@ import { sysgenidGeneration } from "../../src/generations/sysgenid_page.ts";
 
 /** Pages in memory, which outlive the folder object as files do. */
 export class MemoryPages implements PageFolder {
-  readonly reach = "all";
+  readonly visibility = "all";
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
   /** Called at each store, before it happens; what it throws stands for a crash there. */
   onStore: (scope: string, name: PageName, offset: number) => void = () => {};

@@ -55,7 +55,7 @@ export interface BackingFile {
    * @returns How many bytes were read, perhaps fewer than asked, 0 at the end of the file;
    * `undefined` when storage would have to be waited for
    */
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
   /** Reads; perhaps fewer bytes than asked, 0 at the end of the file. */
   read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
   /** Writes; perhaps fewer bytes than given. */

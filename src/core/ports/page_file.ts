@@ -26,7 +26,7 @@ export interface OpenedPage {
  */
 export interface PageFolder {
   /** Whether every user of the host can get at the pages, or only the daemon's own. */
-  readonly reach: "all" | "owner";
+  readonly visibility: "all" | "owner";
   /**
    * Opens a page of a scope, or makes it with `initial` as its first bytes and zeros after them.
    *

@@ -1,5 +1,5 @@
 import { Fault, type FaultCode } from "../../core/faults.ts";
-import { READ_NOW_BYTES_MAX } from "../../core/limits.ts";
+import { NONBLOCKING_READ_BYTES_MAX } from "../../core/limits.ts";
 import type {
   AttributeChange,
   BackingAttributes,
@@ -63,13 +63,13 @@ export class Backing {
    * @returns How many bytes there were up to the end of the file, `undefined` when storage would
    * have to be waited for, or there are too many to copy on the event loop
    */
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
-    if (into.byteLength > READ_NOW_BYTES_MAX) return undefined;
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+    if (into.byteLength > NONBLOCKING_READ_BYTES_MAX) return undefined;
     let done = 0;
     while (done < into.byteLength) {
       let read: number | undefined;
       try {
-        read = this.file.readNow(into.subarray(done), offset + BigInt(done));
+        read = this.file.readNonblocking(into.subarray(done), offset + BigInt(done));
       } catch (error) {
         throw this.#fault("read", error);
       }
@@ -98,8 +98,8 @@ export class Backing {
       while (done < into.byteLength) {
         const rest = into.subarray(done);
         const at = offset + BigInt(done);
-        const isShort = rest.byteLength <= READ_NOW_BYTES_MAX;
-        const now = isShort ? this.file.readNow(rest, at) : undefined;
+        const isShort = rest.byteLength <= NONBLOCKING_READ_BYTES_MAX;
+        const now = isShort ? this.file.readNonblocking(rest, at) : undefined;
         const read = now ?? await this.file.read(rest, at);
         if (read === 0) break;
         done += read;

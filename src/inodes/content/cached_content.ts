@@ -143,7 +143,7 @@ export class CachedContent implements Content, PageSource {
     return { ...attributes, dirty: [...isGrown ? ["size" as const] : [], ...this.#times.names] };
   }
 
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
     const range = { start: offset, end: minOf(offset + BigInt(into.byteLength), this.size) };
     if (range.start >= range.end) return 0;
     if (!this.#cache.resident.covers(range)) return undefined;

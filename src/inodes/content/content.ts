@@ -83,8 +83,8 @@ export interface Content {
    * @returns How many bytes there were up to the end of the content; `undefined` when some of them
    * are not in memory
    */
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
-  /** Reads, waiting for the backing file where it must. Returns as {@linkcode readNow}. */
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
+  /** Reads, waiting for the backing file where it must. Returns as {@linkcode readNonblocking}. */
   read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
   /** Runs an edit after all earlier ones. When it resolves its bytes outlive the process. */
   edit(change: (editor: Editor) => Promise<void>, options?: EditOptions): Promise<void>;

@@ -77,9 +77,9 @@ export class HostContent implements Content {
     return { ...this.#times.over(this.backing.attributes()), dirty: this.#times.names };
   }
 
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
     if (offset > FILE_OFFSET_MAX) return 0;
-    const read = this.backing.readNow(into, offset);
+    const read = this.backing.readNonblocking(into, offset);
     if (read !== undefined) this.#counters.count("hits");
     return read;
   }

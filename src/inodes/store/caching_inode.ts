@@ -139,9 +139,9 @@ export class CachingInode {
    * @returns How many bytes there were up to the end of the content; `undefined` when not all of
    * them are in memory
    */
-  readNow(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
+  readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
     this.#requireOpen();
-    return this.#content.readNow(into, offset);
+    return this.#content.readNonblocking(into, offset);
   }
 
   /**
@@ -152,7 +152,7 @@ export class CachingInode {
    */
   read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     return this.#use(async () =>
-      this.#content.readNow(into, offset) ?? await this.#content.read(into, offset)
+      this.#content.readNonblocking(into, offset) ?? await this.#content.read(into, offset)
     );
   }
 
