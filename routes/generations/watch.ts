@@ -25,7 +25,7 @@ import {
   attachSocket,
   type SocketContext,
   type SocketParts,
-} from "../http/socket.ts";
+} from "../../src/sessions/socket.ts";
 
 /** What the watch route is put together from. */
 interface WatchParts extends SocketContext {

@@ -22,7 +22,7 @@ import {
   type SocketContext,
   type SocketParts,
   type Upgrade,
-} from "../http/socket.ts";
+} from "../../src/sessions/socket.ts";
 
 /** Where the first byte of an answer is, and where the next one will be. */
 const [START_HEADER, END_HEADER] = ["innkeeper-console-start", "innkeeper-console-end"];

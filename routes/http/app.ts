@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Registry } from "prom-client";
 import { Fault } from "../../src/core/faults.ts";
 import type { Tokens } from "../../src/access/tokens.ts";
 import type { Replays } from "../../src/access/idempotency.ts";
@@ -7,7 +8,7 @@ import type { Env } from "./env.ts";
 import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
 import { idempotency, type StoredAnswer } from "./idempotency.ts";
-import { type Metrics, observe } from "../operate/metrics.ts";
+import { observe } from "./observe.ts";
 import { newRoutes } from "./openapi.ts";
 import { problemPages, problemResponse } from "./problems.ts";
 import { requestIds } from "./request_id.ts";
@@ -19,7 +20,8 @@ interface AppParts {
   readonly tickets: Tickets;
   readonly replays: Replays<StoredAnswer>;
   readonly allowedHosts: readonly string[];
-  readonly metrics: Metrics;
+  /** Where requests are counted. */
+  readonly metrics: Registry;
   /** Routes that need no token, mounted at the root. */
   readonly open: readonly OpenAPIHono<Env>[];
   /** Routes that need a caller, mounted at the root. */

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async";
+import { Registry } from "prom-client";
 import { EventLog } from "../core/event_log.ts";
 import { DRAIN_MS } from "../core/limits.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
@@ -11,7 +12,6 @@ import { type Principal, Tokens } from "../access/tokens.ts";
 import { type Config, parseConfig, type RootConfig, serveHelp, UsageError } from "./config.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
 import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
-import { metricsOf } from "../../routes/operate/gauges.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
 import { hostSources } from "../daemon/host_sources.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
@@ -49,9 +49,9 @@ import { guestConsoleRoutes } from "../../routes/guests/console.ts";
 import { guestRoutes } from "../../routes/guests/guests.ts";
 import { healthRoutes } from "../../routes/operate/health.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
-import { Metrics, metricsRoutes } from "../../routes/operate/metrics.ts";
+import { metricsOf, metricsRoutes } from "../../routes/operate/metrics.ts";
 import { scopeRoutes } from "../../routes/generations/scopes.ts";
-import type { SocketContext } from "../../routes/http/socket.ts";
+import type { SocketContext } from "../sessions/socket.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
 import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
@@ -190,7 +190,7 @@ function mountRoutes(
     upgrade: (request, { protocol, idleSeconds }) =>
       Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
   };
-  const metrics = new Metrics(metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss));
+  const metrics = new Registry();
   const app = createApp({
     version,
     tokens,
@@ -204,7 +204,7 @@ function mountRoutes(
       healthRoutes({ version, ready: () => !stopping.signal.aborted }),
     ],
     guarded: [
-      metricsRoutes(metrics),
+      metricsRoutes(metrics, metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss)),
       scopeRoutes(innkeeper.scopes, stopping.signal),
       watchRoutes({ ...sockets, scopes: innkeeper.scopes, guests: innkeeper.guests }),
       guestConsoleRoutes(innkeeper.guests, sockets, stopping.signal),

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { assert, assertEquals } from "@std/assert";
+import { Registry } from "prom-client";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020.js";
 import type { FaultCode } from "../../src/core/faults.ts";
 import { admin, Tokens } from "../../src/access/tokens.ts";
@@ -8,7 +9,6 @@ import { Tickets } from "../../src/access/tickets.ts";
 import { PROBLEM_TYPE } from "../../src/wire/problem.ts";
 import { createApp } from "../../routes/http/app.ts";
 import type { Env, Listener } from "../../routes/http/env.ts";
-import { Metrics } from "../../routes/operate/metrics.ts";
 import { FakeClock } from "./clock.ts";
 import { SeededRandom } from "./random.ts";
 
@@ -51,7 +51,7 @@ export class Api {
       tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
       replays: new Replays(new FakeClock()),
       allowedHosts: [],
-      metrics: new Metrics([]),
+      metrics: new Registry(),
       open: [],
       guarded,
     }));

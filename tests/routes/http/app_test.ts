@@ -1,10 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { Registry } from "prom-client";
 import { Tokens } from "../../../src/access/tokens.ts";
 import { Replays } from "../../../src/access/idempotency.ts";
 import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
 import { healthRoutes } from "../../../routes/operate/health.ts";
-import { Metrics, metricsRoutes } from "../../../routes/operate/metrics.ts";
+import { metricsRoutes } from "../../../routes/operate/metrics.ts";
 import { newRoutes } from "../../../routes/http/openapi.ts";
 import { Api } from "../../support/api.ts";
 import { FakeClock } from "../../support/clock.ts";
@@ -13,7 +14,7 @@ import { SeededRandom } from "../../support/random.ts";
 const TCP = { kind: "tcp" } as const;
 
 function api(ready = true): Api {
-  const metrics = new Metrics([{ name: "innkeeper_test_things", help: "Things", read: () => 7 }]);
+  const metrics = new Registry();
   const failing = newRoutes();
   failing.get("/v1/failing", () => {
     throw new Error("secret detail");
@@ -29,7 +30,10 @@ function api(ready = true): Api {
     allowedHosts: ["inn.example"],
     metrics,
     open: [healthRoutes({ version: "1.2.3", ready: () => ready })],
-    guarded: [metricsRoutes(metrics), failing],
+    guarded: [
+      metricsRoutes(metrics, [["test_things", "Things", () => 7]]),
+      failing,
+    ],
   }));
 }
 

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { Registry } from "prom-client";
 import { REPLAY_ANSWER_BYTES } from "../../../src/core/limits.ts";
 import { admin, Tokens } from "../../../src/access/tokens.ts";
 import { type ReplayBounds, Replays } from "../../../src/access/idempotency.ts";
 import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
-import { Metrics } from "../../../routes/operate/metrics.ts";
 import { newRoutes } from "../../../routes/http/openapi.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { SeededRandom } from "../../support/random.ts";
@@ -25,7 +25,7 @@ function counter(bounds: ReplayBounds) {
     tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
     replays: new Replays(new FakeClock(), bounds),
     allowedHosts: [],
-    metrics: new Metrics([]),
+    metrics: new Registry(),
     open: [],
     guarded: [routes],
   });

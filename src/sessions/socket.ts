@@ -1,13 +1,16 @@
-import type { Clock } from "../../src/core/ports/clock.ts";
-import type { Principal } from "../../src/access/tokens.ts";
-import { CLOSE, type Connection, type Connections } from "../../src/sessions/connections.ts";
-import { Outbox } from "../../src/sessions/outbox.ts";
-import type { SendTurns } from "../../src/sessions/send_turns.ts";
+import type { Principal } from "../access/tokens.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import { CLOSE, type Connection, type Connections } from "./connections.ts";
+import { Outbox } from "./outbox.ts";
+import type { SendTurns } from "./send_turns.ts";
 
 /** How a request becomes a WebSocket. */
 interface UpgradeOptions {
   readonly protocol: string;
-  /** Pings of the WebSocket protocol itself end it after so many seconds of silence; 0 for none. */
+  /**
+   * Seconds of silence after which the pings of the WebSocket protocol itself end the connection; 0
+   * sends none.
+   */
   readonly idleSeconds: number;
 }
 
@@ -17,38 +20,38 @@ export type Upgrade = (request: Request, options: UpgradeOptions) => {
   readonly socket: WebSocket;
 };
 
-/** What a WebSocket is attached to. */
+/** What one WebSocket is attached to. */
 export interface SocketParts {
   readonly principal: Principal;
-  /** Whether its token is still in force. */
+  /** Whether the token of a principal is still in force. */
   readonly isKnown: (principal: Principal) => boolean;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly turns: SendTurns;
 }
 
-/** What all WebSockets of a house share, and how a request becomes one. */
+/** What all WebSockets of a daemon share, and how a request becomes one. */
 export interface SocketContext extends Omit<SocketParts, "principal"> {
   readonly upgrade: Upgrade;
 }
 
-/** A WebSocket with its place in the house. */
+/** A WebSocket that is counted among the connections and sends through an outbox. */
 export interface AttachedSocket {
   readonly outbox: Outbox;
-  /** It is known to be alive, by other means than a frame. */
+  /** Counts as a sign of life, for connections whose frames are not one. */
   heard(): void;
-  /** Ends it; the client is told why. */
+  /** Ends the connection; the client is sent the reason. */
   close(code: number, reason: string): void;
 }
 
 /** What happens on a WebSocket. */
 interface SocketEvents {
   open(): void;
-  /** A frame came: a string, or bytes. */
+  /** A frame came: text, or bytes. */
   frame(data: string | ArrayBuffer): void;
-  /** Asks for a sign of life. */
+  /** The client must give a sign of life. */
   ping(): void;
-  /** It is over, whoever ended it; called once. */
+  /** The connection is over, whoever ended it; called once. */
   end(): void;
 }
 
@@ -88,7 +91,7 @@ export function attachSocket(
   socket.onopen = () => {
     events.open();
     outbox.opened();
-    // It may have been let in by a token that was removed while it connected.
+    // The token that let it in may have been removed while it connected.
     if (!isKnown(principal)) connection.close(CLOSE.tokenRemoved, "the token was removed");
   };
   socket.onmessage = ({ data }) => {
