@@ -2,7 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Registry } from "prom-client";
 import { Fault } from "../../src/core/faults.ts";
 import type { Tokens } from "../../src/access/tokens.ts";
-import type { Replays } from "../../src/access/idempotency.ts";
+import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
 import type { Env } from "./env.ts";
 import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
@@ -18,7 +18,7 @@ interface AppParts {
   readonly version: string;
   readonly tokens: Tokens;
   readonly tickets: Tickets;
-  readonly replays: Replays<StoredAnswer>;
+  readonly answers: IdempotentAnswers<StoredAnswer>;
   readonly allowedHosts: readonly string[];
   /** Where requests are counted. */
   readonly metrics: Registry;
@@ -59,7 +59,7 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   app.use("/v1/*", auth);
   // A body is taken only from who has been let in. A GET, called the most, goes past both.
   app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard);
-  app.post("/v1/*", idempotency(parts.replays));
+  app.post("/v1/*", idempotency(parts.answers));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {
     const path = new URL(c.req.url).pathname;

@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from "hono";
 import { Fault } from "../../src/core/faults.ts";
-import { REPLAY_ANSWER_BYTES, REPLAY_KEY_CHARS_MAX } from "../../src/core/limits.ts";
+import { IDEMPOTENCY_ANSWER_BYTES, IDEMPOTENCY_KEY_CHARS_MAX } from "../../src/core/limits.ts";
 import type { Principal } from "../../src/access/tokens.ts";
-import type { Replays } from "../../src/access/idempotency.ts";
+import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import type { Env } from "./env.ts";
 
 /** An answer as it is kept for repetitions. */
@@ -19,14 +19,14 @@ const PRINTABLE = /^[\x21-\x7e]+$/;
  * gets the same answer, whatever has happened since, or is told that it is not kept any more. A
  * refusal is not kept: it has changed nothing, and trying again may help.
  */
-export function idempotency(replays: Replays<StoredAnswer>): MiddlewareHandler<Env> {
+export function idempotency(answers: IdempotentAnswers<StoredAnswer>): MiddlewareHandler<Env> {
   return async (c, next) => {
     const key = c.req.header("idempotency-key");
     if (key === undefined) return await next();
-    if (key.length > REPLAY_KEY_CHARS_MAX || !PRINTABLE.test(key)) {
+    if (key.length > IDEMPOTENCY_KEY_CHARS_MAX || !PRINTABLE.test(key)) {
       throw new Fault(
         "value-not-allowed",
-        `Cannot use this Idempotency-Key: it must be 1 to ${REPLAY_KEY_CHARS_MAX} printable ASCII ` +
+        `Cannot use this Idempotency-Key: it must be 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII ` +
           "characters without blanks",
       );
     }
@@ -43,11 +43,11 @@ export function idempotency(replays: Replays<StoredAnswer>): MiddlewareHandler<E
       const { status, headers } = c.res;
       return { status, headers: [...headers], body: await c.res.clone().arrayBuffer() };
     };
-    const kept = await replays.once(
+    const kept = await answers.once(
       owned,
       request,
       run,
-      ({ status, body }) => status < 400 ? REPLAY_ANSWER_BYTES + body.byteLength : undefined,
+      ({ status, body }) => status < 400 ? IDEMPOTENCY_ANSWER_BYTES + body.byteLength : undefined,
     );
     c.res = new Response(isBodyless(kept.status) ? null : kept.body, {
       status: kept.status,

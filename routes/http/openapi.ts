@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { type FaultCode, FAULTS } from "../../src/core/faults.ts";
-import type { Access } from "../../src/access/tokens.ts";
+import type { Permission } from "../../src/access/permissions.ts";
 import { PROBLEM_TYPE, type ProblemStatus, statusOf } from "../../src/wire/problem.ts";
 import { faultOf } from "../../src/wire/scalars.ts";
 import type { Env } from "./env.ts";
@@ -15,10 +15,10 @@ export function newRoutes(): OpenAPIHono<Env> {
   });
 }
 
-/** Lets only callers through who have this access scope. */
-export function needs(access: Access): MiddlewareHandler<Env> {
+/** Lets only callers through who have this permission. */
+export function needs(permission: Permission): MiddlewareHandler<Env> {
   return (c, next) => {
-    c.get("principal").require(access);
+    c.get("principal").require(permission);
     return next();
   };
 }

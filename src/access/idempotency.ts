@@ -1,57 +1,60 @@
 import { Fault } from "../core/faults.ts";
-import { REPLAY_BYTES_MAX, REPLAY_KEYS_MAX, REPLAY_MS } from "../core/limits.ts";
+import { IDEMPOTENCY_BYTES_MAX, IDEMPOTENCY_KEYS_MAX, IDEMPOTENCY_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 
-/** How much is remembered. */
-export interface ReplayBounds {
+/** How many keys and answers are remembered. */
+export interface AnswerBounds {
   readonly keysMax: number;
-  /** Answers of all keys together. */
+  /** The size of all stored answers together. */
   readonly bytesMax: number;
 }
 
-interface Replay<Answer> {
-  /** What was asked, to tell a repetition from another use of the same key. */
+/** A request that carried a key, and its answer. */
+interface Entry<Answer> {
+  /** The whole request, to tell a repetition from another use of the same key. */
   readonly request: string;
   readonly startedMs: number;
-  /** `undefined` once it has made room for later ones. */
+  /** `undefined` once it was dropped to make room for later answers. */
   answer: Promise<Answer> | undefined;
-  /** What the answer takes, once it is there. */
+  /** The size of the answer; 0 until it is there. */
   bytes: number;
 }
 
 /**
- * Answers to requests that carried an Idempotency-Key: whoever sends the same again, also while
- * the first is still running, gets the same answer and nothing happens twice. Memory for answers is
- * bounded: the oldest go first, and their keys stay, so that a repetition is refused and not
- * carried out again. Where no key has room a new one is refused before anything happens.
+ * Answers to requests that carried an Idempotency-Key. A repetition, also one that comes while the
+ * first request still runs, gets the first answer, and nothing is done twice.
+ *
+ * Memory is bounded. When answers need more than their share, the oldest answer is dropped and its
+ * key stays, so that a repetition is refused instead of carried out again. When there are too many
+ * keys, a request with a new one is refused before anything is done.
  */
-export class Replays<Answer> {
+export class IdempotentAnswers<Answer> {
   readonly #clock: Clock;
-  readonly #bounds: ReplayBounds;
-  /** By their keys, in the order in which they began. */
-  readonly #replays = new Map<string, Replay<Answer>>();
-  /** Those whose answers are kept, in the order in which these came. */
-  readonly #answered = new Set<Replay<Answer>>();
+  readonly #bounds: AnswerBounds;
+  /** By key, oldest request first. */
+  readonly #entries = new Map<string, Entry<Answer>>();
+  /** Entries that hold an answer, oldest answer first. */
+  readonly #answered = new Set<Entry<Answer>>();
   #bytes = 0;
 
   constructor(
     clock: Clock,
-    bounds: ReplayBounds = { keysMax: REPLAY_KEYS_MAX, bytesMax: REPLAY_BYTES_MAX },
+    bounds: AnswerBounds = { keysMax: IDEMPOTENCY_KEYS_MAX, bytesMax: IDEMPOTENCY_BYTES_MAX },
   ) {
     this.#clock = clock;
     this.#bounds = bounds;
   }
 
   /**
-   * Runs a request, or gives the answer of the first one with this key.
+   * Carries a request out, or returns the answer of the first request with this key.
    *
-   * @param key The client's key, made its own by who it is and what it calls
-   * @param request What is asked, in full
-   * @param run Carries it out; if it throws, the key is free again
-   * @param bytesOf How many bytes it takes to keep an answer; `undefined` for one that is not to be
-   * kept and leaves the key free
+   * @param key The client's key, together with who the client is and which path it calls
+   * @param request The whole request
+   * @param run Carries the request out; if it throws, the key is free again
+   * @param bytesOf The size of an answer in bytes; `undefined` for one that is not to be stored,
+   * which leaves the key free
    * @throws {Fault} `key-reused` when the key came with another request before, `answer-not-kept`
-   * when the request was carried out and its answer had to make room, `keys-exhausted`
+   * when the request was carried out and its answer was dropped since, `keys-exhausted`
    */
   async once(
     key: string,
@@ -60,58 +63,58 @@ export class Replays<Answer> {
     bytesOf: (answer: Answer) => number | undefined = () => 0,
   ): Promise<Answer> {
     this.#forgetOld();
-    const known = this.#replays.get(key);
+    const known = this.#entries.get(key);
     if (known !== undefined) return await answerOf(known, request);
     this.#requireRoom();
     const answer = run();
-    const replay = { request, answer, startedMs: this.#clock.monotonicMs(), bytes: 0 };
-    this.#replays.set(key, replay);
+    const entry = { request, answer, startedMs: this.#clock.monotonicMs(), bytes: 0 };
+    this.#entries.set(key, entry);
     const bytes = await answer.then(bytesOf, () => undefined);
-    if (this.#replays.get(key) === replay) {
-      if (bytes === undefined) this.#replays.delete(key);
-      else this.#keep(replay, bytes);
+    if (this.#entries.get(key) === entry) {
+      if (bytes === undefined) this.#entries.delete(key);
+      else this.#store(entry, bytes);
     }
     return await answer;
   }
 
-  #keep(replay: Replay<Answer>, bytes: number): void {
-    replay.bytes = bytes;
+  #store(entry: Entry<Answer>, bytes: number): void {
+    entry.bytes = bytes;
     this.#bytes += bytes;
-    this.#answered.add(replay);
+    this.#answered.add(entry);
     for (const oldest of this.#answered) {
       if (this.#bytes <= this.#bounds.bytesMax) return;
-      this.#letGo(oldest);
+      this.#dropAnswer(oldest);
     }
   }
 
-  #letGo(replay: Replay<Answer>): void {
-    replay.answer = undefined;
-    if (this.#answered.delete(replay)) this.#bytes -= replay.bytes;
+  #dropAnswer(entry: Entry<Answer>): void {
+    entry.answer = undefined;
+    if (this.#answered.delete(entry)) this.#bytes -= entry.bytes;
   }
 
   #forgetOld(): void {
-    const oldestMs = this.#clock.monotonicMs() - REPLAY_MS;
-    for (const [key, replay] of this.#replays) {
-      if (replay.startedMs > oldestMs) return;
-      this.#letGo(replay);
-      this.#replays.delete(key);
+    const oldestMs = this.#clock.monotonicMs() - IDEMPOTENCY_MS;
+    for (const [key, entry] of this.#entries) {
+      if (entry.startedMs > oldestMs) return;
+      this.#dropAnswer(entry);
+      this.#entries.delete(key);
     }
   }
 
   #requireRoom(): void {
-    const [oldest] = this.#replays.values();
-    if (oldest === undefined || this.#replays.size < this.#bounds.keysMax) return;
-    const waitMs = oldest.startedMs + REPLAY_MS - this.#clock.monotonicMs();
+    const [oldest] = this.#entries.values();
+    if (oldest === undefined || this.#entries.size < this.#bounds.keysMax) return;
+    const waitMs = oldest.startedMs + IDEMPOTENCY_MS - this.#clock.monotonicMs();
     throw new Fault(
       "keys-exhausted",
-      `Cannot remember another Idempotency-Key: ${this.#replays.size} came within ` +
-        `${REPLAY_MS / 60_000} minutes: try later, or send the request without one`,
+      `Cannot remember another Idempotency-Key: ${this.#entries.size} came within ` +
+        `${IDEMPOTENCY_MS / 60_000} minutes: try later, or send the request without one`,
       { retryAfterSeconds: Math.ceil(waitMs / 1000) },
     );
   }
 }
 
-async function answerOf<Answer>(known: Replay<Answer>, request: string): Promise<Answer> {
+async function answerOf<Answer>(known: Entry<Answer>, request: string): Promise<Answer> {
   if (known.request !== request) {
     throw new Fault(
       "key-reused",

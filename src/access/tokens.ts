@@ -1,47 +1,41 @@
+import { isSameText } from "../core/constant_time.ts";
 import { Fault } from "../core/faults.ts";
+import { parsePermissions, type Permission, permits } from "./permissions.ts";
 
-/** What a caller may be allowed to do. `admin` stands for all, and alone allows `force`. */
-const ACCESS = ["read", "watch", "bump", "write", "guest", "irq", "admin"] as const;
-
-/** One permission. */
-export type Access = typeof ACCESS[number];
-
-/** Somebody who calls, and what they may do. */
+/** A caller, and what it is permitted to do. */
 export class Principal {
-  readonly #access: ReadonlySet<Access>;
+  readonly #permissions: ReadonlySet<Permission>;
 
   /**
-   * @param name How logs and history call it; never the token
-   * @param access What it may do
-   * @param isToken Whether it is known by a token, and gone when that is removed
+   * @param name What logs and history call it; never the token
+   * @param isToken Whether it was let in by a token, and has to go when that token is removed
    */
-  constructor(readonly name: string, access: Iterable<Access>, readonly isToken = false) {
-    this.#access = new Set(access);
+  constructor(readonly name: string, permissions: Iterable<Permission>, readonly isToken = false) {
+    this.#permissions = new Set(permissions);
   }
 
-  /** Whether this caller may do exactly this and no more. */
-  hasExactly(access: readonly Access[]): boolean {
-    return new Set(access).size === this.#access.size &&
-      access.every((one) => this.#access.has(one));
+  /** Whether this caller has exactly these permissions, no more and no fewer. */
+  hasExactly(permissions: readonly Permission[]): boolean {
+    return this.#permissions.symmetricDifference(new Set(permissions)).size === 0;
   }
 
-  /** Whether this caller may do it. */
-  may(access: Access): boolean {
-    return this.#access.has("admin") || this.#access.has(access);
+  /** Whether this caller may do what needs the permission. */
+  may(permission: Permission): boolean {
+    return permits(this.#permissions, permission);
   }
 
-  /** @throws {Fault} `not-permitted` when this caller may not do it */
-  require(access: Access): void {
-    if (this.may(access)) return;
+  /** @throws {Fault} `not-permitted` when this caller may not do what needs the permission */
+  require(permission: Permission): void {
+    if (this.may(permission)) return;
     throw new Fault(
-      access === "bump" ? "bump-not-permitted" : "not-permitted",
-      `Cannot let ${this.name} do this: it needs the scope "${access}" and has ` +
-        `${[...this.#access].join(", ") || "none"}`,
+      permission === "bump" ? "bump-not-permitted" : "not-permitted",
+      `Cannot let ${this.name} do this: it needs the permission "${permission}" and has ` +
+        `${[...this.#permissions].join(", ") || "none"}`,
     );
   }
 }
 
-/** A caller that may do everything: whoever can open the unix socket. */
+/** A caller that may do everything, such as one who can open the unix socket. */
 export function admin(name: string): Principal {
   return new Principal(name, ["admin"]);
 }
@@ -49,28 +43,14 @@ export function admin(name: string): Principal {
 /** One line of the token file. */
 export interface TokenEntry {
   readonly token: string;
-  readonly access: readonly Access[];
+  readonly permissions: readonly Permission[];
 }
 
 /**
- * Reads access scopes joined by `separator`, such as `read,watch`.
+ * Reads a token file. Each line is `TOKEN` or `TOKEN permission,permission`; a token without
+ * permissions may do everything. A `#` begins a comment.
  *
- * @throws {RangeError} when a word is not a scope
- */
-export function parseAccess(text: string, separator: string): readonly Access[] {
-  return text.split(separator).map((word) => {
-    const access = ACCESS.find((known) => known === word.trim());
-    if (access === undefined) {
-      throw new RangeError(`Cannot read scope "${word}": known are ${ACCESS.join(", ")}`);
-    }
-    return access;
-  });
-}
-
-/**
- * Reads a token file: one `<token>[ scope,scope]` a line, no scopes for all, `#` for comments.
- *
- * @throws {RangeError} naming the line, never the token, when a line cannot be read
+ * @throws {RangeError} naming the line that cannot be read, never its token
  *
  * @example
  * ```ts
@@ -78,22 +58,20 @@ export function parseAccess(text: string, separator: string): readonly Access[] 
  * import { parseTokenFile } from "./tokens.ts";
  *
  * assertEquals(parseTokenFile("# mine\nabc\ndef read,watch\n"), [
- *   { token: "abc", access: ["admin"] },
- *   { token: "def", access: ["read", "watch"] },
+ *   { token: "abc", permissions: ["admin"] },
+ *   { token: "def", permissions: ["read", "watch"] },
  * ]);
  * ```
  */
 export function parseTokenFile(text: string): readonly TokenEntry[] {
   const entries: TokenEntry[] = [];
   for (const [index, line] of text.split("\n").entries()) {
-    const words = line.replace(/#.*/, "").trim().split(/\s+/);
-    const [token = "", scopes, ...rest] = words;
+    const [token = "", permissions = "admin", ...rest] = line.replace(/#.*/, "").trim()
+      .split(/\s+/);
     if (token === "") continue;
-    if (rest.length > 0) {
-      throw new RangeError(`Cannot read token file line ${index + 1}: more than two words`);
-    }
     try {
-      entries.push({ token, access: scopes === undefined ? ["admin"] : parseAccess(scopes, ",") });
+      if (rest.length > 0) throw new RangeError("it has more than a token and its permissions");
+      entries.push({ token, permissions: parsePermissions(permissions, ",") });
     } catch (error) {
       throw new RangeError(`Cannot read token file line ${index + 1}: ${(error as Error).message}`);
     }
@@ -101,36 +79,29 @@ export function parseTokenFile(text: string): readonly TokenEntry[] {
   return entries;
 }
 
-/** The tokens in force, and who stands behind each. */
+/** The tokens in force, and the caller that each stands for. */
 export class Tokens {
-  readonly #encoder = new TextEncoder();
-  #known: readonly { bytes: Uint8Array; principal: Principal }[] = [];
+  #known: readonly { token: string; principal: Principal }[] = [];
 
   constructor(entries: readonly TokenEntry[]) {
     this.replace(entries);
   }
 
-  /** Puts other tokens in force; a token that stays, with its rights, keeps its principal. */
+  /** Puts other tokens in force. An unchanged entry stays the same principal, so its sockets stay. */
   replace(entries: readonly TokenEntry[]): void {
     const before = this.#known;
-    this.#known = entries.map(({ token, access }, index) => {
-      const bytes = this.#encoder.encode(token);
-      const same = before.find((known) =>
-        equalBytes(known.bytes, bytes) && known.principal.hasExactly(access)
-      );
-      return {
-        bytes,
-        principal: same?.principal ?? new Principal(`token ${index + 1}`, access, true),
-      };
-    });
+    this.#known = entries.map(({ token, permissions }, index) =>
+      before.find((known) => known.token === token && known.principal.hasExactly(permissions)) ??
+        { token, principal: new Principal(`token ${index + 1}`, permissions, true) }
+    );
   }
 
-  /** Whether a principal may still call: it needs no token, or its token is in force. */
+  /** Whether a caller may still call: it needs no token, or its token is in force. */
   knows(principal: Principal): boolean {
     return !principal.isToken || this.#known.some((known) => known.principal === principal);
   }
 
-  /** @throws {Fault} `token-unknown` when the principal's token was removed */
+  /** @throws {Fault} `token-unknown` when the caller's token was removed */
   requireKnown(principal: Principal): void {
     if (!this.knows(principal)) {
       throw new Fault("token-unknown", "Cannot let this caller in: its token was removed");
@@ -138,26 +109,14 @@ export class Tokens {
   }
 
   /**
-   * Who a token belongs to.
+   * Finds the caller that a token stands for. It compares every entry, so that the time of an
+   * answer does not tell which one matched.
    *
    * @throws {Fault} `token-unknown`
    */
   authenticate(token: string): Principal {
-    const bytes = this.#encoder.encode(token);
-    // Every entry is compared in full, so that the time tells nothing of how close a guess came.
-    let found: Principal | undefined;
-    for (const known of this.#known) {
-      if (equalBytes(known.bytes, bytes)) found = known.principal;
-    }
-    if (found === undefined) {
-      throw new Fault("token-unknown", "Cannot accept the token: it is not in the token file");
-    }
-    return found;
+    const found = this.#known.filter((known) => isSameText(token, known.token)).at(-1);
+    if (found !== undefined) return found.principal;
+    throw new Fault("token-unknown", "Cannot accept the token: it is not in the token file");
   }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= (a[i % (a.length || 1)] ?? 0) ^ (b[i] ?? 0);
-  return difference === 0;
 }

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { UsageError } from "./config.ts";
+import { UsageError } from "./exit.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 

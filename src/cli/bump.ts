@@ -1,4 +1,4 @@
-import { UsageError } from "./config.ts";
+import { UsageError } from "./exit.ts";
 import type { Command } from "./command.ts";
 import { readArgs, wholeNumber } from "./args.ts";
 

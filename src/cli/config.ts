@@ -1,16 +1,12 @@
 import { parseArgs } from "node:util";
 import { resolve } from "node:path/posix";
 import { CACHE_BYTES_DEFAULT, CACHE_BYTES_MIN } from "../core/limits.ts";
-import { type Access, parseAccess } from "../access/tokens.ts";
-
-/** The command line or the environment cannot be understood. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+import { parsePermissions, type Permission } from "../access/permissions.ts";
+import { UsageError } from "./exit.ts";
 
 /** Where the daemon listens. */
 export type ListenAddress =
-  | { readonly kind: "unix"; readonly path: string; readonly access: readonly Access[] }
+  | { readonly kind: "unix"; readonly path: string; readonly permissions: readonly Permission[] }
   | { readonly kind: "tcp"; readonly hostname: string; readonly port: number };
 
 /** A folder in which inodes may be opened. */
@@ -77,7 +73,7 @@ const FLAGS = {
   },
   "token-file": {
     value: "FILE",
-    help: "one a line: TOKEN[ scope,scope], no scopes for all; read again on SIGHUP " +
+    help: "one a line: TOKEN[ permission,permission], none for all; read again on SIGHUP " +
       "[STATE/token, made on first start]",
   },
   root: {
@@ -198,18 +194,18 @@ function parseListen(text: string, path: (text: string) => string): ListenAddres
   if (text.startsWith("unix:")) {
     const [socket = "", ...options] = text.slice("unix:".length).split(",");
     if (socket === "") throw new UsageError(`Cannot listen on "${text}": the path is missing`);
-    let access: readonly Access[] = ["admin"];
+    let permissions: readonly Permission[] = ["admin"];
     for (const option of options) {
       if (!option.startsWith("scopes=")) {
         throw new UsageError(`Cannot listen on "${text}": unknown option "${option}"`);
       }
       try {
-        access = parseAccess(option.slice("scopes=".length), "+");
+        permissions = parsePermissions(option.slice("scopes=".length), "+");
       } catch (error) {
         throw new UsageError(`Cannot listen on "${text}": ${(error as Error).message}`);
       }
     }
-    return { kind: "unix", path: path(socket), access };
+    return { kind: "unix", path: path(socket), permissions };
   }
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})$/.exec(text);
   const port = Number(match?.[2]);

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { HttpClient, type Reach } from "../client/http_client.ts";
 import { parseTokenFile } from "../access/tokens.ts";
-import { parseConfig, UsageError } from "./config.ts";
+import { parseConfig } from "./config.ts";
+import { UsageError } from "./exit.ts";
 import type { OpenSocket } from "./command.ts";
 import { environment } from "./environment.ts";
 

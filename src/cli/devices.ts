@@ -1,6 +1,5 @@
-import { UsageError } from "./config.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { EXIT, ExitError } from "./exit.ts";
+import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = {

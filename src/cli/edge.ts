@@ -1,14 +1,14 @@
+import { type Daemon, openDaemon } from "./compose.ts";
 import { parseConfig } from "./config.ts";
-import { type House, openDaemon } from "./serve.ts";
 import { environment } from "./environment.ts";
 
-let house: Promise<House> | undefined;
+let daemon: Promise<Daemon> | undefined;
 
 /**
- * Answers a request under `deno serve`, which listens itself: the flags come from the
- * environment, every caller counts as one over TCP.
+ * Answers a request under `deno serve`, which listens itself. The flags come from the environment,
+ * and every caller counts as one over TCP. The daemon is put together at the first request.
  */
 export async function edge(request: Request): Promise<Response> {
-  house ??= openDaemon(parseConfig([], environment));
-  return await (await house).app.fetch(request, { listener: { kind: "tcp" } });
+  daemon ??= openDaemon(parseConfig([], environment));
+  return await (await daemon).app.fetch(request, { listener: { kind: "tcp" } });
 }

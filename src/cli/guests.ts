@@ -1,5 +1,5 @@
 import { MIB, PAGE_BYTES } from "../core/limits.ts";
-import { UsageError } from "./config.ts";
+import { UsageError } from "./exit.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { consoleCommand } from "./guest_console.ts";
 import { environment } from "./environment.ts";

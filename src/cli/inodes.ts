@@ -1,7 +1,6 @@
 import { MIB } from "../core/limits.ts";
-import { UsageError } from "./config.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT, UsageError } from "./exit.ts";
 import { readArgs, wholeNumber } from "./args.ts";
 
 const USAGE = {

@@ -1,8 +1,8 @@
 import { resolve } from "node:path/posix";
-import { type Config, parseConfig, serveHelp, UsageError } from "./config.ts";
+import { type Config, parseConfig, serveHelp } from "./config.ts";
 import { execute } from "../native/exec.ts";
 import { Libc } from "../native/libc.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT, UsageError } from "./exit.ts";
 import { grantsOf } from "./grants.ts";
 import { environment } from "./environment.ts";
 

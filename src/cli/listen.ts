@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
+import type { Listener } from "../access/listener.ts";
 import { Principal } from "../access/tokens.ts";
 import type { Config, ListenAddress } from "./config.ts";
-import type { Listener } from "../../routes/http/env.ts";
 import { EXIT, ExitError } from "./exit.ts";
 
 /** Answers a request that came in at a listener. */
@@ -37,12 +37,12 @@ export async function listen(
 }
 
 async function listenUnix(
-  { path, access }: ListenAddress & { kind: "unix" },
+  { path, permissions }: ListenAddress & { kind: "unix" },
   answer: Answer,
 ): Promise<Listening> {
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await removeStaleSocket(path);
-  const listener: Listener = { kind: "unix", principal: new Principal("unix socket", access) };
+  const listener: Listener = { kind: "unix", principal: new Principal("unix socket", permissions) };
   const server = Deno.serve(
     { path, onListen: () => {} },
     (request) => answer(request, listener),

@@ -1,9 +1,8 @@
 import { ProblemError } from "../client/problem_error.ts";
 import { UnreachableError } from "../client/unreachable_error.ts";
 import { Fault } from "../core/faults.ts";
-import { UsageError } from "./config.ts";
 import type { Command } from "./command.ts";
-import { EXIT, ExitError } from "./exit.ts";
+import { EXIT, ExitError, UsageError } from "./exit.ts";
 
 const HELP = `innkeeper: keeps the guests of one machine
 
@@ -41,8 +40,10 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await run(args);
   } catch (error) {
-    if (error instanceof ExitError) return complain(error.message, error.status);
-    if (error instanceof UsageError) return complain(`${error.message}\nSee --help.`, EXIT.usage);
+    if (error instanceof ExitError) {
+      const hint = error instanceof UsageError ? "\nSee --help." : "";
+      return complain(`${error.message}${hint}`, error.status);
+    }
     const isRefusal = error instanceof ProblemError || error instanceof UnreachableError;
     if (isRefusal || error instanceof Fault) {
       return complain(error.message, EXIT.refused);

@@ -1,6 +1,6 @@
 import type { Random } from "../core/ports/random.ts";
 import { parseTokenFile, type TokenEntry } from "../access/tokens.ts";
-import { UsageError } from "./config.ts";
+import { UsageError } from "./exit.ts";
 
 const TOKEN_BYTES = 32;
 

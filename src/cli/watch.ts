@@ -1,7 +1,7 @@
 import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
-import { UsageError } from "./config.ts";
+import { UsageError } from "./exit.ts";
 import type { CommandContext } from "./command.ts";
 import { readArgs, wholeNumber } from "./args.ts";
 

@@ -50,16 +50,16 @@ export const DRAIN_MS = 5_000;
 export const TICKET_MS = 30_000;
 /** Tickets that wait to be used. */
 export const TICKETS_MAX = 10_000;
-/** How long an answer is kept for a repeated Idempotency-Key. */
-export const REPLAY_MS = 10 * 60_000;
+/** How long an Idempotency-Key and its answer are remembered. */
+export const IDEMPOTENCY_MS = 10 * 60_000;
 /** Idempotency-Keys remembered: about 0.5 KiB each, and 160 new ones a second for as long. */
-export const REPLAY_KEYS_MAX = 100_000;
-/** Answers kept for repeated keys, in bytes: all of the last seconds, and clients repeat soon. */
-export const REPLAY_BYTES_MAX = 64 * MIB;
-/** What an answer takes beside its body: its headers, most of all. */
-export const REPLAY_ANSWER_BYTES = 1 * KIB;
+export const IDEMPOTENCY_KEYS_MAX = 100_000;
+/** Stored answers, in bytes: enough for the last seconds, and clients repeat soon. */
+export const IDEMPOTENCY_BYTES_MAX = 64 * MIB;
+/** The size of a stored answer beside its body: mostly its headers. */
+export const IDEMPOTENCY_ANSWER_BYTES = 1 * KIB;
 /** An Idempotency-Key: a UUID has 36 characters. */
-export const REPLAY_KEY_CHARS_MAX = 128;
+export const IDEMPOTENCY_KEY_CHARS_MAX = 128;
 
 // events
 

@@ -13,13 +13,13 @@ Deno.test("parseTokenFile() names the line of a mistake and never the token", ()
 Deno.test("Principal.require() lets admin do everything and others what they have", () => {
   new Principal("a", ["admin"]).require("bump");
   new Principal("a", ["bump"]).require("bump");
-  const code = (access: "bump" | "admin") =>
-    assertThrows(() => new Principal("a", ["read"]).require(access), Fault).code;
+  const code = (permission: "bump" | "admin") =>
+    assertThrows(() => new Principal("a", ["read"]).require(permission), Fault).code;
   assertEquals([code("bump"), code("admin")], ["bump-not-permitted", "not-permitted"]);
 });
 
 Deno.test("Tokens.authenticate() knows whole tokens only", () => {
-  const tokens = new Tokens([{ token: "abcdef", access: ["read"] }]);
+  const tokens = new Tokens([{ token: "abcdef", permissions: ["read"] }]);
   assert(tokens.authenticate("abcdef").may("read"));
   for (const wrong of ["", "a", "abcde", "abcdefg", "abcdefabcdef", "ABCDEF"]) {
     assertThrows(() => tokens.authenticate(wrong), Fault);
@@ -28,9 +28,9 @@ Deno.test("Tokens.authenticate() knows whole tokens only", () => {
 
 Deno.test("Tokens.replace() keeps the principal of a token that stays, and only while its rights do", () => {
   const tokens = new Tokens([
-    { token: "stays", access: ["read"] },
-    { token: "goes", access: ["read"] },
-    { token: "loses", access: ["admin"] },
+    { token: "stays", permissions: ["read"] },
+    { token: "goes", permissions: ["read"] },
+    { token: "loses", permissions: ["admin"] },
   ]);
   const [stays, goes, loses] = ["stays", "goes", "loses"].map((one) =>
     tokens.authenticate(one)
@@ -39,7 +39,10 @@ Deno.test("Tokens.replace() keeps the principal of a token that stays, and only 
     Principal,
     Principal,
   ];
-  tokens.replace([{ token: "loses", access: ["read"] }, { token: "stays", access: ["read"] }]);
+  tokens.replace([{ token: "loses", permissions: ["read"] }, {
+    token: "stays",
+    permissions: ["read"],
+  }]);
   assertEquals([stays, goes, loses].map((one) => tokens.knows(one)), [true, false, false]);
   assertThrows(() => tokens.authenticate("goes"), Fault);
   assert(!tokens.authenticate("loses").may("write"));

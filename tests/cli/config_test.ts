@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { envName, parseConfig, serveHelp, UsageError } from "../../src/cli/config.ts";
+import { envName, parseConfig, serveHelp } from "../../src/cli/config.ts";
+import { UsageError } from "../../src/cli/exit.ts";
 
 function parse(args: string[], env: Record<string, string> = {}, isRoot = true) {
   return parseConfig(args, { env: (name) => env[name], cwd: () => "/cwd", isRoot: () => isRoot });
@@ -10,7 +11,7 @@ Deno.test("parseConfig() without flags gives root the system's folders and other
   assertEquals([root.state, root.run], ["/var/lib/innkeeper", "/run/innkeeper"]);
   assertEquals(root.tokenFile, "/var/lib/innkeeper/token");
   assertEquals(root.listen, [
-    { kind: "unix", path: "/run/innkeeper/private/innkeeper.sock", access: ["admin"] },
+    { kind: "unix", path: "/run/innkeeper/private/innkeeper.sock", permissions: ["admin"] },
     { kind: "tcp", hostname: "127.0.0.1", port: 8787 },
   ]);
   const own = parse([], { HOME: "/home/ann", XDG_RUNTIME_DIR: "/run/user/7" }, false);
@@ -28,7 +29,7 @@ Deno.test("parseConfig() takes each flag from its environment twin, and the flag
   const config = parse(["--cache-bytes", "3000000"], env);
   assertEquals([config.state, config.cacheBytes], ["/env/state", 3_000_000]);
   assertEquals(config.listen, [
-    { kind: "unix", path: "/s", access: ["read", "watch"] },
+    { kind: "unix", path: "/s", permissions: ["read", "watch"] },
     { kind: "tcp", hostname: "::1", port: 0 },
   ]);
   assertEquals(config.allowHosts, ["a", "b"]);

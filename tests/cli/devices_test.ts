@@ -1,9 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { devices } from "../../src/cli/devices.ts";
-import { ExitError } from "../../src/cli/exit.ts";
+import { ExitError, UsageError } from "../../src/cli/exit.ts";
 import { HttpClient } from "../../src/client/http_client.ts";
 import { ProblemError } from "../../src/client/problem_error.ts";
-import { UsageError } from "../../src/cli/config.ts";
 import { deviceRoutes } from "../../routes/devices/devices.ts";
 import { Api } from "../support/api.ts";
 import { DevicesBench } from "../support/devices.ts";

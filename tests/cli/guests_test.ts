@@ -3,7 +3,7 @@ import { guests } from "../../src/cli/guests.ts";
 import { HttpClient } from "../../src/client/http_client.ts";
 import { ProblemError } from "../../src/client/problem_error.ts";
 import { admin } from "../../src/access/tokens.ts";
-import { UsageError } from "../../src/cli/config.ts";
+import { UsageError } from "../../src/cli/exit.ts";
 import { guestRoutes } from "../../routes/guests/guests.ts";
 import { Api } from "../support/api.ts";
 import { FAKE_PROGRAMS } from "../support/guest_engine.ts";

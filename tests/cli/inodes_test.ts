@@ -4,7 +4,7 @@ import { HttpClient } from "../../src/client/http_client.ts";
 import { ProblemError } from "../../src/client/problem_error.ts";
 import { MIB } from "../../src/core/limits.ts";
 import { admin } from "../../src/access/tokens.ts";
-import { UsageError } from "../../src/cli/config.ts";
+import { UsageError } from "../../src/cli/exit.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { Api } from "../support/api.ts";
 import { HostStore, openInode, pattern, readOf } from "../support/inode_store.ts";

@@ -50,7 +50,7 @@ inBrowser(
     await page.getByRole("alert").getByText("it is not in the token file").waitFor();
     await shoot(page, "token-refused");
     await answer("blind-token");
-    await page.getByRole("alert").getByText(`it needs the scope "read"`).waitFor();
+    await page.getByRole("alert").getByText(`it needs the permission "read"`).waitFor();
     await answer("reader-token");
     await page.getByText("Every 2 s").waitFor();
     await page.getByRole("button", { name: "Forget token" }).click();

@@ -4,11 +4,12 @@ import { Registry } from "prom-client";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020.js";
 import type { FaultCode } from "../../src/core/faults.ts";
 import { admin, Tokens } from "../../src/access/tokens.ts";
-import { Replays } from "../../src/access/idempotency.ts";
+import { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import { Tickets } from "../../src/access/tickets.ts";
 import { PROBLEM_TYPE } from "../../src/wire/problem.ts";
 import { createApp } from "../../routes/http/app.ts";
-import type { Env, Listener } from "../../routes/http/env.ts";
+import type { Listener } from "../../src/access/listener.ts";
+import type { Env } from "../../routes/http/env.ts";
 import { FakeClock } from "./clock.ts";
 import { SeededRandom } from "./random.ts";
 
@@ -47,9 +48,9 @@ export class Api {
   static of(...guarded: readonly OpenAPIHono<Env>[]): Api {
     return new Api(createApp({
       version: "0.0.0-test",
-      tokens: new Tokens([{ token: "secret", access: ["admin"] }]),
+      tokens: new Tokens([{ token: "secret", permissions: ["admin"] }]),
       tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
-      replays: new Replays(new FakeClock()),
+      answers: new IdempotentAnswers(new FakeClock()),
       allowedHosts: [],
       metrics: new Registry(),
       open: [],

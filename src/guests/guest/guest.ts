@@ -1,3 +1,4 @@
+import { isSameText } from "../../core/constant_time.ts";
 import type { Registers } from "../../core/ports/guest_registers.ts";
 import { type Errno, Fault } from "../../core/faults.ts";
 import { INTERRUPT_LINES } from "../../core/limits.ts";
@@ -154,7 +155,7 @@ export class Guest {
   /** Whether this is its owner's token. */
   isOwner(token: string | undefined): boolean {
     return token !== undefined && this.#ownerToken !== undefined &&
-      sameText(token, this.#ownerToken);
+      isSameText(token, this.#ownerToken);
   }
 
   /** Gives it another owner; the token before is worth nothing from now on. */
@@ -470,10 +471,4 @@ export function requireWithin(at: bigint, length: bigint, memoryBytes: number): 
     "address-out-of-range",
     `Cannot reach ${length} bytes at ${at}: the guest has ${memoryBytes} bytes of memory`,
   );
-}
-
-function sameText(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i % b.length);
-  return difference === 0;
 }

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type Access, Principal } from "../../../src/access/tokens.ts";
+import type { Permission } from "../../../src/access/permissions.ts";
+import { Principal } from "../../../src/access/tokens.ts";
 import { Connections } from "../../../src/sessions/connections.ts";
 import { SendTurns } from "../../../src/sessions/send_turns.ts";
 import { guestConsoleRoutes } from "../../../routes/guests/console.ts";
@@ -41,8 +42,8 @@ Deno.test("POST /v1/guests makes a Linux guest, and says of what kind each guest
 
 Deno.test("POST /v1/guests makes a Linux guest only for who may read what it is given", async () => {
   const { api } = await bench();
-  const as = (...access: Access[]) => ({
-    listener: { kind: "unix", principal: new Principal("test", access) } as const,
+  const as = (...permissions: Permission[]) => ({
+    listener: { kind: "unix", principal: new Principal("test", permissions) } as const,
     json: { name: "deb", linux: LINUX },
   });
   await api.refused("not-permitted", "POST", "/v1/guests", as("guest"));

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import { Tokens } from "../../../src/access/tokens.ts";
-import { Replays } from "../../../src/access/idempotency.ts";
+import { IdempotentAnswers } from "../../../src/access/idempotency.ts";
 import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
 import { healthRoutes } from "../../../routes/operate/health.ts";
@@ -22,11 +22,11 @@ function api(ready = true): Api {
   return new Api(createApp({
     version: "1.2.3",
     tokens: new Tokens([
-      { token: "all", access: ["admin"] },
-      { token: "watcher", access: ["watch"] },
+      { token: "all", permissions: ["admin"] },
+      { token: "watcher", permissions: ["watch"] },
     ]),
     tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
-    replays: new Replays(new FakeClock()),
+    answers: new IdempotentAnswers(new FakeClock()),
     allowedHosts: ["inn.example"],
     metrics,
     open: [healthRoutes({ version: "1.2.3", ready: () => ready })],

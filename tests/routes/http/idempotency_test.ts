@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
-import { REPLAY_ANSWER_BYTES } from "../../../src/core/limits.ts";
+import { IDEMPOTENCY_ANSWER_BYTES } from "../../../src/core/limits.ts";
 import { admin, Tokens } from "../../../src/access/tokens.ts";
-import { type ReplayBounds, Replays } from "../../../src/access/idempotency.ts";
+import { type AnswerBounds, IdempotentAnswers } from "../../../src/access/idempotency.ts";
 import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
 import { newRoutes } from "../../../routes/http/openapi.ts";
@@ -12,7 +12,7 @@ import { SeededRandom } from "../../support/random.ts";
 const listener = { kind: "unix", principal: admin("test") } as const;
 
 /** A route that counts how often it was carried out and answers with as many bytes as asked for. */
-function counter(bounds: ReplayBounds) {
+function counter(bounds: AnswerBounds) {
   const routes = newRoutes();
   let runs = 0;
   routes.post("/v1/count", async (c) => {
@@ -23,7 +23,7 @@ function counter(bounds: ReplayBounds) {
     version: "0.0.0-test",
     tokens: new Tokens([]),
     tickets: new Tickets(new FakeClock(), new SeededRandom(1)),
-    replays: new Replays(new FakeClock(), bounds),
+    answers: new IdempotentAnswers(new FakeClock(), bounds),
     allowedHosts: [],
     metrics: new Registry(),
     open: [],
@@ -38,7 +38,7 @@ function counter(bounds: ReplayBounds) {
 }
 
 Deno.test("idempotency() keeps answers up to their bytes, and carries none out twice past it", async () => {
-  const bytesMax = 2 * REPLAY_ANSWER_BYTES + 1000;
+  const bytesMax = 2 * IDEMPOTENCY_ANSWER_BYTES + 1000;
   const { post, runs } = counter({ keysMax: 10, bytesMax });
   const lengthOf = async (response: Response) => [response.status, (await response.text()).length];
   assertEquals(await lengthOf(await post("a", 500)), [201, 500]);

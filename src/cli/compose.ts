@@ -1,0 +1,284 @@
+import { resolve } from "node:path/posix";
+import { setImmediate } from "node:timers";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { getLogger } from "@logtape/logtape";
+import { Registry } from "prom-client";
+import { EventLog } from "../core/event_log.ts";
+import type { OpenHostDevice } from "../core/ports/host_device.ts";
+import type { RootFolder } from "../core/ports/root_folder.ts";
+import { type Principal, Tokens } from "../access/tokens.ts";
+import { CLOSE, Connections } from "../sessions/connections.ts";
+import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
+import { HostMirror } from "../daemon/host_mirror.ts";
+import { hostSources } from "../daemon/host_sources.ts";
+import { Innkeeper } from "../daemon/innkeeper.ts";
+import { IdempotentAnswers } from "../access/idempotency.ts";
+import { Reseeders } from "../sessions/reseeders.ts";
+import { SendTurns } from "../sessions/send_turns.ts";
+import { Tickets } from "../access/tickets.ts";
+import { DeviceRegistry } from "../devices/registry.ts";
+import { DeviceResolver, HOST_ROOTS } from "../devices/resolve/resolve.ts";
+import { V86Engines } from "../engines/v86/engines.ts";
+import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
+import { Guests } from "../guests/guests.ts";
+import { InodeStore } from "../inodes/store/store.ts";
+import { lockFolder } from "../native/folder_lock.ts";
+import { HostRoot } from "../native/host_root.ts";
+import { openHostDevice } from "../native/host_device.ts";
+import { NativeHostTree } from "../native/host_tree.ts";
+import { Libc } from "../native/libc.ts";
+import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
+import { visibilityOf } from "../native/visibility.ts";
+import { SharedFolder } from "../native/shared_folder.ts";
+import { JournalFiles } from "../storage/journal_file.ts";
+import { PageFiles } from "../storage/page_files.ts";
+import { HttpRemoteFiles } from "../storage/remote_file.ts";
+import { SnapshotFiles } from "../storage/snapshot_files.ts";
+import { SpoolFiles } from "../storage/spool_files.ts";
+import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
+import { createApp } from "../../routes/http/app.ts";
+import { asyncApiRoutes } from "../../routes/operate/asyncapi.ts";
+import { consoleRoutes } from "../../routes/operate/console.ts";
+import type { Env } from "../../routes/http/env.ts";
+import { deviceRoutes } from "../../routes/devices/devices.ts";
+import { eventRoutes } from "../../routes/operate/events.ts";
+import { guestConsoleRoutes } from "../../routes/guests/console.ts";
+import { guestRoutes } from "../../routes/guests/guests.ts";
+import { healthRoutes } from "../../routes/operate/health.ts";
+import { inodeRoutes } from "../../routes/inodes/inodes.ts";
+import { metricsOf, metricsRoutes } from "../../routes/operate/metrics.ts";
+import { scopeRoutes } from "../../routes/generations/scopes.ts";
+import type { SocketContext } from "../sessions/socket.ts";
+import { ticketRoutes } from "../../routes/operate/tickets.ts";
+import { watchRoutes } from "../../routes/generations/watch.ts";
+import denoJson from "../../deno.json" with { type: "json" };
+import type { Config, RootConfig } from "./config.ts";
+import { EXIT, ExitError, UsageError } from "./exit.ts";
+import { pageFiles } from "./static_files.ts";
+import { systemClock, systemRandom } from "./system.ts";
+import { makeTokenFile, readTokens } from "./token_file.ts";
+
+const log = getLogger(["innkeeper", "daemon"]);
+
+/** A daemon that is put together and does not listen yet. */
+export interface Daemon {
+  readonly app: OpenAPIHono<Env>;
+  /** Reads the token file again, and ends the sockets of tokens that were removed. */
+  reloadTokens(): void;
+  /** Takes nothing new, answers everyone who waits, and ends the WebSockets. */
+  beginStop(): Promise<void>;
+  /** Writes everything back and releases it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Picks the adapters and puts the daemon together.
+ *
+ * @throws {ExitError} when a folder is in use; a UsageError when a root or the token file cannot be
+ * used
+ */
+export async function openDaemon(config: Config): Promise<Daemon> {
+  const libc = Libc.open();
+  const resources = new AsyncDisposableStack();
+  resources.use(libc);
+  try {
+    const ledger = openState(config, libc);
+    resources.defer(() => ledger.close());
+    const tokens = new Tokens(readTokens(config.tokenFile));
+    const innkeeper = await openInnkeeper(config, libc, ledger, resources);
+    // From here on no library can be opened; those that are open keep working.
+    Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
+    return mountRoutes(config, innkeeper, tokens, resources.move());
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+/** Makes the folders, and locks them for this process alone. */
+function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger {
+  makeFolder(state, 0o700);
+  makeFolder(run, 0o755);
+  makeFolder(`${run}/private`, 0o700);
+  if (!lockFolder(libc, `${run}/private/lock`)) {
+    throw new ExitError(
+      EXIT.folder,
+      `Cannot use ${run}: another Innkeeper has it; stop that one or give --run DIR`,
+    );
+  }
+  if (tokenFile === resolve(state, "token")) makeTokenFile(tokenFile, systemRandom);
+  try {
+    return new SqliteLedger(`${state}/ledger.sqlite`);
+  } catch (error) {
+    if (error instanceof StateFolderError) throw new ExitError(EXIT.folder, error.message);
+    throw error;
+  }
+}
+
+function makeFolder(path: string, mode = 0o700): string {
+  Deno.mkdirSync(path, { recursive: true, mode });
+  return path;
+}
+
+/** Opens the four parts, each on its adapters. `resources` releases them in the opposite order. */
+async function openInnkeeper(
+  config: Config,
+  libc: Libc,
+  ledger: SqliteLedger,
+  resources: AsyncDisposableStack,
+): Promise<Innkeeper> {
+  const { state, run, hostRoot, vhostStore } = config;
+  const events = await EventLog.open({ ledger, clock: systemClock });
+  const ports = { ledger, events, clock: systemClock, random: systemRandom };
+  const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
+  const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
+  const inodes = await openInodes(config, libc, events, resources);
+  const shares = new Map(
+    config.roots.map(({ name, path }) => [name, resources.use(new SharedFolder(libc, path))]),
+  );
+  const v86 = resources.use(new V86Engines());
+  const innkeeper = new Innkeeper({
+    events,
+    inodes,
+    disks: new GuestDisks(inodes, systemRandom),
+    shares,
+    scopes: await Scopes.open({
+      ...ports,
+      pages: new PageFiles(`${run}/pages`, visibilityOf(libc, run)),
+    }),
+    devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
+    resolver,
+    reseeders: new Reseeders(),
+    guests: await Guests.open({
+      ...ports,
+      engines: { v86: () => v86.make() },
+      snapshots: await SnapshotFiles.open(makeFolder(`${state}/snapshots`)),
+    }),
+  });
+  resources.defer(async () => {
+    for (const { inode, error } of await innkeeper.close()) {
+      log.error("not written back: the next start tries again", {
+        path: inode.identity.path,
+        error: String(error),
+      });
+    }
+  });
+  const scope = innkeeper.scopes.get(SYSTEM_SCOPE);
+  const openDevice: OpenHostDevice = (path, notThis) =>
+    openHostDevice(libc, hostTree, path, notThis);
+  const sources = hostSources(openDevice, scope, systemClock);
+  const mirror = await HostMirror.open({ ...ports, scope, sources });
+  resources.defer(() => mirror.close());
+  return innkeeper;
+}
+
+/** Opens the inode store on its roots, and recovers what an earlier process left unsaved. */
+async function openInodes(
+  { state, roots, remotes, cacheBytes }: Config,
+  libc: Libc,
+  events: EventLog,
+  resources: AsyncDisposableStack,
+): Promise<InodeStore> {
+  const overlays = makeFolder(`${state}/overlays`);
+  const folders = new Map<string, RootFolder>(
+    roots.map((root) => [root.name, resources.use(openRoot(libc, root))]),
+  );
+  folders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays)));
+  const inodes = new InodeStore({
+    events,
+    clock: systemClock,
+    random: systemRandom,
+    roots: folders,
+    remotes: new HttpRemoteFiles(remotes),
+    caches: new MappedCacheFiles(libc, makeFolder(`${state}/cache`)),
+    journals: new JournalFiles(makeFolder(`${state}/journal`)),
+    spools: new SpoolFiles(makeFolder(`${state}/spool`)),
+    bootId: await bootId(libc),
+    cacheBytes,
+  });
+  for (const recovered of await inodes.recover()) {
+    log.warn("an earlier process left unsaved bytes", { ...recovered });
+  }
+  // Guests do not outlive a daemon, so what they wrote to their disks is of no more use.
+  for (const { name } of Deno.readDirSync(overlays)) Deno.removeSync(`${overlays}/${name}`);
+  return inodes;
+}
+
+function openRoot(libc: Libc, { name, path, readOnly, noatime }: RootConfig): HostRoot {
+  try {
+    return new HostRoot(libc, path, { readOnly, noatime });
+  } catch (error) {
+    throw new UsageError(`Cannot use root "${name}": ${(error as Error).message}`);
+  }
+}
+
+/** Names this boot of the host: after a reboot, pages that were cached before may be stale. */
+async function bootId(libc: Libc): Promise<string> {
+  using proc = new NativeHostTree(libc, "/");
+  const bytes = await proc.readFile("/proc/sys/kernel/random/boot_id");
+  return new TextDecoder().decode(bytes).trim();
+}
+
+/** Mounts the routes. */
+function mountRoutes(
+  config: Config,
+  innkeeper: Innkeeper,
+  tokens: Tokens,
+  resources: AsyncDisposableStack,
+): Daemon {
+  const { version } = denoJson;
+  const { scopes, guests, inodes, devices, resolver, events } = innkeeper;
+  const connections = new Connections(systemClock);
+  const stopping = new AbortController();
+  const isKnown = (principal: Principal): boolean => tokens.knows(principal);
+  const tickets = new Tickets(systemClock, systemRandom);
+  const sockets: SocketContext = {
+    isKnown,
+    connections,
+    clock: systemClock,
+    turns: new SendTurns((turn) => setImmediate(turn)),
+    upgrade: (request, { protocol, idleSeconds }) =>
+      Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
+  };
+  const metrics = new Registry();
+  const app = createApp({
+    version,
+    tokens,
+    tickets,
+    answers: new IdempotentAnswers(systemClock),
+    allowedHosts: config.allowHosts,
+    metrics,
+    open: [
+      consoleRoutes(pageFiles),
+      asyncApiRoutes(version),
+      healthRoutes({ version, ready: () => !stopping.signal.aborted }),
+    ],
+    guarded: [
+      metricsRoutes(metrics, metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss)),
+      scopeRoutes(scopes, stopping.signal),
+      watchRoutes({ ...sockets, scopes, guests }),
+      guestConsoleRoutes(guests, sockets, stopping.signal),
+      eventRoutes(events, systemClock, stopping.signal, isKnown),
+      ticketRoutes(tickets),
+      deviceRoutes(devices, resolver),
+      inodeRoutes(inodes),
+      guestRoutes(innkeeper, stopping.signal),
+    ],
+  });
+  return {
+    app,
+    reloadTokens() {
+      tokens.replace(readTokens(config.tokenFile));
+      void connections.close(
+        CLOSE.tokenRemoved,
+        "the token was removed",
+        ({ principal }) => !isKnown(principal),
+      );
+    },
+    async beginStop() {
+      stopping.abort();
+      await connections.close(CLOSE.restart, "the daemon stops");
+    },
+    close: () => resources.disposeAsync(),
+  };
+}
