@@ -4,7 +4,7 @@
  *
  * Run with `deno run -A --v8-flags=--expose-gc bench/device_growth.ts`.
  */
-import { DeviceImageBody, IMAGE_VERSION } from "../src/wire/device_image.ts";
+import { DeviceImageBody } from "../src/wire/device_image.ts";
 import { deviceOf, type HostDeviceRecord } from "../src/devices/host/host_records.ts";
 import { imageText } from "../src/devices/image.ts";
 import type { MappingKey } from "../src/devices/anonymous/multi_device.ts";
@@ -110,7 +110,7 @@ async function imageOf(bench: DevicesBench): Promise<string> {
   }
   const pieces: string[] = [];
   const ms = await timedMs(() => {
-    for (const piece of imageText(IMAGE_VERSION, registry.save().state)) pieces.push(piece);
+    for (const piece of imageText(registry.save().state)) pieces.push(piece);
   });
   const text = pieces.join("");
   say(`save 100,000 mappings and 5,000 devices: ${ms.toFixed(0)} ms, ${text.length} bytes`);

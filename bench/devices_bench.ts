@@ -5,7 +5,7 @@
  * Run with `deno bench bench/devices_bench.ts`.
  */
 import { admin } from "../src/access/tokens.ts";
-import { AnonymousIdentity } from "../src/devices/anonymous/anonymous_device.ts";
+import { AnonymousIdentity } from "../src/devices/anonymous/identity.ts";
 import { type MappingKey, MultiDevice } from "../src/devices/anonymous/multi_device.ts";
 import type { AnonymousDevices } from "../src/devices/anonymous/anonymous_devices.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { systemClock, systemRandom } from "../src/cli/system.ts";
 import { EventLog } from "../src/core/event_log.ts";
 import type { LiveScope } from "../src/generations/live_scope.ts";
-import { DEFAULT_OPTIONS } from "../src/generations/scope.ts";
+import { DEFAULT_OPTIONS } from "../src/generations/scope_options.ts";
 import { Scopes } from "../src/generations/scopes.ts";
 import { PageFiles } from "../src/storage/page_files.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";

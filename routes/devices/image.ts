@@ -3,12 +3,7 @@ import type { TypedResponse } from "hono";
 import { deviceOf, type HostDeviceRecord } from "../../src/devices/host/host_records.ts";
 import { imageText } from "../../src/devices/image.ts";
 import type { DeviceRegistry, RegistryState } from "../../src/devices/registry.ts";
-import {
-  DeviceImageBody,
-  DeviceImageView,
-  IMAGE_VERSION,
-  RestoreQuery,
-} from "../../src/wire/device_image.ts";
+import { DeviceImageBody, DeviceImageView, RestoreQuery } from "../../src/wire/device_image.ts";
 import type { Env } from "../http/env.ts";
 import { json, jsonBody, needs, newRoutes, problems } from "../http/openapi.ts";
 
@@ -87,7 +82,7 @@ function imageResponse(
   etag: string,
 ): Response & TypedResponse<z.input<typeof DeviceImageView>, 200, "json"> {
   const encoder = new TextEncoder();
-  const pieces = imageText(IMAGE_VERSION, state);
+  const pieces = imageText(state);
   const body = new ReadableStream<Uint8Array>({
     pull(controller): void {
       const { value, done } = pieces.next();

@@ -1,5 +1,5 @@
 import type { LiveScope } from "../generations/live_scope.ts";
-import { DEFAULT_OPTIONS } from "../generations/scope.ts";
+import { DEFAULT_OPTIONS } from "../generations/scope_options.ts";
 import type { Scopes } from "../generations/scopes.ts";
 
 /** The scopes that guests live in: one that was made for guests goes with the last of them. */

@@ -1,20 +1,14 @@
 import type { AnonymousDeviceState } from "./anonymous/anonymous_state.ts";
+import { IMAGE_VERSION } from "./image_form.ts";
 import { recordOf } from "./host/host_records.ts";
 import type { Mapping } from "./anonymous/multi_device.ts";
 import type { RegistryState } from "./registry.ts";
 
 const ITEMS_PER_CHUNK = 1_000;
 
-/**
- * The JSON text of an image, in pieces: it may have millions of mappings.
- *
- * @param version What the image says its form is
- */
-export function* imageText(
-  version: number,
-  { anonymous, host }: RegistryState,
-): Generator<string, void, void> {
-  yield `{"version":${version},"anonymous":{"lastMinor":"${anonymous.lastMinor}","devices":[`;
+/** The JSON text of an image, in pieces: it may have millions of mappings. */
+export function* imageText({ anonymous, host }: RegistryState): Generator<string, void, void> {
+  yield `{"version":${IMAGE_VERSION},"anonymous":{"lastMinor":"${anonymous.lastMinor}","devices":[`;
   for (const [at, device] of anonymous.devices.entries()) {
     if (at > 0) yield ",";
     yield* deviceText(device);

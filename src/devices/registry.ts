@@ -10,9 +10,10 @@ import {
   AnonymousDevices,
 } from "./anonymous/anonymous_devices.ts";
 import type { AnonymousState } from "./anonymous/anonymous_state.ts";
-import { anonymousId } from "./anonymous/device_id.ts";
+import { anonymousId } from "./anonymous/identity.ts";
 import type { HostDevice } from "./host/host_device.ts";
 import { HostDevices } from "./host/host_devices.ts";
+import type { RestoreMode } from "./image_form.ts";
 import type { DeviceResolver } from "./resolve/resolve.ts";
 
 /** What the registry needs from outside. */
@@ -35,12 +36,6 @@ interface RegistryImage {
   readonly etag: string;
   readonly state: RegistryState;
 }
-
-/**
- * How a state is put in place: `match` into a registry of the same devices (seed 000, LoadFrom),
- * `load` into an empty one (Kata, LoadDevices).
- */
-type RestoreMode = "match" | "load";
 
 const NONCE_BYTES = 6;
 
@@ -120,12 +115,11 @@ export class DeviceRegistry implements Disposable {
         }
         if (mode === "load") this.#requireEmpty();
         else this.#requireSameSet(state);
-        const plans = [
-          this.anonymous.planRestore(state.anonymous),
-          this.host.planRestore(state.host),
-        ];
-        await commit(this.#ledger, plans.flatMap(({ entries }) => entries));
-        for (const plan of plans) plan.apply();
+        const [entries, applyAnonymous] = this.anonymous.planRestore(state.anonymous);
+        const [hostEntries, applyHost] = this.host.planRestore(state.host);
+        await commit(this.#ledger, [...entries, ...hostEntries]);
+        applyAnonymous();
+        applyHost();
         this.#events.emit({
           kind: "registry.restored",
           subject: "devices",

@@ -7,7 +7,8 @@ import { Changes, type ScopeListener } from "./changes.ts";
 import type { Pages } from "./pages.ts";
 import { scopeEntry, watcherGone } from "./records.ts";
 import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
-import type { Bump, Quiesce, Scope, ScopeOptions } from "./scope.ts";
+import type { Bump, Quiesce, Scope } from "./scope.ts";
+import type { ScopeOptions } from "./scope_options.ts";
 
 /** What a bump asks for. */
 interface BumpAsk {

@@ -1,4 +1,4 @@
-import type { OpenedPage, PageFile, PageFolder } from "../core/ports/page_file.ts";
+import type { OpenedPage, PageFile, PageFolder, Visibility } from "../core/ports/page_file.ts";
 import type { Bump } from "./scope.ts";
 import { storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
 import { isVmclockAt, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
@@ -15,8 +15,7 @@ export class Pages {
   readonly sysgenid: PageFile;
   readonly vmclock: PageFile;
   readonly found: FoundPages;
-  /** Whether every user of the host can get at them, or only the daemon's own. */
-  readonly visibility: "all" | "owner";
+  readonly visibility: Visibility;
 
   /**
    * Opens the pages of a scope, or makes them with its current generation in them.

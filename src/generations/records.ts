@@ -5,7 +5,8 @@
  * @module
  */
 import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
-import { type Bump, Scope, type ScopeOptions } from "./scope.ts";
+import { type Bump, Scope } from "./scope.ts";
+import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
 
 interface ScopeBody {

@@ -1,26 +1,8 @@
 import { Fault } from "../core/faults.ts";
 import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import type { Phase } from "./phase.ts";
+import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
-
-/** How a scope treats its watchers. */
-export interface ScopeOptions {
-  /** Bumps are refused until every tracked watcher has quiesced. */
-  readonly requireQuiesce: boolean;
-  /** Every watcher is tracked from its start, as in version 5 of the driver. */
-  readonly trackOnOpen: boolean;
-  /** Whether a tracked watcher whose connection ended still blocks barriers. */
-  readonly onDisconnect: "hold" | "forget";
-  /** Whether a barrier stays shut when only lost watchers have not confirmed. */
-  readonly onLost: "block" | "open";
-}
-
-/** The options of a scope that nobody set any for. */
-export const DEFAULT_OPTIONS: ScopeOptions = {
-  requireQuiesce: false,
-  trackOnOpen: false,
-  onDisconnect: "hold",
-  onLost: "block",
-};
 
 /** One change of generation. */
 export interface Bump {
@@ -57,9 +39,6 @@ interface BegunQuiesce extends Quiesce {
   /** When it began, nanoseconds since 1970. */
   readonly atNs: bigint;
 }
-
-/** Where a scope stands: running → quiescing → quiesced → settling → running. */
-type Phase = "running" | "quiescing" | "quiesced" | "settling";
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 

@@ -9,7 +9,8 @@ import { Pages } from "./pages.ts";
 import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
 import type { ScopePorts } from "./scope_watchers.ts";
-import { DEFAULT_OPTIONS, Scope, type ScopeOptions } from "./scope.ts";
+import { Scope } from "./scope.ts";
+import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 
 /** The scope that stands for the whole machine and always exists. */
 export const SYSTEM_SCOPE = "system";

@@ -7,14 +7,19 @@ interface Failure {
   readonly atNs: bigint;
 }
 
+/**
+ * Whether a watcher is there. `held`: its connection ended and its lease runs; `lost`: its lease has
+ * run out.
+ */
+export const PRESENCES = ["connected", "held", "lost"] as const;
+
 /** Somebody who wants to know of generations. */
 export interface Watcher {
   readonly id: string;
   readonly name: string;
   /** Whether barriers wait for it (the driver's SET_WATCHER_TRACKING). */
   readonly tracked: boolean;
-  /** `held`: its connection ended and its lease runs; `lost`: its lease has run out. */
-  readonly presence: "connected" | "held" | "lost";
+  readonly presence: typeof PRESENCES[number];
   /** Since when that is so, nanoseconds since 1970. */
   readonly presenceSinceNs: bigint;
   /** How long it is held before it is lost, in milliseconds. */

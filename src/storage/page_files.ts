@@ -1,6 +1,12 @@
 import { Fault } from "../core/faults.ts";
 import { PAGE_BYTES } from "../core/limits.ts";
-import type { OpenedPage, PageFile, PageFolder, PageName } from "../core/ports/page_file.ts";
+import type {
+  OpenedPage,
+  PageFile,
+  PageFolder,
+  PageName,
+  Visibility,
+} from "../core/ports/page_file.ts";
 
 /**
  * Pages as regular files, one folder a scope, readable for all (spec decision 5). Programs map
@@ -11,7 +17,7 @@ export class PageFiles implements PageFolder {
    * @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages`
    * @param visibility Whether the folders above it let every user pass
    */
-  constructor(readonly folder: string, readonly visibility: "all" | "owner") {}
+  constructor(readonly folder: string, readonly visibility: Visibility) {}
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
     const folder = `${this.folder}/${scope}`;

@@ -1,11 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { MAPPINGS_MAX } from "../core/limits.ts";
+import { IMAGE_VERSION, RESTORE_MODES } from "../devices/image_form.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
 import { Name, U64Text, wordOf } from "./scalars.ts";
-
-/** The version of images that this Innkeeper writes, and the only one that it reads. */
-export const IMAGE_VERSION = 1;
 
 /** A mapping of an image. */
 interface ImageMapping {
@@ -143,7 +141,7 @@ export const DeviceImageView = z.object({
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({
-  mode: wordOf("match", "load").openapi({
+  mode: wordOf(...RESTORE_MODES).openapi({
     description: "`match`: the registry has the same devices; `load`: it has none",
   }),
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
 import { Guests } from "../../src/guests/guests.ts";
-import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
+import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
 import { Reseeders } from "../../src/sessions/reseeders.ts";

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { Fault } from "../../src/core/faults.ts";
 import { U32_MAX } from "../../src/core/limits.ts";
 import { judge } from "../../src/generations/barrier.ts";
-import { type Bump, DEFAULT_OPTIONS, Scope } from "../../src/generations/scope.ts";
+import { type Bump, Scope } from "../../src/generations/scope.ts";
+import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
 
 function bumpOf(next: { generation: number; epoch: bigint }): Bump {

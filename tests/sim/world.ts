@@ -9,7 +9,7 @@
  */
 import { type WatchRequest, WatchSession } from "../../src/sessions/watch.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
-import { DEFAULT_OPTIONS } from "../../src/generations/scope.ts";
+import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import { Scopes } from "../../src/generations/scopes.ts";
 import { FakeClock } from "../support/clock.ts";
 import { CrashingLedger, CrashPoint, KILLED } from "../support/crash_point.ts";

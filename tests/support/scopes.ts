@@ -1,5 +1,5 @@
 import { Scopes } from "../../src/generations/scopes.ts";
-import { DEFAULT_OPTIONS, type ScopeOptions } from "../../src/generations/scope.ts";
+import { DEFAULT_OPTIONS, type ScopeOptions } from "../../src/generations/scope_options.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { MemoryLedger } from "./ledger.ts";

@@ -20,13 +20,18 @@ export interface OpenedPage {
   readonly found: Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** Who can get at the pages: every user of the host, or only the daemon's own. */
+export const VISIBILITIES = ["all", "owner"] as const;
+
+/** One of {@linkcode VISIBILITIES}. */
+export type Visibility = typeof VISIBILITIES[number];
+
 /**
  * The folder of published pages. A page keeps one inode for life: it is never truncated,
- * replaced or removed, since programs that mapped it hold on to that inode (spec decision 5).
+ * replaced or removed, since programs that mapped it hold on to that inode (docs/generations.md#5).
  */
 export interface PageFolder {
-  /** Whether every user of the host can get at the pages, or only the daemon's own. */
-  readonly visibility: "all" | "owner";
+  readonly visibility: Visibility;
   /**
    * Opens a page of a scope, or makes it with `initial` as its first bytes and zeros after them.
    *

@@ -4,9 +4,8 @@ import { MAPPINGS_MAX, MINORS_MAX } from "../../core/limits.ts";
 import type { EventSink } from "../../core/ports/events.ts";
 import type { Ledger, LedgerEntry } from "../../core/ports/ledger.ts";
 import { Serial } from "../../core/serial.ts";
-import { AnonymousIdentity, type AnonymousKind, SimpleDevice } from "./anonymous_device.ts";
 import { type AnonymousState, rebuild, stateOf } from "./anonymous_state.ts";
-import { anonymousId } from "./device_id.ts";
+import { anonymousId, AnonymousIdentity, type AnonymousKind } from "./identity.ts";
 import { type MapItem, type Mapping, type MappingKey, MultiDevice } from "./multi_device.ts";
 import { NumberSpace } from "./number_space.ts";
 import {
@@ -22,7 +21,7 @@ import {
   retiredEntry,
   stateEntries,
 } from "./records.ts";
-import type { Restore } from "../restore.ts";
+import { SimpleDevice } from "./simple_device.ts";
 
 /** What the anonymous devices need from outside. */
 interface AnonymousDevicesPorts {
@@ -322,20 +321,19 @@ export class AnonymousDevices {
   }
 
   /**
-   * What putting this state in place of the present one takes. Only within {@linkcode exclusive}.
+   * Plans to put this state in place of the present one. Only within {@linkcode exclusive}.
    *
+   * @returns What the ledger must commit first, and what then puts the state in place: that cannot
+   * fail and does not wait
    * @throws {Fault} `image-contradicts`, `mappings-exhausted`
    */
-  planRestore(state: AnonymousState): Restore {
+  planRestore(state: AnonymousState): [entries: readonly LedgerEntry[], apply: () => void] {
     const devices = rebuild(state, this.#bounds);
     const present = new Map([...this.#slots].map(([id, { device }]) => [id, device]));
-    return {
-      entries: stateEntries(devices, state.lastMinor, present),
-      apply: () => {
-        this.#replace(devices, state.lastMinor);
-        this.#revision++;
-      },
-    };
+    return [stateEntries(devices, state.lastMinor, present), () => {
+      this.#replace(devices, state.lastMinor);
+      this.#revision++;
+    }];
   }
 
   #replace(devices: Iterable<AnonymousDevice>, lastMinor: bigint): void {

@@ -1,7 +1,8 @@
 import { Fault } from "../../core/faults.ts";
-import { AnonymousIdentity, type AnonymousKind, SimpleDevice } from "./anonymous_device.ts";
+import { AnonymousIdentity, type AnonymousKind } from "./identity.ts";
 import { type Mapping, MultiDevice } from "./multi_device.ts";
 import type { AnonymousDevice } from "./records.ts";
+import { SimpleDevice } from "./simple_device.ts";
 
 /** An anonymous device as an image holds it. */
 export interface AnonymousDeviceState {

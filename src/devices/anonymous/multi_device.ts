@@ -1,6 +1,6 @@
 import { Fault } from "../../core/faults.ts";
 import { U64_MAX } from "../../core/limits.ts";
-import type { AnonymousIdentity } from "./anonymous_device.ts";
+import type { AnonymousIdentity } from "./identity.ts";
 import { type Draw, NumberSpace } from "./number_space.ts";
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);

@@ -5,9 +5,9 @@
  * @module
  */
 import type { LedgerEntry, LedgerRow } from "../../core/ports/ledger.ts";
-import { AnonymousIdentity, type AnonymousKind, SimpleDevice } from "./anonymous_device.ts";
-import { anonymousId } from "./device_id.ts";
+import { anonymousId, AnonymousIdentity, type AnonymousKind } from "./identity.ts";
 import { type Mapping, MultiDevice } from "./multi_device.ts";
+import { SimpleDevice } from "./simple_device.ts";
 
 /** Any anonymous device. */
 export type AnonymousDevice = SimpleDevice | MultiDevice;

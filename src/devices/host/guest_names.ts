@@ -1,5 +1,5 @@
 import { HYPERVISOR_ID_CHARS_MAX } from "../../core/limits.ts";
-import type { BlockDriver } from "./host_device.ts";
+import type { BlockDriver } from "../resolve/device_kinds.ts";
 
 const LETTERS = 26;
 const UNITS_PER_TARGET = 256;

@@ -1,6 +1,12 @@
 import { Leases } from "../../core/leases.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 
+/** What a host device is doing: nobody holds it, somebody does, or the leases of all have run out. */
+export const DEVICE_STATUSES = ["idle", "attached", "lost"] as const;
+
+/** One of {@linkcode DEVICE_STATUSES}. */
+export type DeviceStatus = typeof DEVICE_STATUSES[number];
+
 /**
  * Who has promised to give signs of life and is late. A lease that runs out takes nothing away:
  * the device may still be plugged, so it is only said that the holder is lost.

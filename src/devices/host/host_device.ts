@@ -1,22 +1,6 @@
-import { type DeviceDriver, type DeviceInfo, driverOf } from "../resolve/device_info.ts";
+import { type DeviceInfo, driverOf } from "../resolve/device_info.ts";
+import type { BlockDriver, HostDeviceKind, VhostUserType } from "../resolve/device_kinds.ts";
 import type { VfioFinding } from "../resolve/vfio.ts";
-
-/** What sort of host device one is: the seed's DeviceType, and what else a hypervisor plugs. */
-export type HostDeviceKind =
-  | DeviceDriver
-  | "virtio-net-pci"
-  | "vhost-user-fs-pci"
-  | "virtio-fs"
-  | "virtio-9p"
-  | "rng";
-
-/** How a block device is shown to a guest (seed 002). */
-export type BlockDriver =
-  | "virtio-blk"
-  | "virtio-mmio"
-  | "virtio-blk-ccw"
-  | "virtio-scsi"
-  | "nvdimm";
 
 /** A block device as a drive (seed 002, BlockDrive). Numbers are there while it is attached. */
 export interface BlockDrive {
@@ -68,13 +52,6 @@ export interface VhostUserDevice {
   /** Of an attached block device whose driver takes one. */
   readonly index?: number | undefined;
 }
-
-/** The vhost-user kinds. */
-export type VhostUserType =
-  | "vhost-user-blk-pci"
-  | "vhost-user-scsi-pci"
-  | "virtio-net-pci"
-  | "vhost-user-fs-pci";
 
 /** A source of randomness (seed 002, RNGDev). */
 interface RngDevice {

@@ -3,25 +3,19 @@ import { commit } from "../../core/commit.ts";
 import { HOLDERS_PER_DEVICE_MAX, HOST_DEVICES_MAX } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { EventSink } from "../../core/ports/events.ts";
-import type { Ledger } from "../../core/ports/ledger.ts";
+import type { Ledger, LedgerEntry } from "../../core/ports/ledger.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { Serial } from "../../core/serial.ts";
 import { assigned, unassigned } from "./assignment.ts";
 import { HostBook } from "./host_book.ts";
-import {
-  blockIndexOf,
-  type DeviceReport,
-  type Holder,
-  type HostDevice,
-  type HostDeviceKind,
-} from "./host_device.ts";
+import { blockIndexOf, type DeviceReport, type Holder, type HostDevice } from "./host_device.ts";
 import { hostEntry, hostGone, keptHostDevices } from "./host_records.ts";
 import { rebuildHost } from "./host_state.ts";
-import { HolderLeases } from "./holder_leases.ts";
+import { type DeviceStatus, HolderLeases } from "./holder_leases.ts";
 import { draftOf, type RegisterAsk, requireSame } from "./registration.ts";
 import { reported } from "./report.ts";
+import type { HostDeviceKind } from "../resolve/device_kinds.ts";
 import type { DeviceResolver } from "../resolve/resolve.ts";
-import type { Restore } from "../restore.ts";
 
 /** What the host devices need from outside. */
 interface HostDevicesPorts {
@@ -31,9 +25,6 @@ interface HostDevicesPorts {
   readonly random: Random;
   readonly resolver: DeviceResolver;
 }
-
-/** What a device is doing: nobody holds it, somebody does, or all who do are lost. */
-type DeviceStatus = "idle" | "attached" | "lost";
 
 const ID_BYTES = 8;
 
@@ -270,23 +261,23 @@ export class HostDevices {
   }
 
   /**
-   * What putting these devices in place of the present ones takes. Only within
-   * {@linkcode exclusive}.
+   * Plans to put these devices in place of the present ones. Only within {@linkcode exclusive}.
    *
+   * @returns What the ledger must commit first, and what then puts the devices in place: that
+   * cannot fail and does not wait
    * @throws {Fault} `image-contradicts`, `devices-exhausted`
    */
-  planRestore(devices: readonly HostDevice[]): Restore {
+  planRestore(
+    devices: readonly HostDevice[],
+  ): [entries: readonly LedgerEntry[], apply: () => void] {
     const book = rebuildHost(devices, this.#devicesMax);
     const gone = this.#book.list().filter(({ id }) => book.get(id) === undefined);
-    return {
-      entries: [...gone.map(({ id }) => hostGone(id)), ...devices.map(hostEntry)],
-      apply: () => {
-        this.#leases.clear();
-        this.#book = book;
-        this.#startHolderLeases();
-        this.#revision++;
-      },
-    };
+    return [[...gone.map(({ id }) => hostGone(id)), ...devices.map(hostEntry)], () => {
+      this.#leases.clear();
+      this.#book = book;
+      this.#startHolderLeases();
+      this.#revision++;
+    }];
   }
 
   /** Lets go of the timers. */

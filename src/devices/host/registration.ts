@@ -6,13 +6,14 @@ import {
   VHOST_USER_DRIVERS,
 } from "../resolve/device_info.ts";
 import { hypervisorId } from "./guest_names.ts";
-import type {
-  BlockDrive,
-  BlockDriver,
-  HostDevice,
-  HostDeviceKind,
-  VhostUserType,
-} from "./host_device.ts";
+import type { BlockDrive, HostDevice } from "./host_device.ts";
+import {
+  BLOCK_DRIVERS,
+  type BlockDriver,
+  type HostDeviceKind,
+  type SharedFolderType,
+  type VhostUserType,
+} from "../resolve/device_kinds.ts";
 import type { DeviceResolver, DriveFile } from "../resolve/resolve.ts";
 
 /** What a caller asks for when it registers a host device. */
@@ -36,7 +37,7 @@ export interface RegisterAsk {
   } | undefined;
   readonly rng?: { readonly filename: string } | undefined;
   readonly sharedFolder?: {
-    readonly type: "virtio-fs" | "virtio-9p";
+    readonly type: SharedFolderType;
     readonly source: string;
     readonly tag: string;
     readonly readOnly?: boolean | undefined;
@@ -45,14 +46,6 @@ export interface RegisterAsk {
 
 /** A device that was looked up and has no id, sandbox or holders yet. */
 type Draft = Omit<HostDevice, "id" | "sandbox" | "createdNs" | "holders" | "vfio">;
-
-const BLOCK_DRIVERS: readonly string[] = [
-  "virtio-blk",
-  "virtio-mmio",
-  "virtio-blk-ccw",
-  "virtio-scsi",
-  "nvdimm",
-] satisfies readonly BlockDriver[];
 
 /**
  * Finds out what is asked for (Kata's NewDevice before it looks for one that is known).
@@ -169,12 +162,11 @@ function chosen({ kind, info }: RegisterAsk, found: DriverChoice): DriverChoice 
 /** Kata's manager falls back to virtio-scsi for a name that it does not know, and so does this. */
 function blockDriver(info: DeviceInfo): { driver: BlockDriver; why: string } {
   if (info.pmem === true) return { driver: "nvdimm", why: "persistent memory is an nvdimm" };
-  const asked = info.driverOptions?.["block-driver"];
-  if (asked === undefined) return { driver: "virtio-scsi", why: "virtio-scsi by default" };
-  if (BLOCK_DRIVERS.includes(asked)) {
-    return { driver: asked as BlockDriver, why: `driver option block-driver is ${asked}` };
-  }
-  return { driver: "virtio-scsi", why: `virtio-scsi, as block-driver "${asked}" is unknown` };
+  const requested = info.driverOptions?.["block-driver"];
+  if (requested === undefined) return { driver: "virtio-scsi", why: "virtio-scsi by default" };
+  const driver = BLOCK_DRIVERS.find((known) => known === requested);
+  if (driver !== undefined) return { driver, why: `driver option block-driver is ${driver}` };
+  return { driver: "virtio-scsi", why: `virtio-scsi, as block-driver "${requested}" is unknown` };
 }
 
 function requireOnePart({ block, vhostUser, rng, sharedFolder }: RegisterAsk): void {

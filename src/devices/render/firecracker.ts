@@ -1,7 +1,9 @@
 import type { BlockDrive, HostDevice } from "../host/host_device.ts";
-import { imageFormat, notRenderable, part, type Rendering } from "./rendering.ts";
+import { cold, hot, imageFormat, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import type { Rendering } from "./rendering.ts";
 
-const NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";
+const HOT_NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";
+const COLD_NOTE = "the same request before boot takes the place of this one";
 
 /**
  * Requests to Firecracker's API socket (its firecracker.yaml): drives, persistent memory and
@@ -11,72 +13,48 @@ export function renderFirecracker(device: HostDevice): Rendering {
   switch (device.kind) {
     case "block": {
       const block = part(device.block);
-      return block.driver === "nvdimm" ? pmem(block) : drive(device, block);
+      return block.driver === "nvdimm" ? pmem(block) : drive(block);
     }
     case "vhost-user-blk-pci": {
       const { devId, socketPath } = part(device.vhostUser);
       const id = legalId(devId);
-      return {
-        plug: "cold",
-        steps: [put(`/drives/${id}`, {
-          drive_id: id,
-          is_root_device: false,
-          socket: socketPath,
-        })],
-        undo: [],
-        waitFor: [],
-        notes: ["the same request before boot takes the place of this one"],
-      };
+      const body = { drive_id: id, is_root_device: false, socket: socketPath };
+      return cold({ type: "http", method: "PUT", path: `/drives/${id}`, body }, [COLD_NOTE]);
     }
     case "vfio":
-      return notRenderable(device, "firecracker", "it passes no PCI devices through");
+      return refuse("it passes no PCI devices through");
     case "rng":
-      return notRenderable(device, "firecracker", "its entropy device takes no file");
+      return refuse("its entropy device takes no file");
     case "generic":
-      return notRenderable(device, "firecracker", "no hypervisor passes character devices on");
+      return refuse("no hypervisor passes character devices on");
     default:
-      return notRenderable(device, "firecracker", "it has block, network and vsock devices only");
+      return refuse("it has block, network and vsock devices only");
   }
 }
 
-function drive(device: HostDevice, block: BlockDrive): Rendering {
-  if (imageFormat(block) !== "raw") {
-    notRenderable(device, "firecracker", `it takes raw images only, not ${block.format}`);
-  }
-  if (block.driver === "virtio-blk-ccw") {
-    notRenderable(device, "firecracker", "it has no channel devices");
-  }
+function drive(block: BlockDrive): Rendering {
+  if (imageFormat(block) !== "raw") refuse(`it takes raw images only, not ${block.format}`);
+  requireNoChannelDevice(block);
   const id = legalId(block.id);
-  return {
-    plug: "hot",
-    steps: [put(`/drives/${id}`, {
-      drive_id: id,
-      path_on_host: block.file,
-      is_root_device: false,
-      is_read_only: block.readOnly,
-    })],
-    undo: [{ type: "http", method: "DELETE", path: `/drives/${id}`, undoes: 0 }],
-    waitFor: [],
-    notes: [NOTE],
-  };
+  return plugged(`/drives/${id}`, {
+    drive_id: id,
+    path_on_host: block.file,
+    is_root_device: false,
+    is_read_only: block.readOnly,
+  });
 }
 
-function pmem(block: BlockDrive): Rendering {
-  const id = legalId(block.id);
-  return {
-    plug: "hot",
-    steps: [put(`/pmem/${id}`, { id, path_on_host: block.file, read_only: block.readOnly })],
-    undo: [{ type: "http", method: "DELETE", path: `/pmem/${id}`, undoes: 0 }],
-    waitFor: [],
-    notes: [NOTE],
-  };
+function pmem({ id: anyId, file, readOnly }: BlockDrive): Rendering {
+  const id = legalId(anyId);
+  return plugged(`/pmem/${id}`, { id, path_on_host: file, read_only: readOnly });
 }
 
-function put(path: string, body: Readonly<Record<string, unknown>>): Rendering["steps"][number] {
-  return { type: "http", method: "PUT", path, body };
+function plugged(path: string, body: Readonly<Record<string, unknown>>): Rendering {
+  const step = { type: "http", method: "PUT", path, body } as const;
+  return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [HOT_NOTE]);
 }
 
-/** Letters, digits and underscores are all that it takes. */
+/** Firecracker takes letters, digits and underscores only. */
 function legalId(id: string): string {
   return id.replaceAll(/[^A-Za-z0-9_]/g, "_");
 }

@@ -1,4 +1,4 @@
-/** What an option may hold; members of a group are written with a dot. */
+/** What an option may hold. The members of a group are written behind its name and a dot. */
 export type OptionValue =
   | string
   | number
@@ -6,15 +6,11 @@ export type OptionValue =
   | boolean
   | { readonly [name: string]: OptionValue };
 
-/** How a command line says yes and no. */
-interface OptionWords {
-  readonly on: string;
-  readonly off: string;
-}
-
 /**
- * Options as one word of a command line: `name=value,…`. A comma in a value is doubled, as QEMU
- * reads it.
+ * Writes options as one argument of a command line: `name=value,…`. A comma in a value is doubled,
+ * as QEMU reads it.
+ *
+ * @param switches How the hypervisor writes true and false
  *
  * @example
  * ```ts
@@ -26,13 +22,13 @@ interface OptionWords {
  */
 export function optionText(
   options: Readonly<Record<string, OptionValue>>,
-  words: OptionWords = { on: "on", off: "off" },
+  switches = { on: "on", off: "off" },
   prefix = "",
 ): string {
   return Object.entries(options).map(([name, value]) => {
     const key = `${prefix}${name}`;
-    if (typeof value === "object") return optionText(value, words, `${key}.`);
-    const text = typeof value === "boolean" ? (value ? words.on : words.off) : String(value);
+    if (typeof value === "object") return optionText(value, switches, `${key}.`);
+    const text = typeof value === "boolean" ? (value ? switches.on : switches.off) : String(value);
     return `${key}=${text.replaceAll(",", ",,")}`;
   }).join(",");
 }

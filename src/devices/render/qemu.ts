@@ -1,51 +1,49 @@
 import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "../host/host_device.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
-import {
-  imageFormat,
-  notRenderable,
-  part,
-  type Rendering,
-  type RenderOptions,
-  type UndoStep,
-  type WaitFor,
-} from "./rendering.ts";
+import { coldArguments, hot, imageFormat, part, refuse } from "./plugging.ts";
+import type { Rendering, RenderOptions, Step } from "./rendering.ts";
 
 type Options = { readonly [name: string]: OptionValue };
 
-/** The bus of Kata's SCSI controller, which the machine must have. */
+/** The bus of Kata's SCSI controller. The machine must have one. */
 const SCSI_BUS = "scsi0.0";
 /** Kata's queue of a file system. */
 const FS_QUEUE_SIZE = 1024;
 
-/** Without a bus QEMU takes the first one, and not every first bus takes devices later. */
+/** Without a bus QEMU takes the first one, and on q35 that one takes no devices while it runs. */
 const BUS_NOTE = "on a q35 machine say with bus= which root port it goes to";
+
+interface Command {
+  readonly execute: string;
+  readonly arguments: Options;
+}
 
 /** One object of QEMU: how it is made and unmade, over QMP and on the command line. */
 interface Part {
-  readonly add: { readonly execute: string; readonly arguments: Options };
+  readonly add: Command;
   /** `undefined` where QEMU cannot take it out. */
-  readonly remove: { readonly execute: string; readonly arguments: Options } | undefined;
-  readonly words: readonly string[];
+  readonly remove: Command | undefined;
+  readonly args: readonly string[];
 }
 
 /**
- * Commands for QEMU's monitor and words for its command line. What a device stands on comes first
- * and goes last, and goes only after DEVICE_DELETED: until then QEMU still uses it.
+ * Commands for QEMU's monitor, and arguments for its command line. What a device is built on comes
+ * first and goes last. It may go only after DEVICE_DELETED, because QEMU uses it until then.
  */
 export function renderQemu(device: HostDevice, options: RenderOptions = {}): Rendering {
   switch (device.kind) {
     case "block":
-      return renderBlock(device, part(device.block), options);
+      return renderBlock(part(device.block), options);
     case "vfio":
       return renderVfio(part(device.vfio), options);
     case "vhost-user-blk-pci":
     case "vhost-user-scsi-pci":
     case "virtio-net-pci":
     case "vhost-user-fs-pci":
-      return renderVhostUser(device, part(device.vhostUser), options);
+      return renderVhostUser(part(device.vhostUser), options);
     case "rng": {
       const { id, filename } = part(device.rng);
-      return hot([
+      return hotParts([
         object("rng-random", `${id}-source`, { filename }),
         plugged("virtio-rng-pci", id, { rng: `${id}-source`, ...placeOf(options) }),
       ], busNotes(options));
@@ -54,63 +52,51 @@ export function renderQemu(device: HostDevice, options: RenderOptions = {}): Ren
       const { id, source, tag, readOnly } = part(device.sharedFolder);
       const fsdev = { id: `${id}-fs`, path: source, security_model: "none", readonly: readOnly };
       const mount = { id, fsdev: fsdev.id, mount_tag: tag, ...placeOf(options) };
-      return cold(
-        [
-          ...["-fsdev", `local,${optionText(fsdev)}`],
-          ...["-device", `virtio-9p-pci,${optionText(mount)}`],
-        ],
-        [],
-      );
+      return coldArguments([
+        ...["-fsdev", `local,${optionText(fsdev)}`],
+        ...["-device", `virtio-9p-pci,${optionText(mount)}`],
+      ]);
     }
     case "virtio-fs":
-      return notRenderable(device, "qemu", "it shares folders through a vhost-user-fs socket only");
+      return refuse("it shares folders through a vhost-user-fs socket only");
     case "generic":
-      return notRenderable(device, "qemu", "no hypervisor passes character devices on");
+      return refuse("no hypervisor passes character devices on");
   }
 }
 
-function renderBlock(device: HostDevice, block: BlockDrive, options: RenderOptions): Rendering {
-  const { id } = block;
-  const frontend = `virtio-${id}`;
-  const share = block.shareRw ? { "share-rw": true } : {};
-  switch (block.driver) {
+function renderBlock(block: BlockDrive, options: RenderOptions): Rendering {
+  const { id, driver, devNo, scsiAddr = "0:0" } = block;
+  const node = blockNode(block);
+  const disk = (type: string, place: Options = {}): Part =>
+    plugged(type, `virtio-${id}`, {
+      drive: id,
+      ...(block.shareRw ? { "share-rw": true } : {}),
+      ...place,
+    });
+  switch (driver) {
     case "nvdimm":
-      return renderNvdimm(device, block);
+      return renderNvdimm(block);
     case "virtio-scsi": {
-      const [target = 0, unit = 0] = (block.scsiAddr ?? "0:0").split(":").map(Number);
+      const [target = 0, unit = 0] = scsiAddr.split(":").map(Number);
       const address = { bus: SCSI_BUS, channel: 0, "scsi-id": target, lun: unit };
-      return hot(
-        [blockNode(block), plugged("scsi-hd", frontend, { drive: id, ...share, ...address })],
-        [`the machine must have a virtio-scsi controller of bus ${SCSI_BUS}`],
-      );
-    }
-    case "virtio-blk": {
-      const place = placeOf(options);
-      return hot([
-        blockNode(block),
-        plugged("virtio-blk-pci", frontend, { drive: id, ...share, ...place }),
-      ], busNotes(options));
-    }
-    case "virtio-blk-ccw": {
-      const devno = block.devNo === undefined ? {} : { devno: block.devNo };
-      return hot([
-        blockNode(block),
-        plugged("virtio-blk-ccw", frontend, { drive: id, ...share, ...devno }),
+      return hotParts([node, disk("scsi-hd", address)], [
+        `the machine must have a virtio-scsi controller of bus ${SCSI_BUS}`,
       ]);
     }
-    case "virtio-mmio": {
-      const disk = plugged("virtio-blk-device", frontend, { drive: id, ...share });
-      return cold([...blockNode(block).words, ...disk.words], [
+    case "virtio-blk":
+      return hotParts([node, disk("virtio-blk-pci", placeOf(options))], busNotes(options));
+    case "virtio-blk-ccw":
+      return hotParts([node, disk(driver, devNo === undefined ? {} : { devno: devNo })]);
+    case "virtio-mmio":
+      return coldArguments([...node.args, ...disk("virtio-blk-device").args], [
         "QEMU plugs no virtio-mmio devices while it runs",
       ]);
-    }
   }
 }
 
-function renderNvdimm(device: HostDevice, block: BlockDrive): Rendering {
-  const { id, file, sizeBytes, readOnly } = block;
+function renderNvdimm({ id, file, sizeBytes, readOnly }: BlockDrive): Rendering {
   if (sizeBytes === undefined || sizeBytes === 0n) {
-    return notRenderable(device, "qemu", `the size of ${file} is not known`);
+    return refuse(`the size of ${file} is not known`);
   }
   const memory = `nvdimmbackmem${id}`;
   const backing = { "mem-path": file, size: Number(sizeBytes), share: !readOnly };
@@ -119,7 +105,7 @@ function renderNvdimm(device: HostDevice, block: BlockDrive): Rendering {
     memdev: memory,
     ...(readOnly ? { unarmed: true } : {}),
   });
-  return hot(
+  return hotParts(
     [
       object("memory-backend-file", memory, { ...backing, ...onlyRead }),
       { ...dimm, remove: undefined },
@@ -140,15 +126,14 @@ function renderVfio(devices: readonly VfioDevice[], options: RenderOptions): Ren
   );
   const tight = devices.find(({ largeBar, bus }) => largeBar && bus === "");
   if (tight === undefined) {
-    return hot(parts, devices.every(({ bus }) => bus !== "") ? [] : busNotes(options));
+    return hotParts(parts, devices.every(({ bus }) => bus !== "") ? [] : busNotes(options));
   }
-  return cold(parts.flatMap(({ words }) => words), [
+  return coldArguments(parts.flatMap(({ args }) => args), [
     `a memory region of ${tight.bdf} above 4 GiB does not fit behind a bridge of a running machine`,
   ]);
 }
 
 function renderVhostUser(
-  device: HostDevice,
   { type, devId, socketPath, macAddress, tag, cacheSize }: VhostUserDevice,
   options: RenderOptions,
 ): Rendering {
@@ -162,29 +147,29 @@ function renderVhostUser(
   switch (type) {
     case "vhost-user-blk-pci":
     case "vhost-user-scsi-pci":
-      return hot([socket, plugged(type, devId, { chardev, ...place })], notes);
+      return hotParts([socket, plugged(type, devId, { chardev, ...place })], notes);
     case "virtio-net-pci": {
       const netdev = `netdev-${devId}`;
       const backend = { type: "vhost-user", id: netdev, chardev, vhostforce: true };
       const mac = macAddress === undefined ? {} : { mac: macAddress };
-      return hot([
+      return hotParts([
         socket,
         {
           add: { execute: "netdev_add", arguments: backend },
           remove: { execute: "netdev_del", arguments: { id: netdev } },
-          words: ["-netdev", optionText(backend).replace("type=", "")],
+          args: ["-netdev", optionText(backend).replace("type=", "")],
         },
         plugged(type, devId, { netdev, ...mac, ...place }),
       ], notes);
     }
     case "vhost-user-fs-pci": {
-      if (tag === undefined) return notRenderable(device, "qemu", "the file system has no tag");
+      if (tag === undefined) return refuse("the file system has no tag");
       const cache = cacheSize === undefined || cacheSize === 0
         ? {}
         : { "cache-size": `${cacheSize}M` };
       const queue = { "queue-size": FS_QUEUE_SIZE };
       const mount = plugged(type, devId, { chardev, tag, ...queue, ...cache, ...place });
-      return cold([...socket.words, ...mount.words], notes);
+      return coldArguments([...socket.args, ...mount.args], notes);
     }
   }
 }
@@ -204,7 +189,7 @@ function blockNode(block: BlockDrive): Part {
   return {
     add: { execute: "blockdev-add", arguments: node },
     remove: { execute: "blockdev-del", arguments: { "node-name": block.id } },
-    words: ["-blockdev", optionText(node)],
+    args: ["-blockdev", optionText(node)],
   };
 }
 
@@ -212,7 +197,7 @@ function object(type: string, id: string, options: Options): Part {
   return {
     add: { execute: "object-add", arguments: { "qom-type": type, id, ...options } },
     remove: { execute: "object-del", arguments: { id } },
-    words: ["-object", `${type},${optionText({ id, ...options })}`],
+    args: ["-object", `${type},${optionText({ id, ...options })}`],
   };
 }
 
@@ -224,7 +209,7 @@ function socketBackend(id: string, path: string): Part {
       arguments: { id, backend: { type: "socket", data: { server: false, addr } } },
     },
     remove: { execute: "chardev-remove", arguments: { id } },
-    words: ["-chardev", `socket,${optionText({ id, path })}`],
+    args: ["-chardev", `socket,${optionText({ id, path })}`],
   };
 }
 
@@ -232,7 +217,7 @@ function plugged(driver: string, id: string, options: Options): Part {
   return {
     add: { execute: "device_add", arguments: { driver, id, ...options } },
     remove: { execute: "device_del", arguments: { id } },
-    words: ["-device", `${driver},${optionText({ id, ...options })}`],
+    args: ["-device", `${driver},${optionText({ id, ...options })}`],
   };
 }
 
@@ -244,35 +229,14 @@ function busNotes({ bus }: RenderOptions): readonly string[] {
   return bus === undefined ? [BUS_NOTE] : [];
 }
 
-function hot(parts: readonly Part[], notes: readonly string[] = []): Rendering {
-  const undo: UndoStep[] = [];
-  const waitFor: WaitFor[] = [];
-  for (let at = parts.length - 1; at >= 0; at--) {
-    const remove = parts[at]?.remove;
-    if (remove === undefined) continue;
-    if (remove.execute === "device_del") {
-      const device = String(remove.arguments["id"]);
-      waitFor.push({ afterUndo: undo.length, event: "DEVICE_DELETED", data: { device } });
-    }
-    undo.push({ type: "qmp", ...remove, undoes: at });
-  }
-  return {
-    plug: "hot",
-    steps: parts.map(({ add }) => ({ type: "qmp", ...add })),
-    undo,
-    waitFor,
-    commandLine: parts.flatMap(({ words }) => words),
-    notes,
-  };
-}
-
-function cold(words: readonly string[], notes: readonly string[]): Rendering {
-  return {
-    plug: "cold",
-    steps: [{ type: "arguments", arguments: words }],
-    undo: [],
-    waitFor: [],
-    commandLine: words,
-    notes,
-  };
+function hotParts(parts: readonly Part[], notes: readonly string[] = []): Rendering {
+  const step = (command: Command): Step => ({ type: "qmp", ...command });
+  const moves = parts.map(({ add, remove }) => ({ step: step(add), undo: remove && step(remove) }));
+  const rendering = hot(moves, notes, parts.flatMap(({ args }) => args));
+  const waitFor = rendering.undo.flatMap((undo, afterUndo) =>
+    undo.type === "qmp" && undo.execute === "device_del"
+      ? [{ afterUndo, event: "DEVICE_DELETED", data: { device: String(undo.arguments["id"]) } }]
+      : []
+  );
+  return { ...rendering, waitFor };
 }

@@ -1,10 +1,12 @@
+import { Fault } from "../../core/faults.ts";
 import type { HostDevice } from "../host/host_device.ts";
 import { renderCloudHypervisor } from "./cloud_hypervisor.ts";
 import { renderCrosvm } from "./crosvm.ts";
 import { renderFirecracker } from "./firecracker.ts";
 import { renderLibkrun } from "./libkrun.ts";
+import { Refusal, refuse } from "./plugging.ts";
 import { renderQemu } from "./qemu.ts";
-import { type Hypervisor, notRenderable, type Rendering, type RenderOptions } from "./rendering.ts";
+import type { Hypervisor, Rendering, RenderOptions } from "./rendering.ts";
 
 const RENDERERS: Readonly<
   Record<Hypervisor, (device: HostDevice, options: RenderOptions) => Rendering>
@@ -17,8 +19,8 @@ const RENDERERS: Readonly<
 };
 
 /**
- * What to tell a hypervisor to plug a device, and to take it out again. The device must have its
- * numbers: somebody must hold it.
+ * Says how a hypervisor plugs a device, and how it takes the device out again
+ * (docs/devices.md#9). Somebody must hold the device: only then has it numbers.
  *
  * @throws {Fault} `not-renderable` with the reason
  */
@@ -27,8 +29,18 @@ export function render(
   hypervisor: Hypervisor,
   options: RenderOptions = {},
 ): Rendering {
-  if (device.holders.length === 0) {
-    notRenderable(device, hypervisor, "nobody holds it, so it has no numbers: attach it first");
+  try {
+    if (device.holders.length === 0) {
+      refuse("nobody holds it, so it has no numbers: attach it first");
+    }
+    return RENDERERS[hypervisor](device, options);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new Fault(
+      "not-renderable",
+      `Cannot render device ${device.id} of kind ${device.kind} for ${hypervisor}: ` +
+        error.message,
+      { members: { reason: error.message } },
+    );
   }
-  return RENDERERS[hypervisor](device, options);
 }

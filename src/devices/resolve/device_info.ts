@@ -1,5 +1,4 @@
-/** Kind of device file: character, unbuffered character, block, FIFO (mknod(1)). */
-export type DeviceFileType = "c" | "u" | "b" | "p";
+import type { DeviceDriver, DeviceFileType } from "./device_kinds.ts";
 
 /** What a caller tells of a host device (seed 002, DeviceInfo). */
 export interface DeviceInfo {
@@ -18,14 +17,6 @@ export interface DeviceInfo {
   readonly gid?: number | undefined;
   readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
-
-/** Which driver a device needs that was found by its numbers (seed 002, DeviceType). */
-export type DeviceDriver =
-  | "vfio"
-  | "block"
-  | "generic"
-  | "vhost-user-blk-pci"
-  | "vhost-user-scsi-pci";
 
 /** Majors that stand for vhost-user block devices (seed 002, VhostUserBlkMajor and …SCSIMajor). */
 export const VHOST_USER_DRIVERS: ReadonlyMap<bigint, DeviceDriver> = new Map([

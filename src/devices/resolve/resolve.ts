@@ -1,7 +1,8 @@
 import { Fault } from "../../core/faults.ts";
 import type { HostTree } from "../../core/ports/host_tree.ts";
 import { SystemError } from "../../core/system_error.ts";
-import { type DeviceDriver, type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts";
+import { type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts";
+import type { DeviceDriver } from "./device_kinds.ts";
 import { cleanPath } from "./paths.ts";
 import { parseUevent } from "./uevent.ts";
 import { VfioGroups } from "./vfio.ts";

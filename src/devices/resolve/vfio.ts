@@ -2,10 +2,8 @@ import { Fault } from "../../core/faults.ts";
 import { SMALL_BAR_BYTES_MAX } from "../../core/limits.ts";
 import type { HostTree } from "../../core/ports/host_tree.ts";
 import { SystemError } from "../../core/system_error.ts";
+import type { VfioDeviceType } from "./device_kinds.ts";
 import { cleanPath } from "./paths.ts";
-
-/** How a device of an IOMMU group is driven (seed 002, VFIODeviceType). */
-type VfioDeviceType = "error" | "normal" | "mediated";
 
 /** A device of an IOMMU group as the host shows it. */
 export interface VfioFinding {

@@ -2,7 +2,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import { U64_MAX } from "../../../src/core/limits.ts";
-import { AnonymousIdentity } from "../../../src/devices/anonymous/anonymous_device.ts";
+import { AnonymousIdentity } from "../../../src/devices/anonymous/identity.ts";
 import {
   type Mapping,
   type MappingKey,

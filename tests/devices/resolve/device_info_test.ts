@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type DeviceFileType, driverOf } from "../../../src/devices/resolve/device_info.ts";
+import { driverOf } from "../../../src/devices/resolve/device_info.ts";
+import type { DeviceFileType } from "../../../src/devices/resolve/device_kinds.ts";
 
 Deno.test("driverOf() goes by the path for VFIO, then by the kind of file and the major", () => {
   for (

@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { anonymousId, linuxDeviceId } from "../../../src/devices/anonymous/device_id.ts";
+import {
+  anonymousId,
+  AnonymousIdentity,
+  linuxDeviceId,
+} from "../../../src/devices/anonymous/identity.ts";
 import { testSeed } from "../../support/random.ts";
 
 Deno.test("linuxDeviceId() puts the minor's low byte below the major and the rest above it", () => {
@@ -37,4 +41,14 @@ Deno.test("linuxDeviceId() can be taken apart again below 12 and 20 bits", () =>
 
 Deno.test("anonymousId() is the minor with a word before it", () => {
   assertEquals(anonymousId(12n), "anon-12");
+});
+
+Deno.test("AnonymousIdentity has major 0 and the Linux number of its minor", () => {
+  const identity = new AnonymousIdentity(256n, "ssd");
+  assertEquals([identity.id, identity.major, identity.deviceId, identity.name], [
+    "anon-256",
+    0n,
+    0x10_0000n,
+    "ssd",
+  ]);
 });

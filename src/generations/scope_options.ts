@@ -1,0 +1,23 @@
+/** What the end of a connection means for a tracked watcher: hold it, or forget it. */
+export const ON_DISCONNECT = ["hold", "forget"] as const;
+
+/** What lost watchers mean for a barrier: they block it, or it opens without them. */
+export const ON_LOST = ["block", "open"] as const;
+
+/** How a scope treats its watchers. */
+export interface ScopeOptions {
+  /** Bumps are refused until every tracked watcher has quiesced (docs/generations.md#10). */
+  readonly requireQuiesce: boolean;
+  /** Every watcher is tracked from its start, as in version 5 of the sysgenid driver. */
+  readonly trackOnOpen: boolean;
+  readonly onDisconnect: typeof ON_DISCONNECT[number];
+  readonly onLost: typeof ON_LOST[number];
+}
+
+/** The options of a scope that nobody set any for. */
+export const DEFAULT_OPTIONS: ScopeOptions = {
+  requireQuiesce: false,
+  trackOnOpen: false,
+  onDisconnect: "hold",
+  onLost: "block",
+};
