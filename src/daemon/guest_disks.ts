@@ -133,6 +133,7 @@ export class GuestDisks {
       ...{ root: OVERLAY_ROOT, path, access: "rw", cache: "own", holder },
       create: "exclusive",
       permissions: 0o600,
+      isHidden: true,
     });
     const drop = async (): Promise<void> => {
       // Nobody will read it again: what was not written back need not be.

@@ -30,6 +30,8 @@ export interface InodeRequest extends InodeModes, HoldRequest {
   readonly noatime?: boolean;
   /** In the mode `host`: whether a translation covers no more than one fill window. */
   readonly limitTranslation?: boolean;
+  /** Whether only the daemon itself can find the inode. */
+  readonly isHidden?: boolean;
 }
 
 /** A remote file that a client asks to open, read-only and in the mode `own`. */

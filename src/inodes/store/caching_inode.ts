@@ -65,6 +65,8 @@ export interface ChangeOptions {
 /** What an inode is put together from. */
 interface CachingInodeParts {
   readonly identity: InodeIdentity;
+  readonly key: string;
+  readonly isHidden: boolean;
   readonly content: Content;
   readonly maps: MappedPages;
   readonly counters: Counters;
@@ -75,6 +77,10 @@ interface CachingInodeParts {
 /** An open file, shared by its holders (seed 001, `CachingInodeOperations`). */
 export class CachingInode {
   readonly identity: InodeIdentity;
+  /** Stands for the file, so that those who open it share the inode; a reopen can change it. */
+  key: string;
+  /** Whether only the daemon itself may find it, as it does the overlays of guests' disks. */
+  readonly isHidden: boolean;
   readonly holders = new Set<string>();
   readonly #content: Content;
   readonly #maps: MappedPages;
@@ -84,8 +90,12 @@ export class CachingInode {
   #isClosing = false;
   #whenIdle: (() => void) | undefined;
 
-  constructor({ identity, content, maps, counters, tell }: CachingInodeParts) {
+  constructor(
+    { identity, key, isHidden, content, maps, counters, tell }: CachingInodeParts,
+  ) {
     this.identity = identity;
+    this.key = key;
+    this.isHidden = isHidden;
     this.#content = content;
     this.#maps = maps;
     this.#counters = counters;

@@ -36,6 +36,7 @@ interface InodeMakerParts {
 export interface OpenedFile {
   readonly file: BackingFile;
   readonly identity: Omit<InodeIdentity, "id">;
+  readonly isHidden: boolean;
   readonly noatime: boolean;
   readonly limitTranslation: boolean;
 }
@@ -52,7 +53,7 @@ export class InodeMaker {
   }
 
   /** @throws {Fault} `state-unavailable` when the cache file or the journal cannot be made */
-  async make(opened: OpenedFile): Promise<CachingInode> {
+  async make(opened: OpenedFile & { key: string }): Promise<CachingInode> {
     const { clock, events, totals } = this.#parts;
     const id = this.#newId();
     const counters = new Counters(totals);
@@ -79,7 +80,8 @@ export class InodeMaker {
       ? new HostContent(parts)
       : await this.#cachedContent(id, opened, parts);
     const identity = { id, ...opened.identity };
-    const inode = new CachingInode({ identity, content, maps, counters, tell });
+    const { key, isHidden } = opened;
+    const inode = new CachingInode({ identity, key, isHidden, content, maps, counters, tell });
     invalid.at = (range, reason) => inode.invalidated(range, reason);
     return inode;
   }

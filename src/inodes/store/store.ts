@@ -21,6 +21,7 @@ import { type CachingInode, type InodeIdentity, inodeNotFound } from "./caching_
 import { Counters, type Counts } from "../cache/counters.ts";
 import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
 import {
+  type InodeModes,
   type InodeRequest,
   openBacking,
   openRemote,
@@ -58,13 +59,6 @@ export interface StoreStats extends Counts {
   readonly referencedBytes: bigint;
   readonly mappedChunks: number;
   readonly cacheLimitBytes: bigint;
-}
-
-/** A file that was opened, and for whom. */
-interface Asked extends OpenedFile {
-  /** With the file's identity behind it, the key by which the inode is shared. */
-  readonly prefix: string;
-  readonly holder: string;
 }
 
 /** How a hold ends. */
@@ -130,21 +124,21 @@ export class InodeStore {
   async open(
     request: InodeRequest | RemoteRequest,
   ): Promise<{ inode: CachingInode; isNew: boolean }> {
-    const asked: Asked = "url" in request
-      ? await this.#askRemote(request)
-      : await this.#ask(request);
-    const { file, prefix } = asked;
+    const opened = "url" in request
+      ? await this.#openRemote(request)
+      : await this.#openFile(request);
+    const { file, identity } = opened;
     let isTaken = false;
     try {
-      const key = keyOf(prefix, file.attributes());
+      const key = keyOf(identity, file.attributes());
       return await this.#gates.run(key, async () => {
         const open = this.#byFile.get(key);
         if (open !== undefined) {
-          share(open, asked);
+          share(open, identity, request.holder);
           // What is wrong with the file shows at the next call that needs it.
           await open.revalidate().catch(() => false);
         }
-        const inode = open ?? await this.#make(asked);
+        const inode = open ?? await this.#make({ ...opened, key }, request.holder);
         if (open === undefined) {
           isTaken = true;
           this.#inodes.set(inode.identity.id, inode);
@@ -175,10 +169,10 @@ export class InodeStore {
     return receive(body, this.#parts.spools, expected);
   }
 
-  /** The open inode of an id, if there is one. Those below roots of the house are not shown. */
+  /** The open inode of an id, if there is one that is not hidden. */
   find(id: string): CachingInode | undefined {
     const inode = this.#inodes.get(id);
-    return inode === undefined || isHidden(inode) ? undefined : inode;
+    return inode?.isHidden === true ? undefined : inode;
   }
 
   /** @throws {Fault} `inode-not-found` */
@@ -190,7 +184,7 @@ export class InodeStore {
 
   /** All open inodes that {@linkcode find} finds, in ascending order of their ids. */
   list(): readonly CachingInode[] {
-    return [...this.#inodes.values()].filter((inode) => !isHidden(inode)).sort((a, b) =>
+    return [...this.#inodes.values()].filter(({ isHidden }) => !isHidden).sort((a, b) =>
       a.identity.id < b.identity.id ? -1 : 1
     );
   }
@@ -236,11 +230,10 @@ export class InodeStore {
    */
   async reopen(id: string): Promise<void> {
     this.inode(id);
-    await this.#atGateOf(id, async (inode, before) => {
-      const prefix = prefixOf(inode.identity);
-      let moved: string | undefined;
+    await this.#atGateOf(id, async (inode) => {
+      const { key: before } = inode;
       await inode.reopen((found) => {
-        const after = keyOf(prefix, found);
+        const after = keyOf(inode.identity, found);
         const other = this.#byFile.get(after);
         if (other !== undefined && other !== inode) {
           throw new Fault(
@@ -250,18 +243,20 @@ export class InodeStore {
           );
         }
         // At once, so that an open of the file that was found meets this inode.
-        this.#byFile.delete(before);
-        this.#byFile.set(after, inode);
-        moved = after;
+        this.#move(inode, after);
       }).catch((error) => {
-        if (moved !== undefined) {
-          this.#byFile.delete(moved);
-          // What is open now decides: it can have failed before the file was changed, or after.
-          this.#byFile.set(keyOf(prefix, inode.attributes()), inode);
-        }
+        // What is open now decides: it can have failed before the file was changed, or after.
+        if (inode.key !== before) this.#move(inode, keyOf(inode.identity, inode.attributes()));
         throw error;
       });
     });
+  }
+
+  /** Has opens of another file meet an inode from now on. */
+  #move(inode: CachingInode, key: string): void {
+    this.#byFile.delete(inode.key);
+    inode.key = key;
+    this.#byFile.set(key, inode);
   }
 
   stats(): StoreStats {
@@ -293,7 +288,7 @@ export class InodeStore {
         try {
           inode.unmapAll();
           await inode.close();
-          await this.#forget(key, inode);
+          await this.#forget(inode);
         } catch (error) {
           unsaved.push({ inode, error });
           await inode.abandon();
@@ -305,38 +300,30 @@ export class InodeStore {
     return unsaved;
   }
 
-  async #make(asked: Asked): Promise<CachingInode> {
+  async #make(opened: OpenedFile & { key: string }, holder: string): Promise<CachingInode> {
     if (this.#inodes.size >= OPEN_INODES_MAX) {
       throw new Fault(
         "open-inodes-exhausted",
         `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
       );
     }
-    const inode = await this.#maker.make(asked);
-    inode.holders.add(asked.holder);
+    const inode = await this.#maker.make(opened);
+    inode.holders.add(holder);
     return inode;
   }
 
-  async #ask(request: InodeRequest): Promise<Asked> {
-    const { root, path, access, cache, holder } = request;
+  async #openFile(request: InodeRequest): Promise<OpenedFile> {
+    const { root, path, access, cache, isHidden = false, limitTranslation = false } = request;
     const { file } = await openBacking(this.#parts.roots, request);
-    return {
-      file,
-      prefix: prefixOf({ root, path }),
-      identity: { root, path, access, cache },
-      holder,
-      noatime: request.noatime === true || this.#parts.roots.get(root)?.noatime === true,
-      limitTranslation: request.limitTranslation ?? false,
-    };
+    const noatime = request.noatime === true || this.#parts.roots.get(root)?.noatime === true;
+    return { file, identity: { root, path, access, cache }, isHidden, noatime, limitTranslation };
   }
 
-  async #askRemote(request: RemoteRequest): Promise<Asked> {
-    const identity = { path: request.url, access: "ro", cache: "own" } as const;
+  async #openRemote(request: RemoteRequest): Promise<OpenedFile> {
     return {
       file: await openRemote(this.#parts.remotes, request),
-      prefix: prefixOf(identity),
-      identity,
-      holder: request.holder,
+      identity: { path: request.url, access: "ro", cache: "own" },
+      isHidden: false,
       noatime: true,
       limitTranslation: false,
     };
@@ -348,14 +335,14 @@ export class InodeStore {
     holder: string,
     { reason, andSpace, isDue }: ReleaseOptions,
   ): Promise<void> {
-    await this.#atGateOf(id, async (inode, key) => {
+    await this.#atGateOf(id, async (inode) => {
       if (!isDue(inode)) return;
       inode.requireHolder(holder, "release");
       const isLast = inode.holders.size === 1;
       if (andSpace) inode.endHolder(holder, true);
       if (isLast) {
         await inode.close();
-        await this.#forget(key, inode);
+        await this.#forget(inode);
       }
       inode.endHolder(holder);
       inode.holders.delete(holder);
@@ -391,8 +378,8 @@ export class InodeStore {
     this.#parts.events.emit({ ...fact, subject: inode.identity.id });
   }
 
-  async #forget(key: string, inode: CachingInode): Promise<void> {
-    this.#byFile.delete(key);
+  async #forget(inode: CachingInode): Promise<void> {
+    this.#byFile.delete(inode.key);
     this.#inodes.delete(inode.identity.id);
     if (inode.identity.cache === "host") return;
     // What is left by a failure here holds no dirt: the next start removes it.
@@ -406,46 +393,36 @@ export class InodeStore {
     return inode;
   }
 
-  #keyOf(inode: CachingInode): string {
-    for (const [key, open] of this.#byFile) if (open === inode) return key;
-    throw inodeNotFound(inode.identity.id);
-  }
-
   /** Waits at the gate of the file of an open inode, which file may become another one while this waits. */
   async #atGateOf(
     id: string,
-    task: (inode: CachingInode, key: string) => Promise<void>,
+    task: (inode: CachingInode) => Promise<void>,
   ): Promise<void> {
     for (let isDone = false; !isDone;) {
-      const key = this.#keyOf(this.#open(id));
+      const { key } = this.#open(id);
       await this.#gates.run(key, async () => {
         const inode = this.#open(id);
-        if (this.#keyOf(inode) !== key) return;
+        if (inode.key !== key) return;
         isDone = true;
-        await task(inode, key);
+        await task(inode);
       });
     }
   }
 }
 
-/** Whether it lies below a root under whose name no client can open anything. */
-function isHidden({ identity }: CachingInode): boolean {
-  return identity.root?.startsWith(":") === true;
-}
-
-function prefixOf({ root, path }: Pick<InodeIdentity, "root" | "path">): string {
-  return root ?? `url ${path}`;
-}
-
-function keyOf(prefix: string, { device, inode }: BackingAttributes): string {
-  return `${prefix}:${device}:${inode}`;
+/** Which file an inode stands for. Those who open the same one share the inode. */
+function keyOf(
+  { root, path }: Pick<InodeIdentity, "root" | "path">,
+  { device, inode }: BackingAttributes,
+): string {
+  return `${root ?? `url ${path}`}:${device}:${inode}`;
 }
 
 function leaseOf(id: string, holder: string): string {
   return `${id} ${holder}`;
 }
 
-function share(open: CachingInode, { identity: { access, cache }, holder }: Asked): void {
+function share(open: CachingInode, { access, cache }: InodeModes, holder: string): void {
   const { identity, holders } = open;
   if (identity.access !== access || identity.cache !== cache) {
     throw new Fault(
