@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { rfc3339 } from "../../src/core/time.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
-import type { Bump, Scope } from "../../src/generations/scope.ts";
+import type { Bump } from "../../src/generations/bump.ts";
+import type { ScopeState } from "../../src/generations/scope.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
 import type { GenerationView, ScopeView, WatcherView } from "../../src/wire/generations.ts";
 import { Name } from "../../src/wire/scalars.ts";
@@ -54,9 +55,9 @@ export function generationView(
 }
 
 /** A watcher as it is shown. */
-export function watcherView(scope: Scope, watcher: Watcher): z.infer<typeof WatcherView> {
+export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof WatcherView> {
   const { id, name, tracked, presence, leaseMs, ackedGeneration, ackedAtNs, failure } = watcher;
-  const { outdatedSinceNs, told } = watcher;
+  const { outdatedSinceNs, notified } = watcher;
   const failed = scope.hasFailed(watcher);
   return {
     watcher: id,
@@ -67,7 +68,7 @@ export function watcherView(scope: Scope, watcher: Watcher): z.infer<typeof Watc
     leaseMs,
     outdated: scope.isOutdated(watcher),
     ...(outdatedSinceNs === undefined ? {} : { outdatedSince: rfc3339(outdatedSinceNs) }),
-    ...(told?.epoch === scope.epoch ? { toldAt: rfc3339(told.atNs) } : {}),
+    ...(notified?.epoch === scope.epoch ? { toldAt: rfc3339(notified.atNs) } : {}),
     quiesced: scope.hasQuiesced(watcher),
     failed,
     ...(failed && failure !== undefined

@@ -4,42 +4,42 @@ import type { Clock } from "../core/ports/clock.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Changes } from "./changes.ts";
 import { watcherEntry } from "./records.ts";
-import type { Scope } from "./scope.ts";
+import type { ScopeState } from "./scope.ts";
 
 /**
- * Brings confirmations to the ledger in groups, afterwards: losing one in a crash only makes the
- * watcher confirm again.
+ * Writes acks to the ledger in groups, a little later. Losing one in a crash only makes the watcher
+ * confirm again (docs/generations.md#9).
  */
 export class AckWriter {
-  readonly #state: Scope;
+  readonly #scope: ScopeState;
   readonly #changes: Changes;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  /** Watchers whose last confirmation is not in the ledger yet. */
+  /** Watchers whose last ack is not in the ledger yet. */
   readonly #unsaved = new Set<string>();
   #cancel: (() => void) | undefined;
 
   constructor(
-    state: Scope,
+    scope: ScopeState,
     changes: Changes,
     { ledger, clock }: { readonly ledger: Ledger; readonly clock: Clock },
   ) {
-    this.#state = state;
+    this.#scope = scope;
     this.#changes = changes;
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
-  /** Writes what a watcher has confirmed, soon. */
+  /** Has the last ack of a watcher written soon. */
   saveSoon(id: string): void {
     this.#unsaved.add(id);
     this.#cancel ??= this.#clock.after(ACK_FLUSH_MS, () => {
-      // A failing ledger shows itself at the next bump.
+      // A ledger that fails shows itself at the next bump.
       this.#changes.last(() => this.flush()).catch(() => {});
     });
   }
 
-  /** Forgets a watcher that is no longer kept. */
+  /** Drops a watcher that is no longer in the ledger. */
   forget(id: string): void {
     this.#unsaved.delete(id);
   }
@@ -49,10 +49,10 @@ export class AckWriter {
     this.#cancel?.();
     this.#cancel = undefined;
     if (this.#changes.isDeleted || this.#unsaved.size === 0) return;
-    // As they are now: an entry of the time of the ack would bring a spent token back.
-    const entries = [...this.#unsaved].filter((id) => this.#state.has(id))
-      .map((id) => this.#state.watcher(id)).filter(({ tracked }) => tracked)
-      .map((watcher) => watcherEntry(this.#state.name, watcher));
+    // The watchers as they are now: an entry as of the ack would bring a spent token back.
+    const entries = [...this.#unsaved].filter((id) => this.#scope.has(id))
+      .map((id) => this.#scope.watcher(id)).filter(({ tracked }) => tracked)
+      .map((watcher) => watcherEntry(this.#scope.name, watcher));
     this.#unsaved.clear();
     await commit(this.#ledger, entries);
   }

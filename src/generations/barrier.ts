@@ -1,10 +1,10 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
-import type { Scope } from "./scope.ts";
+import type { ScopeState } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
 
-/** What a caller of the barrier says of itself and of the generation it means. */
-export interface BarrierAsk {
+/** Which generation a caller of the barrier means, and who it is. */
+export interface BarrierRequest {
   readonly generation?: number | undefined;
   readonly epoch?: bigint | undefined;
   /** The caller, when it is a watcher of the scope itself. */
@@ -15,13 +15,14 @@ export interface BarrierAsk {
 export interface BarrierOpen {
   readonly generation: number;
   readonly epoch: bigint;
-  /** Watchers that were lost and have not confirmed, where the scope lets that pass. */
+  /** Watchers that were lost and have not confirmed; empty unless the scope lets that pass. */
   readonly lost: readonly Watcher[];
 }
 
 /**
- * Whether a barrier is open (WAIT_WATCHERS of seed 004, made fail-closed): only when every tracked
- * watcher has confirmed the generation that was current when the caller came.
+ * Judges whether a barrier is open: only when every tracked watcher has confirmed the generation
+ * that was current when the caller came. This is the sysgenid driver's WAIT_WATCHERS, made
+ * fail-closed (docs/generations.md#7).
  *
  * @param boundEpoch The epoch that was current when the caller came
  * @returns `undefined` while there is somebody to wait for
@@ -29,9 +30,13 @@ export interface BarrierOpen {
  * one; `caller-outdated` (EINTR); `watchers-failed`; `watchers-lost` when only lost ones are left
  * and the scope does not let that pass; `watcher-not-found`
  */
-export function judge(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): BarrierOpen | undefined {
-  requireMeant(scope, ask, boundEpoch);
-  requireCallerCurrent(scope, ask.watcher);
+export function judge(
+  scope: ScopeState,
+  request: BarrierRequest,
+  boundEpoch: bigint,
+): BarrierOpen | undefined {
+  requireMeant(scope, request, boundEpoch);
+  requireCallerCurrent(scope, request.watcher);
   const { generation, epoch } = scope;
   const late = [...scope.late()];
   if (late.length === 0) return { generation, epoch, lost: [] };
@@ -43,10 +48,10 @@ export function judge(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): Barrie
   return { generation, epoch, lost };
 }
 
-function requireMeant(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): void {
+function requireMeant(scope: ScopeState, request: BarrierRequest, boundEpoch: bigint): void {
   const { generation, epoch } = scope;
-  const isGeneration = (ask.generation ?? generation) === generation;
-  if (isGeneration && (ask.epoch ?? epoch) === epoch && boundEpoch === epoch) return;
+  const isGeneration = (request.generation ?? generation) === generation;
+  if (isGeneration && (request.epoch ?? epoch) === epoch && boundEpoch === epoch) return;
   throw new Fault(
     "generation-changed",
     `Cannot pass the barrier of scope "${scope.name}": the generation is now ${generation} ` +
@@ -55,7 +60,7 @@ function requireMeant(scope: Scope, ask: BarrierAsk, boundEpoch: bigint): void {
   );
 }
 
-function requireCallerCurrent(scope: Scope, caller: string | undefined): void {
+function requireCallerCurrent(scope: ScopeState, caller: string | undefined): void {
   if (caller === undefined || !scope.isOutdated(scope.watcher(caller))) return;
   const { generation, epoch } = scope;
   throw new Fault(
@@ -66,16 +71,16 @@ function requireCallerCurrent(scope: Scope, caller: string | undefined): void {
   );
 }
 
-const WHAT = {
+const WHAT_THEY_DID = {
   "watchers-outdated": "has not confirmed",
   "watchers-failed": "could not adapt to",
   "watchers-lost": "was lost before it confirmed",
 } as const;
 
-/** The fault of a barrier that stays shut: it names who is in the way, and why. */
+/** The fault of a barrier that stays shut. It names who is in the way, and why. */
 export function blockedFault(
-  code: keyof typeof WHAT,
-  scope: Scope,
+  code: keyof typeof WHAT_THEY_DID,
+  scope: ScopeState,
   watchers: readonly Watcher[],
 ): Fault {
   const { generation, epoch } = scope;
@@ -86,7 +91,7 @@ export function blockedFault(
   return new Fault(
     code,
     `Cannot pass the barrier of scope "${scope.name}": ${names.join(", ")}${rest} ` +
-      `${WHAT[code]} generation ${generation}`,
+      `${WHAT_THEY_DID[code]} generation ${generation}`,
     {
       members: {
         generation,

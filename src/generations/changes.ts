@@ -1,8 +1,12 @@
 import { Fault } from "../core/faults.ts";
+import { BARRIER_MS_MAX } from "../core/limits.ts";
+import type { Clock } from "../core/ports/clock.ts";
 import { Serial } from "../core/serial.ts";
-import type { Bump, Quiesce, Settled } from "./scope.ts";
+import { waitUntil } from "../core/wait_until.ts";
+import type { Bump } from "./bump.ts";
+import type { Quiesce, Settled } from "./scope.ts";
 
-/** What happened to a scope, told at once to whoever listens. */
+/** What happened to a scope. */
 export type ScopeChange =
   | { readonly kind: "generation"; readonly bump: Bump }
   | { readonly kind: "settled"; readonly settled: Settled }
@@ -11,16 +15,25 @@ export type ScopeChange =
   /** A watcher failed or was lost: a barrier may have to answer. */
   | { readonly kind: "blocked" }
   | { readonly kind: "quiesce"; readonly quiesce: Quiesce }
-  /** Somebody has quiesced. */
+  /** A watcher has quiesced, or left and need not. */
   | { readonly kind: "quiesced" }
   | { readonly kind: "unquiesce" }
   | { readonly kind: "deleted" };
 
-/** Hears of the changes of one scope, in order. It must not throw. */
+/** Called at once with each change of one scope, in order. It must not throw. */
 export type ScopeListener = (change: ScopeChange) => void;
 
-/** The order in which one scope changes, and who is told. */
+/** How a caller waits. */
+export interface Wait {
+  /** How long at most, in milliseconds; 0 answers at once. */
+  readonly waitMs: number;
+  /** Ends the wait when the caller goes away. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Orders the changes of one scope, and notifies those who listen. */
 export class Changes {
+  readonly #clock: Clock;
   readonly #listeners = new Set<ScopeListener>();
   readonly #followers = new Set<() => void>();
   readonly #serial = new Serial();
@@ -28,16 +41,18 @@ export class Changes {
   #shut = false;
 
   /** @param name Of the scope */
-  constructor(readonly name: string) {}
+  constructor(readonly name: string, clock: Clock) {
+    this.#clock = clock;
+  }
 
   get isDeleted(): boolean {
     return this.#deleted;
   }
 
   /**
-   * Lets nobody in any more, as if the scope were deleted.
+   * Refuses new changes, as if the scope were deleted.
    *
-   * @returns Lets them in again
+   * @returns Accepts them again
    */
   shut(): () => void {
     this.#shut = true;
@@ -49,7 +64,7 @@ export class Changes {
     if (this.#deleted || this.#shut) throw scopeNotFound(this.name);
   }
 
-  /** Runs one change after the other, since each waits for the ledger. */
+  /** Runs changes one after the other, since each waits for the ledger. */
   change<Result>(task: () => Result | Promise<Result>): Promise<Result> {
     return this.#serial.run(() => {
       this.requireAlive();
@@ -57,25 +72,41 @@ export class Changes {
     });
   }
 
-  /** Runs after all changes, also of a deleted scope. */
+  /** Runs after all changes that have begun, also when the scope is deleted. */
   last<Result>(task: () => Result | Promise<Result>): Promise<Result> {
     return this.#serial.run(task);
   }
 
-  tell(change: ScopeChange): void {
+  /**
+   * Looks now and at each change until there is something.
+   *
+   * @returns `undefined` when there was nothing in time
+   * @throws {Fault} `scope-not-found` when the scope is deleted meanwhile; what `look` throws
+   */
+  wait<Found>(look: () => Found | undefined, { waitMs, signal }: Wait): Promise<Found | undefined> {
+    const lookAlive = (): Found | undefined => {
+      this.requireAlive();
+      return look();
+    };
+    const listen = (onChange: () => void): () => void => this.listen(onChange);
+    const waitAtMostMs = Math.min(waitMs, BARRIER_MS_MAX);
+    return waitUntil(lookAlive, { clock: this.#clock, listen, waitMs: waitAtMostMs, signal });
+  }
+
+  notify(change: ScopeChange): void {
     if (change.kind === "deleted") this.#deleted = true;
     for (const listener of this.#listeners) listener(change);
     this.progress();
   }
 
-  /** Something about the watchers changed that only those want to know who follow each step. */
+  /** Notifies of a step of a watcher that matters to nobody but those who follow each step. */
   progress(): void {
     for (const follower of this.#followers) follower();
   }
 
   /**
-   * Calls `follower` on every step of every watcher, until the returned function is called. Apart
-   * from {@linkcode listen}: thousands of watchers listen, and each confirmation is a step.
+   * Calls `follower` on every step of every watcher, until the returned function is called. It is
+   * not part of {@linkcode listen} because thousands of watchers listen, and each ack is a step.
    */
   follow(follower: () => void): () => void {
     this.#followers.add(follower);

@@ -5,21 +5,21 @@ import { SystemError } from "../core/system_error.ts";
 import { SYSGENID_BYTES, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
 import { readVmclock, VMCLOCK_BYTES } from "./vmclock_page.ts";
 
-/** A counter of the host itself, which changes when the host was restored or cloned. */
+/** A counter of the host, which changes when the host itself was restored or cloned. */
 export interface HostSource {
   readonly device: HostDevice;
   /**
-   * What it shows now.
+   * Reads what it shows now.
    *
    * @returns `undefined` while it shows nothing, as a driver does until its first change
-   * @throws {SystemError} EIO when it is not of the layout, ETIMEDOUT when it is never at rest
+   * @throws {SystemError} EIO when its layout is unknown, ETIMEDOUT when it is never at rest
    */
   read(): Promise<bigint | undefined>;
-  /** This generation was taken over. */
+  /** Tells the source that this generation was taken over. */
   confirm(generation: bigint): Promise<void>;
 }
 
-/** `/dev/sysgenid` (seed 004): 4 bytes, which wait to be written back. */
+/** `/dev/sysgenid`: its 4 bytes are to be written back, as the driver's ack. */
 export function sysgenidSource(device: HostDevice): HostSource {
   return {
     device,
@@ -35,7 +35,7 @@ export function sysgenidSource(device: HostDevice): HostSource {
   };
 }
 
-/** `/dev/vmclock0` (Linux' vmclock-abi.h): its generation counter, read as a seqlock asks. */
+/** `/dev/vmclock0` (Linux' vmclock-abi.h): its generation counter, behind a sequence lock. */
 export function vmclockSource(device: HostDevice, clock: Clock): HostSource {
   return {
     device,
@@ -54,7 +54,7 @@ export function vmclockSource(device: HostDevice, clock: Clock): HostSource {
       }
       throw new SystemError("ETIMEDOUT", "read", device.path);
     },
-    // The read itself was the confirmation, and only for this descriptor.
+    // The driver takes the read itself as the ack of this descriptor.
     confirm: () => Promise.resolve(),
   };
 }

@@ -1,23 +1,26 @@
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
-import { BARRIER_MS_MAX, HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
-import { waitUntil } from "../core/wait_until.ts";
-import { type BarrierAsk, type BarrierOpen, blockedFault, describe, judge } from "./barrier.ts";
-import { Changes, type ScopeListener } from "./changes.ts";
+import { HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
+import { type BarrierOpen, type BarrierRequest, blockedFault, judge } from "./barrier.ts";
+import { type Bump, mintBump } from "./bump.ts";
+import { Changes, type ScopeListener, type Wait } from "./changes.ts";
 import type { Pages } from "./pages.ts";
+import { judgeQuiesce, notQuiescedFault } from "./quiesce.ts";
 import { scopeEntry, watcherGone } from "./records.ts";
 import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
-import type { Bump, Quiesce, Scope } from "./scope.ts";
+import type { Quiesce, Scope, ScopeState } from "./scope.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 
-/** What a bump asks for. */
-interface BumpAsk {
+/** What a bump is to be. */
+interface BumpRequest {
   /** The least generation wanted: the next one is max(current + 1, minimum). */
   readonly minimum?: number | undefined;
+  /** The least epoch, where pages have shown a later one. */
+  readonly floorEpoch?: bigint | undefined;
   /** Bump although the scope is not quiesced. */
   readonly force?: boolean | undefined;
   readonly reason: string;
-  /** Who asks, for the history. */
+  /** Who requests it, for the history. */
   readonly by: string;
 }
 
@@ -30,33 +33,32 @@ interface PastBump {
   readonly tookMs: number | undefined;
 }
 
-/** How a caller waits. */
-interface Wait {
-  /** How long at most, in milliseconds; 0 answers at once. */
-  readonly waitMs: number;
-  /** Ends the wait when the caller goes away. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
- * One scope made durable and published. Each bump goes: ledger commit, page store, memory,
- * listeners. Whoever was told of a generation finds it or a later one in the page, and no
- * generation is ever used for two events (spec decision 3).
+ * One scope made durable and published. A bump goes: ledger commit, page store, memory, listeners.
+ * Whoever is notified of a generation finds it or a later one in the page, and no generation is
+ * ever used for two events (docs/generations.md#3).
  */
 export class LiveScope {
   readonly watchers: ScopeWatchers;
   readonly #ports: ScopePorts;
+  readonly #scope: Scope;
   readonly #changes: Changes;
   readonly #history: PastBump[] = [];
   #cancelQuiesce: (() => void) | undefined;
 
-  constructor(readonly state: Scope, readonly pages: Pages, ports: ScopePorts) {
+  constructor(scope: Scope, readonly pages: Pages, ports: ScopePorts) {
     this.#ports = ports;
-    this.#changes = new Changes(state.name);
-    this.watchers = new ScopeWatchers(state, this.#changes, ports);
+    this.#scope = scope;
+    this.#changes = new Changes(scope.name, ports.clock);
+    this.watchers = new ScopeWatchers(scope, this.#changes, ports);
     this.#changes.listen((change) => {
       if (change.kind === "settled") this.#onSettled(change.settled.tookMs);
     });
+  }
+
+  /** The scope as it is, to be read only. */
+  get state(): ScopeState {
+    return this.#scope;
   }
 
   /** The last bumps, newest first. */
@@ -65,34 +67,35 @@ export class LiveScope {
   }
 
   /**
-   * The one door for a change of generation (the driver's sysgenid_bump_generation).
+   * Changes the generation. Nothing else does (docs/generations.md#12).
    *
-   * @param floorEpoch The least epoch of the bump, where pages have shown a later one
-   * @returns The bump and how many tracked watchers it made outdated
+   * @returns The bump, and how many tracked watchers it made outdated
    * @throws {Fault} `minimum-out-of-range`, `not-quiesced`, `state-unavailable`
    */
-  async bump(ask: BumpAsk, floorEpoch = 0n): Promise<{ bump: Bump; outdated: number }> {
-    const { minimum = 0, reason, by } = ask;
+  async bump(request: BumpRequest): Promise<{ bump: Bump; outdated: number }> {
+    const { minimum = 0, floorEpoch = 0n, reason, by } = request;
     if (!Number.isInteger(minimum) || minimum < 0 || minimum > U32_MAX) {
       throw new Fault(
         "minimum-out-of-range",
-        `Cannot bump scope "${this.state.name}": minimum must be a whole number from 0 to ` +
+        `Cannot bump scope "${this.#scope.name}": minimum must be a whole number from 0 to ` +
           `${U32_MAX}: received ${minimum}`,
       );
     }
     return await this.#changes.change(async () => {
-      if (ask.force !== true) this.#requireQuiesced();
-      const { name, options, generation } = this.state;
-      const next = this.state.next(minimum);
+      const { options, isQuiesced, generation } = this.#scope;
+      if (request.force !== true && options.requireQuiesce && !isQuiesced) {
+        throw notQuiescedFault(this.#scope);
+      }
+      const next = this.#scope.next(minimum);
       const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
       const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
-      await commit(this.#ports.ledger, [scopeEntry(name, options, bump, generation)]);
+      await this.#commit({ current: bump, previousGeneration: generation });
       try {
         this.pages.store(bump);
       } catch (error) {
-        // The ledger has it, and a page may show it: the value is used up, and nobody is told.
-        this.state.apply(bump);
-        this.#changes.tell({ kind: "blocked" });
+        // The ledger has the value and a page may show it, so it counts as used. Nobody is notified.
+        this.#scope.apply(bump);
+        this.#changes.notify({ kind: "blocked" });
         throw error;
       }
       return this.#publish(bump);
@@ -102,33 +105,33 @@ export class LiveScope {
   /** Gives the scope other options. */
   async configure(options: ScopeOptions): Promise<void> {
     await this.#changes.change(async () => {
-      const { name, current, previousGeneration } = this.state;
-      await commit(this.#ports.ledger, [scopeEntry(name, options, current, previousGeneration)]);
-      this.state.options = options;
+      await this.#commit({ options });
+      this.#scope.options = options;
       this.#emit("configured", { ...options });
-      this.#changes.tell({ kind: "blocked" });
+      this.#changes.notify({ kind: "blocked" });
     });
   }
 
   /**
    * Asks the watchers to quiesce: to stop using what a bump would change under their hands. It
-   * ends with a bump, by {@linkcode unquiesce}, or after its time.
+   * ends with a bump, by {@linkcode unquiesce}, or after its time (docs/generations.md#10).
    */
   async beginQuiesce(quiesce: Quiesce): Promise<void> {
     await this.#changes.change(() => {
-      this.state.beginQuiesce({ ...quiesce, atNs: this.#ports.clock.wallNs() });
+      const { clock } = this.#ports;
+      this.#scope.beginQuiesce({ ...quiesce, atNs: clock.wallNs() });
       this.#cancelQuiesce?.();
-      this.#cancelQuiesce = this.#ports.clock.after(
+      this.#cancelQuiesce = clock.after(
         quiesce.maxMs,
         () => this.#unquiesce(`it lasted ${quiesce.maxMs} ms without a bump`),
       );
       this.#emit("quiescing", { maxMs: quiesce.maxMs }, quiesce.reason);
-      this.#changes.tell({ kind: "quiesce", quiesce });
-      if (this.state.isQuiesced) this.#changes.tell({ kind: "quiesced" });
+      this.#changes.notify({ kind: "quiesce", quiesce });
+      if (this.#scope.isQuiesced) this.#changes.notify({ kind: "quiesced" });
     });
   }
 
-  /** Lets the watchers go on; without a quiesce it does nothing. */
+  /** Lets the watchers go on. It does nothing when no quiesce is on. */
   async unquiesce(reason: string): Promise<void> {
     await this.#changes.change(() => this.#unquiesce(reason));
   }
@@ -138,13 +141,9 @@ export class LiveScope {
    *
    * @throws {Fault} `not-quiescing` when no quiesce is on; `not-quiesced` naming who is late
    */
-  async quiesced({ waitMs, signal }: Wait): Promise<void> {
-    const look = (): true | undefined => {
-      this.#changes.requireAlive();
-      if (this.state.quiesce === undefined) throw this.#notQuiescing();
-      return this.state.isQuiesced ? true : undefined;
-    };
-    if (await waitUntil(look, this.#wait(waitMs, signal)) === undefined) throw this.#notQuiesced();
+  async quiesced(wait: Wait): Promise<void> {
+    const done = await this.#changes.wait(() => judgeQuiesce(this.#scope), wait);
+    if (done === undefined) throw notQuiescedFault(this.#scope);
   }
 
   /**
@@ -152,15 +151,11 @@ export class LiveScope {
    *
    * @throws {Fault} as {@linkcode judge}, and `watchers-outdated` (ETIME) when the time is up
    */
-  async barrier(ask: BarrierAsk, { waitMs, signal }: Wait): Promise<BarrierOpen> {
-    const boundEpoch = ask.epoch ?? this.state.epoch;
-    const look = (): BarrierOpen | undefined => {
-      this.#changes.requireAlive();
-      return judge(this.state, ask, boundEpoch);
-    };
-    const open = await waitUntil(look, this.#wait(waitMs, signal));
+  async barrier(request: BarrierRequest, wait: Wait): Promise<BarrierOpen> {
+    const boundEpoch = request.epoch ?? this.#scope.epoch;
+    const open = await this.#changes.wait(() => judge(this.#scope, request, boundEpoch), wait);
     if (open !== undefined) return open;
-    throw blockedFault("watchers-outdated", this.state, [...this.state.late()]);
+    throw blockedFault("watchers-outdated", this.#scope, [...this.#scope.late()]);
   }
 
   /**
@@ -168,12 +163,11 @@ export class LiveScope {
    *
    * @returns `undefined` when there was none in time
    */
-  async changed(knownEpoch: bigint, { waitMs, signal }: Wait): Promise<Bump | undefined> {
-    const look = (): Bump | undefined => {
-      this.#changes.requireAlive();
-      return this.state.epoch === knownEpoch ? undefined : this.state.current;
-    };
-    return await waitUntil(look, this.#wait(waitMs, signal));
+  async changed(knownEpoch: bigint, wait: Wait): Promise<Bump | undefined> {
+    return await this.#changes.wait(() => {
+      const { current } = this.#scope;
+      return current.epoch === knownEpoch ? undefined : current;
+    }, wait);
   }
 
   /** Calls `listener` on every change until the returned function is called. */
@@ -187,18 +181,19 @@ export class LiveScope {
   }
 
   /**
-   * Deletes the scope with its watchers; the page files and the counter stay.
+   * Deletes the scope with its watchers. The page files and the counter stay.
    *
    * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced
    */
   async delete(force: boolean): Promise<void> {
     await this.#changes.change(async () => {
-      const { name, options, current, previousGeneration } = this.state;
-      // Nobody else is let in, and who is on the way in is waited for: else its entry stayed.
+      const { name } = this.#scope;
+      // Stop new registrations and wait for pending ones; otherwise a pending one would write its
+      // ledger row after we deleted the scope's.
       const letIn = this.#changes.shut();
       try {
         await this.watchers.registered();
-        const { tracked } = this.state.counts;
+        const { tracked } = this.#scope.counts;
         if (tracked > 0 && !force) {
           throw new Fault(
             "scope-in-use",
@@ -206,110 +201,75 @@ export class LiveScope {
           );
         }
         await commit(this.#ports.ledger, [
-          scopeEntry(name, options, current, previousGeneration, true),
-          ...[...this.state.watchers].map((watcher) => watcherGone(name, watcher.id)),
+          scopeEntry(this.#scope, { deleted: true }),
+          ...[...this.#scope.watchers].map((watcher) => watcherGone(name, watcher.id)),
         ]);
       } catch (error) {
         letIn();
         throw error;
       }
-      this.#changes.tell({ kind: "deleted" });
-      this.#cancelQuiesce?.();
-      await this.watchers.close();
-      this.pages.close();
+      this.#changes.notify({ kind: "deleted" });
+      await this.#stop();
       this.#emit("deleted", {});
     });
   }
 
-  /** Writes what is still to be written and lets go of the pages. */
+  /** Writes what is still to be written and closes the pages. */
   async close(): Promise<void> {
     this.#cancelQuiesce?.();
     await this.#changes.last(async () => {
-      // A deletion that was under way has let go of everything.
-      if (this.#changes.isDeleted) return;
-      try {
-        await this.watchers.close();
-      } finally {
-        this.pages.close();
-      }
+      // A deletion that came before has closed everything.
+      if (!this.#changes.isDeleted) await this.#stop();
     });
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelQuiesce?.();
+    try {
+      await this.watchers.close();
+    } finally {
+      this.pages.close();
+    }
+  }
+
+  async #commit(change: Parameters<typeof scopeEntry>[1]): Promise<void> {
+    await commit(this.#ports.ledger, [scopeEntry(this.#scope, change)]);
   }
 
   #publish(bump: Bump): { bump: Bump; outdated: number } {
     this.#cancelQuiesce?.();
-    const settled = this.state.apply(bump);
-    const { outdated } = this.state.counts;
+    const settled = this.#scope.apply(bump);
+    const { outdated } = this.#scope.counts;
     this.#history.unshift({ bump, outdated, tookMs: undefined });
     if (this.#history.length > HISTORY_BUMPS_MAX) this.#history.pop();
     const { generation, epoch, unique, reason, by } = bump;
     this.#emit("bumped", { generation, epoch, unique, by, outdated }, reason);
-    this.#changes.tell({ kind: "generation", bump });
-    if (settled !== undefined) this.#changes.tell({ kind: "settled", settled });
+    this.#changes.notify({ kind: "generation", bump });
+    if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
     return { bump, outdated };
   }
 
   #onSettled(tookMs: number): void {
     const [newest] = this.#history;
-    if (newest?.bump.epoch === this.state.epoch) this.#history[0] = { ...newest, tookMs };
-    const { generation, epoch } = this.state;
+    const { generation, epoch } = this.#scope;
+    if (newest?.bump.epoch === epoch) this.#history[0] = { ...newest, tookMs };
     this.#emit("settled", { generation, epoch, tookMs });
   }
 
   #unquiesce(reason: string): void {
-    if (this.state.quiesce === undefined) return;
+    if (this.#scope.quiesce === undefined) return;
     this.#cancelQuiesce?.();
-    this.state.endQuiesce();
+    this.#scope.endQuiesce();
     this.#emit("unquiesced", {}, reason);
-    this.#changes.tell({ kind: "unquiesce" });
-  }
-
-  #requireQuiesced(): void {
-    if (!this.state.options.requireQuiesce || this.state.isQuiesced) return;
-    throw this.#notQuiesced();
-  }
-
-  #notQuiesced(): Fault {
-    const late = [...this.state.notQuiesced()];
-    const names = late.slice(0, 5).map(({ name }) => name).join(", ");
-    return new Fault(
-      "not-quiesced",
-      `Scope "${this.state.name}" is ${this.state.phase}, not quiesced: ` +
-        (this.state.quiesce === undefined
-          ? "POST its quiesce first"
-          : `${late.length} watchers have not followed yet: ${names}`),
-      { members: { phase: this.state.phase, watchers: late.slice(0, 100).map(describe) } },
-    );
-  }
-
-  #notQuiescing(): Fault {
-    return new Fault(
-      "not-quiescing",
-      `Cannot wait for scope "${this.state.name}" to quiesce: it is ${this.state.phase}`,
-    );
-  }
-
-  #wait(waitMs: number, signal: AbortSignal | undefined): Parameters<typeof waitUntil>[1] {
-    const { clock } = this.#ports;
-    const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
-    return { clock, listen, waitMs: Math.min(waitMs, BARRIER_MS_MAX), signal };
+    this.#changes.notify({ kind: "unquiesce" });
   }
 
   #emit(what: string, data: Record<string, unknown>, reason?: string): void {
     this.#ports.events.emit({
       kind: `scope.${what}`,
-      subject: this.state.name,
+      subject: this.#scope.name,
       ...(reason === undefined ? {} : { reason }),
       data,
     });
   }
-}
-
-/** A bump of this moment, with an identity of its own. */
-export function mintBump(
-  { random, clock }: ScopePorts,
-  next: { readonly generation: number; readonly epoch: bigint },
-  reason: string,
-  by: string,
-): Bump {
-  return { ...next, unique: random.bytes(16).toHex(), reason, by, atNs: clock.wallNs() };
 }

@@ -1,9 +1,9 @@
 import type { OpenedPage, PageFile, PageFolder, Visibility } from "../core/ports/page_file.ts";
-import type { Bump } from "./scope.ts";
+import type { Bump } from "./bump.ts";
 import { storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
 import { isVmclockAt, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
 
-/** What pages showed when they were opened. */
+/** What the pages showed when they were opened. */
 export interface FoundPages {
   /** `undefined` when the page was made just now. */
   readonly generation: number | undefined;
@@ -49,7 +49,7 @@ export class Pages {
     storeVmclock(this.vmclock, epoch);
   }
 
-  /** Publishes the bump again where a page does not show it, or is not at rest. */
+  /** Stores the bump into the pages that do not show it or were left in the middle of a store. */
   mend({ generation, epoch }: Bump): void {
     if (sysgenidGeneration(this.sysgenid.bytes()) !== generation) {
       storeSysgenid(this.sysgenid, generation);

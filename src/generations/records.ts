@@ -1,80 +1,71 @@
 /**
- * Scopes and watchers as the ledger keeps them. Times and epochs are decimal strings, since JSON
- * has no 64-bit numbers.
+ * Scopes and watchers as the ledger holds them. Times and epochs are decimal strings, since JSON
+ * has no 64-bit numbers. Members that are `undefined` are not written.
  *
  * @module
  */
 import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
-import { type Bump, Scope } from "./scope.ts";
+import type { Bump } from "./bump.ts";
+import { Scope, type ScopeState } from "./scope.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
 
-interface ScopeBody {
+interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
   readonly options: ScopeOptions;
-  readonly generation: number;
-  readonly previousGeneration?: number;
+  readonly previousGeneration: number | undefined;
   readonly epoch: string;
-  readonly unique: string;
-  readonly reason: string;
-  readonly by: string;
   readonly atNs: string;
-  readonly deleted?: true;
+  readonly deleted?: true | undefined;
 }
 
-interface WatcherBody {
+interface WatcherBody
+  extends Pick<Watcher, "id" | "name" | "leaseMs" | "ackedGeneration" | "tokenHash"> {
   readonly scope: string;
-  readonly id: string;
-  readonly name: string;
-  readonly leaseMs: number;
   readonly ackedEpoch: string;
-  readonly ackedGeneration?: number;
-  readonly ackedAtNs?: string;
-  readonly tokenHash?: string;
+  readonly ackedAtNs: string | undefined;
 }
 
-/** A scope after `bump`, or a deleted one, whose counter must still never repeat. */
+type SavedScope = Pick<ScopeState, "name" | "options" | "current" | "previousGeneration">;
+
+/**
+ * The entry of a scope.
+ *
+ * @param change What is not in the scope yet. A deleted scope stays as a tombstone, since its
+ * counter must never repeat
+ */
 export function scopeEntry(
-  name: string,
-  options: ScopeOptions,
-  bump: Bump,
-  previousGeneration: number | undefined,
-  deleted = false,
+  scope: SavedScope,
+  change: Partial<SavedScope> & { readonly deleted?: true } = {},
 ): LedgerEntry {
+  const { options, current, previousGeneration } = scope;
+  const saved = { options, current, previousGeneration, ...change };
+  const { generation, epoch, unique, reason, by, atNs } = saved.current;
   const body: ScopeBody = {
-    options,
-    generation: bump.generation,
-    ...(previousGeneration === undefined ? {} : { previousGeneration }),
-    epoch: String(bump.epoch),
-    unique: bump.unique,
-    reason: bump.reason,
-    by: bump.by,
-    atNs: String(bump.atNs),
-    ...(deleted ? { deleted } : {}),
+    options: saved.options,
+    generation,
+    previousGeneration: saved.previousGeneration,
+    epoch: String(epoch),
+    unique,
+    reason,
+    by,
+    atNs: String(atNs),
+    deleted: saved.deleted,
   };
-  return { kind: "scope", id: name, body };
+  return { kind: "scope", id: scope.name, body };
 }
 
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
-  const kept = body as ScopeBody;
-  const bump = { ...kept, epoch: BigInt(kept.epoch), atNs: BigInt(kept.atNs) };
-  const { generation, epoch, unique, reason, by, atNs } = bump;
-  return {
-    scope: new Scope(
-      id,
-      kept.options,
-      { generation, epoch, unique, reason, by, atNs },
-      kept.previousGeneration,
-    ),
-    deleted: kept.deleted ?? false,
-  };
+  const { options, previousGeneration, deleted = false, ...bump } = body as ScopeBody;
+  const current = { ...bump, epoch: BigInt(bump.epoch), atNs: BigInt(bump.atNs) };
+  return { scope: new Scope(id, options, current, previousGeneration), deleted };
 }
 
 function watcherEntryId(scope: string, watcher: string): string {
   return `${scope}/${watcher}`;
 }
 
-/** A tracked watcher as it is now. */
+/** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
   const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, tokenHash } = watcher;
   const body: WatcherBody = {
@@ -83,41 +74,32 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     name,
     leaseMs,
     ackedEpoch: String(ackedEpoch),
-    ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
-    ...(ackedAtNs === undefined ? {} : { ackedAtNs: String(ackedAtNs) }),
-    ...(tokenHash === undefined ? {} : { tokenHash }),
+    ackedGeneration,
+    ackedAtNs: ackedAtNs?.toString(),
+    tokenHash,
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };
 }
 
-/** The removal of a watcher. */
+/** The entry that removes a watcher. */
 export function watcherGone(scope: string, watcher: string): LedgerEntry {
   return { kind: "watcher", id: watcherEntryId(scope, watcher), body: undefined };
 }
 
 /**
- * A watcher read back: held, since its connection is gone with the old process.
+ * A watcher read back. It is held, since its connection is gone with the old process.
  *
  * @param nowNs From when on it is held, nanoseconds since 1970
  */
 export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; watcher: Watcher } {
-  const { scope, ackedEpoch, ackedAtNs, ...kept } = body as WatcherBody;
-  return {
-    scope,
-    watcher: {
-      id: kept.id,
-      name: kept.name,
-      tracked: true,
-      presence: "held",
-      presenceSinceNs: nowNs,
-      leaseMs: kept.leaseMs,
-      ackedEpoch: BigInt(ackedEpoch),
-      ackedGeneration: kept.ackedGeneration,
-      ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
-      outdatedSinceNs: undefined,
-      told: undefined,
-      failure: undefined,
-      tokenHash: kept.tokenHash,
-    },
+  const { scope, ackedEpoch, ackedAtNs, ...saved } = body as WatcherBody;
+  const watcher: Watcher = {
+    ...saved,
+    tracked: true,
+    presence: "held",
+    presenceSinceNs: nowNs,
+    ackedEpoch: BigInt(ackedEpoch),
+    ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
   };
+  return { scope, watcher };
 }

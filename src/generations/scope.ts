@@ -1,23 +1,29 @@
+/**
+ * A scope, and the phases that it goes through (docs/generations.md#states).
+ *
+ * ```text
+ *           beginQuiesce()          every tracked watcher has quiesced
+ * running ────────────────▶ quiescing ──────────────────────────────▶ quiesced
+ *   ▲ ▲                         │                                        │
+ *   │ └── endQuiesce() ─────────┴────────────────────────────────────────┤
+ *   │                                                                    │ apply(bump)
+ *   │   no tracked watcher is outdated, or only lost                     │
+ *   │   ones are and the scope says onLost: open                         ▼
+ *   └───────────────────────────────────────────────────────────────  settling
+ *                                                                        ▲
+ *                                         apply(bump) in any phase ──────┘
+ * ```
+ *
+ * A bump that leaves no tracked watcher outdated goes straight to running.
+ *
+ * @module
+ */
 import { Fault } from "../core/faults.ts";
 import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import type { Bump } from "./bump.ts";
 import type { Phase } from "./phase.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
-
-/** One change of generation. */
-export interface Bump {
-  /** The published u32; goes on with 0 after 4294967295. */
-  readonly generation: number;
-  /** Counts bumps and never wraps, so that no wrap of the generation hides a change. */
-  readonly epoch: bigint;
-  /** 16 random bytes in hex: tells clones of one snapshot apart. */
-  readonly unique: string;
-  readonly reason: string;
-  /** Who asked for it. */
-  readonly by: string;
-  /** When, nanoseconds since 1970. */
-  readonly atNs: bigint;
-}
 
 /** Every tracked watcher has confirmed this generation. */
 export interface Settled {
@@ -27,31 +33,44 @@ export interface Settled {
   readonly tookMs: number;
 }
 
-/** Watchers are asked to stop using what a bump would change under their hands. */
+/** A request that watchers stop using what a bump would change under their hands. */
 export interface Quiesce {
   readonly reason: string;
   /** When it ends by itself, milliseconds after it began. */
   readonly maxMs: number;
 }
 
-/** A quiesce that is on. */
+/** A quiesce that has begun and not ended. */
 interface BegunQuiesce extends Quiesce {
   /** When it began, nanoseconds since 1970. */
   readonly atNs: bigint;
 }
 
+/**
+ * What everybody may read of a scope. It has nothing that changes the scope: changes go through
+ * {@linkcode LiveScope} and {@linkcode ScopeWatchers}, which commit them to the ledger first.
+ */
+export type ScopeState = Readonly<
+  Pick<Scope, "name" | "options" | BumpQuery | PhaseQuery | WatcherQuery>
+>;
+type BumpQuery = "current" | "generation" | "epoch" | "previousGeneration" | "next";
+type PhaseQuery = "phase" | "quiesce" | "isQuiesced" | "notQuiesced" | "settledGeneration";
+type WatcherQuery =
+  | ("watchers" | "watcher" | "has" | "byToken" | "counts" | "troubles" | "late")
+  | ("isOutdated" | "hasFailed" | "hasQuiesced" | "isSettled" | "awaitsOnlyLost");
+
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
 /**
- * A counter with its watchers: the sysgenid driver's state for one scope (seed 004). Pure and
- * synchronous; {@linkcode LiveScope} makes its changes durable and published.
+ * A counter with its watchers: what the sysgenid driver knows, for one scope. It is pure and
+ * synchronous; {@linkcode LiveScope} makes its changes durable and publishes them.
  */
 export class Scope {
   readonly #watchers = new Map<string, Mutable<Watcher>>();
   readonly #byToken = new Map<string, string>();
   /** The tracked watchers that have not confirmed the current generation. */
   readonly #outdated = new Set<string>();
-  /** Those who have quiesced, while a quiesce is on. */
+  /** The watchers that have followed the quiesce that is on. */
   readonly #quiesced = new Set<string>();
   #current: Bump;
   #previousGeneration: number | undefined;
@@ -97,24 +116,24 @@ export class Scope {
     return this.isSettled ? "running" : "settling";
   }
 
-  /** Whether nobody is left whom a barrier would wait for. */
+  /** Whether a barrier has nobody left to wait for. */
   get isSettled(): boolean {
     if (this.#outdated.size === 0) return true;
     return this.options.onLost === "open" && this.awaitsOnlyLost;
   }
 
-  /** Whether all tracked watchers that are there have confirmed, and some that are lost have not. */
+  /** Whether some tracked watchers have not confirmed, and all of those are lost. */
   get awaitsOnlyLost(): boolean {
     for (const { presence } of this.late()) if (presence !== "lost") return false;
     return this.#outdated.size > 0;
   }
 
-  /** The quiesce that is on. */
+  /** The quiesce that is on, if one is. */
   get quiesce(): BegunQuiesce | undefined {
     return this.#quiesce;
   }
 
-  /** How many watchers there are, how many are tracked, how many of those are outdated. */
+  /** The number of watchers, of tracked ones, and of tracked ones that are outdated. */
   get counts(): { watchers: number; tracked: number; outdated: number } {
     return {
       watchers: this.#watchers.size,
@@ -123,7 +142,7 @@ export class Scope {
     };
   }
 
-  /** Of the outdated watchers: how many have failed, how many are held, how many are lost. */
+  /** Of the outdated tracked watchers: how many have failed, are held, and are lost. */
   get troubles(): { failed: number; held: number; lost: number } {
     const troubles = { failed: 0, held: 0, lost: 0 };
     for (const watcher of this.late()) {
@@ -146,7 +165,7 @@ export class Scope {
     return this.#watchers.has(id);
   }
 
-  /** The watcher whose resume token, not spent yet, has this hash. */
+  /** The watcher whose resume token has this hash. A token that was spent has none. */
   byToken(tokenHash: string): Watcher | undefined {
     const id = this.#byToken.get(tokenHash);
     return id === undefined ? undefined : this.#watchers.get(id);
@@ -156,7 +175,7 @@ export class Scope {
     return watcher.ackedEpoch !== this.epoch;
   }
 
-  /** Whether its last word on the current generation was that it could not adapt. */
+  /** Whether it has said that it cannot adapt to the current generation. */
   hasFailed(watcher: Watcher): boolean {
     return watcher.failure?.epoch === this.epoch;
   }
@@ -167,16 +186,16 @@ export class Scope {
   }
 
   /**
-   * The next bump, without making it: max(current + 1, minimum), 0 after 4294967295.
+   * The generation and epoch of the next bump: max(current + 1, minimum), and 0 after 4294967295.
    *
-   * @param minimum The least generation that is wanted; 0 for no wish (the driver's min_gen)
+   * @param minimum The least generation that is wanted (the driver's min_gen); 0 for any
    */
   next(minimum: number): { generation: number; epoch: bigint } {
     const following = this.generation === U32_MAX ? 0 : this.generation + 1;
     return { generation: Math.max(following, minimum), epoch: this.epoch + 1n };
   }
 
-  /** Makes a bump: from now on every tracked watcher is outdated, and no quiesce is on. */
+  /** Makes a bump. Every tracked watcher is outdated from now on, and a quiesce ends. */
   apply(bump: Bump): Settled | undefined {
     this.#settledGeneration = this.settledGeneration;
     this.#previousGeneration = this.generation;
@@ -189,7 +208,7 @@ export class Scope {
     return this.#outdated.size === 0 ? this.#settle(bump.atNs) : undefined;
   }
 
-  /** @throws {Fault} `watchers-exhausted` when another watcher does not fit */
+  /** @throws {Fault} `watchers-exhausted` when the scope is full */
   requireRoom(): void {
     if (this.#watchers.size < WATCHERS_PER_SCOPE_MAX) return;
     throw new Fault(
@@ -199,7 +218,7 @@ export class Scope {
   }
 
   /**
-   * Adds a watcher. A new one is never outdated; one that comes back can be.
+   * Adds a watcher. One that comes back can be outdated.
    *
    * @throws {Fault} `watchers-exhausted`
    */
@@ -226,8 +245,8 @@ export class Scope {
   }
 
   /**
-   * Write-to-confirm: a watcher has adapted to exactly this generation (the driver's write).
-   * Confirming once more changes nothing.
+   * A watcher has adapted to exactly this generation (the driver's write, docs/generations.md#6).
+   * Confirming twice is no error.
    *
    * @throws {Fault} `stale-generation` (EINVAL) with the current one
    */
@@ -249,7 +268,7 @@ export class Scope {
   }
 
   /**
-   * A watcher could not adapt. It may still confirm later.
+   * A watcher could not adapt to this generation. It may still confirm it later.
    *
    * @throws {Fault} `stale-generation`; `already-confirmed` when it has confirmed this generation
    */
@@ -265,13 +284,13 @@ export class Scope {
     watcher.failure = { epoch: this.epoch, generation, reason, atNs: nowNs };
   }
 
-  /** A watcher was sent the current generation; one that is gone by now was not. */
-  tell(id: string, nowNs: bigint): void {
+  /** The current generation was sent to a watcher. One that is gone by now is passed over. */
+  markNotified(id: string, nowNs: bigint): void {
     const watcher = this.#watchers.get(id);
-    if (watcher !== undefined) watcher.told = { epoch: this.epoch, atNs: nowNs };
+    if (watcher !== undefined) watcher.notified = { epoch: this.epoch, atNs: nowNs };
   }
 
-  /** Changes whether a watcher is there. One that comes or goes no longer stands still. */
+  /** Changes whether a watcher is there. One that comes or goes no longer counts as quiesced. */
   setPresence(id: string, presence: Watcher["presence"], nowNs: bigint): Settled | undefined {
     const wasSettled = this.isSettled;
     Object.assign(this.#find(id), { presence, presenceSinceNs: nowNs });
@@ -279,7 +298,7 @@ export class Scope {
     return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
   }
 
-  /** A watcher came back with its token, which is spent by that. */
+  /** A watcher came back with its token. That spends the token, and the watcher gets another. */
   resume(
     id: string,
     change: { readonly tokenHash: string; readonly name: string; readonly leaseMs: number },
@@ -288,7 +307,7 @@ export class Scope {
     const watcher = this.#find(id);
     if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
     this.#byToken.set(change.tokenHash, id);
-    // Whoever came back may be another process than the one that stood still.
+    // It may be another process than the one that quiesced.
     this.#quiesced.delete(id);
     Object.assign(watcher, change, { presence: "connected", presenceSinceNs: nowNs });
   }
@@ -308,13 +327,13 @@ export class Scope {
     return this.#noLongerLate(id, nowNs);
   }
 
-  /** Asks all watchers to quiesce; asking again begins anew. */
+  /** Begins a quiesce. If one is on, it begins anew. */
   beginQuiesce(quiesce: BegunQuiesce): void {
     this.#quiesce = quiesce;
     this.#quiesced.clear();
   }
 
-  /** Lets the watchers go on. */
+  /** Ends a quiesce, if one is on. */
   endQuiesce(): void {
     this.#quiesce = undefined;
     this.#quiesced.clear();
@@ -332,7 +351,7 @@ export class Scope {
     this.#quiesced.add(id);
   }
 
-  /** Whether a quiesce is on and nobody is left who has to follow it. */
+  /** Whether a quiesce is on and every watcher that must follow it has done so. */
   get isQuiesced(): boolean {
     return this.#quiesce !== undefined && this.notQuiesced().next().done === true;
   }
@@ -342,7 +361,7 @@ export class Scope {
     return this.#quiesced.has(id);
   }
 
-  /** The tracked watchers that have not quiesced; lost ones only where they block. */
+  /** The tracked watchers that have not quiesced. Lost ones count only where they block. */
   *notQuiesced(): IterableIterator<Watcher> {
     for (const watcher of this.#watchers.values()) {
       if (!watcher.tracked || this.#quiesced.has(watcher.id)) continue;

@@ -6,12 +6,12 @@ import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
-import { waitUntil } from "../core/wait_until.ts";
 import { AckWriter } from "./ack_writer.ts";
+import type { Bump } from "./bump.ts";
 import type { Changes } from "./changes.ts";
 import { watcherEntry, watcherGone } from "./records.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
-import type { Bump, Scope, Settled } from "./scope.ts";
+import type { Scope, Settled } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** What a scope needs from outside to be durable. */
@@ -23,13 +23,18 @@ export interface ScopePorts {
 }
 
 /** What a watcher says of itself over a connection. */
-interface WatchAsk {
+interface WatchRequest {
   readonly name: string;
   readonly track: boolean;
   readonly leaseMs?: number | undefined;
   /** The token of an earlier registration, to go on as the same watcher. */
   readonly token?: string | undefined;
 }
+
+/** What a watcher over HTTP says of itself. Without a name it is called by its id. */
+type HttpWatchRequest = Pick<WatchRequest, "track" | "leaseMs"> & {
+  readonly name?: string | undefined;
+};
 
 /** A registration, durable if it is tracked. */
 export interface Watching {
@@ -39,21 +44,15 @@ export interface Watching {
   readonly token: string;
 }
 
-/** What a watcher over HTTP says of itself; it has chosen its own id. */
-interface HttpWatchAsk {
-  readonly name?: string | undefined;
-  readonly track: boolean;
-  readonly leaseMs?: number | undefined;
-}
-
+/** The form of the ids that we give to watchers with a connection. */
 const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
 
 /**
  * The watchers of one scope, made durable: who is there, who is held, who is lost, and what each
- * has confirmed (spec decisions 8 and 9).
+ * has confirmed (docs/generations.md#8, docs/generations.md#9).
  */
 export class ScopeWatchers {
-  readonly #state: Scope;
+  readonly #scope: Scope;
   readonly #changes: Changes;
   readonly #ports: ScopePorts;
   readonly #leases: Leases;
@@ -61,58 +60,63 @@ export class ScopeWatchers {
   /** Registrations that are on their way to the ledger. */
   readonly #registering = new Set<Promise<unknown>>();
 
-  constructor(state: Scope, changes: Changes, ports: ScopePorts) {
-    this.#state = state;
+  constructor(scope: Scope, changes: Changes, ports: ScopePorts) {
+    this.#scope = scope;
     this.#changes = changes;
     this.#ports = ports;
     this.#leases = new Leases(ports.clock);
-    this.#acks = new AckWriter(state, changes, ports);
-    for (const { id, presence } of state.watchers) if (presence === "held") this.#startLease(id);
+    this.#acks = new AckWriter(scope, changes, ports);
+    for (const { id, presence } of scope.watchers) if (presence === "held") this.#startLease(id);
   }
 
   /**
-   * Registers a watcher with a connection; a tracked one is durable when this returns.
+   * Registers a watcher with a connection. A tracked one is durable when this returns.
    *
    * @throws {Fault} `watchers-exhausted`, `state-unavailable`
    */
-  async watch(ask: WatchAsk): Promise<Watching> {
+  async watch(request: WatchRequest): Promise<Watching> {
     const token = mintToken(this.#ports.random);
     const [tokenHash, presented] = await Promise.all([
       hashToken(token),
-      ask.token === undefined ? undefined : hashToken(ask.token),
+      request.token === undefined ? undefined : hashToken(request.token),
     ]);
-    const fresh = (ackedEpoch: bigint): Promise<Watcher> =>
-      this.#register({ ...this.#newcomer(ask, ackedEpoch), tokenHash });
-    if (presented === undefined) {
-      return { watcher: await fresh(this.#state.epoch), resumed: false, token };
-    }
+    const register = async (ackedEpoch: bigint): Promise<Watching> => {
+      const id = `w-${this.#ports.random.bytes(8).toHex()}`;
+      const watcher = { ...this.#newcomer(id, request, ackedEpoch), tokenHash };
+      return { watcher: await this.#register(watcher), resumed: false, token };
+    };
+    if (presented === undefined) return await register(this.#scope.epoch);
     // One return at a time: of two clones with the same token the second finds it spent.
     return await this.#changes.change(async () => {
-      const known = this.#state.byToken(presented);
-      // A token that is spent or unknown says nothing of what its bearer has confirmed.
-      if (known === undefined) return { watcher: await fresh(-1n), resumed: false, token };
+      const known = this.#scope.byToken(presented);
+      // A spent or unknown token proves nothing about what its bearer has confirmed.
+      if (known === undefined) return await register(-1n);
       const { id, leaseMs } = known;
-      const change = { tokenHash, name: ask.name, leaseMs: ask.leaseMs ?? leaseMs };
+      const change = { tokenHash, name: request.name, leaseMs: request.leaseMs ?? leaseMs };
       const wasConnected = known.presence === "connected";
-      await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
-      this.#state.resume(id, change, this.#ports.clock.wallNs());
+      await this.#setTracked({ ...known, ...change }, this.#isTracked(request));
+      this.#scope.resume(id, change, this.#ports.clock.wallNs());
       this.#leases.end(id);
-      // Told last: the other connection ends inside of this, and must not take the watcher along.
-      if (wasConnected) this.#changes.tell({ kind: "taken", watcher: id });
+      // This comes last because the other connection ends within the call. It must find that the
+      // watcher has another token by now, or it would make the watcher held.
+      if (wasConnected) this.#changes.notify({ kind: "taken", watcher: id });
       this.#emit("resumed", known);
-      return { watcher: this.#state.watcher(id), resumed: true, token };
+      return { watcher: this.#scope.watcher(id), resumed: true, token };
     });
   }
 
   /**
-   * Registers a watcher over HTTP under an id of its own choice, or changes it. Every call of its
-   * own renews its lease.
+   * Registers a watcher over HTTP under an id of its own choice, or changes it. Each of its calls
+   * renews its lease.
    *
    * @returns Whether it is new
    * @throws {Fault} `watchers-exhausted`, `state-unavailable`, `value-not-allowed` for an id of
    * the form that connections get
    */
-  async put(id: string, ask: HttpWatchAsk): Promise<{ watcher: Watcher; created: boolean }> {
+  async put(
+    id: string,
+    request: HttpWatchRequest,
+  ): Promise<{ watcher: Watcher; created: boolean }> {
     if (CONNECTION_ID.test(id)) {
       throw new Fault(
         "value-not-allowed",
@@ -120,29 +124,30 @@ export class ScopeWatchers {
       );
     }
     return await this.#changes.change(async () => {
-      if (!this.#state.has(id)) {
-        const newcomer = this.#newcomer({ name: id, ...definedOnly(ask) }, this.#state.epoch);
-        const watcher = await this.#register({ ...newcomer, id, tokenHash: undefined });
+      const { name = id, track, leaseMs } = request;
+      if (!this.#scope.has(id)) {
+        const newcomer = this.#newcomer(id, { name, track, leaseMs }, this.#scope.epoch);
+        const watcher = await this.#register(newcomer);
         this.#startLease(id);
         return { watcher, created: true };
       }
-      const known = this.#state.watcher(id);
-      const change = { name: ask.name ?? known.name, leaseMs: ask.leaseMs ?? known.leaseMs };
-      await this.#setTracked({ ...known, ...change }, this.#isTracked(ask));
-      this.#state.change(id, change);
+      const known = this.#scope.watcher(id);
+      const change = { name: request.name ?? known.name, leaseMs: leaseMs ?? known.leaseMs };
+      await this.#setTracked({ ...known, ...change }, this.#isTracked(request));
+      this.#scope.change(id, change);
       this.touch(id);
-      return { watcher: this.#state.watcher(id), created: false };
+      return { watcher: this.#scope.watcher(id), created: false };
     });
   }
 
-  /** Switches tracking of a watcher; durable when this returns. */
+  /** Switches tracking of a watcher. It is durable when this returns. */
   async track(id: string, on: boolean): Promise<void> {
-    await this.#changes.change(() => this.#setTracked(this.#state.watcher(id), on));
+    await this.#changes.change(() => this.#setTracked(this.#scope.watcher(id), on));
   }
 
-  /** A watcher over HTTP gives a sign of life: its lease begins anew. */
+  /** Begins the lease of a watcher over HTTP anew, because it has given a sign of life. */
   touch(id: string): void {
-    const { presence, tokenHash } = this.#state.watcher(id);
+    const { presence, tokenHash } = this.#scope.watcher(id);
     if (tokenHash !== undefined) return;
     if (presence !== "connected") this.#setPresence(id, "connected");
     this.#startLease(id);
@@ -155,59 +160,59 @@ export class ScopeWatchers {
    */
   ack(id: string, generation: number, epoch?: bigint): void {
     this.#changes.requireAlive();
-    const settled = this.#state.ack(id, generation, epoch, this.#ports.clock.wallNs());
-    const watcher = this.#state.watcher(id);
-    if (watcher.tracked) this.#acks.saveSoon(id);
+    const settled = this.#scope.ack(id, generation, epoch, this.#ports.clock.wallNs());
+    if (this.#scope.watcher(id).tracked) this.#acks.saveSoon(id);
     this.#changes.progress();
     this.#settle(settled);
-    // Nobody is left who could still confirm: a barrier need not wait any longer.
-    if (settled === undefined && this.#state.awaitsOnlyLost) {
-      this.#changes.tell({ kind: "blocked" });
+    // Nobody is left who could still confirm, so a barrier need not wait any longer.
+    if (settled === undefined && this.#scope.awaitsOnlyLost) {
+      this.#changes.notify({ kind: "blocked" });
     }
   }
 
   /**
-   * A watcher could not adapt to this generation; the barrier names it with its reason.
+   * A watcher could not adapt to this generation. The barrier names it with its reason.
    *
    * @throws {Fault} `watcher-not-found`, `stale-generation`, `already-confirmed`
    */
   fail(id: string, generation: number, reason: string): void {
     this.#changes.requireAlive();
-    this.#state.fail(id, generation, reason, this.#ports.clock.wallNs());
-    this.#emit("failed", this.#state.watcher(id), reason);
-    this.#changes.tell({ kind: "blocked" });
+    this.#scope.fail(id, generation, reason, this.#ports.clock.wallNs());
+    this.#emit("failed", this.#scope.watcher(id), reason);
+    this.#changes.notify({ kind: "blocked" });
   }
 
-  /** A watcher was sent the current generation. */
-  told(id: string): void {
-    this.#state.tell(id, this.#ports.clock.wallNs());
+  /** The current generation was sent to a watcher. */
+  notified(id: string): void {
+    this.#scope.markNotified(id, this.#ports.clock.wallNs());
     this.#changes.progress();
   }
 
-  /** @throws {Fault} `watcher-not-found`, `not-quiescing` */
+  /**
+   * A watcher has quiesced.
+   *
+   * @throws {Fault} `watcher-not-found`, `not-quiescing`
+   */
   quiesced(id: string): void {
     this.#changes.requireAlive();
-    this.#state.markQuiesced(id);
-    this.#changes.tell({ kind: "quiesced" });
+    this.#scope.markQuiesced(id);
+    this.#changes.notify({ kind: "quiesced" });
   }
 
   /**
-   * The driver's read: the current generation while it is not confirmed, every time; else it
+   * The driver's read. It gives the current generation, every time until that is confirmed; then it
    * waits for the next one.
    *
    * @returns `undefined` when there was none in time (EAGAIN)
    */
   async read(id: string, waitMs: number, signal?: AbortSignal): Promise<Bump | undefined> {
-    const look = (): Bump | undefined => {
-      this.#changes.requireAlive();
-      return this.#state.isOutdated(this.#state.watcher(id)) ? this.#state.current : undefined;
-    };
-    const listen = (onChange: () => void): () => void => this.#changes.listen(onChange);
-    // Whoever waits here is there: the lease runs from the end of the read.
+    const look = (): Bump | undefined =>
+      this.#scope.isOutdated(this.#scope.watcher(id)) ? this.#scope.current : undefined;
+    // Whoever waits here is there, so its lease does not run meanwhile.
     const letGo = this.#leases.hold(id);
     try {
-      const current = await waitUntil(look, { clock: this.#ports.clock, listen, waitMs, signal });
-      if (current !== undefined) this.told(id);
+      const current = await this.#changes.wait(look, { waitMs, signal });
+      if (current !== undefined) this.notified(id);
       return current;
     } finally {
       letGo();
@@ -215,16 +220,16 @@ export class ScopeWatchers {
   }
 
   /**
-   * The connection of a watcher ended without a word: it is held if it is tracked.
+   * The connection of a watcher ended without a word. A tracked watcher is held.
    *
-   * @param tokenHash What the connection was given. If the watcher has another one by now, it came
-   * back over another connection before this one was noticed to be dead
+   * @param tokenHash The token that the connection was given. If the watcher has another one by
+   * now, it came back over another connection before this one was known to be dead
    */
   async leave(id: string, tokenHash: string | undefined): Promise<void> {
-    if (this.#changes.isDeleted || !this.#state.has(id)) return;
-    const watcher = this.#state.watcher(id);
+    if (this.#changes.isDeleted || !this.#scope.has(id)) return;
+    const watcher = this.#scope.watcher(id);
     if (watcher.tokenHash !== tokenHash) return;
-    if (!watcher.tracked || this.#state.options.onDisconnect === "forget") {
+    if (!watcher.tracked || this.#scope.options.onDisconnect === "forget") {
       return await this.release(id);
     }
     this.#setPresence(id, "held");
@@ -239,50 +244,50 @@ export class ScopeWatchers {
    */
   async release(id: string): Promise<void> {
     await this.#changes.change(async () => {
-      const watcher = this.#state.watcher(id);
+      const watcher = this.#scope.watcher(id);
       if (watcher.tracked) await this.#forget(id);
       this.#leases.end(id);
-      const settled = this.#state.release(id, this.#ports.clock.wallNs());
+      const settled = this.#scope.release(id, this.#ports.clock.wallNs());
       this.#emit("released", watcher);
-      this.#changes.tell({ kind: "quiesced" });
+      this.#changes.notify({ kind: "quiesced" });
       this.#settle(settled);
     });
   }
 
-  /** Lets go of all timers, after writing the acknowledgements that are still to be written. */
+  /** Resolves when all registrations that have begun are done, well or not. */
+  async registered(): Promise<void> {
+    await Promise.allSettled(this.#registering);
+  }
+
+  /** Stops all timers and writes the acks that are not in the ledger yet. */
   async close(): Promise<void> {
     this.#leases.stop();
     await this.#acks.flush();
   }
 
   #newcomer(
-    { name, track, leaseMs = LEASE_MS_DEFAULT }: WatchAsk,
+    id: string,
+    { name, track, leaseMs = LEASE_MS_DEFAULT }: WatchRequest,
     ackedEpoch: bigint,
   ): Watcher {
     return {
-      id: `w-${this.#ports.random.bytes(8).toHex()}`,
+      id,
       name,
       tracked: this.#isTracked({ track }),
       presence: "connected",
       presenceSinceNs: this.#ports.clock.wallNs(),
       leaseMs,
       ackedEpoch,
-      ackedGeneration: undefined,
-      ackedAtNs: undefined,
-      outdatedSinceNs: undefined,
-      told: undefined,
-      failure: undefined,
-      tokenHash: undefined,
     };
   }
 
   #isTracked({ track }: { readonly track: boolean }): boolean {
-    return track || this.#state.options.trackOnOpen;
+    return track || this.#scope.options.trackOnOpen;
   }
 
-  /** Registrations go side by side, so that those of one moment share a commit. */
+  /** Registrations run side by side, so that those of one moment share a commit. */
   async #register(watcher: Watcher): Promise<Watcher> {
-    const registering = this.#keepAndAdd(watcher);
+    const registering = this.#commitAndAdd(watcher);
     this.#registering.add(registering);
     try {
       return await registering;
@@ -291,85 +296,69 @@ export class ScopeWatchers {
     }
   }
 
-  /** Resolves when all registrations that have begun are done, well or not. */
-  async registered(): Promise<void> {
-    await Promise.allSettled(this.#registering);
-  }
-
-  async #keepAndAdd(watcher: Watcher): Promise<Watcher> {
+  async #commitAndAdd(watcher: Watcher): Promise<Watcher> {
     this.#changes.requireAlive();
-    this.#state.requireRoom();
-    if (watcher.tracked) await this.#keep(watcher);
+    this.#scope.requireRoom();
+    if (watcher.tracked) await this.#commit(watcher);
     try {
-      // A deletion that has begun since waits for this one and takes it along.
-      this.#state.add(watcher);
+      // A deletion that has begun since waits for this registration and removes it too.
+      this.#scope.add(watcher);
     } catch (fault) {
       if (watcher.tracked) await this.#forget(watcher.id);
       throw fault;
     }
     this.#emit("joined", watcher);
     this.#changes.progress();
-    return this.#state.watcher(watcher.id);
+    return this.#scope.watcher(watcher.id);
   }
 
   async #setTracked(watcher: Watcher, on: boolean): Promise<void> {
-    if (on) await this.#keep({ ...watcher, tracked: true });
+    if (on) await this.#commit({ ...watcher, tracked: true });
     else if (watcher.tracked) await this.#forget(watcher.id);
-    this.#settle(this.#state.track(watcher.id, on, this.#ports.clock.wallNs()));
+    this.#settle(this.#scope.track(watcher.id, on, this.#ports.clock.wallNs()));
     this.#changes.progress();
   }
 
   #setPresence(id: string, presence: Watcher["presence"]): void {
-    this.#settle(this.#state.setPresence(id, presence, this.#ports.clock.wallNs()));
+    this.#settle(this.#scope.setPresence(id, presence, this.#ports.clock.wallNs()));
     this.#changes.progress();
   }
 
   #startLease(id: string): void {
-    this.#leases.start(id, this.#state.watcher(id).leaseMs, () => this.#lose(id));
+    this.#leases.start(id, this.#scope.watcher(id).leaseMs, () => this.#lose(id));
   }
 
   #lose(id: string): void {
-    const watcher = this.#state.watcher(id);
+    const watcher = this.#scope.watcher(id);
     if (!watcher.tracked) {
-      // Nobody waits for it, and nothing of it is in the ledger.
+      // No barrier waits for it, and the ledger does not have it.
       this.release(id).catch(() => {});
       return;
     }
     this.#setPresence(id, "lost");
     this.#emit("lost", watcher, `its lease of ${watcher.leaseMs} ms ran out`);
-    this.#changes.tell({ kind: "blocked" });
+    this.#changes.notify({ kind: "blocked" });
   }
 
   #settle(settled: Settled | undefined): void {
-    if (settled !== undefined) this.#changes.tell({ kind: "settled", settled });
+    if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
   }
 
   #emit(what: string, { id, name }: Watcher, reason?: string): void {
     this.#ports.events.emit({
       kind: `watcher.${what}`,
-      subject: this.#state.name,
+      subject: this.#scope.name,
       ...(reason === undefined ? {} : { reason }),
       data: { watcher: id, name },
     });
   }
 
-  #keep(watcher: Watcher): Promise<void> {
-    return commit(this.#ports.ledger, [watcherEntry(this.#state.name, watcher)]);
+  #commit(watcher: Watcher): Promise<void> {
+    return commit(this.#ports.ledger, [watcherEntry(this.#scope.name, watcher)]);
   }
 
   async #forget(id: string): Promise<void> {
-    await commit(this.#ports.ledger, [watcherGone(this.#state.name, id)]);
+    await commit(this.#ports.ledger, [watcherGone(this.#scope.name, id)]);
     this.#acks.forget(id);
   }
-}
-
-/** Without the members that are there but undefined, which would hide a default. */
-function definedOnly({ name, track, leaseMs }: HttpWatchAsk): Omit<WatchAsk, "name"> & {
-  name?: string;
-} {
-  return {
-    track,
-    ...(name === undefined ? {} : { name }),
-    ...(leaseMs === undefined ? {} : { leaseMs }),
-  };
 }

@@ -4,15 +4,16 @@ import { SCOPES_MAX, TOMBSTONES_MAX } from "../core/limits.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
 import { scopeNotFound } from "./changes.ts";
-import { LiveScope, mintBump } from "./live_scope.ts";
+import { mintBump } from "./bump.ts";
+import { LiveScope } from "./live_scope.ts";
 import { Pages } from "./pages.ts";
 import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
 import type { ScopePorts } from "./scope_watchers.ts";
-import { Scope } from "./scope.ts";
+import { Scope, type ScopeState } from "./scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 
-/** The scope that stands for the whole machine and always exists. */
+/** The scope of the whole machine. It always exists. */
 export const SYSTEM_SCOPE = "system";
 
 /** What the scopes need from outside. */
@@ -20,19 +21,19 @@ interface ScopesPorts extends ScopePorts {
   readonly pages: PageFolder;
 }
 
-/** All scopes of the daemon: made, found and deleted by name. */
+/** Makes, finds and deletes the scopes of the daemon by name. */
 export class Scopes {
   readonly #ports: ScopesPorts;
   readonly #scopes = new Map<string, LiveScope>();
-  /** Deleted scopes: their counters go on if they are made again. */
-  readonly #tombstones = new Map<string, Scope>();
+  /** Deleted scopes, whose counters go on if they are made again. */
+  readonly #tombstones = new Map<string, ScopeState>();
   readonly #serial = new Serial();
 
   private constructor(ports: ScopesPorts) {
     this.#ports = ports;
   }
 
-  /** Reads everything back from the ledger and brings every page in line with it. */
+  /** Reads the scopes back from the ledger, and mends their pages to match it. */
   static async open(ports: ScopesPorts): Promise<Scopes> {
     const scopes = new Scopes(ports);
     const watchers = Map.groupBy(
@@ -70,8 +71,8 @@ export class Scopes {
   }
 
   /**
-   * Makes a scope, or gives an existing one other options. A scope that was deleted goes on with
-   * its next generation on the same page.
+   * Makes a scope, or gives an existing one other options. A scope that was deleted before goes on
+   * with its next generation on the same page.
    *
    * @throws {Fault} `scopes-exhausted`, `page-unusable`, `state-unavailable`
    */
@@ -87,10 +88,10 @@ export class Scopes {
   }
 
   /**
-   * Deletes a scope with its watchers. Its page stays, and its counter is kept.
+   * Deletes a scope with its watchers. Its page stays, and its counter is remembered.
    *
    * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced, and always for
-   * the scope `system`; `scopes-exhausted` when no more counter can be kept
+   * the scope `system`; `scopes-exhausted` when no more counters can be remembered
    */
   delete(name: string, force: boolean): Promise<void> {
     return this.#serial.run(async () => {
@@ -110,7 +111,7 @@ export class Scopes {
     });
   }
 
-  /** Writes what is still to be written and lets go of the pages. */
+  /** Writes what is still to be written and closes the pages. */
   async close(): Promise<void> {
     await Promise.all(this.list().map((scope) => scope.close()));
   }
@@ -126,10 +127,10 @@ export class Scopes {
     const next = buried?.next(0) ?? { generation: 0, epoch: 0n };
     const first = mintBump(this.#ports, next, "created", "innkeeper");
     const scope = new Scope(name, options, first, buried?.generation);
-    // Before the commit: a scope without pages would end every later start.
+    // The pages come before the commit: a committed scope without pages would fail every start.
     const pages = new Pages(this.#ports.pages, name, first);
     try {
-      await commit(this.#ports.ledger, [scopeEntry(name, options, first, buried?.generation)]);
+      await commit(this.#ports.ledger, [scopeEntry(scope)]);
     } catch (error) {
       pages.close();
       throw error;
@@ -144,11 +145,7 @@ export class Scopes {
     const live = new LiveScope(scope, pages, this.#ports);
     const recovery = recoveryOf(pages.found, scope.current, scope.previousGeneration);
     if (recovery === undefined) pages.mend(scope.current);
-    else {
-      const { minimum, epoch } = recovery;
-      const ask = { minimum, reason: "recovered", by: "innkeeper", force: true };
-      await live.bump(ask, epoch);
-    }
+    else await live.bump({ ...recovery, reason: "recovered", by: "innkeeper", force: true });
     this.#scopes.set(scope.name, live);
     return live;
   }

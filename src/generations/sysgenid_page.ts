@@ -1,5 +1,5 @@
 /**
- * The page in the layout of the sysgenid device (seed 004): the generation as a native-endian u32
+ * The page in the layout of the sysgenid device (docs/generations.md#5): the generation as a native-endian u32
  * at 0, the rest zero. AWS-LC maps its first 4 bytes.
  *
  * @module
@@ -19,7 +19,7 @@ export function sysgenidGeneration(bytes: Uint8Array): number {
   return new Uint32Array(bytes.slice(0, SYSGENID_BYTES).buffer)[0] ?? 0;
 }
 
-/** Stores a generation, in one write: no reader sees half of it. */
+/** Stores a generation in one write, so that no reader sees half of it. */
 export function storeSysgenid(page: PageFile, generation: number): void {
   page.write(0, sysgenidBytes(generation));
 }

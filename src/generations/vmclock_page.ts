@@ -2,7 +2,8 @@
  * The page in the layout of a VMClock device (Linux' vmclock-abi.h), with the epoch as its 64-bit
  * generation counter: programs that prefer `/dev/vmclock0` read this one. Little-endian.
  *
- * It is a seqlock: a reader that finds an odd sequence, or another one after reading, reads again.
+ * It is a sequence lock: a reader that finds an odd sequence, or another one after reading, reads
+ * again.
  *
  * @module
  */
@@ -41,16 +42,16 @@ export function vmclockBytes(epoch: bigint): Uint8Array<ArrayBuffer> {
   return new Uint8Array(view.buffer);
 }
 
-/** The epoch that a page shows; `undefined` when it is no page of this layout. */
+/** The epoch that a page shows; `undefined` when the page has another layout. */
 export function vmclockEpoch(bytes: Uint8Array<ArrayBuffer>): bigint | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(OFFSET.magic, true) !== MAGIC) return undefined;
   return view.getBigUint64(OFFSET.generation, true);
 }
 
-/** What a clock of this layout shows, perhaps in the middle of a change. */
+/** What a page of this layout shows, perhaps in the middle of a change. */
 interface ShownVmclock {
-  /** Odd while it changes. */
+  /** Odd while the page changes. */
   readonly sequence: number;
   /** `undefined` when it does not count generations. */
   readonly generation: bigint | undefined;
@@ -69,7 +70,7 @@ export function readVmclock(bytes: Uint8Array<ArrayBuffer>): ShownVmclock | unde
   };
 }
 
-/** Stores an epoch: odd sequence, fields, even sequence. It mends a sequence left odd by a crash. */
+/** Stores an epoch: odd sequence, fields, even sequence. A sequence that a crash left odd is mended. */
 export function storeVmclock(page: PageFile, epoch: bigint): void {
   const bytes = page.bytes();
   const sequence = new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);

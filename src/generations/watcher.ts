@@ -1,3 +1,24 @@
+/**
+ * Watchers, and where each of them stands (docs/generations.md#states).
+ *
+ * ```text
+ *             leave()              its lease runs out
+ * connected ───────────▶ held ───────────────────────▶ lost
+ *     ▲                   │                             │
+ *     └── watch(token) ───┴─────────────────────────────┘
+ *
+ * up to date ── bump ──▶ outdated ── ack(the exact generation) ──▶ up to date
+ *                           │  ▲
+ *                     fail()└──┘ it stays outdated, with a reason; an ack clears that
+ * ```
+ *
+ * Both are independent of each other. A watcher over HTTP has no connection: each of its requests
+ * makes it connected, and its lease runs from there. One that is not tracked is never held or lost:
+ * it is released instead.
+ *
+ * @module
+ */
+
 /** A watcher could not adapt to a generation. */
 interface Failure {
   readonly epoch: bigint;
@@ -20,25 +41,26 @@ export interface Watcher {
   /** Whether barriers wait for it (the driver's SET_WATCHER_TRACKING). */
   readonly tracked: boolean;
   readonly presence: typeof PRESENCES[number];
-  /** Since when that is so, nanoseconds since 1970. */
+  /** Since when it has this presence, nanoseconds since 1970. */
   readonly presenceSinceNs: bigint;
   /** How long it is held before it is lost, in milliseconds. */
   readonly leaseMs: number;
-  /** The epoch it confirmed last. Behind the scope's own it is outdated. */
+  /** The epoch it confirmed last. It is outdated while this is not the scope's own. */
   readonly ackedEpoch: bigint;
   /** The generation it confirmed last, where it has confirmed one. */
-  readonly ackedGeneration: number | undefined;
+  readonly ackedGeneration?: number | undefined;
   /** When it confirmed last, nanoseconds since 1970. */
-  readonly ackedAtNs: bigint | undefined;
+  readonly ackedAtNs?: bigint | undefined;
   /**
-   * When the first bump was that it has not confirmed, nanoseconds since 1970; after a restart of
-   * the daemon the last bump's time, since only that is kept. `undefined` while it is up to date.
+   * When the first bump came that it has not confirmed, nanoseconds since 1970. After a restart of
+   * the daemon it is the last bump's time, since only that one is stored. `undefined` while it is
+   * up to date.
    */
-  readonly outdatedSinceNs: bigint | undefined;
-  /** The telling it was sent last. That it was sent does not say that it was read. */
-  readonly told: { readonly epoch: bigint; readonly atNs: bigint } | undefined;
-  /** Why it could not adapt, if that was its last word. */
-  readonly failure: Failure | undefined;
-  /** SHA-256 of its resume token in hex; a watcher over HTTP has a name of its own instead. */
-  readonly tokenHash: string | undefined;
+  readonly outdatedSinceNs?: bigint | undefined;
+  /** Last generation notice sent. Only an ack proves receipt. */
+  readonly notified?: { readonly epoch: bigint; readonly atNs: bigint } | undefined;
+  /** Why it could not adapt, if it has said so and nothing since. */
+  readonly failure?: Failure | undefined;
+  /** SHA-256 of its resume token in hex. A watcher over HTTP has chosen its id and has no token. */
+  readonly tokenHash?: string | undefined;
 }

@@ -80,6 +80,6 @@ export class SysgenidSession {
 
   #offer(): void {
     const { state, watchers } = this.#scope;
-    this.#sink.offer(sysgenidBytes(state.generation), () => watchers.told(this.#watcher));
+    this.#sink.offer(sysgenidBytes(state.generation), () => watchers.notified(this.#watcher));
   }
 }

@@ -275,7 +275,7 @@ export class WatchSession {
         reason,
       },
       "change",
-      () => scope.watchers.told(watcher),
+      () => scope.watchers.notified(watcher),
     );
   }
 

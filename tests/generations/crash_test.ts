@@ -4,7 +4,7 @@ import { vmclockEpoch } from "../../src/generations/vmclock_page.ts";
 import { CrashingLedger, CrashPoint } from "../support/crash_point.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
-const ask = { reason: "restore", by: "test" };
+const request = { reason: "restore", by: "test" };
 
 /** Steps of a bump: two of the ledger, one store of sysgenid, four of vmclock. */
 const STEPS = 7;
@@ -24,22 +24,22 @@ async function world(): Promise<
 for (let step = 0; step <= STEPS; step++) {
   Deno.test(`a kill at step ${step} of a bump: no generation is used twice, the barrier names who has not confirmed (case 32)`, async () => {
     const { bench, point, open } = await world();
-    const told = new Map<number, string>();
+    const notified = new Map<number, string>();
     let scope = (await open()).get("vm-7");
     for (const name of ["a", "b"]) await scope.watchers.watch({ name, track: true });
     const hear = (): void => {
       scope.listen((change) => {
         if (change.kind !== "generation") return;
         const { generation, unique } = change.bump;
-        assert(!told.has(generation), `generation ${generation} was used for two events`);
-        told.set(generation, unique);
+        assert(!notified.has(generation), `generation ${generation} was used for two events`);
+        notified.set(generation, unique);
         assertEquals(bench.pages.generation("vm-7"), generation);
       });
     };
     hear();
-    await scope.bump(ask);
+    await scope.bump(request);
     point.left = step;
-    const outcome = await scope.bump(ask).then(({ bump }) => bump.generation, () => "killed");
+    const outcome = await scope.bump(request).then(({ bump }) => bump.generation, () => "killed");
     assertEquals(outcome === "killed", step < STEPS, `there are not ${STEPS} steps`);
     point.left = Infinity;
     const shown = bench.pages.generation("vm-7") as number;
@@ -54,7 +54,7 @@ for (let step = 0; step <= STEPS; step++) {
     assertEquals(vmclockEpoch(vmclock), epoch);
     assertEquals(new DataView(vmclock.buffer).getUint32(0x0c, true) % 2, 0);
     assertEquals([...scope.state.late()].map(({ name }) => name).sort(), ["a", "b"]);
-    const next = (await scope.bump(ask)).bump;
+    const next = (await scope.bump(request)).bump;
     assert(next.generation > generation);
   });
 }

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { Fault } from "../../src/core/faults.ts";
 import { U32_MAX } from "../../src/core/limits.ts";
 import { judge } from "../../src/generations/barrier.ts";
-import { type Bump, Scope } from "../../src/generations/scope.ts";
+import type { Bump } from "../../src/generations/bump.ts";
+import { Scope } from "../../src/generations/scope.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
 
@@ -24,11 +25,6 @@ function watcher(scope: Scope, id: string, tracked = true): Watcher {
     presenceSinceNs: 0n,
     leaseMs: 1000,
     ackedEpoch: scope.epoch,
-    ackedGeneration: undefined,
-    ackedAtNs: undefined,
-    outdatedSinceNs: undefined,
-    told: undefined,
-    failure: undefined,
     tokenHash: id,
   };
 }
@@ -136,8 +132,8 @@ Deno.test("judge() refuses a caller that is outdated itself, and a generation th
   scope.add(watcher(scope, "a"));
   scope.add(watcher(scope, "u", false));
   bump(scope);
-  const code = (ask: Parameters<typeof judge>[1], bound = scope.epoch) =>
-    assertThrows(() => judge(scope, ask, bound), Fault).code;
+  const code = (request: Parameters<typeof judge>[1], bound = scope.epoch) =>
+    assertThrows(() => judge(scope, request, bound), Fault).code;
   assertEquals(code({ watcher: "a" }), "caller-outdated");
   assertEquals(code({ watcher: "u" }), "caller-outdated");
   assertEquals(code({ generation: 0 }), "generation-changed");

@@ -7,7 +7,7 @@ import type { Watching } from "../../src/generations/scope_watchers.ts";
 import { SYSTEM_SCOPE } from "../../src/generations/scopes.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
-const ask = { reason: "restore", by: "test" };
+const request = { reason: "restore", by: "test" };
 
 async function refused(code: FaultCode, promise: Promise<unknown>): Promise<Fault> {
   const fault = await assertRejects(() => promise, Fault);
@@ -41,7 +41,7 @@ Deno.test("LiveScope.bump() goes ledger, page, memory, listeners (case 18)", asy
     if (change.kind !== "generation") return;
     order.push(`told ${change.bump.generation}, page ${bench.pages.generation("vm-7")}`);
   });
-  await scope.bump(ask);
+  await scope.bump(request);
   assertEquals(order, ["sysgenid, memory 0", "vmclock, memory 0", "told 1, page 1"]);
 });
 
@@ -51,40 +51,40 @@ Deno.test("LiveScope.bump() with a failing ledger changes nothing and says so", 
   const changes: ScopeChange[] = [];
   scope.listen((change) => changes.push(change));
   bench.ledger.failing = new Error("disk full");
-  await refused("state-unavailable", scope.bump(ask));
+  await refused("state-unavailable", scope.bump(request));
   assertEquals([scope.state.generation, bench.pages.generation("vm-7")], [0, 0]);
   assertEquals(changes, []);
   bench.ledger.failing = undefined;
-  assertEquals((await scope.bump(ask)).bump.generation, 1);
+  assertEquals((await scope.bump(request)).bump.generation, 1);
 });
 
 Deno.test("LiveScope.bump() with a failing page uses the value up and tells nobody", async () => {
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   await scope.watchers.watch({ name: "a", track: true });
-  const told: number[] = [];
-  scope.listen((change) => change.kind === "generation" && told.push(change.bump.generation));
+  const notified: number[] = [];
+  scope.listen((change) => change.kind === "generation" && notified.push(change.bump.generation));
   bench.pages.onStore = (_scope, name) => {
     if (name === "vmclock") throw new Fault("page-unusable", "no");
   };
-  await refused("page-unusable", scope.bump(ask));
+  await refused("page-unusable", scope.bump(request));
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
   bench.pages.onStore = () => {};
-  await scope.bump(ask);
-  assertEquals([told, bench.pages.generation("vm-7")], [[2], 2]);
+  await scope.bump(request);
+  assertEquals([notified, bench.pages.generation("vm-7")], [[2], 2]);
 });
 
 Deno.test("LiveScope.bump() refuses minimums that are no u32 and does not bump (case 2)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   for (const minimum of [-1, 1.5, U32_MAX + 1, NaN]) {
-    await refused("minimum-out-of-range", scope.bump({ ...ask, minimum }));
+    await refused("minimum-out-of-range", scope.bump({ ...request, minimum }));
   }
   assertEquals(scope.state.epoch, 0n);
 });
 
 Deno.test("LiveScope.bump() gives parallel callers one generation each", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
-  const bumps = await Promise.all(Array.from({ length: 20 }, () => scope.bump(ask)));
+  const bumps = await Promise.all(Array.from({ length: 20 }, () => scope.bump(request)));
   assertEquals(
     bumps.map(({ bump }) => bump.generation),
     Array.from({ length: 20 }, (_, i) => i + 1),
@@ -96,9 +96,9 @@ Deno.test("LiveScope.bump() for an older image passes the generation that the im
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const shown = new Set<number>();
   scope.listen((change) => change.kind === "generation" && shown.add(change.bump.generation));
-  for (let n = 0; n < 4; n++) await scope.bump(ask);
+  for (let n = 0; n < 4; n++) await scope.bump(request);
   const imageGeneration = 9;
-  const { bump } = await scope.bump({ ...ask, minimum: imageGeneration + 1 });
+  const { bump } = await scope.bump({ ...request, minimum: imageGeneration + 1 });
   assertEquals(bump.generation, 10);
   assertEquals([...shown], [1, 2, 3, 4, 10]);
 });
@@ -107,7 +107,7 @@ Deno.test("LiveScope.barrier() opens when the last tracked watcher confirms", as
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a, b] = await tracked(scope, "a", "b") as [string, string];
   await scope.watchers.watch({ name: "reader", track: false });
-  await scope.bump(ask);
+  await scope.bump(request);
   const open = scope.barrier({}, { waitMs: 1000 });
   scope.watchers.ack(a, 1);
   scope.watchers.ack(b, 1);
@@ -118,7 +118,7 @@ Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a", "b") as [string];
-  await scope.bump(ask);
+  await scope.bump(request);
   scope.watchers.ack(a, 1);
   let ended = false;
   const waiting = scope.barrier({}, { waitMs: 50 }).finally(() => ended = true);
@@ -135,10 +135,10 @@ Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 
 Deno.test("LiveScope.barrier() ends with EINTR when bumped while waiting, even if all confirm (case 12)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a") as [string];
-  await scope.bump(ask);
+  await scope.bump(request);
   const waiting = scope.barrier({}, { waitMs: 1000 });
   waiting.catch(() => {});
-  await scope.bump(ask);
+  await scope.bump(request);
   scope.watchers.ack(a, 2);
   assertEquals((await refused("generation-changed", waiting)).errno, "EINTR");
 });
@@ -148,10 +148,10 @@ Deno.test("LiveScope.barrier() never opens for a generation that came after (cas
   const [a] = await tracked(scope, "a") as [string];
   const seen = new Map<string, number>();
   for (let round = 0; round < 10_000; round++) {
-    const { bump } = await scope.bump(ask);
+    const { bump } = await scope.bump(request);
     const waiting = scope.barrier({}, { waitMs: 1000 })
       .then((open) => open.generation, (fault) => fault.code);
-    const racing = scope.bump(ask);
+    const racing = scope.bump(request);
     // The ack comes before the bump, while its commit is under way, or after it.
     for (let turn = 0; turn < round % 24; turn++) await Promise.resolve();
     let acked = "taken";
@@ -173,7 +173,7 @@ Deno.test("LiveScope.barrier() never opens for a generation that came after (cas
 Deno.test("LiveScope.barrier() is let go by release, and by a caller that goes away", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a") as [string];
-  await scope.bump(ask);
+  await scope.bump(request);
   const gone = new AbortController();
   const abandoned = scope.barrier({}, { waitMs: 1000, signal: gone.signal });
   abandoned.catch(() => {});
@@ -190,7 +190,7 @@ Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier 
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a", "b", "c") as [string];
   await scope.watchers.watch({ name: "untracked", track: false });
-  await scope.bump(ask);
+  await scope.bump(request);
   scope.watchers.ack(a, 1);
   bench.clock.advance(1000);
   await scope.close();
@@ -209,8 +209,8 @@ Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated 
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const first = await scope.watchers.watch({ name: "a", track: true });
   await scope.watchers.leave(first.watcher.id, first.watcher.tokenHash);
-  await scope.bump(ask);
-  await scope.bump(ask);
+  await scope.bump(request);
+  await scope.bump(request);
   const back = await scope.watchers.watch({ name: "a", track: true, token: first.token });
   assertEquals([back.watcher.id, back.resumed], [first.watcher.id, true]);
   assert(scope.state.isOutdated(back.watcher));
@@ -221,7 +221,7 @@ Deno.test("LiveScope.watch() with a token goes on as the same watcher, outdated 
 Deno.test("LiveScope.watch() with a spent token makes a second watcher, which starts outdated (case 23)", async () => {
   const scope = (await new ScopesBench().withScope("vm-7")).get("vm-7");
   const { token, watcher } = await scope.watchers.watch({ name: "a", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   const both = await Promise.all([
     scope.watchers.watch({ name: "a", track: true, token }),
     scope.watchers.watch({ name: "a", track: true, token }),
@@ -253,12 +253,12 @@ Deno.test("Scopes.delete() keeps page and counter: made again it goes on with th
   const bench = new ScopesBench();
   const scopes = await bench.withScope("vm-7");
   const scope = scopes.get("vm-7");
-  await scope.bump({ ...ask, minimum: 41 });
+  await scope.bump({ ...request, minimum: 41 });
   const [a] = await tracked(scope, "a") as [string];
   await refused("scope-in-use", scopes.delete("vm-7", false));
   await scope.watchers.release(a);
   await scopes.delete("vm-7", false);
-  await refused("scope-not-found", scope.bump(ask));
+  await refused("scope-not-found", scope.bump(request));
   const { scope: again } = await (await bench.open()).put("vm-7", scope.state.options);
   assertEquals([again.state.generation, bench.pages.generation("vm-7")], [42, 42]);
 });
@@ -267,7 +267,7 @@ Deno.test("Scopes.delete() by force answers those who wait at the barrier", asyn
   const scopes = await new ScopesBench().withScope("vm-7");
   const scope = scopes.get("vm-7");
   await tracked(scope, "a");
-  await scope.bump(ask);
+  await scope.bump(request);
   const waiting = scope.barrier({}, { waitMs: 1000 });
   waiting.catch(() => {});
   await scopes.delete("vm-7", true);
@@ -285,8 +285,8 @@ for (
   Deno.test(`Scopes.open() and a page: one ${name} (decision 3, cases 20, 32)`, async () => {
     const bench = new ScopesBench();
     const scope = (await bench.withScope("vm-7")).get("vm-7");
-    await scope.bump({ ...ask, minimum: 6 });
-    await scope.bump(ask);
+    await scope.bump({ ...request, minimum: 6 });
+    await scope.bump(request);
     bench.pages.tamper("vm-7", page);
     const again = (await bench.open()).get("vm-7");
     assertEquals([again.state.generation, again.state.current.reason], [generation, reason]);

@@ -4,7 +4,7 @@ import { LEASE_MS_DEFAULT } from "../../src/core/limits.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
-const ask = { reason: "restore", by: "test" };
+const request = { reason: "restore", by: "test" };
 
 async function refused(code: FaultCode, promise: Promise<unknown>): Promise<Fault> {
   const fault = await assertRejects(() => promise, Fault);
@@ -24,7 +24,7 @@ Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; t
   const scope = await one(bench);
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
   const other = await scope.watchers.watch({ name: "b", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   scope.watchers.ack(other.watcher.id, 1);
   await scope.watchers.leave(id, scope.state.watcher(id).tokenHash);
   assertEquals(scope.state.watcher(id).presence, "held");
@@ -48,7 +48,7 @@ Deno.test("LiveScope.barrier() answers at once when a confirmation leaves only l
     const scope = await one(bench);
     const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
     const b = await scope.watchers.watch({ name: "b", track: true });
-    await scope.bump(ask);
+    await scope.bump(request);
     await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
     bench.clock.advance(500);
     const waiting = scope.barrier({}, { waitMs: 10_000 });
@@ -65,7 +65,7 @@ Deno.test("LiveScope.barrier() passes lost watchers where the scope says so, and
   const scope = await one(bench, { onLost: "open" });
   const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
   const b = await scope.watchers.watch({ name: "b", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
   bench.clock.advance(500);
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
@@ -93,10 +93,10 @@ Deno.test("ScopeWatchers.watch() back over a second connection: the end of the f
     const scope = await one(bench, { onDisconnect, onLost: "open" });
     const first = await scope.watchers.watch({ name: "a", track: true, leaseMs: 300 });
     const { id, tokenHash } = first.watcher;
-    // As a socket does: it ends inside of being told.
+    // As a socket does: it ends within the notification.
     scope.listen(({ kind }) => kind === "taken" && void scope.watchers.leave(id, tokenHash));
     await scope.watchers.watch({ name: "a", track: true, token: first.token });
-    await scope.bump(ask);
+    await scope.bump(request);
     bench.clock.advance(1000);
     assertEquals(scope.state.watcher(id).presence, "connected");
     await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
@@ -107,11 +107,11 @@ Deno.test("ScopeWatchers.watch() back with a token takes over what it asks for: 
   const bench = new ScopesBench();
   const scope = await one(bench);
   const { token } = await scope.watchers.watch({ name: "a", track: false });
-  const ask2 = { name: "b", track: true, leaseMs: 7, token };
-  const { watcher, resumed } = await scope.watchers.watch(ask2);
+  const second = { name: "b", track: true, leaseMs: 7, token };
+  const { watcher, resumed } = await scope.watchers.watch(second);
   assertEquals([resumed, watcher.name, watcher.tracked, watcher.leaseMs], [true, "b", true, 7]);
   assertEquals((await bench.ledger.load("watcher")).length, 1);
-  await scope.bump(ask);
+  await scope.bump(request);
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
 });
 
@@ -119,7 +119,7 @@ Deno.test("ScopeWatchers.ack() written late does not bring a spent token back", 
   const bench = new ScopesBench();
   const scope = await one(bench);
   const first = await scope.watchers.watch({ name: "a", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   scope.watchers.ack(first.watcher.id, 1);
   const second = await scope.watchers.watch({ name: "a", track: true, token: first.token });
   bench.clock.advance(1000);
@@ -178,12 +178,12 @@ Deno.test("Scope with onLost open settles when only lost watchers are left, and 
   const bench = new ScopesBench();
   const scope = await one(bench, { onLost: "open" });
   const a = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
-  await scope.bump(ask);
+  await scope.bump(request);
   await scope.watchers.leave(a.watcher.id, a.watcher.tokenHash);
-  const told: string[] = [];
-  scope.listen(({ kind }) => told.push(kind));
+  const notified: string[] = [];
+  scope.listen(({ kind }) => notified.push(kind));
   bench.clock.advance(500);
-  assertEquals([scope.state.phase, told], ["running", ["settled", "blocked"]]);
+  assertEquals([scope.state.phase, notified], ["running", ["settled", "blocked"]]);
 });
 
 Deno.test("Scope does not count a watcher as standing still that came back in a quiesce", async () => {
@@ -212,7 +212,7 @@ Deno.test("Scopes.open() gives held watchers a fresh lease after a restart (deci
 Deno.test("ScopeWatchers.fail() answers the barrier at once with the reason; a later exact ack clears it", async () => {
   const scope = await one();
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   const waiting = scope.barrier({}, { waitMs: 10_000 });
   waiting.catch(() => {});
   scope.watchers.fail(id, 1, "no entropy");
@@ -229,10 +229,10 @@ Deno.test("ScopeWatchers.fail() answers the barrier at once with the reason; a l
 Deno.test("ScopeWatchers.fail() refuses a generation that is past, and a bump forgets the failure", async () => {
   const scope = await one();
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
-  await scope.bump(ask);
+  await scope.bump(request);
   assertEquals(assertThrows(() => scope.watchers.fail(id, 0, "x"), Fault).code, "stale-generation");
   scope.watchers.fail(id, 1, "x");
-  await scope.bump(ask);
+  await scope.bump(request);
   await refused("watchers-outdated", scope.barrier({}, { waitMs: 0 }));
 });
 
@@ -265,10 +265,10 @@ Deno.test("ScopeWatchers.put() lets an untracked watcher go when its lease ends"
 
 Deno.test("ScopeWatchers.read() gives the generation every time until it is confirmed (cases 4, 5)", async () => {
   const scope = await one();
-  await scope.bump(ask);
+  await scope.bump(request);
   await scope.watchers.put("a", { track: true });
   assertEquals(await scope.watchers.read("a", 0), undefined);
-  await scope.bump(ask);
+  await scope.bump(request);
   for (let n = 0; n < 3; n++) {
     assertEquals((await scope.watchers.read("a", 0))?.generation, 2);
   }
@@ -280,7 +280,7 @@ Deno.test("ScopeWatchers.read() that waits wakes once with the newest of two bum
   const scope = await one();
   await scope.watchers.put("a", { track: true });
   const reading = scope.watchers.read("a", 1000);
-  await Promise.all([scope.bump(ask), scope.bump(ask)]);
+  await Promise.all([scope.bump(request), scope.bump(request)]);
   // The reader was woken by the first; what it confirms must be what is current by now.
   const seen = (await reading)?.generation as number;
   assert(seen === 1 || seen === 2);
@@ -295,7 +295,7 @@ Deno.test("ScopeWatchers.read() of a caller that goes away confirms nothing (cas
   const reading = scope.watchers.read("a", 1000, gone.signal);
   gone.abort();
   assertEquals(await reading, undefined);
-  await scope.bump(ask);
+  await scope.bump(request);
   assertEquals(scope.state.counts.outdated, 1);
 });
 
@@ -303,15 +303,15 @@ Deno.test("LiveScope.quiesce goes running, quiescing, quiesced, settling, runnin
   const scope = await one(new ScopesBench(), { requireQuiesce: true });
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
   const phases = [scope.state.phase];
-  assert((await refused("not-quiesced", scope.bump(ask))).message.includes("running"));
+  assert((await refused("not-quiesced", scope.bump(request))).message.includes("running"));
   await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
   phases.push(scope.state.phase);
-  assertEquals(names(await refused("not-quiesced", scope.bump(ask))), ["a"]);
+  assertEquals(names(await refused("not-quiesced", scope.bump(request))), ["a"]);
   const waiting = scope.quiesced({ waitMs: 1000 });
   scope.watchers.quiesced(id);
   await waiting;
   phases.push(scope.state.phase);
-  await scope.bump(ask);
+  await scope.bump(request);
   phases.push(scope.state.phase);
   scope.watchers.ack(id, 1);
   phases.push(scope.state.phase);
@@ -322,14 +322,14 @@ Deno.test("LiveScope.beginQuiesce() ends by itself after its time, and says so",
   const bench = new ScopesBench();
   const scope = await one(bench);
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
-  const told: string[] = [];
-  scope.listen(({ kind }) => told.push(kind));
+  const notified: string[] = [];
+  scope.listen(({ kind }) => notified.push(kind));
   await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
   const waiting = scope.quiesced({ waitMs: 5000 });
   waiting.catch(() => {});
   bench.clock.advance(1000);
   await refused("not-quiescing", waiting);
-  assertEquals([scope.state.phase, told], ["running", ["quiesce", "unquiesce"]]);
+  assertEquals([scope.state.phase, notified], ["running", ["quiesce", "unquiesce"]]);
   assertEquals(bench.events.kinds.at(-1), "scope.unquiesced");
   assertEquals(assertThrows(() => scope.watchers.quiesced(id), Fault).code, "not-quiescing");
 });
@@ -339,7 +339,7 @@ Deno.test("LiveScope.bump() by force goes past an unquiesced scope, and ends a q
   const scope = await one(bench, { requireQuiesce: true });
   await scope.watchers.watch({ name: "a", track: true });
   await scope.beginQuiesce({ reason: "snapshot", maxMs: 1000 });
-  await scope.bump({ ...ask, force: true });
+  await scope.bump({ ...request, force: true });
   assertEquals([scope.state.phase, scope.state.quiesce], ["settling", undefined]);
   bench.clock.advance(5_000);
   assert(!bench.events.kinds.includes("scope.unquiesced"));
@@ -361,7 +361,7 @@ Deno.test("ScopeWatchers races of close and ack count a watcher down once (case 
   const scope = await one();
   for (let round = 0; round < 10_000; round++) {
     const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
-    const { bump } = await scope.bump(ask);
+    const { bump } = await scope.bump(request);
     const closing = scope.watchers.release(id);
     if (round % 2 === 0) scope.watchers.ack(id, bump.generation);
     await closing;
@@ -385,7 +385,7 @@ Deno.test("LiveScope.barrier() races of the last ack and the time-out end in one
   const scope = await one(bench);
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
   for (let round = 0; round < 10_000; round++) {
-    const { bump } = await scope.bump(ask);
+    const { bump } = await scope.bump(request);
     const waiting = scope.barrier({}, { waitMs: 10 }).then(() => "open", (fault) => fault.code);
     const ackFirst = round % 2 === 0;
     if (ackFirst) scope.watchers.ack(id, bump.generation);

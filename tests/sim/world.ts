@@ -35,7 +35,7 @@ class Client {
   readonly inbox: Message[] = [];
   readonly slots = new Map<string, Message>();
   /** Acks that it has sent: request id to epoch. */
-  readonly asked = new Map<number, bigint>();
+  readonly acking = new Map<number, bigint>();
   seenEpoch = -1n;
   todo: { generation: number; epoch: bigint } | undefined;
 
@@ -179,7 +179,7 @@ export class SimWorld {
       client.session = undefined;
       client.inbox.length = 0;
       client.slots.clear();
-      client.asked.clear();
+      client.acking.clear();
     }
     await this.#start();
   }
@@ -198,7 +198,7 @@ export class SimWorld {
     client.session = session;
     // Now and then it presents a token that is spent, as a clone of it would.
     const token = this.#random.below(10) === 0 ? undefined : client.token;
-    await this.#ask(session, {
+    await this.#request(session, {
       type: "watch",
       id: this.#nextId++,
       scope: SCOPE,
@@ -227,7 +227,7 @@ export class SimWorld {
       client.watcher = String(watcher);
     }
     if (message["type"] === "acked") {
-      const epoch = client.asked.get(message["id"] as number);
+      const epoch = client.acking.get(message["id"] as number);
       if (epoch !== undefined && client.watcher) this.#oracle.acked(client.watcher, epoch);
     }
     client.inbox.push(message);
@@ -269,9 +269,9 @@ export class SimWorld {
     if (session === undefined || todo === undefined) return;
     const isWrong = this.#random.below(8) === 0;
     const id = this.#nextId++;
-    client.asked.set(id, todo.epoch);
+    client.acking.set(id, todo.epoch);
     this.counts.acks++;
-    await this.#ask(session, {
+    await this.#request(session, {
       type: "ack",
       id,
       scope: SCOPE,
@@ -284,7 +284,7 @@ export class SimWorld {
     if (client.session === undefined || client.watcher === undefined) return;
     // From the moment that it asks to be let go, a barrier may or may not wait for it.
     this.#oracle.released(client.watcher);
-    await this.#ask(client.session, { type: "unwatch", id: this.#nextId++, scope: SCOPE });
+    await this.#request(client.session, { type: "unwatch", id: this.#nextId++, scope: SCOPE });
     client.token = undefined;
   }
 
@@ -314,7 +314,7 @@ export class SimWorld {
   }
 
   /** Sends a request and waits for its answer, so that a seed always gives the same life. */
-  async #ask(session: WatchSession, request: WatchRequest & { id: number }): Promise<void> {
+  async #request(session: WatchSession, request: WatchRequest & { id: number }): Promise<void> {
     const answered = new Promise<void>((resolve) => this.#answered.set(request.id, resolve));
     session.receive(request);
     await answered;

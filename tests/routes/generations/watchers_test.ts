@@ -188,7 +188,7 @@ Deno.test("GET …/watchers?tracked=&outdated= lists who is late, since when, an
   const done = await watchers.watch({ name: "done", track: true });
   await watchers.watch({ name: "other", track: false });
   await scopes.get("vm-7").bump({ reason: "restore", by: "test" });
-  watchers.told(done.watcher.id);
+  watchers.notified(done.watcher.id);
   watchers.ack(done.watcher.id, 1);
   const list = async (query: string) =>
     (await api.json(200, "GET", `/v1/scopes/vm-7/watchers?${query}`)).items;

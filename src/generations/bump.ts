@@ -1,0 +1,27 @@
+import type { Clock } from "../core/ports/clock.ts";
+import type { Random } from "../core/ports/random.ts";
+
+/** One change of generation. */
+export interface Bump {
+  /** The published u32; goes on with 0 after 4294967295. */
+  readonly generation: number;
+  /** Counts bumps and never wraps, so that no wrap of the generation hides a change. */
+  readonly epoch: bigint;
+  /** 16 random bytes in hex: tells clones of one snapshot apart (docs/generations.md#4). */
+  readonly unique: string;
+  readonly reason: string;
+  /** Who requested it. */
+  readonly by: string;
+  /** When, nanoseconds since 1970. */
+  readonly atNs: bigint;
+}
+
+/** Makes a bump of this moment, with an identity of its own. */
+export function mintBump(
+  { random, clock }: { readonly random: Random; readonly clock: Clock },
+  next: Pick<Bump, "generation" | "epoch">,
+  reason: string,
+  by: string,
+): Bump {
+  return { ...next, unique: random.bytes(16).toHex(), reason, by, atNs: clock.wallNs() };
+}
