@@ -1,6 +1,5 @@
 import { delay } from "@std/async";
-import { GuestConsole } from "../../src/client/guest_console.ts";
-import { CONSOLE_PROTOCOL } from "../../src/wire/console_frames.ts";
+import { CONSOLE_PROTOCOL, GuestConsole } from "../../src/client/mod.ts";
 import {
   BOOT_MS,
   buildPageProgram,

@@ -10,13 +10,12 @@ import type { Guests } from "../../src/guests/guests.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { faultOf } from "../../src/wire/scalars.ts";
 import { problemOf, toJson } from "../../src/wire/problem.ts";
+import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "../../src/wire/subprotocols.ts";
 import {
   errorFrameText,
   frameText,
   readFrame,
-  SYSGENID_PROTOCOL,
   SysgenidQuery,
-  WATCH_PROTOCOL,
 } from "../../src/wire/watch_frames.ts";
 import type { Env } from "../http/env.ts";
 import { needs, newRoutes, problems } from "../http/openapi.ts";

@@ -5,12 +5,8 @@ import { CLOSE } from "../../src/sessions/connections.ts";
 import { ConsoleSession } from "../../src/sessions/console.ts";
 import type { Console } from "../../src/guests/linux/console.ts";
 import type { Guests } from "../../src/guests/guests.ts";
-import {
-  CONSOLE_PROTOCOL,
-  ConsoleQuery,
-  gapText,
-  refusalText,
-} from "../../src/wire/console_frames.ts";
+import { ConsoleQuery, gapText, refusalText } from "../../src/wire/console_frames.ts";
+import { CONSOLE_PROTOCOL } from "../../src/wire/subprotocols.ts";
 import { preferredWaitMs } from "../../src/wire/http/prefer.ts";
 import type { Clock } from "../../src/core/ports/clock.ts";
 import { waitUntil } from "../../src/core/wait_until.ts";

@@ -1,43 +1,74 @@
-import { parseArgs, type ParseArgsConfig } from "node:util";
+import { parseArgs } from "node:util";
 import { UsageError } from "./exit.ts";
 
-type Options = NonNullable<ParseArgsConfig["options"]>;
-
-/** The words of a command: its flags and what stands between them. */
-export interface Words {
-  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
-  readonly names: readonly string[];
+/** What a flag holds, by the word that declares it. */
+interface FlagTypes {
+  readonly switch: boolean;
+  readonly text: string;
+  /** A flag that may be given several times. */
+  readonly texts: readonly string[];
+  /** A whole number. */
+  readonly number: number;
 }
 
+/** Flags by name, with what each holds. */
+export type Flags = Readonly<Record<string, keyof FlagTypes>>;
+
+/** What a command takes. */
+export interface Syntax<Name extends string, F extends Flags> {
+  /** What it takes beside its flags, in this order. */
+  readonly names: readonly Name[];
+  readonly flags: F;
+}
+
+/** What a command was given, by name. */
+export type Args<Name extends string, F extends Flags> =
+  & { readonly [N in Name]: string }
+  & { readonly [N in keyof F]?: FlagTypes[F[N]] };
+
 /**
- * Reads the words of a command.
+ * Reads the arguments of a command.
  *
- * @param names How many names it takes besides its flags
  * @throws {UsageError} with the command's usage line
  */
-export function readArgs(
+export function readArgs<const Name extends string, const F extends Flags>(
   args: readonly string[],
-  options: Options,
-  names: number,
+  { names, flags }: Syntax<Name, F>,
   usage: string,
-): Words {
+): Args<Name, F> {
+  const options = Object.entries(flags).map(([name, kind]) => {
+    const type = kind === "switch" ? "boolean" as const : "string" as const;
+    return [name, { type, multiple: kind === "texts" }] as const;
+  });
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    if (positionals.length !== names) throw new Error(`${positionals.length} names were given`);
-    return { flags: values as Words["flags"], names: positionals };
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(options),
+      allowPositionals: true,
+    });
+    if (positionals.length !== names.length) {
+      const given = positionals.map((name) => `"${name}"`).join(", ") || "none";
+      throw new Error(`Cannot take the names ${given}: there must be ${names.length}`);
+    }
+    return Object.fromEntries([
+      ...names.map((name, index) => [name, positionals[index]]),
+      ...Object.entries(values).map(([name, value]) => [
+        name,
+        flags[name] === "number" ? wholeNumber(String(value), `--${name}`) : value,
+      ]),
+    ]);
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\nusage: ${usage}`);
   }
 }
 
 /**
- * A flag that is a whole number.
+ * Reads a whole number.
  *
+ * @param what What it is, for the message
  * @throws {UsageError}
  */
-export function wholeNumber({ flags }: Words, name: string): number | undefined {
-  const text = flags[name];
-  if (text === undefined) return undefined;
-  if (typeof text === "string" && /^[0-9]{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`Cannot use --${name} "${text}": it must be a whole number`);
+export function wholeNumber(text: string, what: string): number {
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`Cannot use ${what} "${text}": it must be a whole number`);
 }

@@ -1,33 +1,20 @@
+import { command } from "./command.ts";
 import { UsageError } from "./exit.ts";
-import type { Command } from "./command.ts";
-import { readArgs, wholeNumber } from "./args.ts";
+import { path } from "./listing.ts";
 
 const USAGE = "innkeeper bump SCOPE --reason TEXT [--minimum N] [--key KEY] [--force]";
+const FLAGS = { reason: "text", minimum: "number", key: "text", force: "switch" } as const;
 
 /** `innkeeper bump`: changes the generation of a scope and prints it as JSON. */
-export const bump: Command = async (args, { client, out }) => {
-  const words = readArgs(
-    args,
-    {
-      reason: { type: "string" },
-      minimum: { type: "string" },
-      key: { type: "string" },
-      force: { type: "boolean" },
-    },
-    1,
-    USAGE,
-  );
-  const { flags, names: [scope = ""] } = words;
-  const minimum = wholeNumber(words, "minimum");
-  if (typeof flags["reason"] !== "string") throw new UsageError(`--reason is missing\n${USAGE}`);
-  const { body } = await client.ask("POST", `/v1/scopes/${encodeURIComponent(scope)}/bumps`, {
-    json: {
-      reason: flags["reason"],
-      ...(minimum === undefined ? {} : { minimum }),
-      ...(flags["force"] === true ? { force: true } : {}),
-    },
-    headers: typeof flags["key"] === "string" ? { "idempotency-key": flags["key"] } : {},
-  });
-  out(JSON.stringify(body));
-  return 0;
-};
+export const bump = command(
+  USAGE,
+  { names: ["scope"], flags: FLAGS },
+  async ({ scope, reason, minimum, key, force }, { client, out }) => {
+    if (reason === undefined) throw new UsageError(`--reason is missing\nusage: ${USAGE}`);
+    const { body } = await client.request("POST", path`/v1/scopes/${scope}/bumps`, {
+      json: { reason, minimum, force },
+      headers: key === undefined ? {} : { "idempotency-key": key },
+    });
+    out(JSON.stringify(body));
+  },
+);

@@ -1,13 +1,9 @@
-import type { HttpClient } from "../client/http_client.ts";
-
-/** Opens a WebSocket by its subprotocol and path. */
-export type OpenSocket = (protocol: string, path?: string) => WebSocket;
+import { type Args, type Flags, readArgs, type Syntax } from "./args.ts";
+import type { Connection } from "./connect.ts";
+import { EXIT, UsageError } from "./exit.ts";
 
 /** What a command that talks to a daemon works with. */
-export interface CommandContext {
-  readonly client: HttpClient;
-  /** Opens a WebSocket of its daemon; the watch socket when no path is given. */
-  readonly openSocket: OpenSocket;
+export interface CommandContext extends Connection {
   /** Writes a line for the user or the next program in a pipe. */
   out(line: string): void;
   /** Writes a line for the user alone. */
@@ -15,10 +11,42 @@ export interface CommandContext {
 }
 
 /**
- * A command that talks to a daemon.
+ * Runs a command that talks to a daemon.
  *
- * @param args The words after its name, without those that say how to reach the daemon
+ * @param args What stands after its name, without the flags that say how to connect
  * @returns The exit status
- * @throws UsageError for words it does not know; ProblemError when the daemon refuses
+ * @throws UsageError for arguments that it does not know; ProblemError when the daemon refuses
  */
-export type Command = (args: readonly string[], context: CommandContext) => Promise<number>;
+type Run = (args: readonly string[], context: CommandContext) => Promise<number>;
+
+/** A command that talks to a daemon. */
+export type Command = Run & { readonly usage: string };
+
+/**
+ * Declares a command.
+ *
+ * @param run Returns the exit status, or nothing for a clean end
+ */
+export function command<
+  const Name extends string = never,
+  const F extends Flags = Record<never, never>,
+>(
+  usage: string,
+  { names = [], flags = {} as F }: Partial<Syntax<Name, F>>,
+  run: (args: Args<Name, F>, context: CommandContext) => Promise<number | void>,
+): Command {
+  const start: Run = async (args, context) =>
+    await run(readArgs(args, { names, flags }, usage), context) ?? EXIT.clean;
+  return Object.assign(start, { usage });
+}
+
+/** A command of several actions, such as `innkeeper inodes list`. */
+export function commandGroup(name: string, actions: Readonly<Record<string, Command>>): Command {
+  const usage = Object.values(actions).map((action) => action.usage).join("\n       ");
+  const start: Run = async ([action = "", ...args], context) => {
+    const chosen = Object.hasOwn(actions, action) ? actions[action] : undefined;
+    if (chosen !== undefined) return await chosen(args, context);
+    throw new UsageError(`Cannot run "${name} ${action}"\nusage: ${usage}`);
+  };
+  return Object.assign(start, { usage });
+}

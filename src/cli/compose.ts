@@ -106,7 +106,7 @@ function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger 
       `Cannot use ${run}: another Innkeeper has it; stop that one or give --run DIR`,
     );
   }
-  if (tokenFile === resolve(state, "token")) makeTokenFile(tokenFile, systemRandom);
+  if (tokenFile === resolve(state, "token")) makeTokenFile(tokenFile);
   try {
     return new SqliteLedger(`${state}/ledger.sqlite`);
   } catch (error) {

@@ -1,76 +1,77 @@
 import { parseArgs } from "node:util";
-import { HttpClient, type Reach } from "../client/http_client.ts";
-import { parseTokenFile } from "../access/tokens.ts";
+import { type Endpoint, HttpClient } from "../client/http_client.ts";
 import { parseConfig } from "./config.ts";
-import { UsageError } from "./exit.ts";
-import type { OpenSocket } from "./command.ts";
 import { environment } from "./environment.ts";
+import { UsageError } from "./exit.ts";
+import { readTokens } from "./token_file.ts";
 
-/** The flags that say how to reach a daemon, for the help of every command. */
+/** The flags that say how to connect, for the help of every command. */
 export const CONNECT_HELP = `  --socket PATH        the daemon's unix socket; INNKEEPER_SOCKET
       [RUN/private/innkeeper.sock, RUN as for serve]
   --url URL            its TCP address instead; INNKEEPER_URL
   --token-file FILE    with --url: the token is its first one; INNKEEPER_TOKEN holds one itself
 `;
 
-/** How to reach a daemon, and the words that are left for the command. */
-export interface ReachedDaemon {
+const FLAGS = ["socket", "url", "token-file"] as const;
+type FlagValues = { [Flag in typeof FLAGS[number]]?: string };
+
+/** A way to a daemon. */
+export interface Connection {
   readonly client: HttpClient;
-  readonly openSocket: OpenSocket;
-  readonly rest: readonly string[];
+  /** Opens a WebSocket of the daemon; the watch socket when no path is given. */
+  openSocket(protocol: string, path?: string): WebSocket;
 }
 
-const FLAGS = ["socket", "url", "token-file"] as const;
-
 /**
- * Reads how to reach the daemon from the words of a command.
+ * Finds the daemon that the arguments or the environment name.
  *
- * @throws {UsageError} when the token file is of no use
+ * @returns The way to it, and the arguments that are left for the command
+ * @throws {UsageError} when the token file cannot be used
  */
-export function connectDaemon(args: readonly string[]): ReachedDaemon {
+export function connect(args: readonly string[]): Connection & { readonly rest: string[] } {
   const { values, rest } = split(args);
   const url = values.url ?? environment.env("INNKEEPER_URL");
-  const { reach, options } = url === undefined
+  const { endpoint, options } = url === undefined
     ? overSocket(values.socket ?? environment.env("INNKEEPER_SOCKET") ?? defaultSocket())
     : overTcp(url.replace(/\/+$/, ""), tokenOf(values["token-file"]));
-  const base = reach.url.replace(/^http/, "ws");
+  const base = endpoint.url.replace(/^http/, "ws");
   return {
-    client: new HttpClient(reach),
+    client: new HttpClient(endpoint),
     openSocket: (protocol, path = "/v1/watch") =>
       new WebSocket(`${base}${path}`, { ...options, protocols: [protocol] }),
     rest,
   };
 }
 
-function overSocket(path: string): { reach: Reach; options: WebSocketOptions } {
+function overSocket(path: string): { endpoint: Endpoint; options: WebSocketOptions } {
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
   const throughSocket: typeof fetch = (input, init) => fetch(input, { ...init, client });
-  return { reach: { url: "http://localhost", fetch: throughSocket }, options: { client } };
+  return { endpoint: { url: "http://localhost", fetch: throughSocket }, options: { client } };
 }
 
-function overTcp(url: string, token: string): { reach: Reach; options: WebSocketOptions } {
-  return { reach: { url, token }, options: { headers: { authorization: `Bearer ${token}` } } };
+function overTcp(url: string, token: string): { endpoint: Endpoint; options: WebSocketOptions } {
+  return { endpoint: { url, token }, options: { headers: { authorization: `Bearer ${token}` } } };
 }
 
-/** The words of {@linkcode FLAGS} taken out, so that each command parses only its own. */
-function split(
-  args: readonly string[],
-): { values: Partial<Record<typeof FLAGS[number], string>>; rest: string[] } {
+/** Takes {@linkcode FLAGS} out wherever they stand, so that a command parses only its own. */
+function split(args: readonly string[]): { values: FlagValues; rest: string[] } {
   const end = args.indexOf("--");
-  const own = end < 0 ? [...args] : args.slice(0, end);
-  const options = Object.fromEntries(FLAGS.map((name) => [name, { type: "string" as const }]));
-  const { tokens } = parseArgs({ args: own, options, strict: false, tokens: true });
-  const values: Partial<Record<typeof FLAGS[number], string>> = {};
+  const { tokens } = parseArgs({
+    args: args.slice(0, end < 0 ? args.length : end),
+    options: Object.fromEntries(FLAGS.map((name) => [name, { type: "string" as const }])),
+    strict: false,
+    tokens: true,
+  });
+  const values: FlagValues = {};
   const taken = new Set<number>();
   for (const token of tokens) {
-    if (token.kind !== "option" || token.value === undefined) continue;
-    const flag = FLAGS.find((name) => name === token.name);
-    if (flag === undefined) continue;
+    const flag = FLAGS.find((name) => token.kind === "option" && name === token.name);
+    if (flag === undefined || token.kind !== "option" || token.value === undefined) continue;
     values[flag] = token.value;
     taken.add(token.index);
     if (!token.inlineValue) taken.add(token.index + 1);
   }
-  return { values, rest: args.filter((_word, index) => !taken.has(index)) };
+  return { values, rest: args.filter((_arg, index) => !taken.has(index)) };
 }
 
 function defaultSocket(): string {
@@ -78,16 +79,13 @@ function defaultSocket(): string {
 }
 
 function tokenOf(file: string | undefined): string {
-  const given = environment.env("INNKEEPER_TOKEN");
-  if (file === undefined && given !== undefined) return given;
-  if (file === undefined) {
-    throw new UsageError("Cannot call over TCP without a token: give --token-file FILE");
-  }
-  try {
-    const [first] = parseTokenFile(Deno.readTextFileSync(file));
-    if (first !== undefined) return first.token;
-  } catch (error) {
-    throw new UsageError(`Cannot use the token file ${file}: ${(error as Error).message}`);
-  }
-  throw new UsageError(`Cannot use the token file ${file}: it holds no token`);
+  const token = file === undefined
+    ? environment.env("INNKEEPER_TOKEN")
+    : readTokens(file)[0]?.token;
+  if (token !== undefined) return token;
+  throw new UsageError(
+    file === undefined
+      ? "Cannot call over TCP without a token: give --token-file FILE or set INNKEEPER_TOKEN"
+      : `Cannot use the token file ${file}: it holds no token`,
+  );
 }

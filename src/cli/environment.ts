@@ -1,6 +1,11 @@
-import type { Environment } from "./config.ts";
+/** Where the values of flags that are left out come from. */
+export interface Environment {
+  readonly env: (name: string) => string | undefined;
+  readonly cwd: () => string;
+  readonly isRoot: () => boolean;
+}
 
-/** The process's own environment, for what flags leave out. */
+/** The environment of this process. */
 export const environment: Environment = {
   env: (name) => Deno.env.get(name),
   cwd: () => Deno.cwd(),

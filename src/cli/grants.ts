@@ -1,12 +1,14 @@
 import { dirname } from "node:path/posix";
-import { type Config, envName } from "./config.ts";
+import type { Config } from "./config.ts";
+import { addressText } from "./listen_address.ts";
+import { envName } from "./serve_flags.ts";
 
 /**
  * Deno's permission flags for a daemon of this configuration, as narrow as Deno allows. They
  * bound what the JavaScript side does by mistake; the C library can do whatever the user can
  * (SECURITY.md).
  *
- * @param appFolder Folder of this program, from which guest Workers are started
+ * @param appFolder The folder of this program; the Workers of guests are started from it
  * @param libcPath The one library that may be opened
  */
 export function grantsOf(config: Config, appFolder: string, libcPath: string): readonly string[] {
@@ -15,9 +17,6 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
   const tls = config.tls === undefined ? [] : [config.tls.certFile, config.tls.keyFile];
   const read = [appFolder, config.state, config.run, config.tokenFile, ...tls];
   const write = [config.state, config.run];
-  const net = config.listen.map((address) =>
-    address.kind === "unix" ? `unix:${address.path}` : hostAndPort(address)
-  );
   const remotes = config.remotes.map((prefix) => {
     const { hostname, port, protocol } = new URL(prefix);
     return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
@@ -25,7 +24,7 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
   return [
     allow("read", [...read, ...sockets, ...sockets.map(dirname)]),
     allow("write", [...write, ...sockets, ...sockets.map(dirname)]),
-    allow("net", [...net, ...remotes]),
+    allow("net", [...config.listen.map(addressText), ...remotes]),
     allow("env", [envName("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),
   ];
@@ -33,8 +32,4 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
 
 function allow(permission: string, values: readonly string[]): string {
   return `--allow-${permission}=${[...new Set(values)].join(",")}`;
-}
-
-function hostAndPort({ hostname, port }: { hostname: string; port: number }): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

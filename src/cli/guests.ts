@@ -1,50 +1,40 @@
 import { MIB, PAGE_BYTES } from "../core/limits.ts";
-import { UsageError } from "./exit.ts";
-import type { Command, CommandContext } from "./command.ts";
-import { consoleCommand } from "./guest_console.ts";
+import { wholeNumber } from "./args.ts";
+import { type Command, command, type CommandContext, commandGroup } from "./command.ts";
 import { environment } from "./environment.ts";
-import { readArgs, wholeNumber, type Words } from "./args.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { guestConsole } from "./guest_console.ts";
+import { openInput } from "./input.ts";
+import { fetchAll, path } from "./listing.ts";
 
-const USAGE = `innkeeper guests list
-       innkeeper guests create --image FILE|--inode ID [--at ADDRESS] [--start ADDRESS]
-                               [--memory MIB] [--name NAME] [--scope SCOPE] [--lease MS]
-       innkeeper guests boot --kernel ID [--initrd ID] [--memory MIB] [--command-line TEXT]
+const CREATE_USAGE =
+  `innkeeper guests create --image FILE|--inode ID [--at ADDRESS] [--start ADDRESS]
+                               [--memory MIB] [--name NAME] [--scope SCOPE] [--lease MS]`;
+const BOOT_USAGE =
+  `innkeeper guests boot --kernel ID [--initrd ID] [--memory MIB] [--command-line TEXT]
                              [--disk ID[:ro]]... [--share ROOT] [--name NAME] [--scope SCOPE]
-                             [--lease MS]
-       innkeeper guests console NAME [--since OFFSET]
-       innkeeper guests clone SNAPSHOT [--name NAME] [--scope SCOPE] [--lease MS]
-       innkeeper guests run NAME [--budget MS]
-       innkeeper guests state NAME ready|running|paused
-       innkeeper guests interrupt NAME LINE
-       innkeeper guests registers NAME [--set REGISTER=VALUE]...
-       innkeeper guests memory NAME FIRST-LAST [--write HEX]
-       innkeeper guests snapshot NAME
-       innkeeper guests delete NAME
+                             [--lease MS]`;
+const DELETE_USAGE = `innkeeper guests delete NAME
 create, boot and clone print the owner's token; the others take it as --owner TOKEN or INNKEEPER_OWNER`;
 
-const OWNER = { owner: { type: "string" } } as const;
-const MAKE = {
-  name: { type: "string" },
-  scope: { type: "string" },
-  lease: { type: "string" },
-} as const;
+const OWNER = { owner: "text" } as const;
+const NEW_GUEST = { name: "text", scope: "text", lease: "number" } as const;
 const BARE = {
-  ...MAKE,
-  image: { type: "string" },
-  inode: { type: "string" },
-  at: { type: "string" },
-  start: { type: "string" },
-  memory: { type: "string" },
+  ...NEW_GUEST,
+  image: "text",
+  inode: "text",
+  at: "text",
+  start: "text",
+  memory: "number",
 } as const;
-
 const LINUX = {
-  ...MAKE,
-  kernel: { type: "string" },
-  initrd: { type: "string" },
-  memory: { type: "string" },
-  "command-line": { type: "string" },
-  disk: { type: "string", multiple: true },
-  share: { type: "string" },
+  ...NEW_GUEST,
+  kernel: "text",
+  initrd: "text",
+  memory: "number",
+  "command-line": "text",
+  disk: "texts",
+  share: "text",
 } as const;
 
 const LINUX_MIB_DEFAULT = 128;
@@ -52,200 +42,167 @@ const IMAGE_AT_DEFAULT = 0x1000;
 const MEMORY_MIB_DEFAULT = 1;
 const DUMP_ROW_BYTES = 16;
 
-/** `innkeeper guests`: makes guests and works on them. Answers are printed as JSON. */
-export const guests: Command = async ([action = "list", ...args], context) => {
-  const command = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-  if (command === undefined) {
-    throw new UsageError(`Cannot do "${action}" to guests\nusage: ${USAGE}`);
-  }
-  return await command(args, context);
-};
+const list = command("innkeeper guests list", {}, async (_none, { client, out }) => {
+  for (const guest of await fetchAll(client, "/v1/guests")) out(JSON.stringify(guest));
+});
 
-const ACTIONS: Readonly<Record<string, Command>> = {
-  list,
-  create,
-  boot,
-  console: (args, context) => consoleCommand(args, context, USAGE),
-  clone,
-  run,
-  state,
-  interrupt,
-  registers,
-  memory,
-  snapshot,
-  delete: remove,
-};
-
-async function list(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  readArgs(args, {}, 0, USAGE);
-  for (let cursor: string | undefined = ""; cursor !== undefined;) {
-    const query: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const { body } = await client.ask<{ items: unknown[]; next?: string }>(
-      "GET",
-      `/v1/guests?limit=1000${query}`,
-    );
-    for (const guest of body.items) out(JSON.stringify(guest));
-    cursor = body.next;
-  }
-  return 0;
-}
-
-async function create(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readArgs(args, BARE, 0, USAGE);
-  const { image, inode } = words.flags;
+const create = command(CREATE_USAGE, { flags: BARE }, async (args, context) => {
+  const { image, inode, memory = MEMORY_MIB_DEFAULT } = args;
   if ((image === undefined) === (inode === undefined)) {
-    throw new UsageError(`Give either --image or --inode\nusage: ${USAGE}`);
+    throw new UsageError(`Give either --image or --inode\nusage: ${CREATE_USAGE}`);
   }
-  const at = address(words, "at") ?? IMAGE_AT_DEFAULT;
-  const content = typeof image === "string" ? { bytes: await imageOf(image) } : { inode };
-  const bare = {
-    pfnLimit: (wholeNumber(words, "memory") ?? MEMORY_MIB_DEFAULT) * MIB / PAGE_BYTES,
-    start: address(words, "start") ?? at,
-    load: [{ at, ...content }],
-  };
-  return await make(words, { bare }, context);
-}
+  const at = args.at === undefined ? IMAGE_AT_DEFAULT : Number(address(args.at, "--at"));
+  const start = args.start === undefined ? at : Number(address(args.start, "--start"));
+  const content = image === undefined ? { inode } : { bytes: await base64Of(image) };
+  const bare = { pfnLimit: memory * MIB / PAGE_BYTES, start, load: [{ at, ...content }] };
+  await make(args, { bare }, context);
+});
 
-async function boot(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readArgs(args, LINUX, 0, USAGE);
-  const { kernel, initrd, share } = words.flags;
-  if (kernel === undefined) throw new UsageError(`Give --kernel\nusage: ${USAGE}`);
-  const disks = (words.flags["disk"] ?? []) as unknown as readonly string[];
+const boot = command(BOOT_USAGE, { flags: LINUX }, async (args, context) => {
+  const { kernel, initrd, memory = LINUX_MIB_DEFAULT, disk = [], share } = args;
+  if (kernel === undefined) throw new UsageError(`Give --kernel\nusage: ${BOOT_USAGE}`);
   const linux = {
-    memoryMiB: wholeNumber(words, "memory") ?? LINUX_MIB_DEFAULT,
+    memoryMiB: memory,
     kernel,
     initrd,
-    commandLine: words.flags["command-line"],
-    disks: disks.map((disk) => ({
-      inode: disk.replace(/:ro$/, ""),
-      readOnly: disk.endsWith(":ro"),
-    })),
-    ...(share === undefined ? {} : { share: { root: share } }),
+    commandLine: args["command-line"],
+    disks: disk.map((id) => ({ inode: id.replace(/:ro$/, ""), readOnly: id.endsWith(":ro") })),
+    share: share === undefined ? undefined : { root: share },
   };
-  return await make(words, { linux }, context);
-}
+  await make(args, { linux }, context);
+});
 
-async function clone(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readArgs(args, MAKE, 1, USAGE);
-  return await make(words, { snapshot: words.names[0] }, context);
-}
+const clone = command(
+  "innkeeper guests clone SNAPSHOT [--name NAME] [--scope SCOPE] [--lease MS]",
+  { names: ["snapshot"], flags: NEW_GUEST },
+  async ({ snapshot, ...args }, context) => await make(args, { snapshot }, context),
+);
 
+/** Makes a guest and prints it with the token of its owner. */
 async function make(
-  words: Words,
+  { name, scope, lease }: { name?: string; scope?: string; lease?: number },
   from: Record<string, unknown>,
   { client, out }: CommandContext,
-): Promise<number> {
-  const { name, scope } = words.flags;
-  const leaseMs = wholeNumber(words, "lease");
-  const json = { name, scope, leaseMs, ...from };
-  out(JSON.stringify((await client.ask("POST", "/v1/guests", { json })).body));
-  return 0;
+): Promise<void> {
+  const json = { name, scope, leaseMs: lease, ...from };
+  out(JSON.stringify((await client.request("POST", "/v1/guests", { json })).body));
 }
 
-async function run(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readArgs(args, { ...OWNER, budget: { type: "string" } }, 1, USAGE);
-  const { body } = await client.ask<{ reason: string }>("POST", pathOf(words, "/runs"), {
-    json: { budgetMs: wholeNumber(words, "budget") },
-    headers: ownerOf(words),
-  });
-  out(JSON.stringify(body));
-  return body.reason === "dead" ? 1 : 0;
-}
+const run = command(
+  "innkeeper guests run NAME [--budget MS]",
+  { names: ["name"], flags: { ...OWNER, budget: "number" } },
+  async ({ name, budget, owner }, { client, out }) => {
+    const { body } = await client.request<{ reason: string }>(
+      "POST",
+      path`/v1/guests/${name}/runs`,
+      { json: { budgetMs: budget }, headers: ownerHeaders(owner) },
+    );
+    out(JSON.stringify(body));
+    return body.reason === "dead" ? EXIT.refused : EXIT.clean;
+  },
+);
 
-async function state(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readArgs(args, OWNER, 2, USAGE);
-  const json = { state: words.names[1] };
-  const ask = { json, headers: ownerOf(words) };
-  out(JSON.stringify((await client.ask("PUT", pathOf(words, "/state"), ask)).body));
-  return 0;
-}
+const state = command(
+  "innkeeper guests state NAME ready|running|paused",
+  { names: ["name", "state"], flags: OWNER },
+  async ({ name, state, owner }, { client, out }) => {
+    const options = { json: { state }, headers: ownerHeaders(owner) };
+    const { body } = await client.request("PUT", path`/v1/guests/${name}/state`, options);
+    out(JSON.stringify(body));
+  },
+);
 
-async function interrupt(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const words = readArgs(args, OWNER, 2, USAGE);
-  const line = wholeNumber({ ...words, flags: { line: words.names[1] } }, "line");
-  const ask = { json: { line }, headers: ownerOf(words) };
-  await client.ask("POST", pathOf(words, "/interrupts"), ask);
-  return 0;
-}
-
-async function registers(
-  args: readonly string[],
-  { client, out }: CommandContext,
-): Promise<number> {
-  const options = { ...OWNER, set: { type: "string", multiple: true } } as const;
-  const words = readArgs(args, options, 1, USAGE);
-  const headers = ownerOf(words);
-  const pairs = (words.flags["set"] ?? []) as unknown as readonly string[];
-  const json = Object.fromEntries(pairs.map((pair) => {
-    const [name = "", value = ""] = pair.split("=");
-    return [name, String(number(value, `--set ${pair}`))];
-  }));
-  const path = pathOf(words, "/registers");
-  const { body } = pairs.length === 0
-    ? await client.ask("GET", path, { headers })
-    : await client.ask("PATCH", path, { json, headers });
-  out(JSON.stringify(body));
-  return 0;
-}
-
-async function memory(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readArgs(args, { ...OWNER, write: { type: "string" } }, 2, USAGE);
-  const [first = "", last = first] = (words.names[1] ?? "").split("-");
-  const [from, to] = [number(first, "the range"), number(last, "the range")];
-  const { write } = words.flags;
-  if (typeof write === "string") {
-    await client.ask("PUT", pathOf(words, `/memory/ranges/${from}-${to}`), {
-      bytes: hexBytes(write),
-      headers: ownerOf(words),
+const interrupt = command(
+  "innkeeper guests interrupt NAME LINE",
+  { names: ["name", "line"], flags: OWNER },
+  async ({ name, line, owner }, { client }) => {
+    await client.request("POST", path`/v1/guests/${name}/interrupts`, {
+      json: { line: wholeNumber(line, "line") },
+      headers: ownerHeaders(owner),
     });
-    return 0;
-  }
-  const headers = { ...ownerOf(words), range: `bytes=${from}-${to}` };
-  const { body } = await client.read(pathOf(words, "/memory"), { headers });
-  for (let row = 0; row < body.length; row += DUMP_ROW_BYTES) {
-    const at = (from + BigInt(row)).toString(16).padStart(8, "0");
-    const bytes = body.subarray(row, row + DUMP_ROW_BYTES);
-    out(`${at}  ${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`);
-  }
-  return 0;
+  },
+);
+
+const registers = command(
+  "innkeeper guests registers NAME [--set REGISTER=VALUE]...",
+  { names: ["name"], flags: { ...OWNER, set: "texts" } },
+  async ({ name, set, owner }, { client, out }) => {
+    const json = set && Object.fromEntries(set.map((pair) => {
+      const [register, value = ""] = pair.split("=");
+      return [register, String(address(value, `--set ${pair}`))];
+    }));
+    const method = set === undefined ? "GET" : "PATCH";
+    const options = { json, headers: ownerHeaders(owner) };
+    const { body } = await client.request(method, path`/v1/guests/${name}/registers`, options);
+    out(JSON.stringify(body));
+  },
+);
+
+const memory = command(
+  "innkeeper guests memory NAME FIRST-LAST [--write HEX]",
+  { names: ["name", "range"], flags: { ...OWNER, write: "text" } },
+  async ({ name, range, write, owner }, { client, out }) => {
+    const [first = "", last = first] = range.split("-");
+    const [from, to] = [address(first, "the range"), address(last, "the range")];
+    const headers = ownerHeaders(owner);
+    const memory = path`/v1/guests/${name}/memory`;
+    if (write !== undefined) {
+      await client.request("PUT", `${memory}/ranges/${from}-${to}`, {
+        bytes: hexBytes(write),
+        headers,
+      });
+      return;
+    }
+    const { body } = await client.read(memory, {
+      headers: { ...headers, range: `bytes=${from}-${to}` },
+    });
+    for (let row = 0; row < body.length; row += DUMP_ROW_BYTES) {
+      const at = (from + BigInt(row)).toString(16).padStart(8, "0");
+      const bytes = body.subarray(row, row + DUMP_ROW_BYTES).toHex();
+      out(`${at}  ${bytes.replaceAll(/..(?=.)/g, "$& ")}`);
+    }
+  },
+);
+
+const snapshot = command(
+  "innkeeper guests snapshot NAME",
+  { names: ["name"], flags: OWNER },
+  async ({ name, owner }, { client, out }) => {
+    const options = { headers: ownerHeaders(owner) };
+    const { body } = await client.request("POST", path`/v1/guests/${name}/snapshots`, options);
+    out(JSON.stringify(body));
+  },
+);
+
+const remove = command(
+  DELETE_USAGE,
+  { names: ["name"], flags: OWNER },
+  async ({ name, owner }, { client }) => {
+    await client.request("DELETE", path`/v1/guests/${name}`, { headers: ownerHeaders(owner) });
+  },
+);
+
+const actions = commandGroup("guests", {
+  ...{ list, create, boot, console: guestConsole, clone, run, state },
+  ...{ interrupt, registers, memory, snapshot, delete: remove },
+});
+
+/** `innkeeper guests`: makes guests and works on them. It prints answers as JSON. */
+export const guests: Command = Object.assign(
+  (...[args, context]: Parameters<Command>) =>
+    actions(args.length === 0 ? ["list"] : args, context),
+  { usage: actions.usage },
+);
+
+function ownerHeaders(owner = environment.env("INNKEEPER_OWNER")): Record<string, string> {
+  return owner === undefined ? {} : { "innkeeper-owner": owner };
 }
 
-async function snapshot(args: readonly string[], { client, out }: CommandContext): Promise<number> {
-  const words = readArgs(args, OWNER, 1, USAGE);
-  const ask = { headers: ownerOf(words) };
-  out(JSON.stringify((await client.ask("POST", pathOf(words, "/snapshots"), ask)).body));
-  return 0;
+async function base64Of(file: string): Promise<string> {
+  return (await new Response(await openInput(file)).bytes()).toBase64();
 }
 
-async function remove(args: readonly string[], { client }: CommandContext): Promise<number> {
-  const words = readArgs(args, OWNER, 1, USAGE);
-  await client.ask("DELETE", pathOf(words, ""), { headers: ownerOf(words) });
-  return 0;
-}
-
-function pathOf({ names: [name = ""] }: Words, what: string): string {
-  return `/v1/guests/${encodeURIComponent(name)}${what}`;
-}
-
-function ownerOf({ flags }: Words): Record<string, string> {
-  const token = flags["owner"] ?? environment.env("INNKEEPER_OWNER");
-  return typeof token === "string" ? { "innkeeper-owner": token } : {};
-}
-
-async function imageOf(path: string): Promise<string> {
-  try {
-    return (await Deno.readFile(path)).toBase64();
-  } catch (error) {
-    throw new UsageError(`Cannot read the image: ${(error as Error).message}`);
-  }
-}
-
-function address(words: Words, name: string): number | undefined {
-  const text = words.flags[name];
-  return typeof text === "string" ? Number(number(text, `--${name}`)) : undefined;
-}
-
-function number(text: string, what: string): bigint {
+function address(text: string, what: string): bigint {
   if (/^(?:0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return BigInt(text);
   throw new UsageError(`Cannot use ${what}: "${text}" must be a number, decimal or 0x…`);
 }

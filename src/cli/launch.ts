@@ -1,23 +1,25 @@
 import { resolve } from "node:path/posix";
-import { type Config, parseConfig, serveHelp } from "./config.ts";
+import { type Config, parseConfig } from "./config.ts";
 import { execute } from "../native/exec.ts";
 import { Libc } from "../native/libc.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { grantsOf } from "./grants.ts";
 import { environment } from "./environment.ts";
+import { write } from "./output.ts";
+import { serveHelp } from "./serve_flags.ts";
 
 /**
  * Becomes the daemon, under grants that fit its flags. Deno has no way to narrow a running
  * process, so this one, which may read everything, makes room for one that may not.
  */
 function launch(args: readonly string[]): void {
-  if (args.includes("--help")) return void Deno.stdout.writeSync(encode(serveHelp()));
+  if (args.includes("--help")) return write(Deno.stdout, serveHelp());
   let config: Config;
   try {
     config = parseConfig(args, environment);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    Deno.stderr.writeSync(encode(`${error.message}\nSee --help.\n`));
+    write(Deno.stderr, `${error.message}\nSee --help.\n`);
     Deno.exit(EXIT.usage);
   }
   const app = resolve(import.meta.dirname ?? ".", "../..");
@@ -35,10 +37,6 @@ function launch(args: readonly string[]): void {
     // The daemon may not ask who it is, so what depends on that is settled here.
     ...["--state", config.state, "--run", config.run],
   ]);
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }
 
 if (import.meta.main) launch(Deno.args);

@@ -1,14 +1,11 @@
 import { configureSync, jsonLinesFormatter, type LogRecord } from "@logtape/logtape";
-
-const encoder = new TextEncoder();
+import { write } from "./output.ts";
 
 /** Sends the log to standard error, one line of JSON an event. */
 export function logToStderr(): void {
   configureSync({
     sinks: {
-      stderr: (record: LogRecord) => {
-        Deno.stderr.writeSync(encoder.encode(jsonLinesFormatter(record)));
-      },
+      stderr: (record: LogRecord) => write(Deno.stderr, jsonLinesFormatter(record)),
     },
     loggers: [
       { category: "innkeeper", lowestLevel: "info", sinks: ["stderr"] },

@@ -1,12 +1,14 @@
 import { getLogger } from "@logtape/logtape";
-import { deadline } from "@std/async";
+import { delay } from "@std/async";
 import { DRAIN_MS } from "../core/limits.ts";
 import { type Daemon, openDaemon } from "./compose.ts";
-import { type Config, parseConfig, serveHelp } from "./config.ts";
+import { type Config, parseConfig } from "./config.ts";
 import { environment } from "./environment.ts";
 import { EXIT } from "./exit.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
+import { write } from "./output.ts";
+import { serveHelp } from "./serve_flags.ts";
 import { readTokens } from "./token_file.ts";
 
 const log = getLogger(["innkeeper", "daemon"]);
@@ -20,7 +22,7 @@ const log = getLogger(["innkeeper", "daemon"]);
  */
 export async function serve(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) {
-    await write(Deno.stdout, serveHelp());
+    write(Deno.stdout, serveHelp());
     return EXIT.clean;
   }
   const config = parseConfig(args, environment);
@@ -32,12 +34,13 @@ export async function serve(args: readonly string[]): Promise<number> {
   const listening = await listenAll(config, daemon);
   const signalled = firstSignal(["SIGTERM", "SIGINT"]);
   Deno.addSignalListener("SIGHUP", () => reload(daemon));
-  await announce(config, listening);
+  announce(config, listening);
   log.info("stopping", { signal: await signalled });
-  const drained = AbortSignal.timeout(DRAIN_MS);
-  // First: Deno would close the WebSockets with a code of its own if it stopped listening before.
-  await deadline(daemon.beginStop(), DRAIN_MS).catch(() => {});
-  await Promise.all(listening.map((one) => one.stop(drained)));
+  // Requests that have not ended by then end with the process.
+  const drained = delay(DRAIN_MS);
+  // First, since Deno would close the WebSockets with a code of its own when it stops listening.
+  await Promise.race([daemon.beginStop(), drained]);
+  await Promise.race([Promise.all(listening.map((one) => one.stop())), drained]);
   await daemon.close();
   return EXIT.clean;
 }
@@ -52,7 +55,7 @@ async function listenAll({ listen: addresses, tls }: Config, daemon: Daemon): Pr
     }
     return listening;
   } catch (error) {
-    await Promise.all(listening.map((one) => one.stop(AbortSignal.abort())));
+    for (const one of listening) void one.stop();
     await daemon.close();
     throw error;
   }
@@ -76,23 +79,17 @@ function reload(daemon: Daemon): void {
 }
 
 /** Prints the ready line; on a terminal also a link that opens the console with its token. */
-async function announce(config: Config, listening: readonly Listening[]): Promise<void> {
+function announce(config: Config, listening: readonly Listening[]): void {
   const addresses = listening.map(({ address }) => address);
   const http = addresses.find((address) => address.startsWith("http"));
   const console = http === undefined ? {} : { console: `${http}/` };
   const { tokenFile, state, run } = config;
-  await write(
+  write(
     Deno.stdout,
     `${JSON.stringify({ ready: true, listen: addresses, ...console, tokenFile, state, run })}\n`,
   );
   if (http !== undefined && Deno.stdout.isTerminal()) {
     const token = readTokens(tokenFile)[0]?.token ?? "";
-    await write(Deno.stdout, `Console: ${http}/#token=${encodeURIComponent(token)}\n`);
+    write(Deno.stdout, `Console: ${http}/#token=${encodeURIComponent(token)}\n`);
   }
-}
-
-async function write(stream: typeof Deno.stdout, text: string): Promise<void> {
-  const writer = stream.writable.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  writer.releaseLock();
 }

@@ -1,4 +1,3 @@
-import type { Random } from "../core/ports/random.ts";
 import { parseTokenFile, type TokenEntry } from "../access/tokens.ts";
 import { UsageError } from "./exit.ts";
 
@@ -17,9 +16,10 @@ export function readTokens(path: string): readonly TokenEntry[] {
   }
 }
 
-/** Makes the token file with one token for everything, unless it is there already. */
-export function makeTokenFile(path: string, random: Random): void {
-  const token = random.bytes(TOKEN_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
+/** Makes a token file with one token that may do everything, unless there is a file already. */
+export function makeTokenFile(path: string): void {
+  const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
+  const token = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
   try {
     Deno.writeTextFileSync(path, `${token}\n`, { createNew: true, mode: 0o600 });
   } catch (error) {

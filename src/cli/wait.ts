@@ -1,46 +1,45 @@
 import type { Problem } from "../wire/problem.ts";
 import { ProblemError } from "../client/problem_error.ts";
-import type { Command } from "./command.ts";
-import { readArgs, wholeNumber } from "./args.ts";
+import { command } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { path, withQuery } from "./listing.ts";
 
-const USAGE = "innkeeper wait SCOPE [--timeout SECONDS] [--generation N]";
 const TIMEOUT_SECONDS_DEFAULT = 60;
 
-interface InTheWay {
+interface LateWatcher {
   readonly name: string;
   readonly presence: string;
   readonly reason?: string;
 }
 
-/** `innkeeper wait`: ends with 0 once every tracked watcher has confirmed, else names who is late. */
-export const wait: Command = async (args, { client, out, err }) => {
-  const words = readArgs(
-    args,
-    { timeout: { type: "string" }, generation: { type: "string" } },
-    1,
-    USAGE,
-  );
-  const [scope = ""] = words.names;
-  const timeoutMs = 1000 * (wholeNumber(words, "timeout") ?? TIMEOUT_SECONDS_DEFAULT);
-  const generation = wholeNumber(words, "generation");
-  const query = generation === undefined ? "" : `&generation=${generation}`;
-  // The driver's 0 means no limit; here it means: look once.
-  const wait = timeoutMs === 0 ? "" : `timeoutMs=${timeoutMs}`;
-  const path = `/v1/scopes/${encodeURIComponent(scope)}/barrier?${wait}${query}`;
-  try {
-    const { headers } = await client.ask("GET", path);
-    out(`generation ${headers.get("innkeeper-generation")} of ${scope} is confirmed by all`);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
-    explain(error.problem, err);
-    return 1;
-  }
-};
+/**
+ * `innkeeper wait`: ends with 0 once every tracked watcher has confirmed, else names those who
+ * have not.
+ */
+export const wait = command(
+  "innkeeper wait SCOPE [--timeout SECONDS] [--generation N]",
+  { names: ["scope"], flags: { timeout: "number", generation: "number" } },
+  async ({ scope, timeout = TIMEOUT_SECONDS_DEFAULT, generation }, { client, out, err }) => {
+    const barrier = withQuery(path`/v1/scopes/${scope}/barrier`, {
+      // For the API 0 means no limit, here it means to look once, which is what no timeout does.
+      timeoutMs: timeout === 0 ? undefined : String(1000 * timeout),
+      generation: generation?.toString(),
+    });
+    try {
+      const { headers } = await client.request("GET", barrier);
+      out(`generation ${headers.get("innkeeper-generation")} of ${scope} is confirmed by all`);
+      return EXIT.clean;
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      explain(error.problem, err);
+      return EXIT.refused;
+    }
+  },
+);
 
 function explain({ detail, watchers }: Problem, err: (line: string) => void): void {
   err(detail);
-  for (const { name, presence, reason } of (watchers ?? []) as InTheWay[]) {
+  for (const { name, presence, reason } of (watchers ?? []) as LateWatcher[]) {
     err(`  ${name}: ${presence}${reason === undefined ? "" : `, ${reason}`}`);
   }
 }

@@ -1,47 +1,40 @@
 import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
+
+import { command, type CommandContext } from "./command.ts";
 import { UsageError } from "./exit.ts";
-import type { CommandContext } from "./command.ts";
-import { readArgs, wholeNumber } from "./args.ts";
+import { path } from "./listing.ts";
+import { write } from "./output.ts";
 
 const USAGE = "innkeeper watch SCOPE --name NAME (--exec COMMAND | --json) [--lease SECONDS] " +
   "[--exec-timeout SECONDS]";
+const FLAGS = {
+  name: "text",
+  exec: "text",
+  json: "switch",
+  lease: "number",
+  "exec-timeout": "number",
+} as const;
 const EXEC_TIMEOUT_SECONDS_DEFAULT = 60;
-/** The end of a command's error output that a failure report quotes. */
+/** How much of the end of a command's error output a failure report quotes. */
 const QUOTED_CHARS = 160;
-
-/** How long a command that has ended may take to say its last words, in milliseconds. */
-const SAID_MS = 500;
+/** How long the error output of a command that has ended is waited for, in milliseconds. */
+const OUTPUT_END_MS = 500;
 
 /**
  * `innkeeper watch`: runs a command at each generation and confirms only when it ends with 0;
- * otherwise reports the failure to the barrier. With `--json` it prints each generation and
- * neither is waited for nor confirms. Runs until SIGINT or SIGTERM; then the watcher is released.
- *
- * @returns The exit status
+ * otherwise it reports the failure to the barrier. With `--json` it prints each generation, and
+ * neither confirms nor is waited for. It runs until SIGINT or SIGTERM, and then releases the
+ * watcher.
  */
-export async function watch(args: readonly string[], context: CommandContext): Promise<number> {
-  const words = readArgs(
-    args,
-    {
-      name: { type: "string" },
-      exec: { type: "string" },
-      json: { type: "boolean" },
-      lease: { type: "string" },
-      "exec-timeout": { type: "string" },
-    },
-    1,
-    USAGE,
-  );
-  const { flags, names: [scope = ""] } = words;
-  const { name, exec, json } = flags;
-  if (typeof name !== "string") throw new UsageError(`--name is missing\nusage: ${USAGE}`);
+export const watch = command(USAGE, { names: ["scope"], flags: FLAGS }, async (args, context) => {
+  const { scope, name, exec, json, lease } = args;
+  if (name === undefined) throw new UsageError(`--name is missing\nusage: ${USAGE}`);
   if ((exec === undefined) === (json === undefined)) {
     throw new UsageError(`one of --exec and --json is needed\nusage: ${USAGE}`);
   }
-  const timeoutMs = 1000 * (wholeNumber(words, "exec-timeout") ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
-  const lease = wholeNumber(words, "lease");
+  const timeoutMs = 1000 * (args["exec-timeout"] ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
   await ensureScope(scope, context);
   const watcher = new Watcher({
     scope,
@@ -50,28 +43,28 @@ export async function watch(args: readonly string[], context: CommandContext): P
     ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
     open: context.openSocket,
     onConnection: (state, detail) => context.err(`${state}: ${detail}`),
-    onGeneration: typeof exec === "string"
-      ? (generation, signal) => run(exec, generation, signal, timeoutMs, context)
-      : (generation) => context.out(JSON.stringify(generation)),
+    onGeneration: exec === undefined
+      ? (generation) => context.out(JSON.stringify(generation))
+      : (generation, signal) => run(exec, generation, signal, timeoutMs, context),
   });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => void watcher.stop());
   }
   await watcher.done;
-  return 0;
-}
+});
 
-/** Makes the scope unless it is there; one that is keeps its options. */
+/** Makes the scope if it is missing; an existing one must not lose its options. */
 async function ensureScope(scope: string, { client }: CommandContext): Promise<void> {
-  const path = `/v1/scopes/${encodeURIComponent(scope)}`;
+  const url = path`/v1/scopes/${scope}`;
   try {
-    await client.ask("GET", path);
+    await client.request("GET", url);
   } catch (error) {
     if (!(error instanceof ProblemError) || error.problem.code !== "scope-not-found") throw error;
-    await client.ask("PUT", path, { json: {} });
+    await client.request("PUT", url, { json: {} });
   }
 }
 
+/** Runs the command for a generation. It throws when the generation is not to be confirmed. */
 async function run(
   command: string,
   { scope, generation, epoch, unique, reason }: Generation,
@@ -93,46 +86,42 @@ async function run(
     stdin: "null",
     stdout: "inherit",
     stderr: "piped",
-    // A group of its own, so that what the command has started ends with it.
+    // A process group of its own, so that everything the command has started ends with it.
     detached: true,
   }).spawn();
   const kill = (): void => killGroup(child.pid);
   const ends = AbortSignal.any([signal, timeout]);
   ends.addEventListener("abort", kill, { once: true });
-  const said = forward(child.stderr);
+  const output = forward(child.stderr);
   const { code, signal: killedBy } = await child.status;
   ends.removeEventListener("abort", kill);
   if (signal.aborted) throw new Error("a newer generation came");
-  if (timeout.aborted) {
-    throw failure(err, generation, `"${command}" ran longer than ${timeoutMs} ms`);
+  if (code === 0 && !timeout.aborted) return err(`generation ${generation}: confirmed`);
+  let failure = `"${command}" ran longer than ${timeoutMs} ms`;
+  if (!timeout.aborted) {
+    const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
+    // A process that the command has left in the background may hold the stream open for long.
+    const end = await Promise.race([output, delay(OUTPUT_END_MS).then(() => "")]);
+    failure = `"${command}" ${how}${end === "" ? "" : `: ${end}`}`;
   }
-  if (code === 0) return err(`generation ${generation}: confirmed`);
-  const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
-  // What it has started in the background may hold the stream open for long.
-  const last = await Promise.race([said, delay(SAID_MS).then(() => "")]);
-  const why = last === "" ? "" : `: ${last}`;
-  throw failure(err, generation, `"${command}" ${how}${why}`);
-}
-
-function failure(err: (line: string) => void, generation: number, reason: string): Error {
-  err(`generation ${generation}: not confirmed: ${reason}`);
-  return new Error(reason);
+  err(`generation ${generation}: not confirmed: ${failure}`);
+  throw new Error(failure);
 }
 
 function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended in this very moment.
+    // It has just ended by itself.
   }
 }
 
-/** Passes error output on and keeps its end, which tells best what went wrong. */
+/** Passes error output on, and returns its end, which says best what went wrong. */
 async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";
   for await (const bytes of stream) {
-    Deno.stderr.writeSync(bytes);
+    write(Deno.stderr, bytes);
     end = (end + decoder.decode(bytes, { stream: true })).slice(-QUOTED_CHARS);
   }
   return end.trim();

@@ -2,8 +2,8 @@ import type { Problem } from "../wire/problem.ts";
 import { ProblemError } from "./problem_error.ts";
 import { UnreachableError } from "./unreachable_error.ts";
 
-/** How to reach a daemon. */
-export interface Reach {
+/** Where a daemon is, and what it takes to be let in. */
+export interface Endpoint {
   /** Base address, such as `http://127.0.0.1:8787`; over a unix socket `http://localhost`. */
   readonly url: string;
   /** Needed over TCP. */
@@ -13,7 +13,7 @@ export interface Reach {
 }
 
 /** What a request may carry. */
-export interface HttpAsk {
+export interface HttpRequest {
   readonly json?: unknown;
   /** Bytes instead of JSON. */
   readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
@@ -21,7 +21,7 @@ export interface HttpAsk {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An answer that was no refusal. */
+/** The answer to a request that was not refused. */
 export interface HttpAnswer<Body> {
   readonly status: number;
   readonly headers: Headers;
@@ -35,58 +35,63 @@ export interface HttpAnswer<Body> {
  * @example
  * ```ts ignore
  * const client = new HttpClient({ url: "http://127.0.0.1:8787", token });
- * const { body } = await client.ask<{ generation: number }>("GET", "/v1/scopes/vm-7");
+ * const { body } = await client.request<{ generation: number }>("GET", "/v1/scopes/vm-7");
  * ```
  */
 export class HttpClient {
-  constructor(readonly reach: Reach) {}
+  constructor(readonly endpoint: Endpoint) {}
 
   /**
-   * Sends a request.
+   * Sends a request and reads the JSON of its answer.
    *
-   * @throws {ProblemError} when the daemon refuses it; {@linkcode UnreachableError}
+   * @throws {ProblemError} when the daemon refuses it
+   * @throws {UnreachableError} when it does not answer
    */
-  async ask<Body = unknown>(
+  async request<Body = unknown>(
     method: string,
     path: string,
-    ask: HttpAsk = {},
+    request: HttpRequest = {},
   ): Promise<HttpAnswer<Body>> {
-    const response = await this.#send(method, path, ask);
+    const response = await this.#send(method, path, request);
+    const { status, headers } = response;
     const text = await response.text();
-    const body = (text === "" ? undefined : JSON.parse(text)) as Body;
-    return { status: response.status, headers: response.headers, body };
+    return { status, headers, body: (text === "" ? undefined : JSON.parse(text)) as Body };
   }
 
   /**
-   * Asks for bytes.
+   * Reads bytes.
    *
-   * @throws {ProblemError} when the daemon refuses it; {@linkcode UnreachableError}
+   * @throws {ProblemError} when the daemon refuses it
+   * @throws {UnreachableError} when it does not answer
    */
-  async read(path: string, ask: HttpAsk = {}): Promise<HttpAnswer<Uint8Array<ArrayBuffer>>> {
-    const response = await this.#send("GET", path, ask);
-    const body = new Uint8Array(await response.arrayBuffer());
-    return { status: response.status, headers: response.headers, body };
+  async read(
+    path: string,
+    request: HttpRequest = {},
+  ): Promise<HttpAnswer<Uint8Array<ArrayBuffer>>> {
+    const response = await this.#send("GET", path, request);
+    const { status, headers } = response;
+    return { status, headers, body: await response.bytes() };
   }
 
   async #send(
     method: string,
     path: string,
-    { json, bytes, headers = {}, signal }: HttpAsk,
+    { json, bytes, headers = {}, signal }: HttpRequest,
   ): Promise<Response> {
-    const { url, token, fetch: send = fetch } = this.reach;
+    const { url, token, fetch: send = fetch } = this.endpoint;
+    const body = json === undefined ? bytes : JSON.stringify(json);
+    const type = json === undefined ? "application/octet-stream" : "application/json";
     const response = await send(`${url}${path}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(json === undefined ? {} : { "content-type": "application/json" }),
-        ...(bytes === undefined ? {} : { "content-type": "application/octet-stream" }),
+        ...(body === undefined ? {} : { "content-type": type }),
         ...headers,
       },
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      ...(bytes === undefined ? {} : { body: bytes }),
-      ...(signal === undefined ? {} : { signal }),
+      body: body ?? null,
+      signal: signal ?? null,
     }).catch((error) => {
-      // What is aborted was reached, as far as anybody knows.
+      // An aborted request says nothing of whether the daemon can be reached.
       throw error instanceof TypeError ? new UnreachableError(url, error) : error;
     });
     if (!response.ok) throw new ProblemError(readProblem(response, await response.text()));

@@ -4,7 +4,8 @@
  * @module
  */
 export { GuestConsole } from "./guest_console.ts";
-export { type HttpAnswer, type HttpAsk, HttpClient, type Reach } from "./http_client.ts";
+export { type Endpoint, type HttpAnswer, HttpClient, type HttpRequest } from "./http_client.ts";
 export { ProblemError } from "./problem_error.ts";
 export { UnreachableError } from "./unreachable_error.ts";
-export { type Generation, type QuiesceAsked, Watcher, type WatcherOptions } from "./watcher.ts";
+export { type Generation, type QuiesceRequest, Watcher, type WatcherOptions } from "./watcher.ts";
+export { CONSOLE_PROTOCOL, WATCH_PROTOCOL } from "../wire/subprotocols.ts";

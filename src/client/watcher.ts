@@ -1,4 +1,5 @@
 import type { Problem } from "../wire/problem.ts";
+import { WATCH_PROTOCOL } from "../wire/subprotocols.ts";
 import { ProblemError } from "./problem_error.ts";
 
 /** A change of generation that a program has to adapt to. */
@@ -13,7 +14,7 @@ export interface Generation {
 }
 
 /** A quiesce that a program is asked to follow. */
-export interface QuiesceAsked {
+export interface QuiesceRequest {
   readonly scope: string;
   readonly reason: string;
   readonly maxMs: number;
@@ -34,7 +35,7 @@ export interface WatcherOptions {
    */
   readonly onGeneration: (generation: Generation, signal: AbortSignal) => Promise<void> | void;
   /** Stops using what a bump would change; the watcher says so once this resolves. */
-  readonly onQuiesce?: (asked: QuiesceAsked) => Promise<void> | void;
+  readonly onQuiesce?: (request: QuiesceRequest) => Promise<void> | void;
   /** The quiesce is over: by a bump that all confirmed, or without one. */
   readonly onResume?: () => void;
   /** Every connection that is made or lost, for a log. */
@@ -49,7 +50,6 @@ interface Frame {
   readonly [member: string]: unknown;
 }
 
-const PROTOCOL = "innkeeper.watch.v1";
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 /** The server pings more often than this; silence means that the connection is dead. */
@@ -129,7 +129,7 @@ export class Watcher implements AsyncDisposable {
 
   async #connect(): Promise<void> {
     try {
-      const socket = await this.#options.open(PROTOCOL);
+      const socket = await this.#options.open(WATCH_PROTOCOL);
       if (this.#stopping) return socket.close();
       this.#socket = socket;
       socket.onmessage = ({ data }) => this.#receive(JSON.parse(String(data)));
@@ -154,7 +154,7 @@ export class Watcher implements AsyncDisposable {
       case "generation":
         return this.#adapt(generationOf(frame));
       case "quiesce":
-        return void this.#quiesce(frame as unknown as QuiesceAsked);
+        return void this.#quiesce(frame as unknown as QuiesceRequest);
       case "unquiesce":
       case "settled":
         return this.#resume();
@@ -230,18 +230,18 @@ export class Watcher implements AsyncDisposable {
     else this.#send({ type: "fail", id, scope, generation, reason: failure.slice(0, 256) || "?" });
   }
 
-  async #quiesce(asked: QuiesceAsked): Promise<void> {
+  async #quiesce(request: QuiesceRequest): Promise<void> {
     this.#isQuiesced = true;
     clearTimeout(this.#quiesceEnd);
     // The daemon ends it by then too; told or not, the program goes on.
-    this.#quiesceEnd = setTimeout(() => this.#resume(), asked.maxMs);
+    this.#quiesceEnd = setTimeout(() => this.#resume(), request.maxMs);
     try {
-      await this.#options.onQuiesce?.(asked);
+      await this.#options.onQuiesce?.(request);
     } catch {
       // It has not quiesced, so it does not say that it has: the waiting caller names it.
       return;
     }
-    this.#send({ type: "quiesced", id: this.#nextId++, scope: asked.scope });
+    this.#send({ type: "quiesced", id: this.#nextId++, scope: request.scope });
   }
 
   #resume(): void {

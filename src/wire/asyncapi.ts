@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { CONSOLE_FRAMES, CONSOLE_PROTOCOL } from "./console_frames.ts";
+import { CONSOLE_FRAMES } from "./console_frames.ts";
 import { SERVER_FRAMES } from "./server_frames.ts";
-import { ClientFrame, SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./watch_frames.ts";
+import { CONSOLE_PROTOCOL, SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./subprotocols.ts";
+import { ClientFrame } from "./watch_frames.ts";
 
 /** The WebSocket's side of the API as an AsyncAPI 3.0 document. */
 export function asyncApi(version: string): Record<string, unknown> {

@@ -2,9 +2,6 @@ import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
 import { problemOf, toJson } from "./problem.ts";
 
-/** The subprotocol of a guest's console: binary frames of what goes over the line, both ways. */
-export const CONSOLE_PROTOCOL = "innkeeper.console.v1";
-
 /** Text frames that the daemon sends between the binary ones. */
 export const CONSOLE_FRAMES = {
   gap: z.strictObject({

@@ -4,12 +4,6 @@ import { LeaseMs } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
 import { faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
 
-/** The subprotocol of JSON frames. */
-export const WATCH_PROTOCOL = "innkeeper.watch.v1";
-
-/** The subprotocol of 4-byte frames, which mirrors the driver's read and write. */
-export const SYSGENID_PROTOCOL = "innkeeper.sysgenid.v1";
-
 const Id = z.union([z.int().min(0), z.string().max(64)]);
 
 /** Every frame that a client may send. */

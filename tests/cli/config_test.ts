@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { envName, parseConfig, serveHelp } from "../../src/cli/config.ts";
+import { parseConfig } from "../../src/cli/config.ts";
 import { UsageError } from "../../src/cli/exit.ts";
+import { envName, serveHelp } from "../../src/cli/serve_flags.ts";
 
 function parse(args: string[], env: Record<string, string> = {}, isRoot = true) {
   return parseConfig(args, { env: (name) => env[name], cwd: () => "/cwd", isRoot: () => isRoot });

@@ -89,7 +89,7 @@ Deno.test("devices image prints an image and puts it in place", async () => {
 Deno.test("devices refuses words that it does not know and names its usage", async () => {
   const { run } = await setUp();
   for (
-    const words of [
+    const args of [
       [],
       ["fly"],
       ["constructor"],
@@ -103,7 +103,7 @@ Deno.test("devices refuses words that it does not know and names its usage", asy
       ["image", "load"],
     ]
   ) {
-    const error = await assertRejects(() => run(...words), UsageError);
-    if (words.length > 1 && words[0] !== "attach") assertStringIncludes(error.message, "usage");
+    const error = await assertRejects(() => run(...args), UsageError);
+    if (args.length > 1 && args[0] !== "attach") assertStringIncludes(error.message, "usage");
   }
 });

@@ -124,7 +124,7 @@ Deno.test("guests refuses words that it does not know, and passes problems on", 
     ["interrupt", "g", "one"],
     ["registers", "g", "--set", "ax"],
   ];
-  for (const words of wrong) await assertRejects(() => cli.run(...words), UsageError);
+  for (const args of wrong) await assertRejects(() => cli.run(...args), UsageError);
   const refusal = await assertRejects(() => cli.run("run", "g"), ProblemError);
   assertEquals(refusal.problem.code, "not-owner");
 });

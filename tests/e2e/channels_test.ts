@@ -13,7 +13,7 @@ Deno.test("a channel is followed over the watch socket: told, kept until drained
   });
   const client = await daemon.watch();
   const frame = { guest: "hello", address: READY };
-  assertEquals((await client.ask({ type: "attach", ...frame }))["type"], "attached");
+  assertEquals((await client.request({ type: "attach", ...frame }))["type"], "attached");
   const owner = { "innkeeper-owner": made.ownerToken, "content-type": "application/json" };
   const run = () =>
     daemon.fetch("/v1/guests/hello/runs", {
@@ -24,11 +24,11 @@ Deno.test("a channel is followed over the watch socket: told, kept until drained
   const running = run();
   const told = await client.next("notify");
   assertEquals([told["guest"], told["address"], told["count"]], ["hello", READY, 1]);
-  const drained = await client.ask({ type: "drain", ...frame, count: 1 });
+  const drained = await client.request({ type: "drain", ...frame, count: 1 });
   assertEquals([drained["type"], drained["count"]], ["drained", 0]);
   await (await running).body?.cancel();
   const refused = async (request: Record<string, unknown>) =>
-    (await client.ask(request))["problem"].code;
+    (await client.request(request))["problem"].code;
   assertEquals(await refused({ type: "attach", guest: "nobody", address: 1 }), "guest-not-found");
   assertEquals(await refused({ type: "attach", ...frame, address: 0 }), "value-not-allowed");
   assertEquals(

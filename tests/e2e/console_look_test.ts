@@ -23,7 +23,7 @@ inBrowser(
     for (const client of Object.values(clients)) await confirm(client, "vm-7");
     await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: "clone of snapshot 4f2a" });
     await confirm(clients["app"], "vm-7");
-    await clients["sidecar"]?.ask({
+    await clients["sidecar"]?.request({
       ...{ type: "fail", scope: "vm-7", generation: 2 },
       reason: "cannot reach the key service",
     });

@@ -12,7 +12,7 @@ inBrowser("what clients say is text and never markup", async () => {
   const markup = `<img src=x onerror="document.title='pwned'"><b id=evil>x</b>`;
   const clients = await watchers(daemon, "vm-7", { app: 60_000 });
   await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: markup });
-  await clients["app"]?.ask({ type: "fail", scope: "vm-7", generation: 1, reason: markup });
+  await clients["app"]?.request({ type: "fail", scope: "vm-7", generation: 1, reason: markup });
   await daemon.json(202, "POST", "/v1/scopes/system/quiesce", { reason: markup });
   await openConsole(page, daemon);
   await card(page, "vm-7").getByText(markup).first().waitFor();

@@ -75,10 +75,10 @@ inBrowser("a quiesce goes from the page to the watchers, is followed, and ends",
   for (const client of Object.values(clients)) {
     assertEquals((await client.next("quiesce"))["reason"], "snapshot");
   }
-  await clients["app"]?.ask({ type: "quiesced", scope: "vm-7" });
+  await clients["app"]?.request({ type: "quiesced", scope: "vm-7" });
   await card(page, "vm-7").getByText("1 of 2 watchers stand still.").waitFor();
   await card(page, "vm-7").getByText("Stands still").waitFor();
-  await clients["sidecar"]?.ask({ type: "quiesced", scope: "vm-7" });
+  await clients["sidecar"]?.request({ type: "quiesced", scope: "vm-7" });
   await card(page, "vm-7").getByText("Each of 2 watchers stands still: safe to bump.").waitFor();
   await page.getByRole("button", { name: "Let go on vm-7" }).click();
   for (const client of Object.values(clients)) await client.next("unquiesce");

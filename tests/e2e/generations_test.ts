@@ -28,9 +28,9 @@ Deno.test("a watcher is told, finds the page ahead of the frame, confirms, and t
     assertEquals((await told)["generation"], generation);
     const late = await daemon.json(409, "GET", `${scope}/barrier`);
     assertEquals([late.code, late.watchers[0].name], ["watchers-outdated", "app"]);
-    const stale = await client.ask({ type: "ack", scope: "vm-7", generation: generation - 1 });
+    const stale = await client.request({ type: "ack", scope: "vm-7", generation: generation - 1 });
     assertEquals(stale["problem"].code, "stale-generation");
-    const acked = await client.ask({ type: "ack", scope: "vm-7", generation });
+    const acked = await client.request({ type: "ack", scope: "vm-7", generation });
     assertEquals([acked["type"], acked["outdated"]], ["acked", 0]);
     assertEquals((await client.next("settled"))["generation"], generation);
     await daemon.json(204, "GET", `${scope}/barrier`);
@@ -47,7 +47,7 @@ Deno.test("a barrier that waits opens when the last of three confirms", async ()
   const waiting = daemon.fetch(`${scope}/barrier`, { headers: { prefer: "wait=10" } });
   for (const client of clients) {
     const { generation, epoch } = await client.next("generation");
-    await client.ask({ type: "ack", scope: "vm-7", generation, epoch });
+    await client.request({ type: "ack", scope: "vm-7", generation, epoch });
   }
   const opened = await waiting;
   assertEquals([opened.status, opened.headers.get("innkeeper-generation")], [204, "1"]);
@@ -78,7 +78,7 @@ Deno.test("three tracked watchers, one confirms, kill -9: the barrier names the 
     tokens.push((await client.watchScope("vm-7", `w${index}`))["token"]);
   }
   await first.json(201, "POST", `${scope}/bumps`, bump);
-  await (clients[0] as WatchClient).ask({ type: "ack", scope: "vm-7", generation: 1 });
+  await (clients[0] as WatchClient).request({ type: "ack", scope: "vm-7", generation: 1 });
   await first.stop("SIGKILL");
   await Promise.all(clients.map((client) => client.closed));
   await using second = await Daemon.start({ folder: first.folder });
@@ -98,16 +98,16 @@ Deno.test("three tracked watchers, one confirms, kill -9: the barrier names the 
 
 Deno.test("the watch socket is refused without token, to foreign pages, and to unknown subprotocols", async () => {
   await using daemon = await Daemon.start();
-  const ask = (headers: Record<string, string>) =>
+  const connect = (headers: Record<string, string>) =>
     daemon.fetch("/v1/watch", {
       headers: { upgrade: "websocket", connection: "upgrade", ...headers },
     });
   const refused = async (status: number, code: string, response: Response) => {
     assertEquals([response.status, (await response.json()).code], [status, code]);
   };
-  await refused(400, "malformed-request", await ask({}));
-  await refused(401, "token-unknown", await ask({ authorization: "Bearer wrong" }));
-  await refused(403, "origin-not-allowed", await ask({ origin: "http://evil.example" }));
+  await refused(400, "malformed-request", await connect({}));
+  await refused(401, "token-unknown", await connect({ authorization: "Bearer wrong" }));
+  await refused(403, "origin-not-allowed", await connect({ origin: "http://evil.example" }));
   await assertRejects(() =>
     WatchClient.open(daemon.url, daemon.token, { protocols: ["other.v1"] })
   );
@@ -136,11 +136,11 @@ Deno.test("frames that are none end the connection with the right code", async (
     assertEquals(await client.closed, code);
   }
   const client = await daemon.watch();
-  const refused = await client.ask({ type: "ack", scope: "vm-7", generation: "1" });
+  const refused = await client.request({ type: "ack", scope: "vm-7", generation: "1" });
   assertEquals(refused["problem"].code, "malformed-request");
-  const unknown = await client.ask({ type: "watch", scope: "nobody", name: "a" });
+  const unknown = await client.request({ type: "watch", scope: "nobody", name: "a" });
   assertEquals(unknown["problem"].code, "scope-not-found");
-  const unwatched = await client.ask({ type: "ack", scope: "system", generation: 0 });
+  const unwatched = await client.request({ type: "ack", scope: "system", generation: 0 });
   assertEquals(unwatched["problem"].code, "not-watching");
   await client.close();
 });

@@ -10,7 +10,7 @@ const bare = (program: Uint8Array) => ({
 
 interface Owned {
   readonly headers: Record<string, string>;
-  ask(method: string, path: string, json?: unknown): Promise<Response>;
+  request(method: string, path: string, json?: unknown): Promise<Response>;
 }
 
 async function made(daemon: Daemon, name: string, program: Uint8Array): Promise<Owned> {
@@ -21,7 +21,7 @@ async function made(daemon: Daemon, name: string, program: Uint8Array): Promise<
   };
   return {
     headers,
-    ask: (method, path, json) =>
+    request: (method, path, json) =>
       daemon.fetch(`/v1/guests/${name}${path}`, {
         method,
         headers,
@@ -35,9 +35,9 @@ Deno.test("a guest that runs when the daemon is killed is reported as lost (case
   {
     await using daemon = await Daemon.start({ folder });
     const guest = await made(daemon, "g", HELLO);
-    await (await guest.ask("PUT", "/state", { state: "running" })).body?.cancel();
+    await (await guest.request("PUT", "/state", { state: "running" })).body?.cancel();
     const gone = await made(daemon, "gone", HELLO);
-    await (await gone.ask("DELETE", "")).body?.cancel();
+    await (await gone.request("DELETE", "")).body?.cancel();
     await daemon.stop("SIGKILL");
   }
   await using daemon = await Daemon.start({ folder });
@@ -60,7 +60,7 @@ Deno.test("a message goes through a guest that runs in the background, and a bum
   await using daemon = await Daemon.start();
   const guest = await made(daemon, "echo", ECHO);
   await daemon.json(201, "PUT", "/v1/guests/echo/channels/60480");
-  await (await guest.ask("POST", "/runs", {})).body?.cancel();
+  await (await guest.request("POST", "/runs", {})).body?.cancel();
   const text = "a bed for the night";
   const message = [text.length, 0, 0, 0, ...new TextEncoder().encode(text)];
   const written = await daemon.fetch(
@@ -72,7 +72,7 @@ Deno.test("a message goes through a guest that runs in the background, and a bum
     },
   );
   assertEquals(written.status, 204);
-  await (await guest.ask("PUT", "/state", { state: "running" })).body?.cancel();
+  await (await guest.request("PUT", "/state", { state: "running" })).body?.cancel();
   const drained = daemon.fetch("/v1/guests/echo/channels/60480/drain", {
     method: "POST",
     headers: { prefer: "wait=30" },
@@ -82,7 +82,7 @@ Deno.test("a message goes through a guest that runs in the background, and a bum
   const { generation } = await daemon.json(201, "POST", "/v1/scopes/echo/bumps", {
     reason: "test",
   });
-  await (await guest.ask("PUT", "/state", { state: "paused" })).body?.cancel();
+  await (await guest.request("PUT", "/state", { state: "paused" })).body?.cancel();
   const read = async (range: string): Promise<DataView> =>
     new DataView(
       await (await daemon.fetch("/v1/guests/echo/memory", {

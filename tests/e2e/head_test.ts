@@ -28,8 +28,8 @@ Deno.test("HEAD tells the length of the body that GET sends, and sends none", as
   const daemon = await Daemon.start({ folder, args: ["--root", `r=${folder}/root`] });
   cleanUp.use(daemon);
   const open = async (name: string, size: number): Promise<string> => {
-    const ask = { root: "r", path: name, access: "rw", cache: "own", create: "exclusive" };
-    const { id } = await daemon.json(201, "POST", "/v1/inodes", { ...ask, holder: "h" });
+    const request = { root: "r", path: name, access: "rw", cache: "own", create: "exclusive" };
+    const { id } = await daemon.json(201, "POST", "/v1/inodes", { ...request, holder: "h" });
     await daemon.json(200, "PATCH", `/v1/inodes/${id}`, { size });
     return `/v1/inodes/${id}/data`;
   };

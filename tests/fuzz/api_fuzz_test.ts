@@ -233,7 +233,7 @@ Deno.test(`the watch socket takes ${FRAMES} random frames without a crash or a h
     }
     if (random.below(4) !== 0) continue;
     const alive = await Promise.race([
-      client.ask({ type: "unwatch", scope: "nobody" }).then(() => true),
+      client.request({ type: "unwatch", scope: "nobody" }).then(() => true),
       client.closed.then((code) => {
         // 0: frames that were under way when the daemon hung up reset the connection.
         assert([4400, 4413, 4429, 0].includes(code), `seed ${seed}: closed with ${code}`);

@@ -6,7 +6,7 @@ import { type WatchRequest, WatchSession } from "../../src/sessions/watch.ts";
 import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
-const ask = { reason: "restore", by: "test" };
+const restore = { reason: "restore", by: "test" };
 type Said = Record<string, unknown>;
 
 async function bench() {
@@ -40,7 +40,7 @@ const watch = { type: "watch", id: 1, scope: "vm-7", name: "a", track: true } as
 Deno.test("WatchSession keeps one slot a scope with the newest generation (case 25)", async () => {
   const { scope, slots, send } = await bench();
   await send(watch);
-  for (let n = 0; n < 5; n++) await scope.bump(ask);
+  for (let n = 0; n < 5; n++) await scope.bump(restore);
   assertEquals([...slots.keys()], ["generation vm-7"]);
   assertEquals(slots.get("generation vm-7")?.["epoch"], 5n);
   await send({ type: "ack", id: 2, scope: "vm-7", generation: 5, epoch: 5n });
@@ -51,7 +51,7 @@ Deno.test("WatchSession answers frames in order, and two acks alike (case 26)", 
   const { scope, session, replies, send } = await bench();
   session.receive(watch);
   await send({ type: "ack", id: 2, scope: "vm-7", generation: 0 });
-  await scope.bump(ask);
+  await scope.bump(restore);
   session.receive({ type: "ack", id: 3, scope: "vm-7", generation: 1 });
   await send({ type: "ack", id: 4, scope: "vm-7", generation: 1 });
   assertEquals(replies.map(({ type, id }) => [type, id]), [
@@ -93,7 +93,7 @@ Deno.test("WatchSession tells a quiesce, takes who follows, and tells its end", 
 Deno.test("WatchSession reports a failure, and refuses what does not fit", async () => {
   const { scope, send } = await bench();
   await send(watch);
-  await scope.bump(ask);
+  await scope.bump(restore);
   const fail = { type: "fail", id: 2, scope: "vm-7", generation: 1, reason: "no entropy" } as const;
   assertEquals((await send(fail))["type"], "failed");
   assertEquals((await send({ ...fail, id: 3, generation: 0 }))["code"], "stale-generation");
@@ -121,7 +121,7 @@ Deno.test("WatchSession whose watcher came back elsewhere ends, and its end hold
   assertEquals([back.resumed, replies.at(-1)?.["type"]], [true, "taken over"]);
   await session.end();
   assertEquals(scope.state.watcher(String(watcher)).presence, "connected");
-  await scope.bump(ask);
+  await scope.bump(restore);
   assertEquals(scope.state.counts.outdated, 1);
 });
 
@@ -146,7 +146,7 @@ Deno.test("SysgenidSession sends the 4 bytes until exactly they come back (cases
   });
   session.start();
   assertEquals(said.splice(0), []);
-  await scope.bump({ ...ask, minimum: 0x01020304 });
+  await scope.bump({ ...restore, minimum: 0x01020304 });
   const now = [4, 3, 2, 1];
   assertEquals(said.splice(0), [now]);
   for (const wrong of [0x01020303, 0x01020305, 0]) {
@@ -171,7 +171,7 @@ Deno.test("WatchSession sends progress only to whom has asked, until it asks oth
   const { scope, slots, send } = await bench();
   const other = await scope.watchers.watch({ name: "b", track: true });
   await send({ ...watch, track: false });
-  await scope.bump(ask);
+  await scope.bump(restore);
   assertEquals(slots.has("progress vm-7"), false);
   await send({ ...watch, id: 2, track: false, progress: true });
   scope.watchers.fail(other.watcher.id, 1, "no entropy");
@@ -183,6 +183,6 @@ Deno.test("WatchSession sends progress only to whom has asked, until it asks oth
   assertEquals(slots.get("progress vm-7")?.["phase"], "running");
   await send({ ...watch, id: 3, track: false });
   assertEquals(slots.has("progress vm-7"), false);
-  await scope.bump(ask);
+  await scope.bump(restore);
   assertEquals(slots.has("progress vm-7"), false);
 });

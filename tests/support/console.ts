@@ -28,7 +28,7 @@ export async function watchers(
   const clients: Record<string, WatchClient> = {};
   for (const [name, leaseMs] of Object.entries(leases)) {
     const client = await daemon.watch();
-    await client.ask({ type: "watch", scope, name, track: true, leaseMs });
+    await client.request({ type: "watch", scope, name, track: true, leaseMs });
     clients[name] = client;
   }
   return clients;
@@ -37,7 +37,7 @@ export async function watchers(
 /** Confirms what a watcher is told next. */
 export async function confirm(client: WatchClient | undefined, scope: string): Promise<void> {
   const { generation, epoch } = await (client as WatchClient).next("generation");
-  await client?.ask({ type: "ack", scope, generation, epoch });
+  await client?.request({ type: "ack", scope, generation, epoch });
 }
 
 /** The card of a scope on the board. */

@@ -189,7 +189,7 @@ export class WatchClient {
   }
 
   /** Sends a request and returns the frame that answers it. */
-  async ask(request: Record<string, unknown>): Promise<Frame> {
+  async request(request: Record<string, unknown>): Promise<Frame> {
     const id = this.#nextId++;
     this.socket.send(JSON.stringify({ id, ...request }));
     for (;;) {
@@ -201,7 +201,7 @@ export class WatchClient {
 
   /** Watches a scope, tracked. */
   watchScope(scope: string, name: string, token?: string): Promise<Frame> {
-    return this.ask({ type: "watch", scope, name, track: true, ...(token ? { token } : {}) });
+    return this.request({ type: "watch", scope, name, track: true, ...(token ? { token } : {}) });
   }
 
   async close(): Promise<void> {

@@ -22,7 +22,7 @@ export async function bumpAndProbe(bumps: number): Promise<void> {
     const generation = await pushed;
     assertGreaterOrEqual(await probe.read(), reply.generation, "the reply came before the page");
     const opened = daemon.fetch("/v1/scopes/vm-7/barrier", { headers: { prefer: "wait=10" } });
-    await client.ask({ type: "ack", scope: "vm-7", generation });
+    await client.request({ type: "ack", scope: "vm-7", generation });
     const { status, headers, body } = await opened;
     await body?.cancel();
     if (status !== 204) throw new Error(`the barrier answered ${status}`);

@@ -1,0 +1,59 @@
+import { parsePermissions, type Permission } from "../access/permissions.ts";
+import { UsageError } from "./exit.ts";
+
+/** Where the daemon listens. */
+export type ListenAddress =
+  /** Everyone who can open the socket has these permissions. */
+  | { readonly kind: "unix"; readonly path: string; readonly permissions: readonly Permission[] }
+  | { readonly kind: "tcp"; readonly hostname: string; readonly port: number };
+
+/** An address as people write it: `unix:/run/innkeeper.sock`, `127.0.0.1:8787` or `[::1]:8787`. */
+export function addressText(address: ListenAddress): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const { hostname, port } = address;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/**
+ * Reads `unix:PATH[,scopes=a+b]` or `HOST:PORT`. The option is called `scopes`, and names
+ * permissions.
+ *
+ * @param resolve Makes a path absolute
+ * @throws {UsageError}
+ */
+export function parseListen(text: string, resolve: (path: string) => string): ListenAddress {
+  try {
+    return text.startsWith("unix:") ? parseUnix(text.slice(5), resolve) : parseTcp(text);
+  } catch (error) {
+    throw new UsageError(`Cannot listen on "${text}": ${(error as Error).message}`);
+  }
+}
+
+function parseUnix(text: string, resolve: (path: string) => string): ListenAddress {
+  const [socket = "", ...options] = text.split(",");
+  if (socket === "") throw new RangeError("the path is missing");
+  let permissions: readonly Permission[] = ["admin"];
+  for (const option of options) {
+    if (!option.startsWith("scopes=")) throw new RangeError(`unknown option "${option}"`);
+    permissions = parsePermissions(option.slice("scopes=".length), "+");
+  }
+  return { kind: "unix", path: resolve(socket), permissions };
+}
+
+function parseTcp(text: string): ListenAddress {
+  const [, hostname = "", digits] = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (!(port <= 65_535)) throw new RangeError("it must be unix:PATH or HOST:PORT");
+  return { kind: "tcp", hostname: hostname.replace(/^\[|\]$/g, ""), port };
+}
+
+/** @throws {UsageError} for an address that other machines could reach */
+export function requireLoopback(address: ListenAddress): void {
+  if (address.kind === "unix") return;
+  const { hostname } = address;
+  if (hostname === "localhost" || hostname === "::1" || /^127\.[0-9.]+$/.test(hostname)) return;
+  throw new UsageError(
+    `Cannot listen on ${hostname} without TLS: give --tls-cert and --tls-key, or ` +
+      "--insecure-listen if the network in between is yours alone",
+  );
+}

@@ -1,0 +1,123 @@
+import { CACHE_BYTES_DEFAULT } from "../core/limits.ts";
+import { type Args, readArgs } from "./args.ts";
+import type { Environment } from "./environment.ts";
+
+interface ServeFlag {
+  readonly kind: "switch" | "text" | "texts";
+  /** What stands for its value in the help. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+const FLAGS = {
+  state: {
+    kind: "text",
+    value: "DIR",
+    help: "ledger, cache files, journals, snapshots, token " +
+      "[$XDG_STATE_HOME/innkeeper, /var/lib/innkeeper as root]",
+  },
+  run: {
+    kind: "text",
+    value: "DIR",
+    help: "published pages, and private/ with the socket " +
+      "[$XDG_RUNTIME_DIR/innkeeper, /run/innkeeper as root]",
+  },
+  listen: {
+    kind: "texts",
+    value: "ADDR",
+    help: "unix:PATH[,scopes=a+b] or HOST:PORT, port 0 picks one; replaces the defaults " +
+      "[unix:RUN/private/innkeeper.sock and 127.0.0.1:8787]",
+  },
+  "tls-cert": { kind: "text", value: "FILE", help: "certificate for the TCP listeners" },
+  "tls-key": { kind: "text", value: "FILE", help: "its key" },
+  "insecure-listen": { kind: "switch", help: "allow TCP beyond loopback without TLS" },
+  "allow-host": {
+    kind: "texts",
+    value: "NAME",
+    help: "accept this Host header over TCP, beside localhost, 127.0.0.1 and [::1]",
+  },
+  "token-file": {
+    kind: "text",
+    value: "FILE",
+    help:
+      "a line each: TOKEN[ permission,permission], a TOKEN alone may do all; read again on SIGHUP " +
+      "[STATE/token, made on first start]",
+  },
+  root: {
+    kind: "texts",
+    value: "NAME=PATH[:ro][:noatime]",
+    help: "a folder in which inodes may be opened",
+  },
+  remote: {
+    kind: "texts",
+    value: "PREFIX",
+    help: "a URL prefix from which inodes may be opened, such as https://images.example/v1/",
+  },
+  "cache-bytes": {
+    kind: "text",
+    value: "N",
+    help: `budget of cached pages [${CACHE_BYTES_DEFAULT}]`,
+  },
+  "host-root": {
+    kind: "text",
+    value: "DIR",
+    help: "prefix under which /sys and /dev are looked up [/]",
+  },
+  "vhost-store": { kind: "text", value: "DIR", help: "Kata's vhost-user store [off]" },
+  ledger: { kind: "text", value: "URL", help: "sqlite: in the state folder [sqlite:]" },
+} as const satisfies Readonly<Record<string, ServeFlag>>;
+
+type FlagName = keyof typeof FLAGS;
+const ALL = Object.entries(FLAGS) as [FlagName, ServeFlag][];
+
+/** What `serve` was given; a flag that was left out has the value of its environment variable. */
+type ServeFlags = Args<never, { readonly [Name in FlagName]: typeof FLAGS[Name]["kind"] }>;
+
+/** The environment variable that stands for a flag. */
+export function envName(flag: string): string {
+  return `INNKEEPER_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/**
+ * Reads the flags of `serve`.
+ *
+ * @throws {UsageError} naming the flag that it does not know
+ */
+export function readServeFlags(args: readonly string[], env: Environment["env"]): ServeFlags {
+  const flags = Object.fromEntries(ALL.map(([name, { kind }]) => [name, kind]));
+  const given = readArgs(args, { names: [], flags }, "innkeeper serve [flags]");
+  return Object.fromEntries(
+    ALL.map(([name, { kind }]) => [name, given[name] ?? valueOf(kind, env(envName(name)))]),
+  );
+}
+
+/** The value of a flag in an environment variable. */
+function valueOf(
+  kind: ServeFlag["kind"],
+  text = "",
+): string | readonly string[] | boolean | undefined {
+  if (kind === "switch") return !["", "0", "false"].includes(text);
+  if (text === "") return undefined;
+  return kind === "texts" ? text.trim().split(/\s+/) : text;
+}
+
+/** The help text of `serve`. */
+export function serveHelp(): string {
+  const rows = ALL.map(([name, { kind, value, help }]) => {
+    const form = `--${name}${value === undefined ? "" : ` ${value}`}`;
+    return `  ${form}${kind === "texts" ? " (repeatable)" : ""}\n      ${help}; ${envName(name)}`;
+  });
+  return `innkeeper serve [flags]
+
+Runs the daemon until SIGTERM or SIGINT. Prints one line of JSON when it is ready; logs go to
+standard error. Each flag can also be given by an environment variable, shown last; several values
+are parted by blanks there.
+
+${rows.join("\n")}
+  --help
+      this text
+
+Exit status: 0 clean, 2 wrong usage, 3 state or run folder in use or of a newer version,
+4 cannot listen.
+`;
+}
