@@ -13,6 +13,7 @@ import type { Ledger } from "../src/core/ports/ledger.ts";
 import { V86Engines } from "../src/engines/v86/engines.ts";
 import { BareGuest } from "../src/engines/v86/bare_guest.ts";
 import { Guests } from "../src/guests/guests.ts";
+import { guestFiles, showing } from "../tests/support/guest_files.ts";
 
 const IDENTITY = { generation: 1, epoch: 1n, unique: "00".repeat(16) };
 const BUDGET_MS = 60_000;
@@ -29,8 +30,7 @@ const unused = (): never => {
 const NO_SNAPSHOTS: SnapshotStore = {
   put: unused,
   ids: unused,
-  size: unused,
-  read: unused,
+  open: unused,
   delete: unused,
 };
 
@@ -44,6 +44,7 @@ const NO_LEDGER: Ledger = {
 const engines = new V86Engines();
 const guests = await Guests.open({
   engines: { v86: () => engines.make() },
+  files: guestFiles(),
   snapshots: NO_SNAPSHOTS,
   ledger: NO_LEDGER,
   events: { emit() {} },
@@ -66,18 +67,16 @@ function guestInThread(): Promise<BareGuest> {
   });
 }
 
-const program = (id: string) => ({
-  id,
-  scope: "bench",
+const program = (name: string) => ({
+  name,
   engine: "v86" as const,
-  from: {
-    program: {
-      pfnLimit: MEMORY_BYTES / PAGE_BYTES,
-      start: 0x1000n,
-      load: [{ at: 0x1000n, bytes: NOTIFIER }],
-    },
+  bare: {
+    pfnLimit: MEMORY_BYTES / PAGE_BYTES,
+    start: 0x1000n,
+    load: [{ at: 0x1000n, bytes: NOTIFIER }],
   },
 });
+const enterScope = showing(IDENTITY);
 
 /** A Worker that answers every message with the same. */
 class Echo {
@@ -125,7 +124,7 @@ Deno.bench("runs on v86, in one thread", group, async (b) => {
 });
 
 Deno.bench("runs on v86", group, async (b) => {
-  const { guest } = await guests.create(program("notifier"), IDENTITY);
+  const { guest } = await guests.create(program("notifier"), enterScope);
   for (let i = 0; i < WARM_UP_ROUNDS; i++) await guest.run(BUDGET_MS);
   b.start();
   for (let i = 0; i < ROUNDS; i++) await guest.run(BUDGET_MS);
@@ -142,6 +141,6 @@ Deno.bench("a Worker that answers once", { ...life, baseline: true }, async () =
 });
 
 Deno.bench("a guest on v86", life, async () => {
-  await guests.create(program("short"), IDENTITY);
+  await guests.create(program("short"), enterScope);
   await guests.delete("short", { ownerToken: undefined, force: true });
 });

@@ -12,6 +12,7 @@ import { MIB, PAGE_BYTES } from "../../src/core/limits.ts";
 import { V86Engines } from "../../src/engines/v86/engines.ts";
 import { Guests } from "../../src/guests/guests.ts";
 import { Daemon } from "../../tests/support/daemon.ts";
+import { guestFiles, showing } from "../../tests/support/guest_files.ts";
 import { CollectedEvents } from "../../tests/support/events.ts";
 import { MemoryLedger } from "../../tests/support/ledger.ts";
 import { MemorySnapshots } from "../../tests/support/snapshot_store.ts";
@@ -196,6 +197,7 @@ async function timersWhileSpinning(): Promise<void> {
   using engines = new V86Engines();
   const guests = await Guests.open({
     engines: { v86: () => engines.make() },
+    files: guestFiles(),
     snapshots: new MemorySnapshots(),
     ledger: new MemoryLedger(),
     events: new CollectedEvents(),
@@ -214,10 +216,10 @@ async function timersWhileSpinning(): Promise<void> {
   await write(`event-loop delay while nothing runs: ${await lateness()}`);
   for (let index = 0; index < SPINNING; index++) {
     const load = [{ at: 0x1000n, bytes: SPIN }];
-    const from = { program: { pfnLimit: 16, start: 0x1000n, load } };
-    const identity = { generation: 1, epoch: 1n, unique: "00".repeat(16) };
-    const spec = { id: `s-${index}`, scope: "s", engine: "auto", from } as const;
-    await (await guests.create(spec, identity)).guest.start();
+    const bare = { pfnLimit: 16, start: 0x1000n, load };
+    const command = { name: `s-${index}`, engine: "auto", bare } as const;
+    const enter = showing({ generation: 1, epoch: 1n, unique: "00".repeat(16) });
+    await (await guests.create(command, enter)).guest.start();
   }
   await write(`event-loop delay while ${SPINNING} guests spin: ${await lateness()}`);
   guests.close();

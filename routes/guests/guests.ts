@@ -1,7 +1,7 @@
-import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
-import type { CreateGuest, GuestHouse, GuestLoad } from "../../src/daemon/guest_house.ts";
+import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Guests } from "../../src/guests/guests.ts";
 import {
   CreatedGuestView,
@@ -38,25 +38,28 @@ const OPENING = [
   "backing-changed",
 ] as const satisfies readonly FaultCode[];
 
+/** What makes guests, and the guests. */
+export type GuestMaker = Pick<Innkeeper, "guests" | "createGuest">;
+
 /**
- * `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP (seed 003).
+ * `/v1/guests` and `/v1/snapshots`: the launcher's interface over HTTP.
  *
  * @param stopping Ends runs and waits when the daemon stops
  */
-export function guestRoutes(house: GuestHouse, stopping: AbortSignal): OpenAPIHono<Env> {
+export function guestRoutes(innkeeper: GuestMaker, stopping: AbortSignal): OpenAPIHono<Env> {
   const routes = newRoutes();
-  routes.use("/v1/guests/:g/*", holdsLease(house.guests));
-  routes.route("/", lifeRoutes(house));
-  routes.route("/", runRoutes(house.guests, stopping));
-  routes.route("/", channelRoutes(house.guests, stopping));
-  routes.route("/", registerRoutes(house.guests));
-  routes.route("/", memoryRoutes(house.guests));
-  routes.route("/", snapshotRoutes(house.guests.snapshots));
+  routes.use("/v1/guests/:g/*", holdsLease(innkeeper.guests));
+  routes.route("/", lifeRoutes(innkeeper));
+  routes.route("/", runRoutes(innkeeper.guests, stopping));
+  routes.route("/", channelRoutes(innkeeper.guests, stopping));
+  routes.route("/", registerRoutes(innkeeper.guests));
+  routes.route("/", memoryRoutes(innkeeper.guests));
+  routes.route("/", snapshotRoutes(innkeeper.guests.snapshots));
   return routes;
 }
 
-function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
-  const { guests } = house;
+function lifeRoutes(innkeeper: GuestMaker): OpenAPIHono<Env> {
+  const { guests } = innkeeper;
   const routes = newRoutes();
   routes.openapi(
     createRoute({
@@ -87,10 +90,7 @@ function lifeRoutes(house: GuestHouse): OpenAPIHono<Env> {
       // What a guest reads or remembers its maker reads through it.
       const isBlank = body.bare?.load.every((piece) => !("inode" in piece)) === true;
       if (!isBlank) c.get("principal").require("read");
-      const { guest, ownerToken } = await house.createGuest(
-        commandOf(body),
-        c.get("principal").name,
-      );
+      const { guest, ownerToken } = await innkeeper.createGuest(body, c.get("principal").name);
       return c.json({ ...guestView(guest), ownerToken }, 201);
     },
   );
@@ -170,20 +170,4 @@ function holdsLease(guests: Guests): MiddlewareHandler<Env> {
       release();
     }
   };
-}
-
-function commandOf(body: z.output<typeof CreateGuestBody>): CreateGuest {
-  const { name, engine, scope, leaseMs, bare, linux, snapshot } = body;
-  const asked = { name, engine, scope, leaseMs };
-  if (linux !== undefined) {
-    const { memoryMiB, kernel, initrd, commandLine, disks, share } = linux;
-    const machine = { memoryMiB, kernel, initrd, commandLine, disks, share };
-    return { ...asked, from: { linux: machine } };
-  }
-  if (bare === undefined) return { ...asked, from: { snapshot: snapshot ?? "" } };
-  const { pfnLimit, start } = bare;
-  const load = bare.load.map(({ at, inode, bytes }): GuestLoad =>
-    inode === undefined ? { at, bytes: Uint8Array.fromBase64(bytes ?? "") } : { at, inode }
-  );
-  return { ...asked, from: { program: { pfnLimit, start, load } } };
 }

@@ -31,9 +31,9 @@ export function memoryRoutes(guests: Guests): OpenAPIHono<Env> {
     async (c) => {
       const guest = guests.owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
       guest.requireAlive();
-      const size = BigInt(guest.memoryBytes);
+      const size = BigInt(guest.memory.sizeBytes);
       const asked = bytesAsked(c.req.header("range"), size);
-      const content = await guest.read(asked.start, Number(asked.end - asked.start));
+      const content = await guest.memory.read(asked.start, Number(asked.end - asked.start));
       return bytesResponse(asked, size, content);
     },
   );
@@ -59,8 +59,8 @@ export function memoryRoutes(guests: Guests): OpenAPIHono<Env> {
       const { start, end } = rangeOfPath(range);
       requireOctets(c.req.header("content-type"));
       const guest = guests.owned(g, c.req.header(OWNER_HEADER));
-      guest.requireMemory(start, end - start);
-      await guest.write(start, await bytesOf(c.req.raw, end - start));
+      guest.memory.require(start, end - start);
+      await guest.memory.write(start, await bytesOf(c.req.raw, end - start));
       return c.body(null, 204);
     },
   );

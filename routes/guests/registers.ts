@@ -34,7 +34,7 @@ export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
     }),
     async (c) => {
       const guest = owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      return c.json(textOf(await guest.registers()), 200);
+      return c.json(textOf(await guest.registers.all()), 200);
     },
   );
   routes.openapi(
@@ -52,7 +52,7 @@ export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
     }),
     async (c) => {
       const { g, name } = c.req.valid("param");
-      const value = await owned(g, c.req.header(OWNER_HEADER)).register(name);
+      const value = await owned(g, c.req.header(OWNER_HEADER)).registers.get(name);
       return c.json({ name, value: String(value) }, 200);
     },
   );
@@ -77,7 +77,7 @@ export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
     async (c) => {
       const { g, name } = c.req.valid("param");
       const { value } = c.req.valid("json");
-      await owned(g, c.req.header(OWNER_HEADER)).setRegisters(new Map([[name, value]]));
+      await owned(g, c.req.header(OWNER_HEADER)).registers.set(new Map([[name, value]]));
       return c.json({ name, value: String(value) }, 200);
     },
   );
@@ -101,8 +101,8 @@ export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
     }),
     async (c) => {
       const guest = owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      await guest.setRegisters(new Map(Object.entries(c.req.valid("json"))));
-      return c.json(textOf(await guest.registers()), 200);
+      await guest.registers.set(new Map(Object.entries(c.req.valid("json"))));
+      return c.json(textOf(await guest.registers.all()), 200);
     },
   );
   return routes;

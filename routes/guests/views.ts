@@ -32,7 +32,7 @@ export function guestView(guest: Guest): z.input<typeof GuestView> {
     engine: guest.engine,
     scope: guest.scope,
     generation: guest.identity.generation,
-    memoryBytes: String(guest.memoryBytes),
+    memoryBytes: String(guest.memory.sizeBytes),
     createdAt: rfc3339(guest.createdNs),
     ...(exit === undefined ? {} : { exit: exitView(exit) }),
     notifies: guest.notifies,

@@ -8,7 +8,7 @@ import type { OpenHostDevice } from "../core/ports/host_device.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { type Principal, Tokens } from "../access/tokens.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
-import { GuestDisks, OVERLAY_ROOT } from "../daemon/guest_disks.ts";
+import { InodeFiles, OVERLAY_ROOT } from "../daemon/guest_files.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
 import { hostSources } from "../daemon/host_sources.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
@@ -140,8 +140,6 @@ async function openInnkeeper(
   const innkeeper = new Innkeeper({
     events,
     inodes,
-    disks: new GuestDisks(inodes, systemRandom),
-    shares,
     scopes: await Scopes.open({
       ...ports,
       pages: new PageFiles(`${run}/pages`, visibilityOf(libc, run)),
@@ -152,6 +150,7 @@ async function openInnkeeper(
     guests: await Guests.open({
       ...ports,
       engines: { v86: () => v86.make() },
+      files: new InodeFiles({ inodes, shares, random: systemRandom }),
       snapshots: await SnapshotFiles.open(makeFolder(`${state}/snapshots`)),
     }),
   });

@@ -4,8 +4,10 @@ import type { Clock } from "../core/ports/clock.ts";
 import type { GuestEngine } from "../core/ports/guest_engine.ts";
 import { SystemError } from "../core/system_error.ts";
 
-/** An engine by name. `auto` is the one that is always there. */
-export type EngineName = "auto" | "v86" | "kvm";
+/** Engines by name. `auto` is the one that is always there (docs/guests.md#engines). */
+export const ENGINE_NAMES = ["auto", "v86", "kvm"] as const;
+/** The name of an engine, or `auto`. */
+export type EngineName = typeof ENGINE_NAMES[number];
 
 /** What makes a guest's engine; an engine that is missing here is not available on this host. */
 export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;

@@ -1,23 +1,34 @@
 import { Fault } from "../core/faults.ts";
 import { GUEST_LOADS_MAX, GUEST_PAGES_MAX, PAGE_BYTES } from "../core/limits.ts";
-import type { GuestIdentity, GuestStart } from "../core/ports/guest_engine.ts";
-import { requireWithin } from "./guest/guest.ts";
+import type { GuestStart } from "../core/ports/guest_engine.ts";
+import type { GuestFiles } from "../core/ports/guest_files.ts";
+import { requireWithin } from "./guest/memory.ts";
 
-/** A program of the guest ABI (seed 003, initialize()). */
+/** A program of the guest ABI (docs/guests.md#4). */
 export interface Program {
   /** How many pages of memory it has. */
   readonly pfnLimit: number;
   /** Address of the first instruction. */
   readonly start: bigint;
-  readonly load: readonly { readonly at: bigint; readonly bytes: Uint8Array }[];
+  readonly load: readonly ProgramPiece[];
+}
+
+/** A piece of a program's first memory: either a whole inode, or these bytes. */
+interface ProgramPiece {
+  readonly at: bigint;
+  readonly inode?: string | undefined;
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /**
- * Refuses a program that cannot be loaded.
+ * How a guest begins that runs this program.
  *
- * @throws {Fault} `value-not-allowed`, `address-out-of-range`
+ * @throws {Fault} `value-not-allowed`, `address-out-of-range`, and as {@linkcode GuestFiles.readAll}
  */
-export function checkProgram({ pfnLimit, start, load }: Program): void {
+export async function startOfProgram(
+  { pfnLimit, start, load }: Program,
+  files: GuestFiles,
+): Promise<Omit<GuestStart, "identity">> {
   if (!Number.isInteger(pfnLimit) || pfnLimit < 1 || pfnLimit > GUEST_PAGES_MAX) {
     throw new Fault(
       "value-not-allowed",
@@ -32,18 +43,10 @@ export function checkProgram({ pfnLimit, start, load }: Program): void {
   }
   const memoryBytes = pfnLimit * PAGE_BYTES;
   requireWithin(start, 1n, memoryBytes);
-  for (const { at, bytes } of load) requireWithin(at, BigInt(bytes.length), memoryBytes);
-}
-
-/** How a guest begins that runs this program. */
-export function startOf(
-  { pfnLimit, start, load }: Program,
-  identity: GuestIdentity,
-): GuestStart {
-  return {
-    memoryBytes: pfnLimit * PAGE_BYTES,
-    start: Number(start),
-    load: load.map(({ at, bytes }) => ({ at: Number(at), bytes })),
-    identity,
-  };
+  const pieces = await Promise.all(load.map(async ({ at, inode = "", bytes }) => {
+    const content = bytes ?? await files.readAll(inode);
+    requireWithin(at, BigInt(content.length), memoryBytes);
+    return { at: Number(at), bytes: content };
+  }));
+  return { memoryBytes, start: Number(start), load: pieces };
 }

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from "../core/ports/ledger.ts";
-import type { GuestDeath, GuestKind } from "./guest/guest.ts";
+import type { GuestDeath, GuestKind } from "./guest/state.ts";
 
 /**
  * What the ledger keeps of a guest, so that one that was there when the daemon ended is reported

@@ -1,4 +1,4 @@
-import type { SnapshotStore } from "../core/ports/snapshot_store.ts";
+import type { SnapshotFile, SnapshotStore } from "../core/ports/snapshot_store.ts";
 import { SystemError } from "../core/system_error.ts";
 
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -47,16 +47,19 @@ export class SnapshotFiles implements SnapshotStore {
       .sort();
   }
 
-  async size(id: string): Promise<number | undefined> {
+  async open(id: string): Promise<SnapshotFile | undefined> {
     const path = this.#path(id);
-    return (await found(() => host("stat", path, () => Deno.stat(path))))?.size;
-  }
-
-  async read(id: string, length?: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const path = this.#path(id);
-    return await found(() =>
-      host("read", path, () => length === undefined ? Deno.readFile(path) : readStart(path, length))
-    );
+    const file = await found(() => host("open", path, () => Deno.open(path)));
+    if (file === undefined) return undefined;
+    using undo = new DisposableStack();
+    undo.use(file);
+    const { size: sizeBytes } = await host("stat", path, () => file.stat());
+    undo.move();
+    return {
+      sizeBytes,
+      read: (length) => host("read", path, () => readNext(file, length)),
+      [Symbol.dispose]: () => file.close(),
+    };
   }
 
   async delete(id: string): Promise<boolean> {
@@ -82,8 +85,7 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   await file.sync();
 }
 
-async function readStart(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
+async function readNext(file: Deno.FsFile, length: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   let read = 0;
   while (read < length) {

@@ -12,6 +12,8 @@ import {
   RUN_BUDGET_MS_DEFAULT,
   RUN_BUDGET_MS_MAX,
 } from "../core/limits.ts";
+import { ENGINE_NAMES } from "../guests/engines.ts";
+import { GUEST_KINDS, GUEST_STATES } from "../guests/guest/state.ts";
 import { Limit, Name, U32, U64, U64Text } from "./scalars.ts";
 
 function refuseForm(ctx: z.RefinementCtx, message: string): void {
@@ -23,7 +25,8 @@ function choice<const Words extends readonly [string, ...string[]]>(...words: Wo
   return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
 }
 
-const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" });
+const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" })
+  .transform((text) => Uint8Array.fromBase64(text));
 
 /** A piece of a guest's first memory: the whole of an inode, or bytes in the request itself. */
 const LoadBody = z.strictObject({
@@ -70,7 +73,7 @@ const LinuxBody = z.strictObject({
 /** `POST /v1/guests`. */
 export const CreateGuestBody = z.strictObject({
   name: Name.optional(),
-  engine: choice("auto", "v86", "kvm").optional().default("auto"),
+  engine: choice(...ENGINE_NAMES).optional().default("auto"),
   scope: Name.optional().openapi({ description: "Whose generation it shows; its own by default" }),
   leaseMs: z.int().min(1).max(OWNER_LEASE_MS_MAX).optional().openapi({
     description: "How long it outlives the last request that carried its owner's token",
@@ -91,8 +94,8 @@ export const ExitView = z.object({
   deathReason: z.string().optional().openapi({ example: "CRASH: out of beds" }),
 }).openapi("GuestExit");
 
-const Kind = z.enum(["bare", "linux"]);
-const State = z.enum(["ready", "running", "paused", "dead"]);
+const Kind = z.enum(GUEST_KINDS);
+const State = z.enum(GUEST_STATES);
 
 /** A guest as it is shown. */
 export const GuestView = z.object({

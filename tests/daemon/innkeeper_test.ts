@@ -6,16 +6,15 @@ import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
 import { Reseeders } from "../../src/sessions/reseeders.ts";
+import { guestFiles } from "../support/guest_files.ts";
 import { ScopesBench } from "../support/scopes.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
 const ADMIN = { ownerToken: undefined, force: true };
-const PROGRAM = {
-  program: {
-    pfnLimit: 16,
-    start: 0x1000n,
-    load: [{ at: 0x1000n, bytes: FAKE_PROGRAMS.hello }],
-  },
+const BARE = {
+  pfnLimit: 16,
+  start: 0x1000n,
+  load: [{ at: 0x1000n, bytes: FAKE_PROGRAMS.hello }],
 };
 
 interface Joined {
@@ -34,6 +33,7 @@ async function joined(prepare: (engine: FakeEngine) => void = () => {}): Promise
   };
   const guests = await Guests.open({
     engines: { v86 },
+    files: guestFiles(),
     snapshots: new MemorySnapshots(),
     ledger: bench.ledger,
     events: bench.events,
@@ -47,7 +47,7 @@ async function joined(prepare: (engine: FakeEngine) => void = () => {}): Promise
   return { innkeeper, scopes, bench };
 }
 
-const hello = { name: "g", engine: "auto", scope: "vm-7", from: PROGRAM } as const;
+const hello = { name: "g", engine: "auto", scope: "vm-7", bare: BARE } as const;
 const bump = (scopes: Scopes) => scopes.get("vm-7").bump({ reason: "test", by: "test" });
 
 Deno.test("Innkeeper.createGuest() shows a live guest every later bump of its scope", async () => {
@@ -59,7 +59,7 @@ Deno.test("Innkeeper.createGuest() shows a live guest every later bump of its sc
   assertEquals(guest.identity.generation, generation);
   guest.interrupt(1);
   await guest.run(1000);
-  assertEquals((await guest.registers()).cx, BigInt(generation));
+  assertEquals((await guest.registers.all()).cx, BigInt(generation));
 });
 
 Deno.test("Innkeeper.createGuest() makes one guest of a name, and does nothing for a second caller", async () => {
@@ -68,7 +68,8 @@ Deno.test("Innkeeper.createGuest() makes one guest of a name, and does nothing f
   await guest.pause();
   const { id } = await innkeeper.guests.snapshot("g", ownerToken);
   const { generation } = scopes.get("vm-7").state.current;
-  const clone = { ...hello, name: "clone", from: { snapshot: id } };
+  const { bare: _, ...like } = hello;
+  const clone = { ...like, name: "clone", snapshot: id };
   const made = await Promise.allSettled([1, 2].map(() => innkeeper.createGuest(clone, "test")));
   assertEquals(made.map(({ status }) => status), ["fulfilled", "rejected"]);
   assertEquals((made[1] as PromiseRejectedResult).reason.code, "already-initialized");

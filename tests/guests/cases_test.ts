@@ -65,9 +65,9 @@ const runsTo = async (guest: Guest, value: number): Promise<void> =>
 const spins = async (guest: Guest): Promise<void> =>
   assertEquals(await guest.run(SHORT_MS), { reason: "budget" });
 const wordAt = async (guest: Guest, at: number): Promise<number> =>
-  new DataView((await guest.read(BigInt(at), 4)).buffer).getUint32(0, true);
+  new DataView((await guest.memory.read(BigInt(at), 4)).buffer).getUint32(0, true);
 const setWord = (guest: Guest, at: number, value: number): Promise<void> =>
-  guest.write(BigInt(at), new Uint8Array(Uint32Array.of(value).buffer));
+  guest.memory.write(BigInt(at), new Uint8Array(Uint32Array.of(value).buffer));
 
 onEach(
   "takes a line that was raised before LGUEST_INIT, once (case 5)",
@@ -156,7 +156,7 @@ onEach(
       guest.interrupt(3);
       await runsTo(guest, 2);
       await runsTo(guest, 3);
-      assertEquals((await guest.registers()).ip, BigInt(first + 3 * notify));
+      assertEquals((await guest.registers.all()).ip, BigInt(first + 3 * notify));
       await runsTo(guest, HANDLED + 3);
       await runsTo(guest, 4);
     },
@@ -169,11 +169,11 @@ for (const [type, enabled] of [["E", 0], ["F", 0x200]] as const) {
     new Script().begin().handle(3, type).enable().notify(1).spin(),
     async (guest) => {
       await runsTo(guest, 1);
-      const { sp } = await guest.registers();
+      const { sp } = await guest.registers.all();
       guest.interrupt(3);
       await runsTo(guest, HANDLED + 3);
       assertEquals(await wordAt(guest, DATA), enabled);
-      assertEquals((await guest.registers()).sp, sp - 12n);
+      assertEquals((await guest.registers.all()).sp, sp - 12n);
     },
   );
 }
@@ -195,9 +195,9 @@ onEach(
   new Script().begin().notify(1).notify(0).notify(2).spin(),
   async (guest) => {
     await runsTo(guest, 1);
-    const before = await guest.registers();
+    const before = await guest.registers.all();
     assertEquals([before.ax, before.bx], [17n, 1n]);
-    assertEquals(await guest.registers(), before);
+    assertEquals(await guest.registers.all(), before);
     assertEquals(guest.exit, { reason: "notify", value: 1 });
     await runsTo(guest, 2);
   },
@@ -208,9 +208,9 @@ onEach(
   new Script().begin().notify(1).notify(2).spin(),
   async (guest) => {
     await runsTo(guest, 1);
-    const { ip } = await guest.registers();
-    await guest.setRegisters(new Map([["ax", 0xffff_ffffn], ["sp", 0x7000n], ["ip", ip]]));
-    const { ax, sp } = await guest.registers();
+    const { ip } = await guest.registers.all();
+    await guest.registers.set(new Map([["ax", 0xffff_ffffn], ["sp", 0x7000n], ["ip", ip]]));
+    const { ax, sp } = await guest.registers.all();
     assertEquals([ax, sp], [0xffff_ffffn, 0x7000n]);
     await runsTo(guest, 2);
   },
@@ -289,10 +289,10 @@ onEach(
     await new Promise((resolve) => setTimeout(resolve, SHORT_MS));
     client.abort();
     assertEquals(await run, { reason: "interrupted" });
-    const { cx, ip } = await guest.registers();
+    const { cx, ip } = await guest.registers.all();
     assert(ip >= BigInt(SCRIPT_AT) && ip <= BigInt(SCRIPT_AT + 1));
     await spins(guest);
-    assert((await guest.registers()).cx > cx);
+    assert((await guest.registers.all()).cx > cx);
   },
 );
 
@@ -341,11 +341,11 @@ onEach(
   async (guest) => {
     await guest.channels.attach(7n);
     await runsTo(guest, 5);
-    assertEquals([...await guest.read(BigInt(RING), 5)], [0xff, 0xff, 0, 0, 0xff]);
+    assertEquals([...await guest.memory.read(BigInt(RING), 5)], [0xff, 0xff, 0, 0, 0xff]);
     await runsTo(guest, 6);
     assertEquals(guest.channels.get(7n).count, 1);
     await runsTo(guest, 1);
-    assertEquals([...await guest.read(BigInt(RING), 5)], [0xff, 0xff, 0xff, 0xff, 0xff]);
+    assertEquals([...await guest.memory.read(BigInt(RING), 5)], [0xff, 0xff, 0xff, 0xff, 0xff]);
     await runsTo(guest, 2);
   },
 );

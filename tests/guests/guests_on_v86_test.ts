@@ -3,40 +3,35 @@ import { systemClock, systemRandom } from "../../src/cli/system.ts";
 import { Fault } from "../../src/core/faults.ts";
 import { MIB } from "../../src/core/limits.ts";
 import { V86Engine } from "../../src/engines/v86/engine.ts";
-import type { GuestSpec } from "../../src/guests/guest_spec.ts";
+import type { CreateGuest } from "../../src/guests/create_guest.ts";
 import { Guests } from "../../src/guests/guests.ts";
 import { SnapshotFiles } from "../../src/storage/snapshot_files.ts";
 import { admin } from "../../src/access/tokens.ts";
-import type { GuestHouse } from "../../src/daemon/guest_house.ts";
-import { guestRoutes } from "../../routes/guests/guests.ts";
+import { type GuestMaker, guestRoutes } from "../../routes/guests/guests.ts";
 import { Api } from "../support/api.ts";
 import { CollectedEvents } from "../support/events.ts";
 import { MemoryLedger } from "../support/ledger.ts";
+import { guestFiles, showing } from "../support/guest_files.ts";
 import { guestRound, residentBytes } from "../support/guest_rounds.ts";
 import { HELLO, V86_PROGRAMS } from "../support/guest_programs.ts";
 import { testWhere } from "../support/skip.ts";
 
-const identity = (generation: number) => ({
-  generation,
-  epoch: BigInt(generation),
-  unique: systemRandom.bytes(16).toHex(),
+const identity = (generation: number) =>
+  showing({ generation, epoch: BigInt(generation), unique: systemRandom.bytes(16).toHex() });
+
+type Origin = Pick<CreateGuest, "bare" | "snapshot">;
+
+const program = (bytes: Uint8Array): Origin => ({
+  bare: { pfnLimit: 16, start: 0x1000n, load: [{ at: 0x1000n, bytes }] },
 });
 
-const program = (bytes: Uint8Array): GuestSpec["from"] => ({
-  program: { pfnLimit: 16, start: 0x1000n, load: [{ at: 0x1000n, bytes }] },
-});
-
-const spec = (id: string, from: GuestSpec["from"]): GuestSpec => ({
-  id,
-  scope: id,
-  engine: "auto",
-  from,
-});
+const spec = (name: string, from: Origin): CreateGuest => ({ name, engine: "auto", ...from });
 
 async function withGuests(fn: (guests: Guests) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const guests = await Guests.open({
     engines: { v86: () => new V86Engine() },
+    files: guestFiles(),
     snapshots: await SnapshotFiles.open(folder),
     ledger: new MemoryLedger(),
     events: new CollectedEvents(),
@@ -65,12 +60,12 @@ Deno.test("Guests on v86: two clones of one snapshot go on alike, each with its 
         .guest;
       clone.interrupt(1);
       assertEquals(await clone.run(60_000), { reason: "notify", value: 2 });
-      assertEquals((await clone.registers()).cx, BigInt(generation));
+      assertEquals((await clone.registers.all()).cx, BigInt(generation));
     }
     await guest.unpause();
     guest.interrupt(1);
     assertEquals(await guest.run(60_000), { reason: "notify", value: 2 });
-    assertEquals((await guest.registers()).cx, 7n);
+    assertEquals((await guest.registers.all()).cx, 7n);
   }));
 
 Deno.test("Guests on v86: delete ends a run in progress, and pause does not (cases 30, 39)", () =>
@@ -118,8 +113,8 @@ Deno.test("Guests on v86: clients that vanish lose no notify and double none (ca
     const from = program(Uint8Array.from(COUNTER));
     const { guest, ownerToken } = await guests.create(spec("g", from), identity(1));
     await guest.channels.attach(7n);
-    const house: GuestHouse = { guests, createGuest: () => Promise.reject(new Error("unused")) };
-    const { app } = Api.of(guestRoutes(house, new AbortController().signal));
+    const daemon: GuestMaker = { guests, createGuest: () => Promise.reject(new Error("unused")) };
+    const { app } = Api.of(guestRoutes(daemon, new AbortController().signal));
     const listener = { kind: "unix", principal: admin("test") } as const;
     const server = Deno.serve(
       { port: 0, hostname: "127.0.0.1", onListen: () => {} },
@@ -142,7 +137,7 @@ Deno.test("Guests on v86: clients that vanish lose no notify and double none (ca
         assertEquals(guest.exit, { reason: "interrupted" });
       }
       taken += await guest.channels.drain(7n, { waitMs: 0 });
-      const counted = new DataView((await guest.read(0x3000n, 4)).buffer).getUint32(0, true);
+      const counted = new DataView((await guest.memory.read(0x3000n, 4)).buffer).getUint32(0, true);
       assert(counted > 20 && (counted === taken || counted === taken + 1), `${counted}, ${taken}`);
     } finally {
       await server.shutdown();

@@ -9,18 +9,20 @@ import {
 } from "../../src/core/limits.ts";
 import type { GuestEngine } from "../../src/core/ports/guest_engine.ts";
 import { SystemError } from "../../src/core/system_error.ts";
-import type { GuestSpec } from "../../src/guests/guest_spec.ts";
+import type { CreateGuest } from "../../src/guests/create_guest.ts";
 import { Guests } from "../../src/guests/guests.ts";
 import type { Program } from "../../src/guests/program.ts";
 import { FakeClock } from "../support/clock.ts";
 import { CollectedEvents } from "../support/events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
+import { guestFiles, showing } from "../support/guest_files.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 import { SeededRandom } from "../support/random.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
 
-const FIRST = { generation: 7, epoch: 1n, unique: "01".repeat(16) };
-const SECOND = { generation: 8, epoch: 2n, unique: "02".repeat(16) };
+const FIRST = showing({ generation: 7, epoch: 1n, unique: "01".repeat(16) });
+const NEXT = { generation: 8, epoch: 2n, unique: "02".repeat(16) };
+const SECOND = showing(NEXT);
 const HELLO: Program = {
   pfnLimit: 16,
   start: 0x1000n,
@@ -28,7 +30,7 @@ const HELLO: Program = {
 };
 
 /** Guests on fakes, which can be opened again as after a restart. */
-class House {
+class TestHost {
   readonly engines: FakeEngine[] = [];
   readonly store = new MemorySnapshots();
   readonly ledger = new MemoryLedger();
@@ -46,23 +48,22 @@ class House {
       return engine;
     };
     const { store, ledger, events, clock, random } = this;
-    return Guests.open({ engines: { v86 }, snapshots: store, ledger, events, clock, random });
+    const ports = { engines: { v86 }, files: guestFiles(), snapshots: store };
+    return Guests.open({ ...ports, ledger, events, clock, random });
   }
 }
 
-async function house(
+async function opened(
   prepare?: (engine: FakeEngine) => void,
-): Promise<House & { readonly guests: Guests }> {
-  const made = new House(prepare);
+): Promise<TestHost & { readonly guests: Guests }> {
+  const made = new TestHost(prepare);
   return Object.assign(made, { guests: await made.open() });
 }
 
-const spec = (id: string, from: GuestSpec["from"] = { program: HELLO }): GuestSpec => ({
-  id,
-  scope: "vm-7",
-  engine: "auto",
-  from,
-});
+const spec = (
+  name: string,
+  from: Pick<CreateGuest, "bare" | "snapshot"> = { bare: HELLO },
+): CreateGuest => ({ name, engine: "auto", ...from });
 
 async function refused(code: FaultCode, call: () => Promise<unknown>): Promise<void> {
   const fault = await assertRejects(call, Fault);
@@ -70,7 +71,7 @@ async function refused(code: FaultCode, call: () => Promise<unknown>): Promise<v
 }
 
 Deno.test("Guests.create() makes guests with owners of their own", async () => {
-  const { guests } = await house();
+  const { guests } = await opened();
   const one = await guests.create(spec("one"), FIRST);
   const two = await guests.create(spec("two"), FIRST);
   assertNotEquals(one.ownerToken, two.ownerToken);
@@ -80,11 +81,12 @@ Deno.test("Guests.create() makes guests with owners of their own", async () => {
   assertEquals(assertThrows(() => guests.get("three"), Fault).code, "guest-not-found");
   assertEquals(guests.list().map(({ id }) => id), ["one", "two"]);
   assertEquals(guests.memoryBytes, 2 * 16 * PAGE_BYTES);
-  assertNotEquals(guests.newId(), guests.newId());
+  const unnamed = async () => (await guests.create({ engine: "auto", bare: HELLO }, FIRST)).guest;
+  assertNotEquals((await unnamed()).id, (await unnamed()).id);
 });
 
 Deno.test("Guests.create() refuses a name that is taken, also by one in the making (cases 2, 3)", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   const first = guests.create(spec("g"), FIRST);
   await refused("already-initialized", () => guests.create(spec("g"), FIRST));
   const { guest } = await first;
@@ -96,7 +98,7 @@ Deno.test("Guests.create() refuses a name that is taken, also by one in the maki
 });
 
 Deno.test("Guests.create() refuses what is out of range and leaves nothing over (case 41)", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   const cases: readonly (readonly [Partial<Program>, FaultCode])[] = [
     [{ pfnLimit: 0 }, "value-not-allowed"],
     [{ pfnLimit: 1.5 }, "value-not-allowed"],
@@ -109,16 +111,16 @@ Deno.test("Guests.create() refuses what is out of range and leaves nothing over 
   for (const [change, code] of cases) {
     await refused(
       code,
-      () => guests.create(spec("g", { program: { ...HELLO, ...change } }), FIRST),
+      () => guests.create(spec("g", { bare: { ...HELLO, ...change } }), FIRST),
     );
   }
   assertEquals([guests.list().length, guests.memoryBytes, engines.length], [0, 0, 0]);
 });
 
 Deno.test("Guests.create() keeps to the memory of all guests together", async () => {
-  const { guests } = await house();
+  const { guests } = await opened();
   const big = (id: string) =>
-    guests.create(spec(id, { program: { ...HELLO, pfnLimit: GUEST_PAGES_MAX } }), FIRST);
+    guests.create(spec(id, { bare: { ...HELLO, pfnLimit: GUEST_PAGES_MAX } }), FIRST);
   const count = GUEST_BYTES_TOTAL_MAX / (GUEST_PAGES_MAX * PAGE_BYTES);
   // The fake's memory is never touched, so most of this is only address space.
   for (let i = 0; i < count; i++) await big(`g-${i}`);
@@ -129,14 +131,14 @@ Deno.test("Guests.create() keeps to the memory of all guests together", async ()
 });
 
 Deno.test("Guests.create() keeps to the number of guests", async () => {
-  const { guests } = await house();
+  const { guests } = await opened();
   for (let i = 0; i < GUESTS_MAX; i++) await guests.create(spec(`g-${i}`), FIRST);
   await refused("guests-exhausted", () => guests.create(spec("one-more"), FIRST));
   guests.close();
 });
 
 Deno.test("Guests.create() frees the name and the engine when the engine fails", async () => {
-  const { guests, engines } = await house((engine) => {
+  const { guests, engines } = await opened((engine) => {
     engine.failing = new SystemError("ENODEV", "run v86", "no memory");
   });
   await refused("engine-unavailable", () => guests.create(spec("g"), FIRST));
@@ -146,12 +148,12 @@ Deno.test("Guests.create() frees the name and the engine when the engine fails",
 });
 
 Deno.test("Guests.create() gives an engine up that does not answer, and not one that does", async () => {
-  const { guests, engines, clock } = await house((engine) => {
+  const { guests, engines, clock } = await opened((engine) => {
     engine.silent = true;
   });
   const made = guests.create(spec("g"), FIRST);
   made.catch(() => {});
-  await Promise.resolve();
+  await new Promise((resolve) => setTimeout(resolve, 0));
   clock.advance(ENGINE_MAKE_MS - 1);
   assertEquals(engines.map(({ closed }) => closed > 0), [false]);
   clock.advance(1);
@@ -161,7 +163,7 @@ Deno.test("Guests.create() gives an engine up that does not answer, and not one 
 });
 
 Deno.test("Guests.snapshot() and create() clone a guest with an identity of its own (case 40)", async () => {
-  const { guests } = await house();
+  const { guests } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.run(1000);
   await refused("wrong-state", () => guests.snapshot("g", ownerToken));
@@ -172,10 +174,10 @@ Deno.test("Guests.snapshot() and create() clone a guest with an identity of its 
   assertEquals(await guests.snapshots.get(snapshot.id), snapshot);
 
   const clone = await guests.create(spec("clone", { snapshot: snapshot.id }), SECOND);
-  assertEquals(await clone.guest.registers(), await guest.registers());
+  assertEquals(await clone.guest.registers.all(), await guest.registers.all());
   clone.guest.interrupt(1);
   assertEquals(await clone.guest.run(1000), { reason: "notify", value: 1 });
-  assertEquals((await clone.guest.registers()).cx, 8n);
+  assertEquals((await clone.guest.registers.all()).cx, 8n);
   const twin = guests.create(spec("twin", { snapshot: snapshot.id }), SECOND);
   await refused(
     "already-initialized",
@@ -189,12 +191,12 @@ Deno.test("Guests.snapshot() and create() clone a guest with an identity of its 
 });
 
 Deno.test("Guests.create() refuses a snapshot that is unknown or damaged", async () => {
-  const { guests, store, engines } = await house();
+  const { guests, store, engines } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   const { id } = await guests.snapshot("g", ownerToken);
   await refused("snapshot-not-found", () => guests.create(spec("h", { snapshot: "none" }), SECOND));
-  const bytes = store.kept.get(id) as Uint8Array<ArrayBuffer>;
+  const bytes = store.stored.get(id) as Uint8Array<ArrayBuffer>;
   bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
   await refused("snapshot-damaged", () => guests.create(spec("h", { snapshot: id }), SECOND));
   assertEquals(engines.map(({ closed }) => closed), [0, 1]);
@@ -202,7 +204,7 @@ Deno.test("Guests.create() refuses a snapshot that is unknown or damaged", async
 });
 
 Deno.test("Guests.delete() wants the owner or force, and an unknown id is no error (case 30)", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   const by = (token: string | undefined, force = false) => ({ ownerToken: token, force });
   assertEquals(
@@ -217,7 +219,7 @@ Deno.test("Guests.delete() wants the owner or force, and an unknown id is no err
 });
 
 Deno.test("Guests.close() ends all guests, those in the making too", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   await guests.create(spec("one"), FIRST);
   const making = refused("shutting-down", () => guests.create(spec("two"), FIRST));
   guests.close();
@@ -227,7 +229,7 @@ Deno.test("Guests.close() ends all guests, those in the making too", async () =>
 });
 
 Deno.test("Snapshots are taken one at a time, since each holds its guest's memory", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   let [now, most] = [0, 0];
@@ -244,7 +246,7 @@ Deno.test("Snapshots are taken one at a time, since each holds its guest's memor
 });
 
 Deno.test("Snapshots tells a full disk from one that fails", async () => {
-  const { guests, store } = await house();
+  const { guests, store } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   store.failing = new SystemError("ENOSPC", "write", "s");
@@ -254,14 +256,14 @@ Deno.test("Snapshots tells a full disk from one that fails", async () => {
 });
 
 Deno.test("Snapshots.summary() shows a damaged snapshot as such, and none that is gone", async () => {
-  const { guests, store } = await house();
-  store.kept.set("bad", new Uint8Array(100));
+  const { guests, store } = await opened();
+  store.stored.set("bad", new Uint8Array(100));
   assertEquals(await guests.snapshots.summary("bad"), { id: "bad", fault: "snapshot-damaged" });
   assertEquals(await guests.snapshots.summary("gone"), undefined);
 });
 
 Deno.test("Guests.open() shows guests of an earlier process as lost, once told (case 44)", async () => {
-  const bench = await house();
+  const bench = await opened();
   const { guest, ownerToken } = await bench.guests.create(spec("g"), FIRST);
   const { guest: crashed } = await bench.guests.create(spec("crashed"), FIRST);
   await bench.guests.create(spec("deleted"), FIRST);
@@ -278,7 +280,11 @@ Deno.test("Guests.open() shows guests of an earlier process as lost, once told (
     ]);
     assertEquals(bench.events.facts.length, told);
     const lost = next.owned("g", ownerToken);
-    assertEquals([lost.scope, lost.memoryBytes, lost.createdNs], ["vm-7", 65536, guest.createdNs]);
+    assertEquals([lost.scope, lost.memory.sizeBytes, lost.createdNs], [
+      "vm-7",
+      65536,
+      guest.createdNs,
+    ]);
     assertEquals([lost.engine, lost.identity.generation], ["v86", 7]);
     await refused("guest-dead", () => lost.run(10));
     await refused("already-initialized", () => next.create(spec("g"), FIRST));
@@ -292,7 +298,7 @@ Deno.test("Guests.open() shows guests of an earlier process as lost, once told (
 });
 
 Deno.test("Guests deletes a guest whose owner's lease has run out, and says so", async () => {
-  const { guests, clock, events, engines, ledger } = await house();
+  const { guests, clock, events, engines, ledger } = await opened();
   const { ownerToken } = await guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
   const release = guests.hold("g", ownerToken);
   guests.hold("g", "wrong");
@@ -313,7 +319,7 @@ Deno.test("Guests deletes a guest whose owner's lease has run out, and says so",
 });
 
 Deno.test("Guests lets the lease of a lost guest run out too", async () => {
-  const bench = await house();
+  const bench = await opened();
   await bench.guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
   bench.guests.close();
   assertEquals(bench.clock.pending, 0);
@@ -323,10 +329,11 @@ Deno.test("Guests lets the lease of a lost guest run out too", async () => {
 });
 
 Deno.test("Guests.newOwner() gives another token and the lease anew", async () => {
-  const { guests, clock } = await house();
+  const { guests, clock, events } = await opened();
   const { guest, ownerToken } = await guests.create({ ...spec("g"), leaseMs: 100 }, FIRST);
   clock.advance(99);
   const token = guests.newOwner("g");
+  assertEquals(events.kinds, ["guest.created", "guest.owner-changed"]);
   clock.advance(99);
   assertEquals(guests.owned("g", token), guest);
   assertEquals(assertThrows(() => guests.owned("g", ownerToken), Fault).code, "not-owner");
@@ -336,7 +343,7 @@ Deno.test("Guests.newOwner() gives another token and the lease anew", async () =
 });
 
 Deno.test("Guests changes nothing when the ledger fails", async () => {
-  const { guests, engines, ledger, events } = await house();
+  const { guests, engines, ledger, events } = await opened();
   await guests.create(spec("g"), FIRST);
   ledger.failing = new Error("disk full");
   await refused("state-unavailable", () => guests.create(spec("h"), FIRST));
@@ -351,7 +358,7 @@ Deno.test("Guests changes nothing when the ledger fails", async () => {
 });
 
 Deno.test("Guests keeps why a guest has died that could not be deleted", async () => {
-  const bench = await house();
+  const bench = await opened();
   const { guest } = await bench.guests.create(spec("g"), FIRST);
   bench.ledger.failing = new Error("disk full");
   const force = { ownerToken: undefined, force: true };
@@ -362,8 +369,8 @@ Deno.test("Guests keeps why a guest has died that could not be deleted", async (
   assertEquals((await bench.open()).get("g").death?.reason, "tired");
 });
 
-Deno.test("Guests.close() while a guest is being kept leaves nothing kept of it", async () => {
-  const { guests, ledger, engines } = await house();
+Deno.test("Guests.close() while a guest is written down leaves nothing written of it", async () => {
+  const { guests, ledger, engines } = await opened();
   const commit = ledger.commit.bind(ledger);
   ledger.commit = async (entries) => {
     await commit(entries);
@@ -375,7 +382,7 @@ Deno.test("Guests.close() while a guest is being kept leaves nothing kept of it"
 });
 
 Deno.test("Guests keeps nothing of a guest that dies while it is deleted", async () => {
-  const { guests, ledger } = await house();
+  const { guests, ledger } = await opened();
   const { guest } = await guests.create(spec("g"), FIRST);
   const gone = guests.delete("g", { ownerToken: undefined, force: true });
   guest.die({ reason: "tired", errno: "ENOENT" });
@@ -385,7 +392,7 @@ Deno.test("Guests keeps nothing of a guest that dies while it is deleted", async
 });
 
 Deno.test("Guests tells of a guest's life in order (case 43)", async () => {
-  const { guests, events } = await house();
+  const { guests, events } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.start();
   while (guest.state === "running") await new Promise((resolve) => setTimeout(resolve, 0));
@@ -408,11 +415,11 @@ Deno.test("Guests tells of a guest's life in order (case 43)", async () => {
 });
 
 Deno.test("Guests.snapshot() never names an older generation than its image shows", async () => {
-  const { guests, engines } = await house();
+  const { guests, engines } = await opened();
   const { guest, ownerToken } = await guests.create(spec("g"), FIRST);
   await guest.pause();
   const engine = engines[0] as FakeEngine;
   const capture = engine.capture.bind(engine);
-  engine.capture = () => (guest.identify(SECOND), capture());
+  engine.capture = () => (guest.identify(NEXT), capture());
   assertEquals((await guests.snapshot("g", ownerToken)).generation, 8);
 });

@@ -3,10 +3,9 @@ import { Fault } from "../../src/core/faults.ts";
 import type { GuestImage } from "../../src/core/ports/guest_engine.ts";
 import type { PcDevices } from "../../src/core/ports/pc_devices.ts";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
-import { GuestDisks } from "../../src/daemon/guest_disks.ts";
 import { Guests } from "../../src/guests/guests.ts";
-import type { InodeStore } from "../../src/inodes/store/store.ts";
 import { FakeEngine } from "../support/guest_engine.ts";
+import { guestFiles } from "../support/guest_files.ts";
 import { bzImageOf } from "../support/kernels.ts";
 import { Reseeders } from "../../src/sessions/reseeders.ts";
 import { ScopesBench } from "../support/scopes.ts";
@@ -50,34 +49,26 @@ async function bench() {
         return engine;
       },
     },
+    files: guestFiles(() => bzImageOf()),
     snapshots: new MemorySnapshots(),
     ledger: scopesBench.ledger,
     events: scopesBench.events,
     clock: scopesBench.clock,
     random: scopesBench.random,
   });
-  const inodes = { readAll: () => Promise.resolve(bzImageOf()) } as unknown as InodeStore;
-  const disks = new GuestDisks(inodes, scopesBench.random);
   const innkeeper = new Innkeeper(
-    { scopes, guests, inodes, disks, shares: new Map(), reseeders: new Reseeders() } as Partial<
+    { scopes, guests, reseeders: new Reseeders() } as Partial<
       InnkeeperParts
     > as InnkeeperParts,
   );
   const boot = async (name: string): Promise<TalkingEngine> => {
-    const linux = {
-      memoryMiB: 20,
-      kernel: "k",
-      initrd: undefined,
-      commandLine: undefined,
-      disks: [],
-      share: undefined,
-    };
-    const command = { name, engine: "auto", scope: undefined, from: { linux } } as const;
+    const linux = { memoryMiB: 20, kernel: "k", disks: [] };
+    const command = { name, engine: "auto", linux } as const;
     await innkeeper.createGuest(command, "test");
     return engines.at(-1) as TalkingEngine;
   };
   const clone = async (name: string, snapshot: string, scope: string): Promise<TalkingEngine> => {
-    const command = { name, engine: "auto", scope, from: { snapshot } } as const;
+    const command = { name, engine: "auto", scope, snapshot } as const;
     await innkeeper.createGuest(command, "test");
     return engines.at(-1) as TalkingEngine;
   };
@@ -147,7 +138,7 @@ Deno.test("a clone's reseeder blocks the barrier before the clone has run, one w
   await clones[0]?.say(`ack ${generation} ${epoch}`);
   // As when its Worker is killed: the next thing that is asked of it fails.
   clones[1]?.close();
-  await guests.get("two").registers().catch(() => {});
+  await guests.get("two").registers.all().catch(() => {});
   assertEquals(guests.get("two").state, "dead");
   clock.advance(10);
   await clones[2]?.say(`ack ${generation} ${epoch}`);

@@ -11,6 +11,7 @@ import { MIB } from "../../src/core/limits.ts";
 import { V86Engines } from "../../src/engines/v86/engines.ts";
 import { Guests } from "../../src/guests/guests.ts";
 import { CollectedEvents } from "../support/events.ts";
+import { guestFiles } from "../support/guest_files.ts";
 import { guestRound, residentBytes } from "../support/guest_rounds.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 import { MemorySnapshots } from "../support/snapshot_store.ts";
@@ -23,6 +24,7 @@ const rounds = Number(Deno.args[0] ?? 50);
 using engines = new V86Engines();
 const guests = await Guests.open({
   engines: { v86: () => engines.make() },
+  files: guestFiles(),
   snapshots: new MemorySnapshots(),
   ledger: new MemoryLedger(),
   events: new CollectedEvents(),

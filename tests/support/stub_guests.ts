@@ -1,8 +1,10 @@
-import type { CreateGuest, GuestHouse } from "../../src/daemon/guest_house.ts";
+import type { GuestMaker } from "../../routes/guests/guests.ts";
+import type { CreateGuest } from "../../src/guests/create_guest.ts";
 import { type CreatedGuest, Guests } from "../../src/guests/guests.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "./guest_engine.ts";
+import { guestFiles } from "./guest_files.ts";
 import { bzImageOf } from "./kernels.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { SeededRandom } from "./random.ts";
@@ -10,14 +12,18 @@ import { MemorySnapshots } from "./snapshot_store.ts";
 
 const IDENTITY = { generation: 7, epoch: 1n, unique: "01".repeat(16) };
 
-/** A house whose inode 5 holds the hello program, any inode a kernel that needs 20 MiB, and whose clones get the next generation. */
-export class TestDaemon implements GuestHouse {
+/**
+ * A daemon with guests only: inode 5 holds the hello program, any other inode a kernel that needs
+ * 20 MiB, and clones get the next generation.
+ */
+export class TestDaemon implements GuestMaker {
   private constructor(readonly guests: Guests, readonly clock: FakeClock) {}
 
   static async open(): Promise<TestDaemon> {
     const clock = new FakeClock();
     const guests = await Guests.open({
       engines: { v86: () => new FakeEngine() },
+      files: guestFiles((inode) => inode === "5" ? FAKE_PROGRAMS.hello : bzImageOf()),
       snapshots: new MemorySnapshots(),
       ledger: new MemoryLedger(),
       events: new CollectedEvents(),
@@ -27,29 +33,11 @@ export class TestDaemon implements GuestHouse {
     return new TestDaemon(guests, clock);
   }
 
-  async createGuest(
-    { name, engine, scope = "vm-7", leaseMs, from }: CreateGuest,
-  ): Promise<CreatedGuest> {
-    const id = name ?? this.guests.newId();
-    if ("snapshot" in from) {
-      const { generation } = await this.guests.snapshots.get(from.snapshot);
-      const identity = { ...IDENTITY, generation: generation + 1 };
-      return await this.guests.create({ id, engine, scope, leaseMs, from }, identity);
-    }
-    if ("linux" in from) {
-      const { memoryMiB, initrd, commandLine = "" } = from.linux;
-      const linux = {
-        memoryMiB,
-        kernel: bzImageOf(),
-        initrd: initrd === undefined ? undefined : new Uint8Array(1),
-        commandLine,
-      };
-      return await this.guests.create({ id, engine, scope, leaseMs, from: { linux } }, IDENTITY);
-    }
-    const load = from.program.load.map((piece) =>
-      "inode" in piece ? { at: piece.at, bytes: FAKE_PROGRAMS.hello } : piece
-    );
-    const program = { ...from.program, load };
-    return await this.guests.create({ id, engine, scope, leaseMs, from: { program } }, IDENTITY);
+  createGuest(command: CreateGuest): Promise<CreatedGuest> {
+    const { scope = "vm-7" } = command;
+    return this.guests.create(command, (_guest, original) => {
+      const generation = original === undefined ? IDENTITY.generation : original.generation + 1;
+      return Promise.resolve({ scope, identity: { ...IDENTITY, generation } });
+    });
   }
 }

@@ -1,11 +1,4 @@
-/**
- * The registers that a launcher may name (seed 003, getreg_setup() and setreg(), with the names
- * of lguest's register table).
- *
- * @module
- */
-
-/** Registers that can be read and written. */
+/** Registers of a guest that can be read and written, by the names of lguest's register table. */
 export const WRITABLE_REGISTERS = ["bx", "cx", "dx", "si", "di", "bp", "ax", "ip", "sp"] as const;
 /** Registers that can only be read. */
 export const READ_ONLY_REGISTERS = ["ds", "es", "fs", "gs", "cs", "flags", "ss"] as const;
@@ -21,13 +14,3 @@ export type RegisterName = typeof REGISTERS[number];
 export type Registers = Readonly<Record<RegisterName, bigint>>;
 /** New values for some registers. */
 export type RegisterChanges = Readonly<Partial<Record<WritableRegister, bigint>>>;
-
-/** Whether there is a register of this name. */
-export function isRegister(name: string): name is RegisterName {
-  return (REGISTERS as readonly string[]).includes(name);
-}
-
-/** Whether there is a register of this name that can be written. */
-export function isWritable(name: string): name is WritableRegister {
-  return (WRITABLE_REGISTERS as readonly string[]).includes(name);
-}

@@ -1,16 +1,21 @@
+/** A stored snapshot that is open for reading. It stays readable when it is deleted meanwhile. */
+export interface SnapshotFile extends Disposable {
+  readonly sizeBytes: number;
+  /** The next `length` bytes; fewer only at its end. Rejects with a {@linkcode SystemError}. */
+  read(length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
- * Where snapshots are kept, as bytes. What `put` has promised is on stable storage; a snapshot is
+ * Where snapshots are stored, as bytes. What `put` has promised is on stable storage; a snapshot is
  * whole or not there. Every method rejects with a {@linkcode SystemError}.
  */
 export interface SnapshotStore {
-  /** Keeps a snapshot under a new id. */
+  /** Stores a snapshot under a new id. */
   put(id: string, bytes: Uint8Array): Promise<void>;
   /** The ids of all, ascending. */
   ids(): Promise<readonly string[]>;
-  /** How many bytes it has; `undefined` when there is no such snapshot. */
-  size(id: string): Promise<number | undefined>;
-  /** The first `length` bytes, fewer at its end, or all; `undefined` when there is none. */
-  read(id: string, length?: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Opens a snapshot at its first byte; `undefined` when there is no such snapshot. */
+  open(id: string): Promise<SnapshotFile | undefined>;
   /** Removes it; `false` when there was none. */
   delete(id: string): Promise<boolean>;
 }

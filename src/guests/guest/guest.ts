@@ -1,6 +1,4 @@
-import { isSameText } from "../../core/constant_time.ts";
-import type { Registers } from "../../core/ports/guest_registers.ts";
-import { type Errno, Fault } from "../../core/faults.ts";
+import { Fault } from "../../core/faults.ts";
 import { INTERRUPT_LINES } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { EventSink } from "../../core/ports/events.ts";
@@ -11,30 +9,27 @@ import type {
   GuestImage,
 } from "../../core/ports/guest_engine.ts";
 import { SystemError } from "../../core/system_error.ts";
-import { Channels } from "./channels.ts";
 import type { Console } from "../linux/console.ts";
 import type { LinuxMachine } from "../linux/linux_machine.ts";
 import type { MachineImage } from "../linux/machine_image.ts";
-import { registersToWrite, registerToRead } from "./registers.ts";
+import { Channels } from "./channels.ts";
+import { GuestMemory } from "./memory.ts";
+import { Owner } from "./owner.ts";
+import { GuestRegisters } from "./registers.ts";
+import type { GuestDeath, GuestKind, GuestState } from "./state.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** `ready` can run, `running` does, `paused` may be snapshotted, `dead` is so for good. */
-type GuestState = "ready" | "running" | "paused" | "dead";
-
-/** `bare` speaks the guest ABI; `linux` is an unmodified kernel on a PC. */
-export type GuestKind = "bare" | "linux";
-
-/** Why a guest is dead, and the errno that lguest's launcher would read. */
-export interface GuestDeath {
-  readonly reason: string;
-  readonly errno: Errno;
-}
-
 /** All of a paused guest. */
-interface Captured {
+export interface Captured {
   readonly image: GuestImage;
   /** Of a Linux guest. */
   readonly machine: MachineImage | undefined;
+}
+
+/** What is left of an engine that ended with an earlier daemon, and with it its guest. */
+interface LostEngine {
+  readonly name: string;
+  readonly death: GuestDeath;
 }
 
 /** What a guest is made with. */
@@ -48,87 +43,117 @@ interface GuestParts {
   readonly createdNs: bigint;
   /** `undefined` when nobody owns it any more, as after a restart of the daemon. */
   readonly ownerToken: string | undefined;
-  /** Why it is dead from the start. */
-  readonly death?: GuestDeath | undefined;
-  readonly engine: GuestEngine;
-  /** What its devices lead to, for a Linux guest that lives in this process. */
+  readonly engine: GuestEngine | LostEngine;
+  /** What the devices of a Linux guest lead to. */
   readonly machine?: LinuxMachine | undefined;
   readonly clock: Clock;
   readonly events: EventSink;
 }
 
+/** What a guest has until it ends. */
+interface Life {
+  readonly engine: GuestEngine;
+  readonly runs: Watchdog;
+}
+
 /**
- * One guest: who may do what to it, and when (seed 003, read() and write()). Owner first, then
- * death, then state: the order in which the seed checks.
+ * One guest: who may do what to it, and when. A request is refused because of the owner first,
+ * then because the guest is dead, then because of its state: the order in which lguest checks
+ * (docs/guests.md#lguest).
  *
- * A run that a caller waits for tells its caller how it ended; one in the background tells the
- * events.
+ * ```text
+ *              run, start                     pause
+ *   ready ──────────────────▶ running ─────────────────────▶ paused
+ *    ▲ ▲ ◀─── exit, unpause ──┘    (its run ends first)       │  ▲
+ *    │ └─────────────────────── unpause ──────────────────────┘  │
+ *    └────────────────────────── pause ──────────────────────────┘
+ *
+ *   any of them ── shutdown, crash, engine failed, deleted ──▶ dead
+ *   an earlier daemon's guest ── host_restart ──▶ dead, and it never had an engine here
+ * ```
+ *
+ * A run that a caller waits for reports to its caller how it ended; one in the background reports
+ * it as an event.
  */
 export class Guest {
   readonly id: string;
   readonly kind: GuestKind;
   readonly scope: string;
-  readonly memoryBytes: number;
+  /** Name of the engine that it runs on, or ran on. */
+  readonly engine: string;
   readonly createdNs: bigint;
   readonly machine: LinuxMachine | undefined;
+  readonly owner: Owner;
   readonly channels: Channels;
-  readonly #engine: GuestEngine;
-  readonly #runs: Watchdog;
+  readonly memory: GuestMemory;
+  readonly registers: GuestRegisters;
   readonly #events: EventSink;
   readonly #onEnd: (() => void)[] = [];
   readonly #onRemoved: (() => void)[] = [];
-  #ownerToken: string | undefined;
+  #life: Life | { readonly death: GuestDeath };
   #identity: GuestIdentity;
-  #state: GuestState = "ready";
+  /** What it does while it lives. */
+  #state: Exclude<GuestState, "dead"> = "ready";
   #hasRun = false;
   /** The run in progress; it never rejects. */
   #run: Promise<unknown> | undefined;
-  /** What the run in progress is to end in. */
+  /** The state in which the run in progress is to end. */
   #stopIn: "ready" | "paused" | undefined;
   #exit: GuestExit | undefined;
   #notifies = 0;
   /** Snapshots that are being taken of it. */
   #captures = 0;
-  #death: GuestDeath | undefined;
 
   constructor(parts: GuestParts) {
-    this.id = parts.id;
+    const { id, engine, clock, events } = parts;
+    this.id = id;
     this.kind = parts.kind;
-    this.machine = parts.machine;
-    this.machine?.identify(parts.identity);
     this.scope = parts.scope;
-    this.memoryBytes = parts.memoryBytes;
+    this.engine = engine.name;
     this.createdNs = parts.createdNs;
+    this.machine = parts.machine;
+    this.owner = new Owner(id, parts.ownerToken);
+    this.#events = events;
     this.#identity = parts.identity;
-    this.#ownerToken = parts.ownerToken;
-    this.#engine = parts.engine;
-    this.#events = parts.events;
-    this.#death = parts.death;
-    if (parts.death !== undefined) this.#state = "dead";
-    const { engine, clock } = parts;
-    this.#runs = new Watchdog({ engine, clock, onSilent: (why) => this.#engineFailed(why) });
+    this.machine?.identify(parts.identity);
+    const stopped = {
+      requireStopped: () => this.#requireState("ready", "paused"),
+      requireChangeable: () => {
+        this.#requireState("ready", "paused");
+        this.#requireStill();
+      },
+      request: <Answer>(call: (engine: GuestEngine) => Promise<Answer>) => this.#request(call),
+      changed: (what: Readonly<Record<string, unknown>>) => this.#emit("changed", what),
+    };
+    this.memory = new GuestMemory(stopped, parts.memoryBytes);
+    this.registers = new GuestRegisters(stopped);
     this.channels = new Channels({
-      id: this.id,
+      id,
       clock,
-      requireAlive: () => this.#requireBare(),
-      attach: (address) => this.#ask(this.#engine.attach(address)),
-      detach: (address) => this.#ask(this.#engine.detach(address)),
+      requireAlive: () => void this.#bareEngine(),
+      attach: (address) => this.#request((engine) => engine.attach(address)),
+      detach: (address) => this.#request((engine) => engine.detach(address)),
       emit: (what, address) => this.#emit(what, { address }),
     });
-    this.#engine.onNotified((rings) => this.channels.add(rings));
+    if ("death" in engine) this.#life = engine;
+    else {
+      const runs = new Watchdog(engine, clock, (why) => this.#engineFailed(why));
+      this.#life = { engine, runs };
+      engine.onNotified((rings) => this.channels.add(rings));
+    }
   }
 
   get state(): GuestState {
-    return this.#state;
+    return this.death === undefined ? this.#state : "dead";
   }
 
-  /** What its data page shows of its scope. */
+  get death(): GuestDeath | undefined {
+    return "death" in this.#life ? this.#life.death : undefined;
+  }
+
+  /** What it is shown of its scope. */
   get identity(): GuestIdentity {
     return this.#identity;
-  }
-
-  get engine(): string {
-    return this.#engine.name;
   }
 
   /** How the last run ended, `undefined` while one is in progress and before the first. */
@@ -141,60 +166,42 @@ export class Guest {
     return this.#notifies;
   }
 
-  get death(): GuestDeath | undefined {
-    return this.#death;
-  }
-
-  /** @throws {Fault} `wrong-guest-kind` for a bare guest; `guest-dead` when nothing is kept */
+  /** @throws {Fault} `wrong-guest-kind` for a bare guest; `guest-dead` when nothing is left */
   get console(): Console {
     if (this.machine !== undefined) return this.machine.console;
     if (this.kind === "linux") this.requireAlive();
     throw this.#wrongKind("it is bare and has no console");
   }
 
-  /** Whether this is its owner's token. */
-  isOwner(token: string | undefined): boolean {
-    return token !== undefined && this.#ownerToken !== undefined &&
-      isSameText(token, this.#ownerToken);
-  }
-
-  /** Gives it another owner; the token before is worth nothing from now on. */
-  setOwner(token: string): void {
-    this.#ownerToken = token;
-    this.#emit("owner-changed", {});
-  }
-
-  /** @throws {Fault} `not-owner`; never when there is nothing left to own */
-  requireOwner(token: string | undefined): void {
-    if (this.#ownerToken === undefined || this.isOwner(token)) return;
-    throw new Fault(
-      "not-owner",
-      `Cannot do this to guest "${this.id}": send the token of its creation as Innkeeper-Owner`,
-    );
-  }
-
   /** @throws {Fault} `guest-dead`, with the first reason, every time */
   requireAlive(): void {
-    if (this.#death === undefined) return;
-    const { reason, errno } = this.#death;
+    this.#alive();
+  }
+
+  #alive(): Life {
+    const life = this.#life;
+    if (!("death" in life)) return life;
+    const { reason, errno } = life.death;
     throw new Fault("guest-dead", `Cannot use guest "${this.id}": it is dead: ${reason}`, {
       errno,
       members: { deathReason: reason },
     });
   }
 
-  #requireBare(): void {
-    this.requireAlive();
+  /** @throws {Fault} `guest-dead`, `wrong-guest-kind` */
+  #bareEngine(): GuestEngine {
+    const { engine } = this.#alive();
     if (this.kind === "linux") throw this.#wrongKind("it is Linux and knows no guest ABI");
+    return engine;
   }
 
   #wrongKind(why: string): Fault {
     return new Fault("wrong-guest-kind", `Cannot do this to guest "${this.id}": ${why}`);
   }
 
-  #requireState(...allowed: GuestState[]): void {
-    this.requireAlive();
-    if (allowed.includes(this.#state)) return;
+  #requireState(...allowed: GuestState[]): Life {
+    const life = this.#alive();
+    if (allowed.includes(this.#state)) return life;
     throw new Fault(
       "wrong-state",
       `Cannot do this to guest "${this.id}": it is ${this.#state} and must be ` +
@@ -203,23 +210,32 @@ export class Guest {
     );
   }
 
+  /** Memory and disks are captured one after the other: what changes between would tear them. */
+  #requireStill(): void {
+    if (this.#captures === 0) return;
+    throw new Fault(
+      "wrong-state",
+      `Cannot do this to guest "${this.id}": it is being snapshotted; try again when it is done`,
+      { members: { state: this.#state } },
+    );
+  }
+
   /**
-   * Runs it until something interesting happens (seed 003, read()).
+   * Runs it until something interesting happens.
    *
    * @param budgetMs How long it may take
    * @param signal Interrupts the run like a signal; the next one goes on at the same place
    * @throws {Fault} `guest-dead`, `already-running`, `wrong-state` when paused
    */
   async run(budgetMs: number, signal?: AbortSignal): Promise<GuestExit> {
-    this.requireAlive();
-    if (this.#state === "running") {
+    if (this.state === "running") {
       throw new Fault("already-running", `Cannot run guest "${this.id}": it runs already`);
     }
-    this.#requireState("ready");
-    const interrupt = (): void => this.#runs.interrupt();
+    const { runs } = this.#requireState("ready");
+    const interrupt = (): void => runs.interrupt();
     signal?.addEventListener("abort", interrupt, { once: true });
     try {
-      const run = this.#begin(() => this.#runs.run(budgetMs), false);
+      const run = this.#begin(() => runs.run(budgetMs), false);
       if (signal?.aborted) interrupt();
       return await run;
     } finally {
@@ -234,15 +250,14 @@ export class Guest {
    * @throws {Fault} `guest-dead`
    */
   async start(): Promise<void> {
-    this.requireAlive();
-    while (this.#state === "running") {
+    while (this.state === "running") {
       if (this.#stopIn === undefined) return;
       await this.#run;
-      this.requireAlive();
     }
+    const { runs } = this.#alive();
     const goesOn = (): boolean => this.#stopIn === undefined;
-    this.#begin(() => this.#runs.runOn(goesOn), true).then((exit) => {
-      if (this.#death !== undefined) return;
+    this.#begin(() => runs.runOn(goesOn), true).then((exit) => {
+      if (this.death !== undefined) return;
       if (exit.reason === "notify") this.#emit("notify", { address: exit.value });
       else this.#emit("exited", { ...exit, state: this.#state });
     }, () => {});
@@ -253,9 +268,9 @@ export class Guest {
     this.#state = "running";
     this.#exit = undefined;
     this.#stopIn = undefined;
-    const run = this.#ask(enter()).then((exit) => this.#settle(exit));
+    const run = this.#request(enter).then((exit) => this.#settle(exit));
     this.#run = run.catch(() => {});
-    // Of runs that their callers wait for there can be thousands a second.
+    // Only the first of the runs that callers wait for: there can be thousands a second.
     if (background || !this.#hasRun) this.#emit("started", { background });
     this.#hasRun = true;
     return run;
@@ -294,10 +309,10 @@ export class Guest {
   }
 
   async #stop(state: "ready" | "paused"): Promise<void> {
-    this.requireAlive();
+    const { runs } = this.#alive();
     if (this.#state === "running") {
       this.#stopIn = state;
-      this.#runs.interrupt();
+      runs.interrupt();
       await this.#run;
       this.requireAlive();
     } else if (this.#state !== state) {
@@ -309,77 +324,27 @@ export class Guest {
 
   /** Shows it another generation of its scope, from its next instruction on. */
   identify(identity: GuestIdentity): void {
-    if (this.#death !== undefined) return;
+    if (this.death !== undefined) return;
     this.#identity = identity;
     this.machine?.identify(identity);
-    this.#ask(this.#engine.identify(identity)).catch(() => {});
+    this.#request((engine) => engine.identify(identity)).catch(() => {});
   }
 
   /**
-   * Makes an interrupt line pending (seed 003, user_send_irq()). No ownership is asked for:
-   * devices raise interrupts.
+   * Makes an interrupt line pending. Devices raise interrupts, so it takes no owner
+   * (docs/guests.md#lguest).
    *
    * @throws {Fault} `guest-dead`, `wrong-guest-kind`, `line-out-of-range`
    */
   interrupt(line: number): void {
-    this.#requireBare();
+    const engine = this.#bareEngine();
     if (!Number.isInteger(line) || line < 0 || line >= INTERRUPT_LINES) {
       throw new Fault(
         "line-out-of-range",
         `Cannot raise interrupt line ${line}: there are lines 0 to ${INTERRUPT_LINES - 1}`,
       );
     }
-    this.#engine.raise(line);
-  }
-
-  /** @throws {Fault} `guest-dead`, `wrong-state` while it runs */
-  async registers(): Promise<Registers> {
-    this.#requireState("ready", "paused");
-    return await this.#ask(this.#engine.registers());
-  }
-
-  /** @throws {Fault} `guest-dead`, `wrong-state` while it runs, `register-unknown` */
-  async register(name: string): Promise<bigint> {
-    this.#requireState("ready", "paused");
-    const known = registerToRead(name);
-    return (await this.registers())[known];
-  }
-
-  /**
-   * Sets registers, all or none.
-   *
-   * @throws {Fault} `guest-dead`, `wrong-state`, and what {@linkcode registersToWrite} throws
-   */
-  async setRegisters(values: ReadonlyMap<string, bigint>): Promise<void> {
-    this.#requireState("ready", "paused");
-    this.#requireStill();
-    const changes = registersToWrite(values);
-    await this.#ask(this.#engine.setRegisters(changes));
-    this.#emit("changed", { registers: Object.keys(changes) });
-  }
-
-  /**
-   * That these bytes can be read or written now.
-   *
-   * @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range`
-   */
-  requireMemory(at: bigint, length: bigint): void {
-    this.#requireState("ready", "paused");
-    requireWithin(at, length, this.memoryBytes);
-  }
-
-  /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
-  async read(at: bigint, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    this.requireMemory(at, BigInt(length));
-    return await this.#ask(this.#engine.read(Number(at), length));
-  }
-
-  /** @throws {Fault} `guest-dead`, `wrong-state`, `address-out-of-range` */
-  async write(at: bigint, bytes: Uint8Array): Promise<void> {
-    this.requireMemory(at, BigInt(bytes.length));
-    this.#requireStill();
-    await this.#ask(this.#engine.write(Number(at), bytes));
-    this.#emit("changed", { memory: { at, length: bytes.length } });
+    engine.raise(line);
   }
 
   /** @throws {Fault} `guest-dead`, `wrong-state` unless it is paused */
@@ -387,21 +352,11 @@ export class Guest {
     this.#requireState("paused");
     this.#captures++;
     try {
-      const image = await this.#ask(this.#engine.capture());
+      const image = await this.#request((engine) => engine.capture());
       return { image, machine: await this.machine?.capture() };
     } finally {
       this.#captures--;
     }
-  }
-
-  /** Memory and disks are captured one after the other: what changes between would tear them. */
-  #requireStill(): void {
-    if (this.#captures === 0) return;
-    throw new Fault(
-      "wrong-state",
-      `Cannot do this to guest "${this.id}": it is being snapshotted; try again when it is done`,
-      { members: { state: this.#state } },
-    );
   }
 
   /** Calls back when it ends, dead or deleted. */
@@ -414,26 +369,27 @@ export class Guest {
     this.#onRemoved.push(action);
   }
 
-  /** Ends it for good and frees its engine. Only the first reason is kept. */
+  /** Ends it for good and frees its engine. Only the first reason is recorded. */
   die(death: GuestDeath): void {
-    if (this.#death !== undefined) return;
-    this.#end(death);
-    this.#emit("dead", { errno: death.errno }, death.reason);
+    if (this.#end(death)) this.#emit("dead", { errno: death.errno }, death.reason);
   }
 
-  /** Ends it because it is taken away; nobody is told that it died. */
+  /** Ends it because it is taken away; its death is no event. */
   dismiss(): void {
-    if (this.#death === undefined) this.#end({ reason: "deleted", errno: "ENOENT" });
+    this.#end({ reason: "deleted", errno: "ENOENT" });
     for (const action of this.#onRemoved.splice(0)) action();
   }
 
-  #end(death: GuestDeath): void {
-    this.#death = death;
-    this.#state = "dead";
-    this.#engine.close();
+  /** @returns Whether it was alive */
+  #end(death: GuestDeath): boolean {
+    if ("death" in this.#life) return false;
+    const { engine } = this.#life;
+    this.#life = { death };
+    engine.close();
     this.channels.close();
     this.machine?.close();
     for (const action of this.#onEnd.splice(0)) action();
+    return true;
   }
 
   #emit(what: string, data: Record<string, unknown>, reason?: string): void {
@@ -449,9 +405,10 @@ export class Guest {
     this.die({ reason: `engine failed: ${why}`, errno: "ENODEV" });
   }
 
-  async #ask<Answer>(call: Promise<Answer>): Promise<Answer> {
+  async #request<Answer>(call: (engine: GuestEngine) => Promise<Answer>): Promise<Answer> {
+    const { engine } = this.#alive();
     try {
-      return await call;
+      return await call(engine);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.#engineFailed(error.message);
@@ -459,16 +416,4 @@ export class Guest {
       throw error;
     }
   }
-}
-
-/**
- * @throws {Fault} `address-out-of-range` when not all of these bytes are in memory (lguest's
- * lguest_address_ok())
- */
-export function requireWithin(at: bigint, length: bigint, memoryBytes: number): void {
-  if (at >= 0n && at + length <= BigInt(memoryBytes)) return;
-  throw new Fault(
-    "address-out-of-range",
-    `Cannot reach ${length} bytes at ${at}: the guest has ${memoryBytes} bytes of memory`,
-  );
 }

@@ -1,22 +1,52 @@
+import { Fault } from "../../core/faults.ts";
+import { U32_MAX } from "../../core/limits.ts";
 import {
-  isRegister,
-  isWritable,
   type RegisterChanges,
   type RegisterName,
   REGISTERS,
+  type Registers,
   WRITABLE_REGISTERS,
   type WritableRegister,
 } from "../../core/ports/guest_registers.ts";
-import { Fault } from "../../core/faults.ts";
-import { U32_MAX } from "../../core/limits.ts";
+import type { StoppedGuest } from "./stopped.ts";
 
-/**
- * The register of this name (seed 003, getreg_setup()).
- *
- * @throws {Fault} `register-unknown`
- */
+/** The registers of a guest that does not run, by lguest's names (docs/guests.md#lguest). */
+export class GuestRegisters {
+  readonly #guest: StoppedGuest;
+
+  constructor(guest: StoppedGuest) {
+    this.#guest = guest;
+  }
+
+  /** @throws {Fault} `guest-dead`, `wrong-state` */
+  async all(): Promise<Registers> {
+    this.#guest.requireStopped();
+    return await this.#guest.request((engine) => engine.registers());
+  }
+
+  /** @throws {Fault} `guest-dead`, `wrong-state`, `register-unknown` */
+  async get(name: string): Promise<bigint> {
+    this.#guest.requireStopped();
+    const known = registerToRead(name);
+    return (await this.all())[known];
+  }
+
+  /**
+   * Sets registers, all or none.
+   *
+   * @throws {Fault} `guest-dead`, `wrong-state`, and as {@linkcode registersToWrite}
+   */
+  async set(values: ReadonlyMap<string, bigint>): Promise<void> {
+    this.#guest.requireChangeable();
+    const changes = registersToWrite(values);
+    await this.#guest.request((engine) => engine.setRegisters(changes));
+    this.#guest.changed({ registers: Object.keys(changes) });
+  }
+}
+
+/** @throws {Fault} `register-unknown` */
 export function registerToRead(name: string): RegisterName {
-  if (isRegister(name)) return name;
+  if (isOneOf(REGISTERS, name)) return name;
   throw new Fault(
     "register-unknown",
     `Cannot find register "${name.slice(0, 40)}": there are ${REGISTERS.join(", ")}`,
@@ -24,8 +54,8 @@ export function registerToRead(name: string): RegisterName {
 }
 
 /**
- * New register values, all of them allowed or none taken (seed 003, setreg()). Unlike the seed,
- * a register that cannot be written and one that does not exist are different faults.
+ * New register values, all of them allowed. Unlike in lguest, a register that cannot be written
+ * and one that does not exist are different faults.
  *
  * @throws {Fault} `register-unknown`, `register-read-only`, `value-not-allowed` above 2^32 - 1
  */
@@ -33,7 +63,7 @@ export function registersToWrite(values: ReadonlyMap<string, bigint>): RegisterC
   const changes: Partial<Record<WritableRegister, bigint>> = {};
   for (const [name, value] of values) {
     registerToRead(name);
-    if (!isWritable(name)) {
+    if (!isOneOf(WRITABLE_REGISTERS, name)) {
       throw new Fault(
         "register-read-only",
         `Cannot write register "${name}": only ${WRITABLE_REGISTERS.join(", ")} can be written`,
@@ -48,4 +78,8 @@ export function registersToWrite(values: ReadonlyMap<string, bigint>): RegisterC
     changes[name] = value;
   }
   return changes;
+}
+
+function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
+  return (names as readonly string[]).includes(name);
 }

@@ -2,44 +2,38 @@ import { ENGINE_STOP_MS, RUN_BUDGET_MS_MAX } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { GuestEngine, GuestExit } from "../../core/ports/guest_engine.ts";
 
-/** What runs of an engine are made with. */
-interface WatchedRunsParts {
-  readonly engine: GuestEngine;
-  readonly clock: Clock;
-  /** The engine does not answer: it is to be closed, so that its run rejects. */
-  readonly onSilent: (why: string) => void;
-}
-
-/** Runs of one engine, each watched: one that does not end when it must has failed. */
+/** Watches the runs of one engine: a run that does not end when it must is given up. */
 export class Watchdog {
   readonly #engine: GuestEngine;
   readonly #clock: Clock;
   readonly #onSilent: (why: string) => void;
-  #cancelWatches: (() => void)[] | undefined;
+  /** Timers of the run in progress. */
+  #timers: (() => void)[] | undefined;
 
-  constructor({ engine, clock, onSilent }: WatchedRunsParts) {
+  /** @param onSilent The engine does not answer. It must be closed, so that its run rejects */
+  constructor(engine: GuestEngine, clock: Clock, onSilent: (why: string) => void) {
     this.#engine = engine;
     this.#clock = clock;
     this.#onSilent = onSilent;
   }
 
-  /** One run. Only one at a time. */
+  /** Runs once. There must be no other run in progress. */
   async run(budgetMs: number): Promise<GuestExit> {
-    const watches: (() => void)[] = [];
-    this.#cancelWatches = watches;
-    this.#watch(budgetMs + ENGINE_STOP_MS, "the engine does not answer");
+    const timers: (() => void)[] = [];
+    this.#timers = timers;
+    this.#startTimer(budgetMs + ENGINE_STOP_MS, "the engine does not answer");
     try {
       return await this.#engine.run(budgetMs);
     } finally {
-      this.#cancelWatches = undefined;
-      for (const cancel of watches) cancel();
+      this.#timers = undefined;
+      for (const cancel of timers) cancel();
     }
   }
 
   /**
-   * Runs again at the end of each budget.
+   * Runs again whenever a budget ends.
    *
-   * @param goesOn Whether to, when a budget has ended
+   * @param goesOn Asked at the end of each budget
    */
   async runOn(goesOn: () => boolean): Promise<GuestExit> {
     for (;;) {
@@ -50,12 +44,12 @@ export class Watchdog {
 
   /** Ends the run in progress, if there is one. */
   interrupt(): void {
-    if (this.#cancelWatches === undefined) return;
+    if (this.#timers === undefined) return;
     this.#engine.interrupt();
-    this.#watch(ENGINE_STOP_MS, "the engine does not answer an interrupt");
+    this.#startTimer(ENGINE_STOP_MS, "the engine does not answer an interrupt");
   }
 
-  #watch(ms: number, why: string): void {
-    this.#cancelWatches?.push(this.#clock.after(ms, () => this.#onSilent(why)));
+  #startTimer(ms: number, why: string): void {
+    this.#timers?.push(this.#clock.after(ms, () => this.#onSilent(why)));
   }
 }

@@ -1,26 +1,13 @@
 import { Fault } from "../../core/faults.ts";
 import { OVERLAY_RANGES_MAX, SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
-import type { DiskFile, DiskSource } from "../../core/ports/disk_file.ts";
+import type { DiskFile, DiskParts, SavedDisk } from "../../core/ports/guest_files.ts";
 import type { DiskShape } from "../../core/ports/pc_devices.ts";
 import { Segments } from "../../core/segments.ts";
 import { Serial } from "../../core/serial.ts";
 import { SystemError } from "../../core/system_error.ts";
 
-/** What a disk is made of. */
-export interface DiskParts {
-  readonly sizeBytes: number;
-  readonly source: DiskSource;
-  /** What is read until it is written; it is never changed. */
-  readonly base: DiskFile;
-  /** Takes what is written; a disk without one is read-only. */
-  readonly overlay: DiskFile | undefined;
-}
-
-/** What a guest has written to a disk, as a snapshot keeps it. */
-export interface DiskImage {
-  readonly source: DiskSource;
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
+/** A disk in a snapshot, with where its guest has written to it. */
+export interface DiskImage extends SavedDisk {
   /** Where the bytes of the overlay belong, ascending. */
   readonly ranges: readonly (readonly [at: number, length: number])[];
 }

@@ -1,28 +1,34 @@
 import { Fault } from "../../core/faults.ts";
 import { GUEST_PAGES_MAX, LINUX_MIB_MIN, MIB, PAGE_BYTES } from "../../core/limits.ts";
-import type { GuestIdentity, GuestStart } from "../../core/ports/guest_engine.ts";
-import type { DiskShape } from "../../core/ports/pc_devices.ts";
+import type { GuestStart, PcShape } from "../../core/ports/guest_engine.ts";
+import type { DiskRequest, GuestFiles } from "../../core/ports/guest_files.ts";
 import { bootOf, IDENTITY_PAGE_AT } from "./boot.ts";
 
-/** A Linux guest as it is asked for: an unmodified 32-bit kernel on a PC. */
+/** A Linux guest that a caller wants: an unmodified 32-bit kernel on a PC. */
 export interface Linux {
   readonly memoryMiB: number;
-  /** A bzImage, or an ELF vmlinux. */
-  readonly kernel: Uint8Array;
-  readonly initrd: Uint8Array | undefined;
-  readonly commandLine: string;
+  /** Inode of a bzImage, or of an ELF vmlinux. */
+  readonly kernel: string;
+  readonly initrd?: string | undefined;
+  /** `console=ttyS0` when there is none: the console is on the first serial line. */
+  readonly commandLine?: string | undefined;
+  readonly disks: readonly DiskRequest[];
+  /** A root that the guest sees over 9p, read-only. */
+  readonly share?: { readonly root: string } | undefined;
 }
 
-/** The console on the first serial line. */
-export const COMMAND_LINE_DEFAULT = "console=ttyS0";
+const COMMAND_LINE_DEFAULT = "console=ttyS0";
 
 /**
- * Refuses a Linux guest that cannot boot.
+ * How a guest begins that boots this kernel. The disks of its PC are opened later, when it is known
+ * that the kernel boots.
  *
- * @throws {Fault} `value-not-allowed`
+ * @throws {Fault} `value-not-allowed`, and as {@linkcode GuestFiles.readAll}
  */
-export function checkLinux(linux: Linux): void {
-  const { memoryMiB } = linux;
+export async function startOfLinux(
+  { memoryMiB, kernel, initrd, commandLine = COMMAND_LINE_DEFAULT }: Linux,
+  files: GuestFiles,
+): Promise<Omit<GuestStart, "identity" | "pc"> & { readonly pc: Omit<PcShape, "disks"> }> {
   const most = GUEST_PAGES_MAX * PAGE_BYTES / MIB;
   if (!Number.isInteger(memoryMiB) || memoryMiB < LINUX_MIB_MIN || memoryMiB > most) {
     throw new Fault(
@@ -31,22 +37,17 @@ export function checkLinux(linux: Linux): void {
         `received ${memoryMiB}`,
     );
   }
-  bootOf({ ...linux, memoryBytes: memoryMiB * MIB });
-}
-
-/** How a guest begins that boots this kernel. */
-export function startOfLinux(
-  linux: Linux,
-  disks: readonly DiskShape[],
-  identity: GuestIdentity,
-): GuestStart {
-  const memoryBytes = linux.memoryMiB * MIB;
-  const { load, entry, bootParams, gdt } = bootOf({ ...linux, memoryBytes });
+  const memoryBytes = memoryMiB * MIB;
+  const { load, entry, bootParams, gdt } = bootOf({
+    memoryBytes,
+    kernel: await files.readAll(kernel),
+    initrd: initrd === undefined ? undefined : await files.readAll(initrd),
+    commandLine,
+  });
   return {
     memoryBytes,
     start: entry,
     load,
-    identity,
-    pc: { bootParams, gdt, identityAt: IDENTITY_PAGE_AT, disks },
+    pc: { bootParams, gdt, identityAt: IDENTITY_PAGE_AT },
   };
 }

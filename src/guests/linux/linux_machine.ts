@@ -1,12 +1,12 @@
 import { SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
+import type { DiskParts, Share } from "../../core/ports/guest_files.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import type { GuestEngine, GuestIdentity } from "../../core/ports/guest_engine.ts";
-import type { SharedTree } from "../../core/ports/shared_tree.ts";
 import { GuestTree } from "./ninep/guest_tree.ts";
 import { NinepServer } from "./ninep/server.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { Console } from "./console.ts";
-import { Disk, type DiskParts } from "./disk.ts";
+import { Disk } from "./disk.ts";
 import { ReseedLine } from "./reseed_line.ts";
 import { type MachineImage, overlayBytes } from "./machine_image.ts";
 
@@ -16,17 +16,10 @@ const CONSOLE: SerialLine = 0;
 const RESEED: SerialLine = 1;
 
 /** What a Linux guest is plugged into. */
-export interface MachineParts {
+interface MachineParts {
   readonly disks: readonly DiskParts[];
   /** A folder that it sees over 9p. */
   readonly share: Share | undefined;
-}
-
-/** A folder of the host that a guest sees, read-only. */
-export interface Share {
-  /** Name of its root. */
-  readonly root: string;
-  readonly tree: SharedTree;
 }
 
 /** What the devices of a Linux guest lead to. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../../src/core/faults.ts";
-import type { DiskFile } from "../../../src/core/ports/disk_file.ts";
+import type { DiskFile } from "../../../src/core/ports/guest_files.ts";
 import { SystemError } from "../../../src/core/system_error.ts";
 import { Disk } from "../../../src/guests/linux/disk.ts";
 import { SeededRandom, testSeed } from "../../support/random.ts";

@@ -1,15 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { Fault } from "../../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { GuestImage } from "../../../src/core/ports/guest_engine.ts";
-import {
-  decodeHead,
-  decodeSnapshot,
-  encodeSnapshot,
-  headBytes,
-  type SnapshotSubject,
-} from "../../../src/guests/snapshots/snapshot.ts";
+import { encodeSnapshot } from "../../../src/guests/snapshots/encode.ts";
+import type { SavedGuest, SnapshotSubject } from "../../../src/guests/snapshots/snapshot.ts";
+import { StoredSnapshot } from "../../../src/guests/snapshots/stored_snapshot.ts";
+import { MemorySnapshotFile } from "../../support/snapshot_store.ts";
 import type { MachineImage } from "../../../src/guests/linux/machine_image.ts";
 import { testSeed } from "../../support/random.ts";
 
@@ -53,7 +51,18 @@ const imageOf = (memoryPages: number, pages: readonly number[]): GuestImage => (
   devices: new Uint8Array(pages.length * 3).map((_, at) => at * 5),
 });
 
-Deno.test("decodeSnapshot() gives back what encodeSnapshot() took", async () => {
+/** The guest in these bytes; the file is closed, whatever they are. */
+async function decoded(bytes: Uint8Array<ArrayBuffer>): Promise<SavedGuest> {
+  const file = new MemorySnapshotFile(bytes);
+  try {
+    using snapshot = await StoredSnapshot.open(file);
+    return await snapshot.guest();
+  } finally {
+    assert(file.isClosed);
+  }
+}
+
+Deno.test("StoredSnapshot gives back what encodeSnapshot() took", async () => {
   const seed = testSeed();
   const some = fc.uniqueArray(fc.nat(63), { maxLength: 12 }).map((pages) =>
     pages.sort((a, b) => a - b)
@@ -62,27 +71,34 @@ Deno.test("decodeSnapshot() gives back what encodeSnapshot() took", async () => 
     fc.asyncProperty(some, async (pages) => {
       const image = imageOf(64, pages);
       const machine = pages.length % 2 === 0 ? undefined : MACHINE;
-      const bytes = await encodeSnapshot(SUBJECT, image, machine);
-      assertEquals(await decodeSnapshot(bytes), { image, machine });
+      const { bytes, head } = await encodeSnapshot(SUBJECT, { image, machine });
+      assertEquals(await decoded(bytes), { image, machine });
       const { overlays: _, ...withoutOverlays } = MACHINE;
-      const kept = machine === undefined ? undefined : withoutOverlays;
-      const head = bytes.slice(0, headBytes(bytes));
-      assertEquals(await decodeHead(head), {
-        ...SUBJECT,
-        engine: "v86",
-        memoryBytes: 64 * PAGE_BYTES,
-        machine: kept,
-      });
+      const plugged = machine === undefined ? undefined : withoutOverlays;
+      const { overlays } = machine ?? { overlays: new Uint8Array() };
+      const file = new MemorySnapshotFile(bytes);
+      const opened = await StoredSnapshot.open(file);
+      const { length } = concat([image.bytes, image.devices, overlays]);
+      assertEquals(file.readBytes, bytes.length - length);
+      for (const one of [head, opened.head]) {
+        assertEquals(one, {
+          ...SUBJECT,
+          engine: "v86",
+          memoryBytes: 64 * PAGE_BYTES,
+          machine: plugged,
+        });
+      }
     }),
     { seed, numRuns: 30 },
   );
 });
 
-Deno.test("decodeSnapshot() refuses every snapshot with one byte altered or cut off", async () => {
+Deno.test("StoredSnapshot refuses every snapshot with one byte altered or cut off", async () => {
   const seed = testSeed();
-  const whole = await encodeSnapshot(SUBJECT, imageOf(64, [1, 2, 5]), MACHINE);
+  const image = imageOf(64, [1, 2, 5]);
+  const { bytes: whole } = await encodeSnapshot(SUBJECT, { image, machine: MACHINE });
   const refuses = async (bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
-    const { code } = await assertRejects(() => decodeSnapshot(bytes), Fault);
+    const { code } = await assertRejects(() => decoded(bytes), Fault);
     assert(code === "snapshot-damaged" || code === "snapshot-version", code);
   };
   await fc.assert(
@@ -109,17 +125,17 @@ Deno.test("decodeSnapshot() refuses every snapshot with one byte altered or cut 
   await refuses(longer);
 });
 
-Deno.test("decodeSnapshot() refuses a version that it does not know", async () => {
-  const bytes = await encodeSnapshot(SUBJECT, imageOf(64, [1]));
+Deno.test("StoredSnapshot refuses a version that it does not know", async () => {
+  const { bytes } = await encodeSnapshot(SUBJECT, { image: imageOf(64, [1]) });
   bytes[8] = 1;
-  const fault = await assertRejects(() => decodeSnapshot(bytes), Fault);
+  const fault = await assertRejects(() => decoded(bytes), Fault);
   assertEquals(fault.code, "snapshot-version");
 });
 
-Deno.test("decodeSnapshot() refuses pages that are outside the guest's memory", async () => {
+Deno.test("StoredSnapshot refuses pages that are outside the guest's memory", async () => {
   for (const pages of [[64], [5, 4], [3, 3]]) {
-    const bytes = await encodeSnapshot(SUBJECT, imageOf(64, pages));
-    const fault = await assertRejects(() => decodeSnapshot(bytes), Fault);
+    const { bytes } = await encodeSnapshot(SUBJECT, { image: imageOf(64, pages) });
+    const fault = await assertRejects(() => decoded(bytes), Fault);
     assertEquals(fault.code, "snapshot-damaged");
   }
 });

@@ -10,8 +10,8 @@ import { FakeClock } from "../../support/clock.ts";
 import { HELLO } from "../../support/guest_programs.ts";
 import { TestDaemon } from "../../support/stub_guests.ts";
 
-async function bench(): Promise<{ api: Api; house: TestDaemon; clock: FakeClock }> {
-  const house = await TestDaemon.open();
+async function bench(): Promise<{ api: Api; daemon: TestDaemon; clock: FakeClock }> {
+  const daemon = await TestDaemon.open();
   const clock = new FakeClock();
   const parts = {
     isKnown: () => true,
@@ -23,8 +23,8 @@ async function bench(): Promise<{ api: Api; house: TestDaemon; clock: FakeClock 
     },
   };
   const { signal } = new AbortController();
-  const api = Api.of(guestConsoleRoutes(house.guests, parts, signal), guestRoutes(house, signal));
-  return { api, house, clock };
+  const api = Api.of(guestConsoleRoutes(daemon.guests, parts, signal), guestRoutes(daemon, signal));
+  return { api, daemon, clock };
 }
 
 const LINUX = { memoryMiB: 21, kernel: "k", initrd: "i", commandLine: "console=ttyS0" };
@@ -68,9 +68,9 @@ Deno.test("POST /v1/guests refuses a Linux guest that cannot boot, and leaves no
 });
 
 Deno.test("GET …/console gives the tail from an offset, waits for more, and stays after death", async () => {
-  const { api, house, clock } = await bench();
+  const { api, daemon, clock } = await bench();
   await api.json(201, "POST", "/v1/guests", { json: { name: "deb", linux: LINUX } });
-  const { console } = house.guests.get("deb");
+  const { console } = daemon.guests.get("deb");
   const read = async (query = "", headers = {}) => {
     const response = await api.send("GET", `/v1/guests/deb/console${query}`, { headers });
     const { headers: got } = response;
@@ -89,7 +89,7 @@ Deno.test("GET …/console gives the tail from an offset, waits for more, and st
   await new Promise((resolve) => setTimeout(resolve, 0));
   clock.advance(1000);
   assertEquals(await late, ["", "6", "6"]);
-  house.guests.get("deb").die({ reason: "powered off", errno: "ENOENT" });
+  daemon.guests.get("deb").die({ reason: "powered off", errno: "ENOENT" });
   assertEquals(await read("", { prefer: "wait=10" }), ["hello!", "0", "6"]);
 });
 

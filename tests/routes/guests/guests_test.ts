@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import type { FaultCode } from "../../../src/core/faults.ts";
 import { admin, Principal } from "../../../src/access/tokens.ts";
-import type { CreateGuest } from "../../../src/daemon/guest_house.ts";
+import type { CreateGuest } from "../../../src/guests/create_guest.ts";
 import { guestRoutes } from "../../../routes/guests/guests.ts";
 import { Api, type Ask } from "../../support/api.ts";
 import { FAKE_PROGRAMS } from "../../support/guest_engine.ts";
@@ -391,8 +391,8 @@ Deno.test("a dead guest answers only why it died (case 24)", async () => {
 });
 
 Deno.test("POST …/runs is interrupted when its client goes away (case 28)", async () => {
-  const house = await TestDaemon.open();
-  const { app } = Api.of(guestRoutes(house, NEVER));
+  const daemon = await TestDaemon.open();
+  const { app } = Api.of(guestRoutes(daemon, NEVER));
   const listener = { kind: "unix", principal: admin("test") } as const;
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },
@@ -402,16 +402,13 @@ Deno.test("POST …/runs is interrupted when its client goes away (case 28)", as
     const create: CreateGuest = {
       name: "g",
       engine: "auto",
-      scope: undefined,
-      from: {
-        program: {
-          pfnLimit: 16,
-          start: 4096n,
-          load: [{ at: 4096n, bytes: FAKE_PROGRAMS.spin }],
-        },
+      bare: {
+        pfnLimit: 16,
+        start: 4096n,
+        load: [{ at: 4096n, bytes: FAKE_PROGRAMS.spin }],
       },
     };
-    const { guest, ownerToken } = await house.createGuest(create);
+    const { guest, ownerToken } = await daemon.createGuest(create);
     const client = new AbortController();
     const run = fetch(`http://127.0.0.1:${server.addr.port}/v1/guests/g/runs`, {
       method: "POST",
@@ -464,9 +461,9 @@ Deno.test("…/channels attaches, counts, drains and detaches (cases 13, 15)", a
 });
 
 Deno.test("POST …/drain waits as Prefer says, and ends when the daemon stops", async () => {
-  const house = await TestDaemon.open();
+  const daemon = await TestDaemon.open();
   const stopping = new AbortController();
-  const routes = Api.of(guestRoutes(house, stopping.signal));
+  const routes = Api.of(guestRoutes(daemon, stopping.signal));
   const headers = await made(routes);
   const path = "/v1/guests/g/channels/24589";
   await routes.json(201, "PUT", path);
@@ -510,8 +507,8 @@ Deno.test("POST …/owner gives an admin another token; the one before is refuse
 });
 
 Deno.test("POST /v1/guests with leaseMs: any request of the owner keeps the guest", async () => {
-  const house = await TestDaemon.open();
-  const routes = Api.of(guestRoutes(house, NEVER));
+  const daemon = await TestDaemon.open();
+  const routes = Api.of(guestRoutes(daemon, NEVER));
   const json = { name: "g", leaseMs: 100, bare: bare("hello") };
   for (const leaseMs of [0, -1, 86_400_001]) {
     await routes.refused("value-not-allowed", "POST", "/v1/guests", { json: { ...json, leaseMs } });
@@ -522,11 +519,11 @@ Deno.test("POST /v1/guests with leaseMs: any request of the owner keeps the gues
   const { ownerToken } = await routes.json(201, "POST", "/v1/guests", { json });
   const headers = { "innkeeper-owner": ownerToken };
   for (let i = 0; i < 3; i++) {
-    house.clock.advance(99);
+    daemon.clock.advance(99);
     await routes.json(200, "GET", "/v1/guests/g", { headers });
   }
-  house.clock.advance(50);
+  daemon.clock.advance(50);
   await routes.json(200, "GET", "/v1/guests/g");
-  house.clock.advance(50);
+  daemon.clock.advance(50);
   await routes.refused("guest-not-found", "GET", "/v1/guests/g", { headers });
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { DISKS_PER_GUEST_MAX } from "../../src/core/limits.ts";
-import { closeAll, GuestDisks, OVERLAY_ROOT } from "../../src/daemon/guest_disks.ts";
+import { closeAll, InodeFiles, OVERLAY_ROOT } from "../../src/daemon/guest_files.ts";
 import { Disk } from "../../src/guests/linux/disk.ts";
 import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
 import { MemoryRoot } from "../support/memory_files.ts";
@@ -26,7 +26,7 @@ async function bench(size = SIZE) {
   const base = await open("disk.img");
   await base.write(new Uint8Array(size).fill(7), 0n);
   await base.sync();
-  const disks = new GuestDisks(store, new SeededRandom(1));
+  const disks = new InodeFiles({ inodes: store, shares: new Map(), random: new SeededRandom(1) });
   return { store, images, overlays, base, disks, open };
 }
 
@@ -37,11 +37,11 @@ async function refusal(call: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => call, Fault)).code;
 }
 
-Deno.test("GuestDisks gives two guests one base, and each an overlay that goes with it", async () => {
+Deno.test("InodeFiles gives two guests one base, and each an overlay that goes with it", async () => {
   const { store, overlays, base, disks } = await bench();
   const request = [{ inode: base.identity.id, readOnly: false }];
-  const [one] = await disks.open("one", request);
-  const [two] = await disks.open("two", request);
+  const [one] = await disks.openDisks("one", request);
+  const [two] = await disks.openDisks("two", request);
   if (one === undefined || two === undefined) throw new Error("no disks");
   const [first, second] = [new Disk(one), new Disk(two)];
   await first.write(512, new Uint8Array(512).fill(1));
@@ -59,10 +59,13 @@ Deno.test("GuestDisks gives two guests one base, and each an overlay that goes w
   assertEquals([...base.holders], ["test"]);
 });
 
-Deno.test("GuestDisks holds a base for each disk, also of guests of one name", async () => {
+Deno.test("InodeFiles holds a base for each disk, also of guests of one name", async () => {
   const { store, base, disks } = await bench();
   const request = [{ inode: base.identity.id, readOnly: true }];
-  const [before, after] = [await disks.open("one", request), await disks.open("one", request)];
+  const [before, after] = [
+    await disks.openDisks("one", request),
+    await disks.openDisks("one", request),
+  ];
   await store.release(base.identity.id, "test");
   await closeAll(before);
   assertEquals([...await after[0]?.base.read(0, 1) ?? []], [7]);
@@ -70,50 +73,50 @@ Deno.test("GuestDisks holds a base for each disk, also of guests of one name", a
   assertEquals(paths(store), []);
 });
 
-Deno.test("GuestDisks keeps a base open for its guests", async () => {
+Deno.test("InodeFiles keeps a base open for its guests", async () => {
   const { store, base, disks } = await bench();
-  const opened = await disks.open("one", [{ inode: base.identity.id, readOnly: true }]);
+  const opened = await disks.openDisks("one", [{ inode: base.identity.id, readOnly: true }]);
   await store.release(base.identity.id, "test");
   assertEquals(paths(store), ["r/disk.img"]);
   await closeAll(opened);
   assertEquals(paths(store), []);
 });
 
-Deno.test("GuestDisks refuses what is no disk, and leaves nothing open", async () => {
+Deno.test("InodeFiles refuses what is no disk, and leaves nothing open", async () => {
   for (const size of [511, 0]) {
     const { store, base, disks } = await bench(size);
     const request = [{ inode: base.identity.id, readOnly: false }];
-    assertEquals(await refusal(disks.open("one", request)), "value-not-allowed");
+    assertEquals(await refusal(disks.openDisks("one", request)), "value-not-allowed");
     assertEquals(paths(store), ["r/disk.img"]);
   }
   const { store, base, disks } = await bench();
   const good = { inode: base.identity.id, readOnly: false };
   assertEquals(
-    await refusal(disks.open("one", [good, { inode: "0123", readOnly: false }])),
+    await refusal(disks.openDisks("one", [good, { inode: "0123", readOnly: false }])),
     "inode-not-found",
   );
   const many = Array.from({ length: DISKS_PER_GUEST_MAX + 1 }, () => good);
-  assertEquals(await refusal(disks.open("one", many)), "value-not-allowed");
+  assertEquals(await refusal(disks.openDisks("one", many)), "value-not-allowed");
   assertEquals([paths(store), [...base.holders]], [["r/disk.img"], ["test"]]);
 });
 
-Deno.test("GuestDisks opens a snapshot's disks again only while they are the same", async () => {
+Deno.test("InodeFiles opens a snapshot's disks again only while they are the same", async () => {
   const { store, base, disks } = await bench();
-  const [parts] = await disks.open("one", [{ inode: base.identity.id, readOnly: false }]);
+  const [parts] = await disks.openDisks("one", [{ inode: base.identity.id, readOnly: false }]);
   if (parts === undefined) throw new Error("no disk");
   const disk = new Disk(parts);
   const { image } = await disk.capture(SIZE);
   await disk.close();
   await store.release(base.identity.id, "test");
-  const again = await disks.reopen("clone", [image]);
+  const again = await disks.reopenDisks("clone", [image]);
   assertEquals(again[0]?.sizeBytes, SIZE);
   await closeAll(again);
   const other = { ...image, source: { ...image.source, content: "another" } };
-  assertEquals(await refusal(disks.reopen("clone", [image, other])), "backing-changed");
+  assertEquals(await refusal(disks.reopenDisks("clone", [image, other])), "backing-changed");
   assertEquals(paths(store), []);
 });
 
-Deno.test("GuestDisks opens nothing where there is no place for overlays", async () => {
+Deno.test("InodeFiles opens nothing where there is no place for overlays", async () => {
   await using host = new HostStore();
   Deno.writeFileSync(host.path("disk.img"), new Uint8Array(SIZE));
   const { store } = host;
@@ -122,9 +125,9 @@ Deno.test("GuestDisks opens nothing where there is no place for overlays", async
     create: "never",
     permissions: 0,
   });
-  const disks = new GuestDisks(store, new SeededRandom(1));
+  const disks = new InodeFiles({ inodes: store, shares: new Map(), random: new SeededRandom(1) });
   assertEquals(
-    await refusal(disks.open("one", [{ inode: inode.identity.id, readOnly: false }])),
+    await refusal(disks.openDisks("one", [{ inode: inode.identity.id, readOnly: false }])),
     "root-not-found",
   );
   assertEquals([...Deno.readDirSync(host.folder)].length, 1);
