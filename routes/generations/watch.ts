@@ -5,7 +5,8 @@ import { FRAME_BYTES_MAX, HEARTBEAT_MS, SCOPES_PER_CONNECTION_MAX } from "../../
 import { ChannelSession } from "../../src/sessions/channel.ts";
 import { CLOSE } from "../../src/sessions/connections.ts";
 import { SysgenidSession } from "../../src/sessions/sysgenid.ts";
-import { WatchSession, type WatchSink } from "../../src/sessions/watch.ts";
+import { WatchSession } from "../../src/sessions/watch.ts";
+import type { WatchSink } from "../../src/sessions/watch_sink.ts";
 import type { Guests } from "../../src/guests/guests.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { faultOf } from "../../src/wire/scalars.ts";

@@ -3,7 +3,7 @@ import { CHANNELS_PER_CONNECTION_MAX, REPLIES_WAITING_MAX } from "../core/limits
 import type { Channels } from "../guests/guest/channels.ts";
 import type { Guests } from "../guests/guests.ts";
 import type { Principal } from "../access/tokens.ts";
-import type { WatchSink } from "./watch.ts";
+import type { WatchSink } from "./watch_sink.ts";
 
 /** A request about a guest's channel, already checked. */
 type ChannelRequest =

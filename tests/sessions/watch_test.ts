@@ -35,7 +35,14 @@ async function bench() {
   return { scope: scopes.get("vm-7"), scopes, session, slots, replies, send };
 }
 
-const watch = { type: "watch", id: 1, scope: "vm-7", name: "a", track: true } as const;
+const watch = {
+  type: "watch",
+  id: 1,
+  scope: "vm-7",
+  name: "a",
+  track: true,
+  progress: false,
+} as const;
 
 Deno.test("WatchSession keeps one slot a scope with the newest generation (case 25)", async () => {
   const { scope, slots, send } = await bench();

@@ -204,6 +204,7 @@ export class SimWorld {
       scope: SCOPE,
       name: client.name,
       track: true,
+      progress: false,
       token,
     });
   }
