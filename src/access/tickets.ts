@@ -13,13 +13,13 @@ interface Ticket {
 }
 
 /**
- * Tickets that let a page of a browser open a WebSocket, for which it can set no header: good
- * once, for half a minute, and only for a page of the same origin.
+ * Tickets by which a page in a browser opens a WebSocket, since it can set no header there. A
+ * ticket is good once, for half a minute, and only for a page of the same origin.
  */
 export class Tickets {
   readonly #clock: Clock;
   readonly #random: Random;
-  /** In the order in which they run out. */
+  /** Those that expire first come first. */
   readonly #tickets = new Map<string, Ticket>();
 
   constructor(clock: Clock, random: Random) {
@@ -30,7 +30,7 @@ export class Tickets {
   /**
    * Makes a ticket.
    *
-   * @param origin Of the page that asks, as its `Origin` header says
+   * @param origin The origin of the page, as its `Origin` header says
    * @throws {Fault} `tickets-exhausted`
    */
   mint(principal: Principal, origin: string | undefined): string {
@@ -38,7 +38,7 @@ export class Tickets {
     if (this.#tickets.size >= TICKETS_MAX) {
       throw new Fault(
         "tickets-exhausted",
-        `Cannot make a ticket: ${this.#tickets.size} wait to be used; they run out by themselves`,
+        `Cannot make a ticket: ${this.#tickets.size} wait to be used; try again when some have expired`,
       );
     }
     const ticket = this.#random.bytes(TICKET_BYTES).toBase64({ alphabet: "base64url" });
@@ -48,7 +48,7 @@ export class Tickets {
   }
 
   /**
-   * Uses a ticket up; it is spent also when its origin does not fit.
+   * Spends a ticket, also one that does not fit the origin.
    *
    * @throws {Fault} `ticket-unknown`
    */
@@ -59,7 +59,8 @@ export class Tickets {
     if (known !== undefined && known.origin === origin) return known.principal;
     throw new Fault(
       "ticket-unknown",
-      "Cannot accept the ticket: it is used, run out, or of another origin; POST /v1/tickets anew",
+      "Cannot accept the ticket: it is used, expired or of another origin; get another by " +
+        "POST /v1/tickets",
     );
   }
 

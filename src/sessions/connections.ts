@@ -3,7 +3,7 @@ import { CONNECTIONS_MAX, HEARTBEAT_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Principal } from "../access/tokens.ts";
 
-/** Why the server ends a WebSocket. 4000 to 4999 are for applications (RFC 6455 §7.4.2). */
+/** Why the daemon ends a WebSocket. 4000 to 4999 are for applications (RFC 6455 §7.4.2). */
 export const CLOSE = {
   restart: 1012,
   badFrame: 4400,
@@ -16,18 +16,18 @@ export const CLOSE = {
   tooSlow: 4429,
 } as const;
 
-/** One open WebSocket, as far as the house is concerned. */
+/** One open WebSocket. */
 export interface Connection {
   readonly principal: Principal;
-  /** Asks for a sign of life. */
+  /** Asks the client for a sign of life. */
   ping(): void;
-  /** Ends it; the client is told why. */
+  /** Ends it, and says why to the client. */
   close(code: number, reason: string): void;
-  /** Resolves when the socket is gone, which a client that does not read can put off. */
+  /** Resolves when the socket is gone. A client that does not read can delay that. */
   readonly closed: Promise<void>;
 }
 
-/** All open WebSockets: bounded, kept alive, and ended together. */
+/** All open WebSockets. Their number is bounded, and those that fall silent are ended. */
 export class Connections {
   readonly #clock: Clock;
   readonly #heardMs = new Map<Connection, number>();
@@ -55,7 +55,7 @@ export class Connections {
     this.#cancelSweep ??= this.#clock.after(HEARTBEAT_MS, () => this.#sweep());
   }
 
-  /** The client has given a sign of life. */
+  /** The client of this connection has given a sign of life. */
   heard(connection: Connection): void {
     if (this.#heardMs.has(connection)) {
       this.#heardMs.set(connection, this.#clock.monotonicMs());
@@ -71,9 +71,8 @@ export class Connections {
   }
 
   /**
-   * Ends those connections that `which` picks; all of them when it is left out.
-   *
-   * @returns When their sockets are gone
+   * Ends the connections that `which` picks; all of them when it is left out. It resolves when
+   * their sockets are gone.
    */
   async close(
     code: number,

@@ -2,15 +2,15 @@ import { REPLIES_WAITING_MAX, SLOW_SOCKET_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Sender, SendTurns, Urgency } from "./send_turns.ts";
 
-/** A frame to send: text, or bytes. */
+/** A frame of text or bytes. */
 export type Frame = string | Uint8Array<ArrayBuffer>;
 
-/** Gives a frame when the socket has room for it; nothing when there is none any more. */
+/** Makes a frame at the moment when the socket has room for it; nothing if none is due. */
 export type FrameSource = () => Frame | undefined;
 
-/** The side of a WebSocket that an outbox writes to. */
+/** What an outbox needs of a WebSocket. */
 interface OutboxSocket {
-  /** As of WebSocket: 0 while it connects, 1 while it is open. */
+  /** 0 while it connects, 1 while it is open. */
   readonly readyState: number;
   readonly bufferedAmount: number;
   send(frame: Frame): void;
@@ -36,9 +36,9 @@ const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 50;
 
 /**
- * What waits to be sent to one client: replies in order, and one slot a topic that holds only the
- * newest message. Nothing is written to a socket that still has unsent bytes, so a client that
- * does not read costs a bounded amount of memory, and is given up after a while.
+ * Messages that wait to be sent to one client: replies in their order, and for each topic a slot
+ * that holds only the newest message. Nothing is written to a socket that still has unsent bytes,
+ * so a client that does not read costs a bounded amount of memory. It is cut off after a while.
  */
 export class Outbox implements Sender {
   readonly #parts: OutboxParts;
@@ -53,7 +53,7 @@ export class Outbox implements Sender {
     this.#parts = parts;
   }
 
-  /** Sends a reply after the earlier ones. */
+  /** Sends a reply, after the earlier ones. */
   reply(frame: Frame): void {
     if (this.#isClosed) return;
     if (this.#replies.length >= REPLIES_WAITING_MAX) return this.#giveUp();
@@ -62,8 +62,8 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Sends the newest message of a topic; an older one that still waits is forgotten. A source is
-   * asked once, when there is room, and may offer itself again then.
+   * Sends the newest message of a topic, in place of an older one that still waits. A source is
+   * called once, when there is room, and may offer itself again then.
    *
    * @param onSent Called when it is written to the socket
    */
@@ -79,12 +79,12 @@ export class Outbox implements Sender {
     this.#takeTurn(urgency);
   }
 
-  /** Forgets what waits for a topic. */
+  /** Drops the message of a topic that still waits. */
   withdraw(topic: string): void {
     this.#slots.delete(topic);
   }
 
-  /** The socket is open now: what has waited for that is sent. */
+  /** The socket is open now. Sends what has waited for that. */
   opened(): void {
     if (this.#replies.length > 0 || this.#slots.size > 0) this.#takeTurn("change");
   }
@@ -92,7 +92,7 @@ export class Outbox implements Sender {
   flush(): void {
     const { socket } = this.#parts;
     if (socket.readyState === CONNECTING) return;
-    // It is closing, and its end will be noticed: a frame sent now would throw.
+    // A frame would throw on a socket that is closing. Its end is noticed elsewhere.
     if (socket.readyState !== OPEN) return this.close();
     if (socket.bufferedAmount > 0) return this.#retryLater();
     this.#blockedSinceMs = undefined;
@@ -110,7 +110,7 @@ export class Outbox implements Sender {
     }
   }
 
-  /** Sends nothing more. */
+  /** Drops everything, and sends nothing more. */
   close(): void {
     this.#isClosed = true;
     this.#replies = [];

@@ -1,27 +1,29 @@
 import { ANSWERS_PER_TURN, CHANGES_PER_TURN } from "../core/limits.ts";
 
-/** Something that has frames to send. */
+/** Something that has frames to send, such as the outbox of a socket. */
 export interface Sender {
-  /** Sends all it has. */
+  /** Sends everything it has. */
   flush(): void;
 }
 
-/** How soon frames are to be sent: a changed generation, an answer, or news that nobody waits for. */
+/**
+ * How soon frames are to be sent. A change of a generation goes first, then answers, and last news
+ * that nobody waits for.
+ */
 export type Urgency = "change" | "answer" | "news";
 
-const ORDER: readonly Urgency[] = ["change", "answer", "news"];
-
-/** How many senders have a turn together, those of greater urgency included. */
+/** How many senders share a turn, counting the more urgent ones of that turn; in their order. */
 const PORTION: Readonly<Record<Urgency, number>> = {
   change: CHANGES_PER_TURN,
   answer: ANSWERS_PER_TURN,
   news: ANSWERS_PER_TURN,
 };
+const ORDER = Object.keys(PORTION) as Urgency[];
 
 /**
- * Who sends next, over all sockets of the daemon. A bump has thousands of sockets to tell: they
- * are told in small portions, so that confirmations are taken in between, and before the answers
- * to those confirmations are sent.
+ * Decides which socket of the daemon sends next. A bump notifies thousands of sockets. It does so
+ * in small portions, so that confirmations are read in between, and all are notified before the
+ * answers to those confirmations are sent.
  */
 export class SendTurns {
   readonly #waiting: Record<Urgency, Set<Sender>> = {
@@ -32,12 +34,12 @@ export class SendTurns {
   readonly #soon: (turn: () => void) => void;
   #isScheduled = false;
 
-  /** @param soon Calls back after the input that is there now has been taken */
+  /** @param soon Calls back after the input that is there now was read */
   constructor(soon: (turn: () => void) => void) {
     this.#soon = soon;
   }
 
-  /** Gives a sender its turn. One that waits already moves up if this is more urgent. */
+  /** Gives a sender a turn. If it already waits for one, it moves up to the more urgent of both. */
   add(sender: Sender, urgency: Urgency): void {
     for (const other of ORDER) {
       if (!this.#waiting[other].has(sender)) continue;

@@ -6,26 +6,27 @@ import { sysgenidBytes, sysgenidGeneration } from "../generations/sysgenid_page.
 /** Where the frames of a session go. */
 interface SysgenidSink {
   /**
-   * The generation that is to be confirmed; only the newest matters.
+   * Sends the generation that is to be confirmed, in place of an unsent older one.
    *
    * @param onSent Called when it is written to the socket
    */
   offer(bytes: Uint8Array<ArrayBuffer>, onSent: () => void): void;
-  /** There is nothing to confirm any more. */
+  /** Drops an unsent generation, because nothing is left to confirm. */
   withdraw(): void;
-  /** A confirmation was taken. */
+  /** Says that a confirmation counts. */
   taken(): void;
-  /** A confirmation was refused. */
+  /** Says why a confirmation does not count. */
   refuse(fault: Fault): void;
-  /** The scope or the watcher is gone. */
+  /** Ends the connection, because the scope or the watcher is gone. */
   end(): void;
 }
 
 const GENERATION_BYTES = 4;
 
 /**
- * One watcher over 4-byte frames, as a program has it that reads and writes `/dev/sysgenid`: it is
- * sent the generation while that is not confirmed, and confirms by sending it back (seed 004).
+ * One watcher over 4-byte frames, for programs that were written for the reads and writes of
+ * `/dev/sysgenid`. It is sent the generation until it confirms that by sending it back
+ * (docs/generations.md#6).
  */
 export class SysgenidSession {
   readonly #scope: LiveScope;
@@ -46,20 +47,20 @@ export class SysgenidSession {
     });
   }
 
-  /** Sends the generation, if there is one to confirm. */
+  /** Sends the generation, if it is to be confirmed. */
   start(): void {
     const { state } = this.#scope;
     if (!state.has(this.#watcher)) return this.#sink.end();
     if (state.isOutdated(state.watcher(this.#watcher))) this.#offer();
   }
 
-  /** Takes a frame: exactly the 4 bytes of the generation that is to be confirmed. */
+  /** Takes a frame. It must be the 4 bytes of the generation that is to be confirmed. */
   receive(bytes: Uint8Array): void {
     try {
       if (bytes.byteLength !== GENERATION_BYTES) {
         throw new Fault(
           "wrong-length",
-          `Cannot confirm with ${bytes.byteLength} bytes: a generation has 4`,
+          `Cannot confirm with ${bytes.byteLength} bytes: a generation has ${GENERATION_BYTES}`,
         );
       }
       this.#scope.watchers.ack(this.#watcher, sysgenidGeneration(bytes));
@@ -71,10 +72,10 @@ export class SysgenidSession {
     }
   }
 
-  /** The connection ended: a tracked watcher is held. */
+  /** The connection ended. A tracked watcher is held. */
   async end(): Promise<void> {
     this.#stop();
-    // One that cannot be released now is found held after the next start.
+    // If the release cannot be written now, the next start finds the watcher held.
     await this.#scope.watchers.leave(this.#watcher, this.#tokenHash).catch(() => {});
   }
 
