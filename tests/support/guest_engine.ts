@@ -198,16 +198,20 @@ export class FakeEngine implements GuestEngine {
   #make(memoryBytes: number, identity: GuestIdentity): void {
     this.#vcpu = new FakeVcpu(memoryBytes);
     this.#abi = new GuestAbi(this.#vcpu, identity, this.clock);
-    this.#loop = new RunLoop({
-      monotonicMs: () => this.clock.monotonicMs(),
-      slice: () => this.#slice(),
-      idle: async (ms) => {
-        if (Number.isFinite(ms)) this.clock.advance(ms);
-        await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#loop = new RunLoop(
+      {
+        wallNs: () => this.clock.wallNs(),
+        monotonicMs: () => this.clock.monotonicMs(),
+        idle: async (ms) => {
+          if (Number.isFinite(ms)) this.clock.advance(ms);
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        },
+        wake: () => {},
+        notified: (rings) => this.#notified(rings),
       },
-      wake: () => {},
-      notified: (rings) => this.#notified(rings),
-    }, this.#abi);
+      this.#abi,
+      () => this.#slice(),
+    );
   }
 
   #slice(): VcpuExit {

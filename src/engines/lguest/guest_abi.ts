@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from "../../core/limits.ts";
 import { AsyncRing, RING_BYTES, RING_SLOTS } from "./async_ring.ts";
 import { DATA_PAGE_BYTES, DataPage, IF } from "./data_page.ts";
+import type { Clock } from "../../core/ports/clock.ts";
 import type { Death, GuestIdentity } from "../../core/ports/guest_engine.ts";
 import { Doorbells } from "./doorbells.ts";
 import {
@@ -29,12 +30,6 @@ export interface AbiState {
   readonly nextSlot?: number;
 }
 
-/** What the ABI needs to know of the time. */
-export interface AbiClock {
-  wallNs(): bigint;
-  monotonicMs(): number;
-}
-
 const NS_PER_MS = 1e6;
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
@@ -46,7 +41,7 @@ export class GuestAbi {
   readonly interrupts = new Interrupts();
   readonly doorbells = new Doorbells();
   readonly #vcpu: Vcpu;
-  readonly #clock: AbiClock;
+  readonly #clock: Pick<Clock, "wallNs" | "monotonicMs">;
   #identity: GuestIdentity;
   #page: DataPage | undefined;
   #callPending = false;
@@ -54,7 +49,7 @@ export class GuestAbi {
   #clockAtMs: number | undefined;
   #death: Death | undefined;
 
-  constructor(vcpu: Vcpu, identity: GuestIdentity, clock: AbiClock) {
+  constructor(vcpu: Vcpu, identity: GuestIdentity, clock: Pick<Clock, "wallNs" | "monotonicMs">) {
     this.#vcpu = vcpu;
     this.#identity = identity;
     this.#clock = clock;

@@ -1,6 +1,3 @@
-import { type AbiState, GuestAbi } from "../lguest/guest_abi.ts";
-import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
-import { type LoopHost, RunLoop } from "../lguest/run_loop.ts";
 import { PAGE_BYTES } from "../../core/limits.ts";
 import type {
   GuestExit,
@@ -8,57 +5,57 @@ import type {
   GuestImage,
   GuestStart,
 } from "../../core/ports/guest_engine.ts";
+import { type AbiState, GuestAbi } from "../lguest/guest_abi.ts";
+import { RunLoop } from "../lguest/run_loop.ts";
+import type { EngineThread } from "../lguest/thread.ts";
 import type { Cpu } from "./cpu.ts";
-import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
+import { ENGINE, GuestOnThread } from "./guest_on_thread.ts";
 import { bareMachine } from "./machine.ts";
-import { allRegisters } from "./registers.ts";
 import { type V86State, V86Vcpu } from "./vcpu.ts";
 
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
 
 /** A bare guest on v86, inside its Worker. */
-export class BareGuest implements GuestOnThread {
-  readonly #cpu: Cpu;
+export class BareGuest extends GuestOnThread {
   readonly #vcpu: V86Vcpu;
   readonly #abi: GuestAbi;
   readonly #loop: RunLoop;
 
-  private constructor(cpu: Cpu, memoryBytes: number, identity: GuestIdentity, host: GuestHost) {
-    this.#cpu = cpu;
+  private constructor(
+    cpu: Cpu,
+    memoryBytes: number,
+    identity: GuestIdentity,
+    thread: EngineThread,
+  ) {
+    super(cpu);
     this.#vcpu = new V86Vcpu(cpu, memoryBytes);
-    this.#abi = new GuestAbi(this.#vcpu, identity, host);
+    this.#abi = new GuestAbi(this.#vcpu, identity, thread);
     this.#vcpu.gateOf = (vector) => this.#abi.interrupts.gate(vector);
-    const loopHost: LoopHost = {
-      monotonicMs: () => host.monotonicMs(),
-      slice: () => this.#vcpu.slice(),
-      idle: (ms) => host.idle(ms),
-      wake: () => host.wake(),
-      notified: (rings) => host.notified(rings),
-    };
-    this.#loop = new RunLoop(loopHost, this.#abi);
+    this.#loop = new RunLoop(thread, this.#abi, () => this.#vcpu.slice());
   }
 
-  static async start(start: GuestStart, host: GuestHost): Promise<BareGuest> {
-    const { memoryBytes, identity } = start;
-    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, host);
-    for (const { at, bytes } of start.load) guest.#vcpu.write(at, bytes);
-    guest.#abi.start(start.start);
+  static async start(
+    { memoryBytes, identity, load, start }: GuestStart,
+    thread: EngineThread,
+  ): Promise<BareGuest> {
+    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, thread);
+    for (const { at, bytes } of load) guest.write(at, bytes);
+    guest.#abi.start(start);
     return guest;
   }
 
   static async restore(
-    image: GuestImage,
+    { memoryBytes, pages, bytes, vcpu, abi }: GuestImage,
     identity: GuestIdentity,
-    host: GuestHost,
+    thread: EngineThread,
   ): Promise<BareGuest> {
-    const { memoryBytes, pages, bytes } = image;
-    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, host);
+    const guest = new BareGuest(await bareMachine(memoryBytes), memoryBytes, identity, thread);
     for (const [first, end] of runsOf(pages)) {
       const run = bytes.subarray(first * PAGE_BYTES, end * PAGE_BYTES);
-      guest.#vcpu.write((pages[first] as number) * PAGE_BYTES, run);
+      guest.write((pages[first] as number) * PAGE_BYTES, run);
     }
-    guest.#vcpu.state = image.vcpu as V86State;
-    guest.#abi.restore(image.abi as AbiState);
+    guest.#vcpu.state = vcpu as V86State;
+    guest.#abi.restore(abi as AbiState);
     return guest;
   }
 
@@ -79,30 +76,12 @@ export class BareGuest implements GuestOnThread {
   }
 
   detach(address: number): void {
-    // Nothing is left to tell: the loop does that before it lets messages in.
+    // Nothing is left to report: the loop does that before it lets messages in.
     this.#abi.doorbells.detach(address);
   }
 
   identify(identity: GuestIdentity): void {
     this.#abi.identify(identity);
-  }
-
-  get registers(): Registers {
-    return allRegisters(this.#cpu);
-  }
-
-  set(changes: RegisterChanges): void {
-    for (const [name, value] of Object.entries(changes)) {
-      this.#vcpu.set(name as keyof RegisterChanges, Number(value));
-    }
-  }
-
-  read(at: number, length: number): Uint8Array<ArrayBuffer> {
-    return this.#vcpu.read(at, length);
-  }
-
-  write(at: number, bytes: Uint8Array): void {
-    this.#vcpu.write(at, bytes);
   }
 
   send(): Promise<void> {
@@ -113,7 +92,7 @@ export class BareGuest implements GuestOnThread {
 
   capture(): GuestImage {
     const { memoryBytes } = this.#vcpu;
-    const memory = this.#cpu.mem8.subarray(0, memoryBytes);
+    const memory = this.cpu.mem8.subarray(0, memoryBytes);
     const words = new Int32Array(memory.buffer, memory.byteOffset, memoryBytes / 4);
     const pages: number[] = [];
     for (let page = 0; page < memoryBytes / PAGE_BYTES; page++) {

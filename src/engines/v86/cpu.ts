@@ -39,50 +39,60 @@ interface Devices {
 }
 
 /**
+ * The vCPU state of a snapshot: these views of v86's, in full. The four that describe the last
+ * arithmetic operation are not among them, because a capture folds them into `flags`.
+ */
+export const CPU_STATE = [
+  "reg32",
+  "instruction_pointer",
+  "previous_ip",
+  "flags",
+  "sreg",
+  "segment_is_null",
+  "segment_offsets",
+  "segment_limits",
+  "segment_access_bytes",
+  "cr",
+  "dreg",
+  "cpl",
+  "protected_mode",
+  "is_32",
+  "stack_size_32",
+  "tss_size_32",
+  "idtr_size",
+  "idtr_offset",
+  "gdtr_size",
+  "gdtr_offset",
+  "sysenter_cs",
+  "sysenter_esp",
+  "sysenter_eip",
+  "fpu_st",
+  "fpu_stack_empty",
+  "fpu_stack_ptr",
+  "fpu_control_word",
+  "fpu_status_word",
+  "fpu_opcode",
+  "fpu_ip",
+  "fpu_ip_selector",
+  "fpu_dp",
+  "fpu_dp_selector",
+  "reg_xmm32s",
+  "mxcsr",
+  "reg_pdpte",
+] as const;
+
+/** v86 shows each part of its processor's state as a typed array. */
+type View = Int32Array | Uint32Array | Uint16Array | Uint8Array;
+
+/**
  * The parts of v86's processor that this engine uses. They are not its public API: the package is
  * pinned to one version, and the engine's contract tests run over every one of them.
  */
-export interface Cpu {
-  readonly reg32: Int32Array;
-  readonly instruction_pointer: Int32Array;
-  readonly previous_ip: Int32Array;
-  readonly flags: Int32Array;
+export interface Cpu extends Readonly<Record<typeof CPU_STATE[number], View>> {
   readonly flags_changed: Int32Array;
   readonly last_op_size: Int32Array;
   readonly last_op1: Int32Array;
   readonly last_result: Int32Array;
-  readonly sreg: Uint16Array;
-  readonly segment_is_null: Uint8Array;
-  readonly segment_offsets: Int32Array;
-  readonly segment_limits: Uint32Array;
-  readonly segment_access_bytes: Uint8Array;
-  readonly cr: Int32Array;
-  readonly dreg: Int32Array;
-  readonly cpl: Uint8Array;
-  readonly protected_mode: Int32Array;
-  readonly is_32: Int32Array;
-  readonly stack_size_32: Int32Array;
-  readonly tss_size_32: Int32Array;
-  readonly idtr_size: Int32Array;
-  readonly idtr_offset: Int32Array;
-  readonly gdtr_size: Int32Array;
-  readonly gdtr_offset: Int32Array;
-  readonly sysenter_cs: Int32Array;
-  readonly sysenter_esp: Int32Array;
-  readonly sysenter_eip: Int32Array;
-  readonly fpu_st: Int32Array;
-  readonly fpu_stack_empty: Uint8Array;
-  readonly fpu_stack_ptr: Uint8Array;
-  readonly fpu_control_word: Uint16Array;
-  readonly fpu_status_word: Uint16Array;
-  readonly fpu_opcode: Int32Array;
-  readonly fpu_ip: Int32Array;
-  readonly fpu_ip_selector: Int32Array;
-  readonly fpu_dp: Int32Array;
-  readonly fpu_dp_selector: Int32Array;
-  readonly reg_xmm32s: Int32Array;
-  readonly mxcsr: Int32Array;
-  readonly reg_pdpte: Int32Array;
   readonly in_hlt: Uint8Array;
   readonly memory_size: Uint32Array;
   /** Never keep it or its buffer: v86 makes the view anew at each access, since memory grows. */

@@ -1,5 +1,6 @@
 import type { DiskShape } from "../../core/ports/pc_devices.ts";
 import type { IdeDrive } from "./cpu.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** ATA commands that are answered here and not by v86. */
 const FLUSHES: ReadonlySet<number> = new Set([0xe7, 0xea]);
@@ -49,8 +50,7 @@ export class IdeDisk {
   readonly #shape: DiskShape;
   readonly #host: DiskHost;
   #drive: IdeDrive | undefined;
-  #underWay = 0;
-  #whenQuiet: (() => void)[] = [];
+  readonly underWay = new UnderWay();
 
   constructor(shape: DiskShape, host: DiskHost) {
     this.#shape = shape;
@@ -68,7 +68,7 @@ export class IdeDisk {
   /** Does a command of the drive here, if it is one of those that v86 gets wrong. */
   caught(drive: IdeDrive, code: number): boolean {
     // A drive that is busy takes no command (ATA, BSY); v86 would begin as many as a guest gives.
-    if (this.#underWay > 0) return true;
+    if (this.underWay.count > 0) return true;
     if (FLUSHES.has(code)) {
       drive.status_reg = BUSY;
       this.#do(() => this.#host.flush(), () => {
@@ -80,13 +80,6 @@ export class IdeDisk {
     if (!this.#shape.readOnly || !WRITES.has(code)) return false;
     drive.ata_abort_command();
     return true;
-  }
-
-  /** Resolves when nothing is under way. */
-  async quiet(): Promise<void> {
-    while (this.#underWay > 0) {
-      await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
-    }
   }
 
   load(): void {
@@ -120,12 +113,8 @@ export class IdeDisk {
 
   #do<Result>(start: () => Promise<Result>, done: (result: Result) => void): void {
     // A transfer that the guest started while another one is under way never ends.
-    if (this.#underWay > 0) return;
-    this.#underWay++;
-    start().then(done, () => this.#fail()).finally(() => {
-      this.#underWay--;
-      for (const tell of this.#whenQuiet.splice(0)) tell();
-    });
+    if (this.underWay.count > 0) return;
+    this.underWay.add(start().then(done, () => this.#fail()));
   }
 
   /** Ends the command with an error, as a drive that cannot read a sector does. */

@@ -4,6 +4,7 @@ import type { Cpu, IdeDrive } from "./cpu.ts";
 import { type Emulator, startEmulator } from "./emulator.ts";
 import { IdeDisk } from "./ide_disk.ts";
 import { SerialPort } from "./serial_port.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** v86 asks for at least this much memory of its screen, in bytes. */
 const SCREEN_BYTES = 1024 * 1024;
@@ -40,7 +41,7 @@ export class Pc {
     emulator: Emulator,
     disks: readonly IdeDisk[],
     calls9p: Calls9p,
-    host: PcDevices,
+    devices: PcDevices,
   ) {
     const { cpu } = emulator;
     this.cpu = cpu;
@@ -49,8 +50,8 @@ export class Pc {
     this.#calls9p = calls9p;
     const { uart0, uart1, ide } = cpu.devices;
     this.serial = [
-      new SerialPort(uart0, (bytes) => host.written(0, bytes)),
-      new SerialPort(uart1, (bytes) => host.written(1, bytes)),
+      new SerialPort(uart0, (bytes) => devices.written(0, bytes)),
+      new SerialPort(uart1, (bytes) => devices.written(1, bytes)),
     ];
     emulator.onBus("serial0-output-byte", (byte) => this.serial[0].wrote(byte));
     emulator.onBus("serial1-output-byte", (byte) => this.serial[1].wrote(byte));
@@ -65,21 +66,21 @@ export class Pc {
    * @param nowMs The time of this PC
    */
   static async make(
-    { memoryBytes, disks: shapes, nowMs, host }: {
+    { memoryBytes, disks: shapes, nowMs, devices }: {
       readonly memoryBytes: number;
       readonly disks: readonly DiskShape[];
       readonly nowMs: () => number;
-      readonly host: PcDevices;
+      readonly devices: PcDevices;
     },
   ): Promise<Pc> {
     const disks = shapes.map((shape, index) =>
       new IdeDisk(shape, {
-        read: (at, length) => host.readDisk(index, at, length),
-        write: (at, bytes) => host.writeDisk(index, at, bytes),
-        flush: () => host.flushDisk(index),
+        read: (at, length) => devices.readDisk(index, at, length),
+        write: (at, bytes) => devices.writeDisk(index, at, bytes),
+        flush: () => devices.flushDisk(index),
       })
     );
-    const calls9p = new Calls9p(host);
+    const calls9p = new Calls9p(devices);
     const made: { pc?: Pc } = {};
     const emulator = await startEmulator(
       {
@@ -97,7 +98,7 @@ export class Pc {
       },
     );
     emulator.setTime(nowMs);
-    made.pc = new Pc(emulator, disks, calls9p, host);
+    made.pc = new Pc(emulator, disks, calls9p, devices);
     return made.pc;
   }
 
@@ -141,8 +142,7 @@ export class Pc {
 
   /** The whole machine as v86 saves it, when no device waits for the host any more. */
   async save(): Promise<Uint8Array<ArrayBuffer>> {
-    for (const disk of this.#disks) await disk.quiet();
-    await this.#calls9p.quiet();
+    for (const { underWay } of [...this.#disks, this.#calls9p]) await underWay.none();
     return new Uint8Array(await this.#emulator.saveState());
   }
 
@@ -157,28 +157,17 @@ export class Pc {
 
 /** 9p messages on their way to the host and back. */
 class Calls9p {
-  readonly #host: PcDevices;
-  #underWay = 0;
-  #whenQuiet: (() => void)[] = [];
+  readonly #devices: PcDevices;
+  readonly underWay = new UnderWay();
 
-  constructor(host: PcDevices) {
-    this.#host = host;
+  constructor(devices: PcDevices) {
+    this.#devices = devices;
   }
 
   /** As v86 calls it. */
   readonly handle = (message: Uint8Array, reply: (bytes: Uint8Array) => void): void => {
     // v86 takes as much from its queue as a guest puts there. What is too much is never answered.
-    if (message.length > NINEP_MESSAGE_BYTES_MAX || this.#underWay >= NINEP_CALLS_MAX) return;
-    this.#underWay++;
-    this.#host.serve9p(new Uint8Array(message)).then(reply).finally(() => {
-      this.#underWay--;
-      for (const tell of this.#whenQuiet.splice(0)) tell();
-    });
+    if (message.length > NINEP_MESSAGE_BYTES_MAX || this.underWay.count >= NINEP_CALLS_MAX) return;
+    this.underWay.add(this.#devices.serve9p(new Uint8Array(message)).then(reply));
   };
-
-  async quiet(): Promise<void> {
-    while (this.#underWay > 0) {
-      await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
-    }
-  }
 }

@@ -1,17 +1,18 @@
-import { identityPage } from "../lguest/identity_page.ts";
-import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
 import type {
   Death,
   GuestExit,
   GuestIdentity,
   GuestImage,
+  GuestStart,
   PcShape,
 } from "../../core/ports/guest_engine.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
-import { ENGINE, type GuestHost, type GuestOnThread } from "./guest_on_thread.ts";
+import { identityPage } from "../lguest/identity_page.ts";
+import type { EngineThread } from "../lguest/thread.ts";
+import { ENGINE, GuestOnThread } from "./guest_on_thread.ts";
 import { GuestTime } from "./guest_time.ts";
 import { Pc } from "./pc.ts";
-import { allRegisters, getRegister, resetFlat, setRegister } from "./registers.ts";
+import { getRegister, resetFlat, setRegister } from "./registers.ts";
 
 const [BOOT_CS, BOOT_DS] = [0x10, 0x18];
 /** The guest runs at most this long before messages are let in, in milliseconds. */
@@ -33,43 +34,38 @@ interface PcState {
 export const PC_STATE_VERSION = "v86 0.5.462";
 
 /** A PC on v86, inside its Worker. */
-export class PcGuest implements GuestOnThread {
+export class PcGuest extends GuestOnThread {
   readonly #pc: Pc;
   readonly #time: GuestTime;
-  readonly #host: GuestHost;
+  readonly #thread: EngineThread;
   readonly #memoryBytes: number;
-  readonly #disks: readonly DiskShape[];
-  readonly #identityAt: number;
+  readonly #shape: Pick<PcShape, "disks" | "identityAt">;
   #death: Death | undefined;
   #interrupted = false;
 
   private constructor(
     pc: Pc,
     time: GuestTime,
-    host: GuestHost,
+    thread: EngineThread,
     memoryBytes: number,
-    { disks, identityAt }: Pick<PcShape, "disks" | "identityAt">,
+    shape: Pick<PcShape, "disks" | "identityAt">,
   ) {
+    super(pc.cpu);
     this.#pc = pc;
     this.#time = time;
-    this.#host = host;
+    this.#thread = thread;
     this.#memoryBytes = memoryBytes;
-    this.#disks = disks;
-    this.#identityAt = identityAt;
+    this.#shape = shape;
   }
 
   static async start(
-    { memoryBytes, start, load, identity, shape }: {
-      readonly memoryBytes: number;
-      readonly start: number;
-      readonly load: readonly { readonly at: number; readonly bytes: Uint8Array }[];
-      readonly identity: GuestIdentity;
-      readonly shape: PcShape;
-    },
-    host: GuestHost & PcDevices,
+    { memoryBytes, start, load, identity }: GuestStart,
+    shape: PcShape,
+    thread: EngineThread,
+    devices: PcDevices,
   ): Promise<PcGuest> {
-    const time = new GuestTime(host.monotonicMs);
-    const pc = await Pc.make({ memoryBytes, disks: shape.disks, nowMs: time.now, host });
+    const time = new GuestTime(thread.monotonicMs);
+    const pc = await Pc.make({ memoryBytes, disks: shape.disks, nowMs: time.now, devices });
     const { cpu } = pc;
     for (const { at, bytes } of load) cpu.write_blob(bytes, at);
     pc.setUpPci();
@@ -78,27 +74,26 @@ export class PcGuest implements GuestOnThread {
     cpu.gdtr_size[0] = shape.gdt.limit;
     setRegister(cpu, "ip", start);
     setRegister(cpu, "si", shape.bootParams);
-    const guest = new PcGuest(pc, time, host, memoryBytes, shape);
+    const guest = new PcGuest(pc, time, thread, memoryBytes, shape);
     guest.identify(identity);
     return guest;
   }
 
   static async restore(
-    image: GuestImage,
+    { memoryBytes, vcpu, devices: state }: GuestImage,
     identity: GuestIdentity,
-    host: GuestHost & PcDevices,
+    thread: EngineThread,
+    devices: PcDevices,
   ): Promise<PcGuest> {
-    const { version, identityAt, disks, timeMs, held } = image.vcpu as PcState;
+    const { version, identityAt, disks, timeMs, held } = vcpu as PcState;
     if (version !== PC_STATE_VERSION) {
       throw new TypeError(`the snapshot is of ${version}, not ${PC_STATE_VERSION}`);
     }
-    const { memoryBytes } = image;
-    const time = new GuestTime(host.monotonicMs, timeMs);
-    const pc = await Pc.make({ memoryBytes, disks, nowMs: time.now, host });
-    await pc.restore(image.devices);
-    pc.serial[0].held = held[0];
-    pc.serial[1].held = held[1];
-    const guest = new PcGuest(pc, time, host, memoryBytes, { disks, identityAt });
+    const time = new GuestTime(thread.monotonicMs, timeMs);
+    const pc = await Pc.make({ memoryBytes, disks, nowMs: time.now, devices });
+    await pc.restore(state);
+    for (const line of [0, 1] as const) pc.serial[line].held = held[line];
+    const guest = new PcGuest(pc, time, thread, memoryBytes, { disks, identityAt });
     guest.identify(identity);
     return guest;
   }
@@ -107,7 +102,7 @@ export class PcGuest implements GuestOnThread {
     this.#interrupted = false;
     this.#time.start();
     try {
-      return await this.#loop(this.#host.monotonicMs() + budgetMs);
+      return await this.#loop(this.#thread.monotonicMs() + budgetMs);
     } finally {
       this.#time.stop();
       for (const port of this.#pc.serial) port.flush();
@@ -115,19 +110,19 @@ export class PcGuest implements GuestOnThread {
   }
 
   async #loop(endMs: number): Promise<GuestExit> {
-    let breathMs = this.#host.monotonicMs();
+    let breathMs = this.#thread.monotonicMs();
     for (;;) {
       if (this.#death !== undefined) return this.#death;
       if (this.#interrupted) return { reason: "interrupted" };
-      const nowMs = this.#host.monotonicMs();
+      const nowMs = this.#thread.monotonicMs();
       if (nowMs >= endMs) return { reason: "budget" };
       const waitMs = this.#pc.serial.some((port) => port.isFull) ? HELD_MS : this.#slice();
       for (const port of this.#pc.serial) port.flush();
       if (this.#death !== undefined) continue;
-      if (waitMs > 0) await this.#host.idle(Math.min(waitMs, endMs - nowMs));
-      else if (this.#host.monotonicMs() - breathMs >= BREATH_MS) await this.#host.idle(0);
+      if (waitMs > 0) await this.#thread.idle(Math.min(waitMs, endMs - nowMs));
+      else if (this.#thread.monotonicMs() - breathMs >= BREATH_MS) await this.#thread.idle(0);
       else continue;
-      breathMs = this.#host.monotonicMs();
+      breathMs = this.#thread.monotonicMs();
     }
   }
 
@@ -158,41 +153,23 @@ export class PcGuest implements GuestOnThread {
 
   interrupt(): void {
     this.#interrupted = true;
-    this.#host.wake();
+    this.#thread.wake();
   }
 
   /** Resolves when the guest's UART has taken all bytes. */
   send(line: SerialLine, bytes: Uint8Array): Promise<void> {
     const sent = this.#pc.serial[line].send(bytes);
-    this.#host.wake();
+    this.#thread.wake();
     return sent;
   }
 
   heard(line: SerialLine): void {
     this.#pc.serial[line].heard();
-    this.#host.wake();
+    this.#thread.wake();
   }
 
   identify(identity: GuestIdentity): void {
-    this.write(this.#identityAt, identityPage(identity));
-  }
-
-  get registers(): Registers {
-    return allRegisters(this.#pc.cpu);
-  }
-
-  set(changes: RegisterChanges): void {
-    for (const [name, value] of Object.entries(changes)) {
-      setRegister(this.#pc.cpu, name as keyof RegisterChanges, Number(value));
-    }
-  }
-
-  read(at: number, length: number): Uint8Array<ArrayBuffer> {
-    return this.#pc.cpu.mem8.slice(at, at + length);
-  }
-
-  write(at: number, bytes: Uint8Array): void {
-    this.#pc.cpu.write_blob(bytes, at);
+    this.write(this.#shape.identityAt, identityPage(identity));
   }
 
   async capture(): Promise<GuestImage> {
@@ -200,8 +177,8 @@ export class PcGuest implements GuestOnThread {
     const { serial } = this.#pc;
     const state: PcState = {
       version: PC_STATE_VERSION,
-      identityAt: this.#identityAt,
-      disks: this.#disks,
+      identityAt: this.#shape.identityAt,
+      disks: this.#shape.disks,
       timeMs: this.#time.now(),
       held: [serial[0].held, serial[1].held],
     };

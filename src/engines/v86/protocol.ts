@@ -1,75 +1,34 @@
-import type { RegisterChanges, Registers } from "../../core/ports/guest_registers.ts";
-import type {
-  GuestExit,
-  GuestIdentity,
-  GuestImage,
-  GuestStart,
-  Rings,
-} from "../../core/ports/guest_engine.ts";
-import type { SerialLine } from "../../core/ports/pc_devices.ts";
+import type { GuestEngine, Rings } from "../../core/ports/guest_engine.ts";
+import type { PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
+import type { Answer, Call } from "./calls.ts";
 
-/** What the engine asks its Worker, and what each is answered with. */
-export interface Calls {
-  initialize: { ask: { start: GuestStart }; answer: undefined };
-  restore: { ask: { image: GuestImage; identity: GuestIdentity }; answer: undefined };
-  run: { ask: { budgetMs: number }; answer: GuestExit };
-  registers: { ask: Record<never, never>; answer: Registers };
-  setRegisters: { ask: { changes: RegisterChanges }; answer: undefined };
-  read: { ask: { at: number; length: number }; answer: Uint8Array<ArrayBuffer> };
-  write: { ask: { at: number; bytes: Uint8Array }; answer: undefined };
-  capture: { ask: Record<never, never>; answer: GuestImage };
-  attach: { ask: { address: number }; answer: undefined };
-  detach: { ask: { address: number }; answer: undefined };
-  identify: { ask: { identity: GuestIdentity }; answer: undefined };
-  send: { ask: { line: SerialLine; bytes: Uint8Array }; answer: undefined };
-}
+/** What the engine has its Worker do, under the names of the port. */
+export type EngineCalls = Omit<
+  GuestEngine,
+  "name" | "interrupt" | "raise" | "onNotified" | "serve" | "close"
+>;
+
+/** What the devices of a guest have the host's thread do. */
+export type DeviceCalls = Omit<PcDevices, "written">;
 
 /** Calls that do not wait for a run to end. */
-export const URGENT: ReadonlySet<CallName> = new Set(["attach", "detach", "identify", "send"]);
+export const URGENT: ReadonlySet<keyof EngineCalls> = new Set([
+  ...["attach", "detach", "identify", "send"] as const,
+]);
 
-/** The name of a call. */
-export type CallName = keyof Calls;
-
-/** A call that is answered once, with the same id. */
-export type Call = {
-  [Name in CallName]: { id: number; call: Name } & Calls[Name]["ask"];
-}[CallName];
-
-/**
- * A message that is not answered. `run` names the run to end, so that a later one goes on; `heard`
- * says that what was told of a serial line was taken; `served` answers an {@linkcode Asked}.
- */
+/** A message to the Worker that is not answered. */
 export type Signal =
-  | { signal: "interrupt"; run: number }
-  | { signal: "raise"; line: number }
-  | { signal: "heard"; line: SerialLine }
-  | { signal: "served"; id: number; bytes?: Uint8Array<ArrayBuffer>; error?: string };
+  /** Ends one run, by its number, so that a later one goes on. */
+  | { readonly signal: "interrupt"; readonly run: number }
+  | { readonly signal: "raise"; readonly line: number }
+  /** What the guest wrote to a serial line was taken. */
+  | { readonly signal: "heard"; readonly line: SerialLine }
+  /** A device call was done. */
+  | { readonly signal: "served"; readonly answer: Answer };
 
-/** An answer of the Worker: `value`, or what went wrong. */
-export type Answer =
-  | { id: number; value: Calls[CallName]["answer"] }
-  | { id: number; error: string };
-
-/** What the Worker tells without being asked. */
-export type Told =
+/** A message from the Worker. */
+export type FromWorker =
+  | { readonly answer: Answer }
   | { readonly rings: Rings }
   | { readonly line: SerialLine; readonly written: Uint8Array<ArrayBuffer> }
-  | Asked;
-
-/** What a device of the guest asks of the host; it is answered once, by a signal. */
-export type DeviceAsk =
-  | { readonly device: "9p"; readonly message: Uint8Array<ArrayBuffer> }
-  | { readonly device: "read"; readonly disk: number; readonly at: number; readonly length: number }
-  | {
-    readonly device: "write";
-    readonly disk: number;
-    readonly at: number;
-    readonly bytes: Uint8Array<ArrayBuffer>;
-  }
-  | { readonly device: "flush"; readonly disk: number };
-
-/** A {@linkcode DeviceAsk} on its way. */
-export interface Asked {
-  readonly asked: number;
-  readonly ask: DeviceAsk;
-}
+  | { readonly request: Call<DeviceCalls> };

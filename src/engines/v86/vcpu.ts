@@ -3,58 +3,15 @@ import { type Gate, KERNEL_CS } from "../lguest/interrupts.ts";
 import type { RegisterName } from "../../core/ports/guest_registers.ts";
 import type { Vcpu, VcpuExit } from "../lguest/vcpu.ts";
 import { IF } from "../lguest/data_page.ts";
-import type { Cpu } from "./cpu.ts";
+import { type Cpu, CPU_STATE } from "./cpu.ts";
 import { serveTraps } from "./machine.ts";
 import { CS, getRegister, loadFlat, resetFlat, setRegister, SS } from "./registers.ts";
 
 /** Selector of the flat ring 0 data and stack segment at the start. */
 const KERNEL_DS = 0x10;
 
-/**
- * The vCPU state of a snapshot: these views of v86's, in full. The four that describe the last
- * arithmetic operation are not among them: capture folds them into `flags`.
- */
-const STATE = [
-  "reg32",
-  "instruction_pointer",
-  "previous_ip",
-  "flags",
-  "sreg",
-  "segment_is_null",
-  "segment_offsets",
-  "segment_limits",
-  "segment_access_bytes",
-  "cr",
-  "dreg",
-  "cpl",
-  "protected_mode",
-  "is_32",
-  "stack_size_32",
-  "tss_size_32",
-  "idtr_size",
-  "idtr_offset",
-  "gdtr_size",
-  "gdtr_offset",
-  "sysenter_cs",
-  "sysenter_esp",
-  "sysenter_eip",
-  "fpu_st",
-  "fpu_stack_empty",
-  "fpu_stack_ptr",
-  "fpu_control_word",
-  "fpu_status_word",
-  "fpu_opcode",
-  "fpu_ip",
-  "fpu_ip_selector",
-  "fpu_dp",
-  "fpu_dp_selector",
-  "reg_xmm32s",
-  "mxcsr",
-  "reg_pdpte",
-] as const satisfies readonly (keyof Cpu)[];
-
 /** The vCPU state of a snapshot, as JSON: each view's numbers. */
-export type V86State = Readonly<Record<typeof STATE[number], readonly number[]>>;
+export type V86State = Readonly<Record<typeof CPU_STATE[number], readonly number[]>>;
 
 /** A stopped v86 processor as the ABI works on it, and a slice of running it. */
 export class V86Vcpu implements Vcpu {
@@ -153,12 +110,12 @@ export class V86Vcpu implements Vcpu {
   get state(): V86State {
     this.set("flags", this.get("flags"));
     return Object.fromEntries(
-      STATE.map((name) => [name, [...this.#cpu[name]]]),
+      CPU_STATE.map((name) => [name, [...this.#cpu[name]]]),
     ) as unknown as V86State;
   }
 
   set state(state: V86State) {
-    for (const name of STATE) this.#cpu[name].set(state[name]);
+    for (const name of CPU_STATE) this.#cpu[name].set(state[name]);
     this.#cpu.flags_changed[0] = 0;
     this.#cpu.update_state_flags();
     this.#cpu.full_clear_tlb();

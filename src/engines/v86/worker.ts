@@ -13,17 +13,17 @@ import type {
   GuestStart,
 } from "../../core/ports/guest_engine.ts";
 import type { PcDevices } from "../../core/ports/pc_devices.ts";
+import { SystemError } from "../../core/system_error.ts";
+import type { EngineThread } from "../lguest/thread.ts";
 import { BareGuest } from "./bare_guest.ts";
-import { DeviceCalls } from "./device_calls.ts";
-import type { GuestHost, GuestOnThread } from "./guest_on_thread.ts";
+import { answerTo, type Call, PendingCalls } from "./calls.ts";
+import type { GuestOnThread } from "./guest_on_thread.ts";
 import { PcGuest } from "./pc_guest.ts";
 import {
-  type Answer,
-  type Call,
-  type CallName,
-  type Calls,
+  type DeviceCalls,
+  type EngineCalls,
+  type FromWorker,
   type Signal,
-  type Told,
   URGENT,
 } from "./protocol.ts";
 
@@ -32,6 +32,10 @@ const scope = self as unknown as DedicatedWorkerGlobalScope;
 // v86 tells the console what a guest does wrong, a line each time: a guest could fill the log.
 const silent = () => {};
 Object.assign(globalThis.console, { error: silent, warn: silent, log: silent });
+
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  scope.postMessage(message, transfer);
+}
 
 /**
  * Every so many breaths the thread waits for a timer. With immediates alone Deno looks at messages
@@ -42,8 +46,7 @@ const BREATHS_PER_TIMER = 8;
 
 let breaths = 0;
 let wake = (): void => {};
-const devices = new DeviceCalls((told) => scope.postMessage(told satisfies Told));
-const host: GuestHost = {
+const thread: EngineThread = {
   wallNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
   monotonicMs: () => performance.now(),
   idle: (ms) =>
@@ -60,24 +63,23 @@ const host: GuestHost = {
       };
     }),
   wake: () => wake(),
-  notified: (rings) => scope.postMessage({ rings } satisfies Told),
+  notified: (rings) => post({ rings }),
 };
-const pcHost: GuestHost & PcDevices = {
-  ...host,
-  written: (line, written) => {
-    scope.postMessage({ line, written } satisfies Told, [written.buffer]);
-  },
-  readDisk: (disk, at, length) => devices.ask({ device: "read", disk, at, length }),
-  writeDisk: async (disk, at, bytes) => {
-    await devices.ask({ device: "write", disk, at, bytes });
-  },
-  flushDisk: async (disk) => {
-    await devices.ask({ device: "flush", disk });
-  },
-  serve9p: (message) => devices.ask({ device: "9p", message }),
+const deviceCalls = new PendingCalls<DeviceCalls>(
+  (request) => post({ request }),
+  (text) => new SystemError("EIO", "serve", text),
+);
+const devices: PcDevices = {
+  written: (line, written) => post({ line, written }, [written.buffer]),
+  readDisk: (...args) => deviceCalls.call("readDisk", ...args),
+  writeDisk: (...args) => deviceCalls.call("writeDisk", ...args),
+  flushDisk: (...args) => deviceCalls.call("flushDisk", ...args),
+  serve9p: (...args) => deviceCalls.call("serve9p", ...args),
 };
 
 let guest: GuestOnThread | undefined;
+let runs = 0;
+/** Number of the run in progress, -1 when there is none, and of the last that was to end. */
 let running = -1;
 let interrupted = -1;
 let last: Promise<void> = Promise.resolve();
@@ -87,63 +89,30 @@ function made(): GuestOnThread {
   return guest;
 }
 
-async function answer(message: Call): Promise<Calls[CallName]["answer"]> {
-  switch (message.call) {
-    case "initialize":
-      guest = await start(message.start);
-      return undefined;
-    case "restore":
-      guest = await restore(message.image, message.identity);
-      return undefined;
-    case "run":
-      return await run(message.id, message.budgetMs);
-    case "registers":
-      return made().registers;
-    case "setRegisters":
-      made().set(message.changes);
-      return undefined;
-    case "read":
-      return made().read(message.at, message.length);
-    case "write":
-      made().write(message.at, message.bytes);
-      return undefined;
-    case "capture":
-      return await made().capture();
-    case "attach":
-      made().attach(message.address);
-      return undefined;
-    case "detach":
-      made().detach(message.address);
-      return undefined;
-    case "identify":
-      made().identify(message.identity);
-      return undefined;
-    case "send":
-      await made().send(message.line, message.bytes);
-      return undefined;
-  }
-}
-
-function start({ pc: shape, ...rest }: GuestStart): Promise<GuestOnThread> {
-  if (shape === undefined) return BareGuest.start(rest, host);
-  return PcGuest.start({ ...rest, shape }, pcHost);
-}
-
-function restore(image: GuestImage, identity: GuestIdentity): Promise<GuestOnThread> {
-  if (image.abi !== undefined) return BareGuest.restore(image, identity, host);
-  return PcGuest.restore(image, identity, pcHost);
-}
-
-async function run(id: number, budgetMs: number): Promise<GuestExit> {
-  // The signal can come while the run still waits behind an earlier call.
-  if (interrupted === id) return { reason: "interrupted" };
-  running = id;
-  try {
-    return await made().run(budgetMs);
-  } finally {
-    running = -1;
-  }
-}
+/** Calls that are more than one of the guest's own. */
+const calls = {
+  async initialize({ pc, ...start }: GuestStart): Promise<void> {
+    guest = pc === undefined
+      ? await BareGuest.start(start, thread)
+      : await PcGuest.start(start, pc, thread, devices);
+  },
+  async restore(image: GuestImage, identity: GuestIdentity): Promise<void> {
+    guest = image.abi === undefined
+      ? await PcGuest.restore(image, identity, thread, devices)
+      : await BareGuest.restore(image, identity, thread);
+  },
+  async run(budgetMs: number): Promise<GuestExit> {
+    const run = ++runs;
+    // The signal can come while the run still waits behind an earlier call.
+    if (interrupted === run) return { reason: "interrupted" };
+    running = run;
+    try {
+      return await made().run(budgetMs);
+    } finally {
+      running = -1;
+    }
+  },
+};
 
 function take(signal: Signal): void {
   switch (signal.signal) {
@@ -152,7 +121,7 @@ function take(signal: Signal): void {
     case "heard":
       return guest?.heard(signal.line);
     case "served":
-      devices.served(signal);
+      deviceCalls.settle(signal.answer);
       // A device has something to do for a guest that may be asleep.
       return wake();
     case "interrupt":
@@ -162,22 +131,19 @@ function take(signal: Signal): void {
 }
 
 /** Memory is handed over, not copied once more. */
-function buffersOf(value: Calls[CallName]["answer"]): Transferable[] {
-  if (value instanceof Uint8Array) return [value.buffer];
-  if (value === undefined || !("pages" in value)) return [];
-  return [value.bytes.buffer, value.devices.buffer];
+function buffersOf(value: unknown): ArrayBuffer[] {
+  if (value instanceof Uint8Array) return [value.buffer as ArrayBuffer];
+  if (typeof value !== "object" || value === null || !("pages" in value)) return [];
+  const { bytes, devices } = value as GuestImage;
+  return [bytes.buffer, devices.buffer];
 }
 
-async function respond(message: Call): Promise<void> {
-  try {
-    const value = await answer(message);
-    scope.postMessage({ id: message.id, value } satisfies Answer, { transfer: buffersOf(value) });
-  } catch (error) {
-    scope.postMessage({ id: message.id, error: String(error) } satisfies Answer);
-  }
+async function respond(call: Call<EngineCalls>): Promise<void> {
+  const answer = await answerTo(call.call in calls ? calls : made(), call);
+  post({ answer }, "value" in answer ? buffersOf(answer.value) : []);
 }
 
-scope.onmessage = ({ data }: MessageEvent<Call | Signal>) => {
+scope.onmessage = ({ data }: MessageEvent<Call<EngineCalls> | Signal>) => {
   if ("signal" in data) take(data);
   else if (guest !== undefined && URGENT.has(data.call)) void respond(data);
   else last = last.then(() => respond(data));

@@ -22,18 +22,22 @@ class Script {
   #onIdle: () => void = () => {};
 
   constructor(readonly calls: readonly (readonly [number, number?, number?, number?])[]) {
-    this.loop = new RunLoop({
-      monotonicMs: () => this.clock.monotonicMs(),
-      slice: () => this.#slice(),
-      idle: async (ms) => {
-        this.idles.push(ms);
-        await Promise.resolve();
-        this.#onIdle();
-        this.clock.advance(ms);
+    this.loop = new RunLoop(
+      {
+        wallNs: () => this.clock.wallNs(),
+        monotonicMs: () => this.clock.monotonicMs(),
+        idle: async (ms) => {
+          this.idles.push(ms);
+          await Promise.resolve();
+          this.#onIdle();
+          this.clock.advance(ms);
+        },
+        wake: () => {},
+        notified: (rings) => this.rings.push(rings),
       },
-      wake: () => {},
-      notified: (rings) => this.rings.push(rings),
-    }, this.abi);
+      this.abi,
+      () => this.#slice(),
+    );
     this.abi.start(0x1000);
     this.vcpu.set("sp", 0x8000);
   }

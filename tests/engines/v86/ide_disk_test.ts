@@ -104,18 +104,18 @@ Deno.test("IdeDisk says that it has a write cache, so that it is asked to flush"
   assertEquals(other.data[2 * 82], 0);
 });
 
-Deno.test("IdeDisk.quiet() waits for all that is under way; what is written is a copy", async () => {
+Deno.test("IdeDisk.underWay waits for all that is under way; what is written is a copy", async () => {
   const { disk, calls, settle } = bench();
   const bytes = new Uint8Array(512).fill(1);
   let written = 0;
   disk.set(512, bytes, () => written++);
   bytes.fill(2);
   let isQuiet = false;
-  const quiet = disk.quiet().then(() => isQuiet = true);
+  const quiet = disk.underWay.none().then(() => isQuiet = true);
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals([isQuiet, calls], [false, ["write 512 512 1"]]);
   await settle();
   await quiet;
   assertEquals(written, 1);
-  await disk.quiet();
+  await disk.underWay.none();
 });
