@@ -7,7 +7,7 @@
 import { DeviceImageBody } from "../src/wire/device_image.ts";
 import { deviceOf, type HostDeviceRecord } from "../src/devices/host/host_records.ts";
 import { imageText } from "../src/devices/image.ts";
-import type { MappingKey } from "../src/devices/anonymous/multi_device.ts";
+import type { MappingKey } from "../src/devices/anonymous/mapping.ts";
 import { DeviceRegistry } from "../src/devices/registry.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
 import { DevicesBench, openAnonymous } from "../tests/support/devices.ts";

@@ -6,7 +6,8 @@
  */
 import { admin } from "../src/access/tokens.ts";
 import { AnonymousIdentity } from "../src/devices/anonymous/identity.ts";
-import { type MappingKey, MultiDevice } from "../src/devices/anonymous/multi_device.ts";
+import type { MappingKey } from "../src/devices/anonymous/mapping.ts";
+import { MultiDevice } from "../src/devices/anonymous/multi_device.ts";
 import type { AnonymousDevices } from "../src/devices/anonymous/anonymous_devices.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
 import { deviceRoutes } from "../routes/devices/devices.ts";

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
-import type { AnonymousDevice } from "../../src/devices/anonymous/records.ts";
+import type { AnonymousDevice } from "../../src/devices/anonymous/anonymous_device.ts";
 import type { AnonymousDevices } from "../../src/devices/anonymous/anonymous_devices.ts";
 import type { DeviceRegistry } from "../../src/devices/registry.ts";
 import type { DeviceResolver } from "../../src/devices/resolve/resolve.ts";

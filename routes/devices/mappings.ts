@@ -3,7 +3,7 @@ import type { TypedResponse } from "hono";
 import { accepts } from "hono/accepts";
 import { LIST_ITEMS_DEFAULT } from "../../src/core/limits.ts";
 import type { AnonymousDevices } from "../../src/devices/anonymous/anonymous_devices.ts";
-import { type Mapping, showMapping } from "../../src/devices/anonymous/multi_device.ts";
+import { type Mapping, showMapping } from "../../src/devices/anonymous/mapping.ts";
 import {
   DeviceParam,
   LoadBody,

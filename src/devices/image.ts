@@ -1,12 +1,13 @@
-import type { AnonymousDeviceState } from "./anonymous/anonymous_state.ts";
+import type { AnonymousDeviceState } from "./anonymous/anonymous_device.ts";
 import { IMAGE_VERSION } from "./image_form.ts";
 import { recordOf } from "./host/host_records.ts";
-import type { Mapping } from "./anonymous/multi_device.ts";
+import type { Mapping } from "./anonymous/mapping.ts";
+import { deviceBody } from "./anonymous/records.ts";
 import type { RegistryState } from "./registry.ts";
 
 const ITEMS_PER_CHUNK = 1_000;
 
-/** The JSON text of an image, in pieces: it may have millions of mappings. */
+/** The JSON text of an image (docs/devices.md#4), in pieces, since it may have millions of mappings. */
 export function* imageText({ anonymous, host }: RegistryState): Generator<string, void, void> {
   yield `{"version":${IMAGE_VERSION},"anonymous":{"lastMinor":"${anonymous.lastMinor}","devices":[`;
   for (const [at, device] of anonymous.devices.entries()) {
@@ -19,12 +20,10 @@ export function* imageText({ anonymous, host }: RegistryState): Generator<string
 }
 
 function* deviceText(device: AnonymousDeviceState): Generator<string, void, void> {
-  const { kind, minor, name, last, mappings, retired } = device;
-  const named = name === undefined ? "" : `"name":${JSON.stringify(name)},`;
-  yield `{"kind":"${kind}","minor":"${minor}",${named}"last":"${last}","mappings":[`;
-  yield* joined(mappings, tupleText);
+  yield `${JSON.stringify(deviceBody(device)).slice(0, -1)},"mappings":[`;
+  yield* joined(device.mappings, tupleText);
   yield `],"retired":[`;
-  yield* joined(retired, (inode) => `"${inode}"`);
+  yield* joined(device.retired, (inode) => `"${inode}"`);
   yield "]}";
 }
 

@@ -9,7 +9,7 @@ import {
   type AnonymousBounds,
   AnonymousDevices,
 } from "./anonymous/anonymous_devices.ts";
-import type { AnonymousState } from "./anonymous/anonymous_state.ts";
+import type { AnonymousState } from "./anonymous/anonymous_device.ts";
 import { anonymousId } from "./anonymous/identity.ts";
 import type { HostDevice } from "./host/host_device.ts";
 import { HostDevices } from "./host/host_devices.ts";

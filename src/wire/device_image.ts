@@ -1,19 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { MAPPINGS_MAX } from "../core/limits.ts";
+import type { Mapping } from "../devices/anonymous/mapping.ts";
 import { IMAGE_VERSION, RESTORE_MODES } from "../devices/image_form.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
 import { Name, U64Text, wordOf } from "./scalars.ts";
-
-/** A mapping of an image. */
-interface ImageMapping {
-  readonly key: {
-    readonly device: bigint;
-    readonly secondaryDevice: string;
-    readonly inode: bigint;
-  };
-  readonly virtualInode: bigint;
-}
 
 const DECIMAL = /^(?:0|[1-9][0-9]{0,19})$/;
 const U64_END = 1n << 64n;
@@ -34,7 +25,7 @@ const TUPLE_DOC = {
  * schema of its own for each would take longer than all the rest.
  */
 const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array").transform(
-  (tuples, ctx): ImageMapping[] => {
+  (tuples, ctx): Mapping[] => {
     if (tuples.length > MAPPINGS_MAX) {
       ctx.addIssue({
         code: "custom",
@@ -43,7 +34,7 @@ const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array")
       });
       return z.NEVER;
     }
-    const mappings: ImageMapping[] = [];
+    const mappings: Mapping[] = [];
     for (const [at, tuple] of tuples.entries()) {
       const mapping = readTuple(tuple);
       if (mapping === undefined) {
@@ -61,7 +52,7 @@ const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array")
   },
 ).openapi(TUPLE_DOC);
 
-function readTuple(tuple: unknown): ImageMapping | undefined {
+function readTuple(tuple: unknown): Mapping | undefined {
   if (!Array.isArray(tuple) || tuple.length !== 4) return undefined;
   const [device, secondaryDevice, inode, virtualInode] = tuple.map((item, at) =>
     at === 1 ? item : readU64(item)

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { U64_MAX } from "../../src/core/limits.ts";
 import type { LedgerEntry } from "../../src/core/ports/ledger.ts";
-import type { MappingKey } from "../../src/devices/anonymous/multi_device.ts";
+import type { MappingKey } from "../../src/devices/anonymous/mapping.ts";
 import type { DeviceRegistry, RegistryState } from "../../src/devices/registry.ts";
 import { DevicesBench } from "../support/devices.ts";
 import { MemoryLedger } from "../support/ledger.ts";

@@ -4,20 +4,19 @@ import { MAPPINGS_MAX, MINORS_MAX } from "../../core/limits.ts";
 import type { EventSink } from "../../core/ports/events.ts";
 import type { Ledger, LedgerEntry } from "../../core/ports/ledger.ts";
 import { Serial } from "../../core/serial.ts";
-import { type AnonymousState, rebuild, stateOf } from "./anonymous_state.ts";
+import { type AnonymousDevice, type AnonymousState, rebuild, stateOf } from "./anonymous_device.ts";
 import { anonymousId, AnonymousIdentity, type AnonymousKind } from "./identity.ts";
-import { type MapItem, type Mapping, type MappingKey, MultiDevice } from "./multi_device.ts";
+import type { Mapping, MappingKey } from "./mapping.ts";
+import { type MapItem, MultiDevice } from "./multi_device.ts";
 import { NumberSpace } from "./number_space.ts";
 import {
-  type AnonymousDevice,
   deviceEntry,
-  deviceGone,
+  devicesOf,
   goneEntries,
-  goneEntry,
-  keptLastMinor,
+  lastMinorOf,
   mappingEntry,
   minorsEntry,
-  restoreDevices,
+  numberGone,
   retiredEntry,
   stateEntries,
 } from "./records.ts";
@@ -29,47 +28,46 @@ interface AnonymousDevicesPorts {
   readonly events: EventSink;
 }
 
-/** How much the registry takes. */
+/** How much the registry may hold. */
 export interface AnonymousBounds {
   readonly minorsMax: number;
   /** Mappings of all devices together. */
   readonly mappingsMax: number;
 }
 
-/** The bounds of a daemon. */
+/** The bounds that a daemon has. */
 export const ANONYMOUS_BOUNDS: AnonymousBounds = {
   minorsMax: MINORS_MAX,
   mappingsMax: MAPPINGS_MAX,
 };
 
-/** Some mappings in ascending order, and whether more follow. */
+/** Some mappings in ascending order. */
 interface MappingPage {
   readonly items: readonly Mapping[];
-  /** The virtual inode to go on after, `undefined` at the end. */
+  /** The virtual inode after which the next page begins, `undefined` at the end. */
   readonly next: bigint | undefined;
 }
 
 interface Slot {
   device: AnonymousDevice;
-  /** One change of a device at a time: between its plan and its end lies the ledger's commit. */
+  /** Runs one change of the device at a time, since the ledger's commit comes in the middle. */
   readonly changes: Serial;
 }
 
 /**
- * All anonymous devices (seed 000, Registry). Whatever is handed out was committed to the ledger
- * first; when the ledger fails the caller is told so and nothing has changed.
+ * All anonymous devices (gVisor's Registry). Whatever is handed out was committed to the ledger
+ * first. When the ledger fails, the call fails and nothing has changed (docs/devices.md#3).
  */
 export class AnonymousDevices {
   readonly #ledger: Ledger;
   readonly #events: EventSink;
   readonly #bounds: AnonymousBounds;
   readonly #slots = new Map<string, Slot>();
-  /** One creation, deletion or restore at a time. */
+  /** Runs one creation, deletion or restore at a time. */
   readonly #creations = new Serial();
   #minors: NumberSpace;
-  /** Mapping entries in the ledger, and those on the way to it. */
-  #kept = 0;
-  /** Grows with every change that was made. */
+  /** Mapping entries that are in the ledger or on their way to it. */
+  #mappingCount = 0;
   #revision = 0;
 
   private constructor({ ledger, events }: AnonymousDevicesPorts, bounds: AnonymousBounds) {
@@ -80,7 +78,7 @@ export class AnonymousDevices {
   }
 
   /**
-   * The devices as the ledger has kept them.
+   * Opens the devices that the ledger holds.
    *
    * @throws {Fault} `state-unavailable` when the ledger cannot be read or contradicts itself
    */
@@ -91,8 +89,8 @@ export class AnonymousDevices {
     const devices = new AnonymousDevices(ports, bounds);
     const { ledger } = ports;
     try {
-      const restored = restoreDevices(await ledger.load("device"), await ledger.load("mapping"));
-      devices.#replace(restored.values(), keptLastMinor(await ledger.load("counter")));
+      const restored = devicesOf(await ledger.load("device"), await ledger.load("mapping"));
+      devices.#replace(restored, lastMinorOf(await ledger.load("counter")));
     } catch (cause) {
       throw new Fault(
         "state-unavailable",
@@ -108,19 +106,19 @@ export class AnonymousDevices {
     return this.#slots.size;
   }
 
-  /** How many mapping entries count against the bound, freed ones that are remembered included. */
+  /** How many mapping entries count against the bound, remembered freed ones included. */
   get mappingCount(): number {
-    return this.#kept;
+    return this.#mappingCount;
   }
 
-  /** A number that every change makes greater. */
+  /** A number that grows with every change. */
   get revision(): number {
     return this.#revision;
   }
 
   /**
-   * Creates an anonymous device on the next minor (seed 000, NewAnonDevice, NewAnonMultiDevice). A
-   * minor that was freed comes again only when the others are used up.
+   * Creates an anonymous device on the next minor (gVisor's NewAnonDevice, NewAnonMultiDevice). A
+   * freed minor is used again only when the others are used up.
    *
    * @throws {Fault} `minors-exhausted`, `state-unavailable`
    */
@@ -137,7 +135,7 @@ export class AnonymousDevices {
       const identity = new AnonymousIdentity(minor, name);
       await this.#commit("create a device", [
         minorsEntry(draw.last),
-        deviceEntry(kind, identity, 0n),
+        deviceEntry({ kind, identity }, 0n),
       ]);
       this.#minors.accept(draw);
       const device = kind === "simple" ? new SimpleDevice(identity) : new MultiDevice(identity);
@@ -156,10 +154,10 @@ export class AnonymousDevices {
   delete(id: string): Promise<void> {
     return this.#creations.run(() =>
       this.#change(id, async (device) => {
-        await this.#commit(`delete device ${id}`, [...goneEntries(device), deviceGone(id)]);
+        await this.#commit(`delete device ${id}`, [...goneEntries(device)]);
         this.#slots.delete(id);
         this.#minors.giveBack(device.identity.minor);
-        if (device.kind === "multi") this.#kept -= device.kept;
+        if (device.kind === "multi") this.#mappingCount -= device.numberCount;
         this.#changed("device.deleted", id, { kind: device.kind });
       })
     );
@@ -197,7 +195,7 @@ export class AnonymousDevices {
       if (device.kind !== "simple") throw wrongKind(id, "take an inode number of", device.kind);
       const inode = device.next();
       await this.#commit(`take an inode number of device ${id}`, [
-        deviceEntry("simple", device.identity, inode),
+        deviceEntry(device, inode),
       ]);
       device.take(inode);
       this.#changed("device.inode-taken", id, { inode });
@@ -206,7 +204,8 @@ export class AnonymousDevices {
   }
 
   /**
-   * The virtual inodes of the keys, in their order; unknown keys get new ones, all or none.
+   * Gives the virtual inodes of the keys, in their order. Either all unknown keys get new ones, or
+   * the call fails and none does.
    *
    * @throws {Fault} `device-not-found`, `wrong-device-kind`, `inodes-exhausted`,
    * `mappings-exhausted`, `state-unavailable`
@@ -219,12 +218,12 @@ export class AnonymousDevices {
       const count = created.length;
       if (count === 0) return plan.items;
       await this.#commit(`map keys on device ${id}`, [
-        deviceEntry("multi", device.identity, plan.draw.last),
-        // Before the mappings: a number just passed may be in use again among them.
-        ...[...plan.draw.passed].map((inode) => goneEntry(id, inode)),
+        deviceEntry(device, plan.draw.last),
+        // These come before the mappings, because a number that was passed may be used again there.
+        ...[...plan.draw.passed].map((inode) => numberGone(id, inode)),
         ...created.map((mapping) => mappingEntry(id, mapping)),
       ], count);
-      this.#kept -= plan.draw.passed.size;
+      this.#mappingCount -= plan.draw.passed.size;
       device.apply(plan);
       const [first, last] = [created[0], created.at(-1)] as [Mapping, Mapping];
       this.#changed("mapping.created", id, {
@@ -237,7 +236,7 @@ export class AnonymousDevices {
   }
 
   /**
-   * Sets the virtual inode of a key, as on restore (seed 000, MultiDevice.Load).
+   * Sets the virtual inode of a key, as a restore does (gVisor's MultiDevice.Load).
    *
    * @returns Whether the mapping is new
    * @throws {Fault} `device-not-found`, `wrong-device-kind`, `value-not-allowed`,
@@ -256,7 +255,7 @@ export class AnonymousDevices {
   }
 
   /**
-   * The mapping of a virtual inode.
+   * Finds the mapping of a virtual inode.
    *
    * @throws {Fault} `device-not-found`, `wrong-device-kind`, `mapping-not-found`
    */
@@ -265,7 +264,7 @@ export class AnonymousDevices {
   }
 
   /**
-   * Forgets a mapping. Its virtual inode is handed out again only when all others are used up.
+   * Frees a mapping. Its virtual inode is handed out again only when all others are used up.
    *
    * @throws {Fault} `device-not-found`, `wrong-device-kind`, `mapping-not-found`,
    * `state-unavailable`
@@ -275,16 +274,16 @@ export class AnonymousDevices {
       const mapping = device.lookUp(virtualInode);
       const remember = device.isAhead(virtualInode);
       await this.#commit(`free a mapping of device ${id}`, [
-        remember ? retiredEntry(id, virtualInode) : goneEntry(id, virtualInode),
+        remember ? retiredEntry(id, virtualInode) : numberGone(id, virtualInode),
       ]);
-      if (!remember) this.#kept -= 1;
+      if (!remember) this.#mappingCount -= 1;
       device.applyFree(mapping);
       this.#changed("mapping.freed", id, { virtualInode });
     });
   }
 
   /**
-   * Mappings in ascending order of their virtual inodes, all of one moment.
+   * Lists mappings in ascending order of their virtual inodes, all of one moment.
    *
    * @throws {Fault} `device-not-found`, `wrong-device-kind`
    */
@@ -294,7 +293,7 @@ export class AnonymousDevices {
     return { items: next === undefined ? items : items.slice(0, limit), next };
   }
 
-  /** Everything there is at this moment; later changes do not reach it. */
+  /** Everything there is at this moment. Later changes do not show in it. */
   snapshot(): AnonymousState {
     return { lastMinor: this.#minors.last, devices: this.list().map(stateOf) };
   }
@@ -330,7 +329,7 @@ export class AnonymousDevices {
   planRestore(state: AnonymousState): [entries: readonly LedgerEntry[], apply: () => void] {
     const devices = rebuild(state, this.#bounds);
     const present = new Map([...this.#slots].map(([id, { device }]) => [id, device]));
-    return [stateEntries(devices, state.lastMinor, present), () => {
+    return [[...stateEntries(devices, state.lastMinor, present)], () => {
       this.#replace(devices, state.lastMinor);
       this.#revision++;
     }];
@@ -339,7 +338,7 @@ export class AnonymousDevices {
   #replace(devices: Iterable<AnonymousDevice>, lastMinor: bigint): void {
     const before = new Map(this.#slots);
     this.#slots.clear();
-    this.#kept = 0;
+    this.#mappingCount = 0;
     for (const device of devices) {
       const { id, minor } = device.identity;
       this.#add(device, before.get(id));
@@ -348,11 +347,11 @@ export class AnonymousDevices {
     this.#minors = new NumberSpace(BigInt(this.#bounds.minorsMax), lastMinor);
   }
 
-  /** @param slot The one it had before, whose waiting changes are then its own */
+  /** @param slot The slot of a device that this one replaces; changes that wait there go on here */
   #add(device: AnonymousDevice, slot: Slot = { device, changes: new Serial() }): void {
     slot.device = device;
     this.#slots.set(device.identity.id, slot);
-    if (device.kind === "multi") this.#kept += device.kept;
+    if (device.kind === "multi") this.#mappingCount += device.numberCount;
   }
 
   #slot(id: string): Slot {
@@ -372,7 +371,7 @@ export class AnonymousDevices {
     return device;
   }
 
-  /** Runs a change when its turn comes, on the device that is there then. */
+  /** Runs a change when its turn comes. A restore may have replaced the device by then. */
   async #change<Result>(
     id: string,
     task: (device: AnonymousDevice) => Promise<Result>,
@@ -394,21 +393,21 @@ export class AnonymousDevices {
     this.#events.emit({ kind, subject, data });
   }
 
-  /** @param growth Mapping entries that this adds; they count from now on, as others commit too */
+  /** @param growth Mapping entries that this adds. They count at once, as other commits run too */
   async #commit(action: string, entries: readonly LedgerEntry[], growth = 0): Promise<void> {
     const { mappingsMax } = this.#bounds;
-    if (growth > 0 && this.#kept + growth > mappingsMax) {
+    if (growth > 0 && this.#mappingCount + growth > mappingsMax) {
       throw new Fault(
         "mappings-exhausted",
-        `Cannot ${action}: it adds ${growth} to ${this.#kept} mappings and ${mappingsMax} are ` +
+        `Cannot ${action}: it adds ${growth} to ${this.#mappingCount} mappings and ${mappingsMax} are ` +
           "allowed: free some",
       );
     }
-    this.#kept += growth;
+    this.#mappingCount += growth;
     try {
       await commit(this.#ledger, entries);
     } catch (error) {
-      this.#kept -= growth;
+      this.#mappingCount -= growth;
       throw error;
     }
   }

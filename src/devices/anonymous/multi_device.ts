@@ -1,25 +1,12 @@
 import { Fault } from "../../core/faults.ts";
 import { U64_MAX } from "../../core/limits.ts";
 import type { AnonymousIdentity } from "./identity.ts";
+import { keyText, type Mapping, type MappingKey, showKey, showMapping } from "./mapping.ts";
 import { type Draw, NumberSpace } from "./number_space.ts";
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** What names a file in a device of the host (seed 000, MultiDeviceKey). */
-export interface MappingKey {
-  readonly device: bigint;
-  /** Empty for none. */
-  readonly secondaryDevice: string;
-  readonly inode: bigint;
-}
-
-/** A file of some device under its number on a multi device. */
-export interface Mapping {
-  readonly key: MappingKey;
-  readonly virtualInode: bigint;
-}
-
-/** One mapping asked for, and whether it is new. */
+/** The mapping of a requested key, and whether it is new. */
 export interface MapItem {
   readonly mapping: Mapping;
   readonly created: boolean;
@@ -27,14 +14,14 @@ export interface MapItem {
 
 /** What {@linkcode MultiDevice.plan} would do. */
 interface MapPlan {
-  /** One for each key, in the order asked. */
+  /** One for each key, in the order of the keys. */
   readonly items: readonly MapItem[];
   /** The new ones, by the texts of their keys, in the order of their numbers. */
   readonly created: ReadonlyMap<string, Mapping>;
   readonly draw: Draw;
 }
 
-/** What {@linkcode MultiDevice} is made from again. */
+/** What a {@linkcode MultiDevice} has handed out before. */
 interface MultiDeviceState {
   readonly last?: bigint;
   readonly mappings?: Iterable<Mapping>;
@@ -43,15 +30,16 @@ interface MultiDeviceState {
 }
 
 /**
- * Files of many devices under one: each gets a virtual inode of its own, from 1 upward (seed 000,
- * MultiDevice). Changes are planned first and applied later, so that they can be kept in between.
+ * Shows files of many devices as one device: each gets a virtual inode of its own, from 1 upward
+ * (gVisor's MultiDevice, docs/devices.md#2). A change is planned first and applied later, so that
+ * it can be committed in between.
  */
 export class MultiDevice {
   readonly kind = "multi";
   readonly #byKey = new Map<string, Mapping>();
   readonly #byInode = new Map<NumberKey, Mapping>();
   readonly #space: NumberSpace;
-  /** No virtual inode above this one was ever in use. */
+  /** No virtual inode above this one has been in use yet. */
   #highest = 0n;
   /** Ascending while `#sorted`; holds every mapping, and may hold freed ones. */
   #order: Mapping[] = [];
@@ -77,9 +65,20 @@ export class MultiDevice {
     return this.#byInode.size;
   }
 
-  /** How many numbers are remembered: mappings, and loaded ones that were freed. */
-  get kept(): number {
+  /** The virtual inodes that the device remembers: mapped ones, then retired ones. */
+  *numbers(): Iterable<bigint> {
+    for (const { virtualInode } of this.#byInode.values()) yield virtualInode;
+    yield* this.#space.retired;
+  }
+
+  /** How many {@linkcode numbers} there are. */
+  get numberCount(): number {
     return this.#byInode.size + this.#space.retired.size;
+  }
+
+  /** Whether a virtual inode is one of the {@linkcode numbers}. */
+  remembers(virtualInode: bigint): boolean {
+    return this.#byInode.has(numberKey(virtualInode)) || this.isRetired(virtualInode);
   }
 
   /** Virtual inodes above `last` that were loaded and freed. */
@@ -92,11 +91,11 @@ export class MultiDevice {
     return this.#byInode.get(numberKey(virtualInode));
   }
 
-  /** The mappings of all keys when every one is known, else `undefined`. */
+  /** The mappings of all keys, or `undefined` when some key has none. */
   known(keys: readonly MappingKey[]): readonly MapItem[] | undefined {
     const items: MapItem[] = [];
     for (const key of keys) {
-      const mapping = this.#byKey.get(textOf(key));
+      const mapping = this.#byKey.get(keyText(key));
       if (mapping === undefined) return undefined;
       items.push({ mapping, created: false });
     }
@@ -104,10 +103,10 @@ export class MultiDevice {
   }
 
   /**
-   * Finds or chooses a virtual inode for each key (seed 000, MultiDevice.Map). Numbers that
-   * {@linkcode applyLoad} has reserved are stepped over.
+   * Finds or chooses a virtual inode for each key (gVisor's MultiDevice.Map). Numbers that
+   * {@linkcode applyLoad} has taken are stepped over.
    *
-   * @throws {Fault} `inodes-exhausted` where the seed would hand out 0 or loop for ever
+   * @throws {Fault} `inodes-exhausted` where gVisor would hand out 0 or loop for ever
    */
   plan(keys: readonly MappingKey[]): MapPlan {
     const draw = this.#space.draw((number) =>
@@ -115,7 +114,7 @@ export class MultiDevice {
     );
     const created = new Map<string, Mapping>();
     const items = keys.map((key): MapItem => {
-      const text = textOf(key);
+      const text = keyText(key);
       const found = this.#byKey.get(text) ?? created.get(text);
       if (found !== undefined) return { mapping: found, created: false };
       const virtualInode = draw.next();
@@ -133,18 +132,18 @@ export class MultiDevice {
     return { items, created, draw };
   }
 
-  /** Does what was planned. No other change may lie between the two. */
+  /** Applies a plan. No other change may come between plan and apply. */
   apply(plan: MapPlan): void {
     this.#space.accept(plan.draw);
     for (const [text, mapping] of plan.created) this.#add(mapping, text);
   }
 
   /**
-   * Whether the mapping can be loaded as it is (seed 000, MultiDevice.Load).
+   * Checks whether the mapping can be loaded as it is (gVisor's MultiDevice.Load).
    *
    * @returns `false` when it is there already
-   * @throws {Fault} `value-not-allowed` for 0, `mapping-conflict` when the key has another virtual
-   * inode or, where the seed panics, the virtual inode another key
+   * @throws {Fault} `value-not-allowed` for 0; `mapping-conflict` when the key has another virtual
+   * inode, or the virtual inode another key (gVisor panics then)
    */
   checkLoad({ key, virtualInode }: Mapping): boolean {
     if (virtualInode < 1n || virtualInode > this.#space.max) {
@@ -154,7 +153,7 @@ export class MultiDevice {
           `received ${virtualInode}`,
       );
     }
-    const ofKey = this.#byKey.get(textOf(key));
+    const ofKey = this.#byKey.get(keyText(key));
     if (ofKey?.virtualInode === virtualInode) return false;
     const taken = ofKey ?? this.#byInode.get(numberKey(virtualInode));
     if (taken !== undefined) {
@@ -167,12 +166,12 @@ export class MultiDevice {
     return true;
   }
 
-  /** Whether the number is remembered although it is free, so that loading it adds none. */
+  /** Whether the number is free and remembered, so that loading it adds no number. */
   isRetired(virtualInode: bigint): boolean {
     return this.#space.isRetired(virtualInode);
   }
 
-  /** Loads what {@linkcode checkLoad} has found new. */
+  /** Loads a mapping that {@linkcode checkLoad} has found new. */
   applyLoad(mapping: Mapping): void {
     this.#space.take(mapping.virtualInode);
     this.#add(mapping);
@@ -190,27 +189,28 @@ export class MultiDevice {
     return mapping;
   }
 
-  /** Whether the number, once freed, must be remembered to be stepped over later. */
+  /** Whether the number must still be remembered once it is freed, to be stepped over later. */
   isAhead(virtualInode: bigint): boolean {
     return this.#space.isAhead(virtualInode);
   }
 
   /** Frees a mapping that {@linkcode lookUp} has found. */
   applyFree({ key, virtualInode }: Mapping): void {
-    this.#byKey.delete(textOf(key));
+    this.#byKey.delete(keyText(key));
     this.#byInode.delete(numberKey(virtualInode));
     this.#space.giveBack(virtualInode);
   }
 
   /**
-   * Mappings in ascending order of their virtual inodes: a copy that later changes do not reach.
+   * Lists mappings in ascending order of their virtual inodes. Later changes do not show in the
+   * list.
    *
    * @param after Only those above this virtual inode
-   * @param limit At most so many
+   * @param limit How many at most
    */
   ascending(after = 0n, limit = Infinity): Mapping[] {
     const hasFreed = this.#order.length > this.size;
-    // For one page it is cheaper to step over the freed ones, unless they are the most of it.
+    // For one page it is cheaper to step over freed mappings, unless most of them are freed.
     if (!this.#sorted || (hasFreed && limit === Infinity) || this.#order.length > 2 * this.size) {
       this.#order = [...this.#byInode.values()].sort((a, b) =>
         a.virtualInode < b.virtualInode ? -1 : 1
@@ -227,7 +227,7 @@ export class MultiDevice {
     return items;
   }
 
-  #add(mapping: Mapping, text = textOf(mapping.key)): void {
+  #add(mapping: Mapping, text = keyText(mapping.key)): void {
     const { virtualInode } = mapping;
     this.#byKey.set(text, mapping);
     this.#byInode.set(numberKey(virtualInode), mapping);
@@ -237,25 +237,11 @@ export class MultiDevice {
   }
 }
 
-/** A Map finds a small number much faster than a bigint, and the two are never the same key. */
+/** A Map finds a number much faster than a bigint. No number and bigint are the same key. */
 type NumberKey = number | bigint;
 
 function numberKey(number: bigint): NumberKey {
   return number <= MAX_SAFE ? Number(number) : number;
-}
-
-/** A mapping in the words of the seed's String(). */
-export function showMapping({ key, virtualInode }: Mapping): string {
-  return `${showKey(key)} -> ${virtualInode}`;
-}
-
-function showKey({ device, secondaryDevice, inode }: MappingKey): string {
-  return `key{device: ${device}, sdevice: ${secondaryDevice}, inode: ${inode}}`;
-}
-
-/** The free text comes last, so that no two keys have one text. */
-function textOf({ device, secondaryDevice, inode }: MappingKey): string {
-  return `${device} ${inode} ${secondaryDevice}`;
 }
 
 function firstAbove(ascending: readonly Mapping[], bound: bigint): number {

@@ -2,19 +2,19 @@
  * The numbers from 1 to `max` that a device hands out in ascending order. A number that was given
  * back is handed out again only when the space is used up.
  *
- * Who uses which number is kept by the owner, which passes it as `isUsed`.
+ * The owner knows which numbers are in use, and passes that as `isUsed`.
  */
 export class NumberSpace {
   readonly max: bigint;
   #last: bigint;
-  /** No number below this one is free, once `last` has reached `max`. */
+  /** Once `last` has reached `max`, no number below this one is free. */
   #lowest = 1n;
-  /** Given back before `last` came to them. */
+  /** Numbers that were given back before `last` came to them. */
   readonly #retired: Set<bigint>;
 
   /**
-   * @param last The highest number handed out so far; those that the owner took by name may be above
-   * @param retired Numbers above `last` that were taken by name and given back
+   * @param last The highest number handed out so far. Numbers that the owner took may be above it
+   * @param retired Numbers above `last` that were taken and given back
    */
   constructor(max: bigint, last = 0n, retired: Iterable<bigint> = []) {
     this.max = max;
@@ -35,12 +35,12 @@ export class NumberSpace {
     return this.#retired.size > 0 && this.#retired.has(number);
   }
 
-  /** Begins to choose numbers. None is taken until {@linkcode accept}. */
+  /** Begins to choose numbers. None of them is handed out until {@linkcode accept}. */
   draw(isUsed: (number: bigint) => boolean): Draw {
     return new Draw(this, this.#lowest, isUsed);
   }
 
-  /** Makes what a draw has chosen final. No other change may lie between the two. */
+  /** Hands out what a draw has chosen. No other change may come between draw and accept. */
   accept(draw: Draw): void {
     this.#last = draw.last;
     this.#lowest = draw.lowest;
@@ -48,19 +48,20 @@ export class NumberSpace {
   }
 
   /**
-   * A draw has found this number in use: no later one looks at it, though the draw be given up. What
-   * it has handed out before holds this back, as that stays free then.
+   * Marks a number that a draw has found in use, so that later draws do not probe it again, even if
+   * this draw is given up. The floor moves only when every lower number is in use: numbers that this
+   * draw has chosen become free again when it is given up.
    */
   skip(number: bigint): void {
     if (number === this.#lowest && !this.isAhead(number)) this.#lowest += 1n;
   }
 
-  /** The owner takes this very number. */
+  /** The owner takes this number, whichever comes next. */
   take(number: bigint): void {
     this.#retired.delete(number);
   }
 
-  /** Whether a number given back now has to be remembered, because `last` will still come to it. */
+  /** Whether `last` will still come to this number, so that giving it back must be remembered. */
   isAhead(number: bigint): boolean {
     return number > this.#last;
   }
@@ -72,13 +73,13 @@ export class NumberSpace {
   }
 }
 
-/** Numbers chosen and not yet taken. */
+/** Numbers that are chosen and not yet handed out. */
 export class Draw {
-  /** What {@linkcode NumberSpace.last} becomes. */
+  /** The value for {@linkcode NumberSpace.last}. */
   last: bigint;
-  /** Where the search for numbers to use again stands. */
+  /** The next number to be tried for reuse. */
   lowest: bigint;
-  /** Retired numbers that `last` has stepped over: they need no longer be remembered. */
+  /** Retired numbers that `last` has stepped over. They need not be remembered any longer. */
   readonly passed = new Set<bigint>();
   readonly #space: NumberSpace;
   readonly #isUsed: (number: bigint) => boolean;
@@ -106,7 +107,7 @@ export class Draw {
     return undefined;
   }
 
-  /** Above the space's own `last` this draw has handed out all that was neither used nor passed. */
+  /** Above the space's own `last`, this draw has chosen every number but used and passed ones. */
   #isReusable(number: bigint): boolean {
     return number <= this.#space.last ? !this.#isUsed(number) : this.passed.has(number);
   }

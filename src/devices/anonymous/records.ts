@@ -1,21 +1,19 @@
 /**
- * How devices and mappings look in the ledger. One mapping is one entry, so that a change costs as
- * much as it changes.
+ * Anonymous devices as the ledger holds them. One mapping is one entry, so that a change writes no
+ * more than what it changes.
  *
  * @module
  */
 import type { LedgerEntry, LedgerRow } from "../../core/ports/ledger.ts";
-import { anonymousId, AnonymousIdentity, type AnonymousKind } from "./identity.ts";
-import { type Mapping, MultiDevice } from "./multi_device.ts";
-import { SimpleDevice } from "./simple_device.ts";
+import { type AnonymousDevice, type AnonymousDeviceState, deviceOf } from "./anonymous_device.ts";
+import type { AnonymousKind } from "./identity.ts";
+import { isSameKey, type Mapping } from "./mapping.ts";
 
-/** Any anonymous device. */
-export type AnonymousDevice = SimpleDevice | MultiDevice;
-
+/** A device without its mappings; an image says the same of it. */
 interface DeviceBody {
   readonly kind: AnonymousKind;
   readonly minor: string;
-  readonly name?: string;
+  readonly name: string | undefined;
   readonly last: string;
 }
 
@@ -25,173 +23,156 @@ interface MappingBody {
   readonly inode: string;
 }
 
-/** A virtual inode that was loaded and freed, and is not to be handed out on the way up. */
+/** A virtual inode that was loaded and freed, and is to be stepped over on the way up. */
 interface RetiredBody {
   readonly retired: true;
 }
 
-/** The entry of a device of which `last` is the number handed out last. */
+/** A device without its mappings, as JSON can hold it. */
+export function deviceBody(
+  { kind, minor, name, last }: Pick<AnonymousDeviceState, "kind" | "minor" | "name" | "last">,
+): DeviceBody {
+  return { kind, minor: String(minor), name, last: String(last) };
+}
+
+/** The entry of a device, of which `last` is the number handed out last. */
 export function deviceEntry(
-  kind: AnonymousKind,
-  { id, minor, name }: AnonymousIdentity,
+  { kind, identity: { id, minor, name } }: Pick<AnonymousDevice, "kind" | "identity">,
   last: bigint,
 ): LedgerEntry {
-  const body: DeviceBody = {
-    kind,
-    minor: String(minor),
-    ...(name === undefined ? {} : { name }),
-    last: String(last),
-  };
-  return { kind: "device", id, body };
+  return { kind: "device", id, body: deviceBody({ kind, minor, name, last }) };
 }
 
-/** The entry of a mapping of this device. */
-export function mappingEntry(deviceId: string, { key, virtualInode }: Mapping): LedgerEntry {
-  const body: MappingBody = {
-    device: String(key.device),
-    secondaryDevice: key.secondaryDevice,
-    inode: String(key.inode),
-  };
-  return { kind: "mapping", id: mappingId(deviceId, virtualInode), body };
-}
-
-/** The entry of a freed virtual inode that must be stepped over. */
-export function retiredEntry(deviceId: string, virtualInode: bigint): LedgerEntry {
-  const body: RetiredBody = { retired: true };
-  return { kind: "mapping", id: mappingId(deviceId, virtualInode), body };
-}
-
-/** The entry that forgets a virtual inode. */
-export function goneEntry(deviceId: string, virtualInode: bigint): LedgerEntry {
-  return { kind: "mapping", id: mappingId(deviceId, virtualInode), body: undefined };
-}
-
-/** The entry that forgets a device. */
+/** The entry that removes a device. */
 export function deviceGone(id: string): LedgerEntry {
   return { kind: "device", id, body: undefined };
 }
 
-/** The entries that forget everything of a device but itself. */
+function numberEntry(
+  deviceId: string,
+  virtualInode: bigint,
+  body: MappingBody | RetiredBody | undefined,
+): LedgerEntry {
+  return { kind: "mapping", id: `${deviceId}/${virtualInode}`, body };
+}
+
+/** The entry of a mapping of this device. */
+export function mappingEntry(deviceId: string, { key, virtualInode }: Mapping): LedgerEntry {
+  const { device, secondaryDevice, inode } = key;
+  return numberEntry(deviceId, virtualInode, {
+    device: String(device),
+    secondaryDevice,
+    inode: String(inode),
+  });
+}
+
+/** The entry of a freed virtual inode that must be stepped over. */
+export function retiredEntry(deviceId: string, virtualInode: bigint): LedgerEntry {
+  return numberEntry(deviceId, virtualInode, { retired: true });
+}
+
+/** The entry that removes a virtual inode. */
+export function numberGone(deviceId: string, virtualInode: bigint): LedgerEntry {
+  return numberEntry(deviceId, virtualInode, undefined);
+}
+
+/** The entries that remove a device with all its numbers. */
 export function* goneEntries(device: AnonymousDevice): Iterable<LedgerEntry> {
+  yield* numbersGone(device);
+  yield deviceGone(device.identity.id);
+}
+
+function* numbersGone(device: AnonymousDevice): Iterable<LedgerEntry> {
   if (device.kind === "simple") return;
-  const { id } = device.identity;
-  for (const { virtualInode } of device.ascending()) yield goneEntry(id, virtualInode);
-  for (const virtualInode of device.retired) yield goneEntry(id, virtualInode);
+  for (const number of device.numbers()) yield numberGone(device.identity.id, number);
 }
 
 const MINORS_ID = "anonymous-minors";
 
-/** The entry of the minor handed out last: its device may be deleted when the daemon starts. */
+/** The entry of the minor handed out last. Its device may be deleted by the time of a start. */
 export function minorsEntry(last: bigint): LedgerEntry {
   return { kind: "counter", id: MINORS_ID, body: String(last) };
 }
 
 /** The minor handed out last, 0 for none. */
-export function keptLastMinor(counters: readonly LedgerRow[]): bigint {
+export function lastMinorOf(counters: readonly LedgerRow[]): bigint {
   return BigInt((counters.find(({ id }) => id === MINORS_ID)?.body as string | undefined) ?? 0);
 }
 
 /**
- * The entries that put these devices in place of those that are kept. What is the same in both is
- * not written again.
+ * The entries that put these devices in place of the present ones. What is the same in both is not
+ * written again.
  */
-export function stateEntries(
+export function* stateEntries(
   devices: readonly AnonymousDevice[],
   lastMinor: bigint,
   present: ReadonlyMap<string, AnonymousDevice>,
-): LedgerEntry[] {
-  const entries: LedgerEntry[] = [minorsEntry(lastMinor)];
+): Iterable<LedgerEntry> {
+  yield minorsEntry(lastMinor);
   const staying = new Set(devices.map(({ identity }) => identity.id));
-  for (const [id, device] of present) {
-    if (staying.has(id)) continue;
-    for (const entry of goneEntries(device)) entries.push(entry);
-    entries.push(deviceGone(id));
-  }
+  for (const [id, device] of present) if (!staying.has(id)) yield* goneEntries(device);
   for (const device of devices) {
-    const { id } = device.identity;
-    entries.push(deviceEntry(device.kind, device.identity, device.last));
-    pushMappings(entries, device, present.get(id));
+    yield deviceEntry(device, device.last);
+    yield* numberChanges(device, present.get(device.identity.id));
   }
-  return entries;
 }
 
-function pushMappings(
-  entries: LedgerEntry[],
+function* numberChanges(
   device: AnonymousDevice,
   before: AnonymousDevice | undefined,
-): void {
-  const { id } = device.identity;
-  const was = before?.kind === "multi" ? before : undefined;
+): Iterable<LedgerEntry> {
   if (device.kind === "simple") {
-    if (before !== undefined) { for (const entry of goneEntries(before)) entries.push(entry); }
+    if (before !== undefined) yield* numbersGone(before);
     return;
   }
-  for (const mapping of was?.ascending() ?? []) {
-    const { virtualInode } = mapping;
-    const stays = device.find(virtualInode) !== undefined || device.isRetired(virtualInode);
-    if (!stays) entries.push(goneEntry(id, virtualInode));
-  }
-  for (const virtualInode of was?.retired ?? []) {
-    if (device.find(virtualInode) === undefined && !device.isRetired(virtualInode)) {
-      entries.push(goneEntry(id, virtualInode));
-    }
+  const { id } = device.identity;
+  const was = before?.kind === "multi" ? before : undefined;
+  for (const number of was?.numbers() ?? []) {
+    if (!device.remembers(number)) yield numberGone(id, number);
   }
   for (const mapping of device.ascending()) {
     const known = was?.find(mapping.virtualInode);
-    if (known === undefined || !sameKey(known.key, mapping.key)) {
-      entries.push(mappingEntry(id, mapping));
+    if (known === undefined || !isSameKey(known.key, mapping.key)) {
+      yield mappingEntry(id, mapping);
     }
   }
-  for (const virtualInode of device.retired) {
-    if (was?.isRetired(virtualInode) !== true) entries.push(retiredEntry(id, virtualInode));
+  for (const number of device.retired) {
+    if (was?.isRetired(number) !== true) yield retiredEntry(id, number);
   }
-}
-
-function sameKey(a: Mapping["key"], b: Mapping["key"]): boolean {
-  return a.device === b.device && a.inode === b.inode && a.secondaryDevice === b.secondaryDevice;
-}
-
-function mappingId(deviceId: string, virtualInode: bigint): string {
-  return `${deviceId}/${virtualInode}`;
 }
 
 /**
- * Makes the devices again that were kept, by id.
+ * The devices that the ledger holds.
  *
- * @throws {Error} when the entries do not fit together
+ * @throws {Error} when the rows do not fit together
  */
-export function restoreDevices(
+export function devicesOf(
   devices: readonly LedgerRow[],
   mappings: readonly LedgerRow[],
-): Map<string, AnonymousDevice> {
-  const kept = new Map<string, { mappings: Mapping[]; retired: bigint[] }>();
+): AnonymousDevice[] {
+  const numbers = new Map<string, { mappings: Mapping[]; retired: bigint[] }>();
   for (const { id, body } of mappings) {
-    const [deviceId = "", inode = ""] = id.split("/");
-    const ofDevice = kept.get(deviceId) ?? { mappings: [], retired: [] };
-    kept.set(deviceId, ofDevice);
-    const virtualInode = BigInt(inode);
+    const [deviceId = "", number = ""] = id.split("/");
+    const ofDevice = numbers.get(deviceId) ?? { mappings: [], retired: [] };
+    numbers.set(deviceId, ofDevice);
+    const virtualInode = BigInt(number);
     const value = body as MappingBody | RetiredBody;
     if ("retired" in value) ofDevice.retired.push(virtualInode);
-    else ofDevice.mappings.push({ key: keyOf(value), virtualInode });
+    else {
+      const { device, secondaryDevice, inode } = value;
+      const key = { device: BigInt(device), secondaryDevice, inode: BigInt(inode) };
+      ofDevice.mappings.push({ key, virtualInode });
+    }
   }
-  const restored = new Map<string, AnonymousDevice>();
-  for (const { id, body } of devices) {
+  const restored = devices.map(({ id, body }) => {
     const { kind, minor, name, last } = body as DeviceBody;
-    const identity = new AnonymousIdentity(BigInt(minor), name);
-    const state = { last: BigInt(last), ...kept.get(id) };
-    kept.delete(id);
-    restored.set(
-      anonymousId(identity.minor),
-      kind === "simple" ? new SimpleDevice(identity, state.last) : new MultiDevice(identity, state),
-    );
-  }
-  const [orphan] = kept.keys();
+    const ofDevice = numbers.get(id) ?? { mappings: [], retired: [] };
+    numbers.delete(id);
+    return deviceOf({ kind, minor: BigInt(minor), name, last: BigInt(last), ...ofDevice });
+  });
+  const [orphan] = numbers.keys();
   if (orphan !== undefined) {
-    throw new Error(`Cannot restore the mappings of device "${orphan}": the device is not kept`);
+    throw new Error(`Cannot restore the mappings of device "${orphan}": there is no such device`);
   }
   return restored;
-}
-
-function keyOf({ device, secondaryDevice, inode }: MappingBody): Mapping["key"] {
-  return { device: BigInt(device), secondaryDevice, inode: BigInt(inode) };
 }

@@ -17,8 +17,7 @@ export class SimpleDevice {
   }
 
   /**
-   * The inode number that comes next (gVisor's Device.NextIno). It is handed out by
-   * {@linkcode take}.
+   * The inode number that comes next (gVisor's Device.NextIno). {@linkcode take} hands it out.
    *
    * @throws {Fault} `inodes-exhausted` where gVisor wraps to 0
    */
@@ -33,7 +32,7 @@ export class SimpleDevice {
     return this.#last + 1n;
   }
 
-  /** Hands out what {@linkcode next} has named. */
+  /** Hands out the number that {@linkcode next} has named. */
   take(inode: bigint): void {
     this.#last = inode;
   }

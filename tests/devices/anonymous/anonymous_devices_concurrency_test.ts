@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Fault } from "../../../src/core/faults.ts";
 import type { LedgerEntry } from "../../../src/core/ports/ledger.ts";
-import type { MappingKey } from "../../../src/devices/anonymous/multi_device.ts";
+import type { MappingKey } from "../../../src/devices/anonymous/mapping.ts";
 import type { AnonymousDevices } from "../../../src/devices/anonymous/anonymous_devices.ts";
 import { openAnonymous } from "../../support/devices.ts";
 import { MemoryLedger } from "../../support/ledger.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import type { Ledger, LedgerEntry } from "../../../src/core/ports/ledger.ts";
 import { MINORS_MAX } from "../../../src/core/limits.ts";
-import type { Mapping, MappingKey } from "../../../src/devices/anonymous/multi_device.ts";
+import type { Mapping, MappingKey } from "../../../src/devices/anonymous/mapping.ts";
 import type { AnonymousDevices } from "../../../src/devices/anonymous/anonymous_devices.ts";
 import { openAnonymous } from "../../support/devices.ts";
 import { MemoryLedger } from "../../support/ledger.ts";

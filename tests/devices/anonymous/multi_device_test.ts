@@ -3,11 +3,8 @@ import fc from "fast-check";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import { U64_MAX } from "../../../src/core/limits.ts";
 import { AnonymousIdentity } from "../../../src/devices/anonymous/identity.ts";
-import {
-  type Mapping,
-  type MappingKey,
-  MultiDevice,
-} from "../../../src/devices/anonymous/multi_device.ts";
+import type { Mapping, MappingKey } from "../../../src/devices/anonymous/mapping.ts";
+import { MultiDevice } from "../../../src/devices/anonymous/multi_device.ts";
 import { testSeed } from "../../support/random.ts";
 
 const IDENTITY = new AnonymousIdentity(1n, undefined);
@@ -243,9 +240,9 @@ Deno.test("MultiDevice.plan() steps over a number that was loaded, freed and loa
   const device = new MultiDevice(IDENTITY, {}, 3n);
   load(device, keyOf(1n), 2n);
   free(device, 2n);
-  assertEquals(device.kept, 1);
+  assertEquals(device.numberCount, 1);
   load(device, keyOf(9n), 2n);
-  assertEquals([device.kept, map(device, keyOf(3n), keyOf(4n))], [1, [1n, 3n]]);
+  assertEquals([device.numberCount, map(device, keyOf(3n), keyOf(4n))], [1, [1n, 3n]]);
   assertEquals(device.lookUp(2n).key, keyOf(9n));
   refused("inodes-exhausted", () => device.plan([keyOf(5n)]));
 });

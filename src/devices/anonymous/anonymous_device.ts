@@ -1,8 +1,11 @@
 import { Fault } from "../../core/faults.ts";
 import { AnonymousIdentity, type AnonymousKind } from "./identity.ts";
-import { type Mapping, MultiDevice } from "./multi_device.ts";
-import type { AnonymousDevice } from "./records.ts";
+import type { Mapping } from "./mapping.ts";
+import { MultiDevice } from "./multi_device.ts";
 import { SimpleDevice } from "./simple_device.ts";
+
+/** Any anonymous device. */
+export type AnonymousDevice = SimpleDevice | MultiDevice;
 
 /** An anonymous device as an image holds it. */
 export interface AnonymousDeviceState {
@@ -23,7 +26,7 @@ export interface AnonymousState {
   readonly devices: readonly AnonymousDeviceState[];
 }
 
-/** A device's state at this moment; later changes do not reach it. */
+/** A device's state at this moment. Later changes of the device do not show in it. */
 export function stateOf(device: AnonymousDevice): AnonymousDeviceState {
   const { minor, name } = device.identity;
   const isMulti = device.kind === "multi";
@@ -37,8 +40,16 @@ export function stateOf(device: AnonymousDevice): AnonymousDeviceState {
   };
 }
 
+/** The device of a state that is known to be sound. */
+export function deviceOf(state: AnonymousDeviceState): AnonymousDevice {
+  const identity = new AnonymousIdentity(state.minor, state.name);
+  return state.kind === "simple"
+    ? new SimpleDevice(identity, state.last)
+    : new MultiDevice(identity, state);
+}
+
 /**
- * Makes devices of a state that came from outside.
+ * Makes the devices of a state that came from outside.
  *
  * @throws {Fault} `image-contradicts`, `mappings-exhausted`
  */
@@ -48,37 +59,30 @@ export function rebuild(
 ): AnonymousDevice[] {
   if (lastMinor > BigInt(minorsMax)) throw contradiction(`last minor ${lastMinor} is too great`);
   const minors = new Set<bigint>();
-  let kept = 0;
+  let numbers = 0;
   return devices.map((state) => {
-    const { minor } = state;
+    const { minor, kind, mappings, retired } = state;
     if (minor < 1n || minor > lastMinor) throw contradiction(`minor ${minor} was not handed out`);
     if (minors.has(minor)) throw contradiction(`minor ${minor} comes twice`);
     minors.add(minor);
-    kept += state.mappings.length + state.retired.length;
-    if (kept > mappingsMax) {
+    const count = mappings.length + retired.length;
+    numbers += count;
+    if (numbers > mappingsMax) {
       throw new Fault(
         "mappings-exhausted",
         `Cannot restore the image: it has more than ${mappingsMax} mappings`,
       );
     }
-    return state.kind === "simple" ? rebuildSimple(state) : rebuildMulti(state);
+    if (kind === "multi") return rebuildMulti(state);
+    if (count > 0) throw contradiction(`simple device ${minor} has mappings`);
+    return deviceOf(state);
   });
 }
 
-function rebuildSimple(
-  { minor, name, last, mappings, retired }: AnonymousDeviceState,
-): SimpleDevice {
-  if (mappings.length + retired.length > 0) {
-    throw contradiction(`simple device ${minor} has mappings`);
-  }
-  return new SimpleDevice(new AnonymousIdentity(minor, name), last);
-}
-
 function rebuildMulti({ minor, name, last, mappings, retired }: AnonymousDeviceState): MultiDevice {
-  const identity = new AnonymousIdentity(minor, name);
   const stray = retired.find((inode) => inode <= last);
   if (stray !== undefined) throw contradiction(`retired inode ${stray} is not above ${last}`);
-  const device = new MultiDevice(identity, { last, retired });
+  const device = new MultiDevice(new AnonymousIdentity(minor, name), { last, retired });
   for (const mapping of mappings) {
     const { virtualInode } = mapping;
     try {
