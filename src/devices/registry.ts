@@ -1,9 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
-import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
-import type { Random } from "../core/ports/random.ts";
 import {
   ANONYMOUS_BOUNDS,
   type AnonymousBounds,
@@ -12,44 +10,28 @@ import {
 import type { AnonymousState } from "./anonymous/anonymous_device.ts";
 import { anonymousId } from "./anonymous/identity.ts";
 import type { HostDevice } from "./host/host_device.ts";
-import { HostDevices } from "./host/host_devices.ts";
+import { HostDevices, type HostDevicesPorts } from "./host/host_devices.ts";
 import type { RestoreMode } from "./image_form.ts";
-import type { DeviceResolver } from "./resolve/resolve.ts";
 
-/** What the registry needs from outside. */
-interface DeviceRegistryPorts {
-  readonly ledger: Ledger;
-  readonly events: EventSink;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly resolver: DeviceResolver;
-}
-
-/** Every device, at one moment. */
+/** All devices at one moment. */
 export interface RegistryState {
   readonly anonymous: AnonymousState;
   readonly host: readonly HostDevice[];
 }
 
-/** A state, and the version of the registry that has it. */
-interface RegistryImage {
-  readonly etag: string;
-  readonly state: RegistryState;
-}
-
 const NONCE_BYTES = 6;
 
-/** The one book of devices: anonymous ones and those of the host. */
+/** All devices: anonymous ones and those of the host. */
 export class DeviceRegistry implements Disposable {
   readonly anonymous: AnonymousDevices;
   readonly host: HostDevices;
   readonly #ledger: Ledger;
   readonly #events: EventSink;
-  /** Tells the versions of this process from those of another. */
+  /** Distinguishes the versions of this process from those of another one. */
   readonly #nonce: string;
 
   private constructor(
-    { ledger, events, random }: DeviceRegistryPorts,
+    { ledger, events, random }: HostDevicesPorts,
     anonymous: AnonymousDevices,
     host: HostDevices,
   ) {
@@ -61,46 +43,45 @@ export class DeviceRegistry implements Disposable {
   }
 
   /**
-   * The registry as the ledger has kept it.
+   * Opens the registry that the ledger holds.
    *
    * @throws {Fault} `state-unavailable` when the ledger cannot be read or contradicts itself
    */
   static async open(
-    ports: DeviceRegistryPorts,
+    ports: HostDevicesPorts,
     bounds: AnonymousBounds = ANONYMOUS_BOUNDS,
   ): Promise<DeviceRegistry> {
     const anonymous = await AnonymousDevices.open(ports, bounds);
     return new DeviceRegistry(ports, anonymous, await HostDevices.open(ports));
   }
 
-  /** How many devices there are, of all sorts. */
+  /** How many devices there are, anonymous ones and those of the host. */
   get deviceCount(): number {
     return this.anonymous.count + this.host.count;
   }
 
-  /** How many mapping entries count against the bound, freed ones that are remembered included. */
+  /** How many mapping entries count against the bound, remembered freed ones included. */
   get mappingCount(): number {
     return this.anonymous.mappingCount;
   }
 
-  /** The version of the registry: every change makes another. */
+  /** The version of the registry, which every change changes. */
   get etag(): string {
     return `"${this.#nonce}-${this.anonymous.revision}-${this.host.revision}"`;
   }
 
-  /** Everything there is at this moment; later changes do not reach it. */
-  save(): RegistryImage {
-    return {
-      etag: this.etag,
-      state: { anonymous: this.anonymous.snapshot(), host: this.host.list() },
-    };
+  /** Everything there is at this moment, and its version. Later changes do not show in it. */
+  save(): { etag: string; state: RegistryState } {
+    const state = { anonymous: this.anonymous.snapshot(), host: this.host.list() };
+    return { etag: this.etag, state };
   }
 
   /**
-   * Puts a state in place, all or nothing: in one commit, while nothing else changes.
+   * Puts a state in place of the present one, all or nothing: in one commit, while nothing else
+   * changes (docs/devices.md#4).
    *
-   * @param ifMatch The versions for one of which the caller means it; `undefined` for any
-   * @returns The version that the registry then has
+   * @param ifMatch The versions of the registry that may be replaced; `undefined` for any
+   * @returns The version that the registry has then
    * @throws {Fault} `image-stale`, `device-set-differs`, `registry-not-empty`,
    * `image-contradicts`, `mappings-exhausted`, `devices-exhausted`, `state-unavailable`
    */
@@ -130,7 +111,7 @@ export class DeviceRegistry implements Disposable {
     );
   }
 
-  /** Lets go of the timers. */
+  /** Stops the timers. */
   [Symbol.dispose](): void {
     this.host.close();
   }
@@ -161,7 +142,7 @@ export class DeviceRegistry implements Disposable {
   }
 }
 
-/** What must be the same on both sides: the id and the kind of each device. */
+/** The id and the kind of each device: these must be the same on both sides of a restore. */
 function namesOf({ anonymous, host }: {
   anonymous: readonly { kind: string; minor: bigint }[];
   host: readonly { kind: string; id: string }[];

@@ -5,7 +5,8 @@ import {
   AnonymousDevices,
 } from "../../src/devices/anonymous/anonymous_devices.ts";
 import { DeviceRegistry } from "../../src/devices/registry.ts";
-import { DeviceResolver, HOST_ROOTS, type HostRoots } from "../../src/devices/resolve/resolve.ts";
+import { HOST_ROOTS, type HostRoots } from "../../src/devices/resolve/host_roots.ts";
+import { DeviceResolver } from "../../src/devices/resolve/resolve.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { MemoryHostTree } from "./host_tree.ts";

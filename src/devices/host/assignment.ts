@@ -2,15 +2,21 @@ import { Fault } from "../../core/faults.ts";
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../../core/limits.ts";
 import { hypervisorId, scsiAddress, virtPath } from "./guest_names.ts";
 import type { HostBook } from "./host_book.ts";
-import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "./host_device.ts";
+import type { HostDevice, VfioDevice } from "./host_device.ts";
 import type { VfioGroups } from "../resolve/vfio.ts";
 
-/** Drivers of a vhost-user block device for which it takes a block index (Kata). */
+/** Drivers of a vhost-user block device for which Kata takes a block index. */
 const INDEXED = new Set(["virtio-blk", "virtio-blk-ccw", "virtio-mmio"]);
 
+/** What drives and vhost-user devices have only while somebody holds them. */
+const ASSIGNED: ReadonlySet<string> = new Set([
+  ...["index", "scsiAddr", "virtPath"],
+  ...["mmioAddr", "pciAddr", "nvdimmId", "devNo"],
+]);
+
 /**
- * The device with the numbers and names that its first holder makes necessary (Kata, Attach of
- * each driver). Nothing is taken yet: the numbers are taken when the device is put in the book.
+ * Gives a device the numbers and names that its first holder makes necessary (as Kata's drivers do
+ * in Attach). They count as taken only when the result is put into the book.
  *
  * @throws {Fault} `block-indexes-exhausted`, `root-ports-exhausted`, and as
  * {@linkcode VfioGroups.devices}
@@ -34,8 +40,8 @@ export async function assigned(
       },
     };
   }
-  const driver = info.driverOptions?.["block-driver"];
-  if (vhostUser?.type === "vhost-user-blk-pci" && driver !== undefined && INDEXED.has(driver)) {
+  const driver = info.driverOptions?.["block-driver"] ?? "";
+  if (vhostUser?.type === "vhost-user-blk-pci" && INDEXED.has(driver)) {
     return { ...device, vhostUser: { ...vhostUser, index: freeIndex(book, sandbox) } };
   }
   if (kind === "vfio") return { ...device, vfio: await plugged(device, book, groups) };
@@ -74,46 +80,23 @@ function freeIndex(book: HostBook, sandbox: string): number {
   );
 }
 
-/** Whether a device has anything that {@linkcode unassigned} takes away. */
+/** Whether a device has anything that {@linkcode unassigned} removes. */
 export function isAssigned({ vfio, block, vhostUser }: HostDevice): boolean {
-  const numbers = [
-    block?.index,
-    block?.mmioAddr,
-    block?.pciAddr,
-    block?.scsiAddr,
-    block?.nvdimmId,
-    block?.virtPath,
-    block?.devNo,
-    vhostUser?.index,
-    vhostUser?.pciAddr,
-  ];
-  return vfio !== undefined || numbers.some((number) => number !== undefined);
+  return vfio !== undefined ||
+    Object.entries({ ...block, ...vhostUser })
+      .some(([name, value]) => ASSIGNED.has(name) && value !== undefined);
 }
 
-/** The device without what {@linkcode assigned} gave it and what a hypervisor has reported. */
+/** Removes what {@linkcode assigned} gave a device and what a hypervisor has reported of it. */
 export function unassigned({ vfio: _, block, vhostUser, ...rest }: HostDevice): HostDevice {
   return {
     ...rest,
-    ...(block === undefined ? {} : { block: plainDrive(block) }),
-    ...(vhostUser === undefined ? {} : { vhostUser: plainVhostUser(vhostUser) }),
+    ...(block === undefined ? {} : { block: withoutAssigned(block) }),
+    ...(vhostUser === undefined ? {} : { vhostUser: withoutAssigned(vhostUser) }),
   };
 }
 
-function plainDrive(
-  {
-    index: _i,
-    mmioAddr: _m,
-    pciAddr: _p,
-    scsiAddr: _s,
-    nvdimmId: _n,
-    virtPath: _v,
-    devNo: _d,
-    ...rest
-  }: BlockDrive,
-): BlockDrive {
-  return rest;
-}
-
-function plainVhostUser({ index: _i, pciAddr: _p, ...rest }: VhostUserDevice): VhostUserDevice {
-  return rest;
+function withoutAssigned<Part extends object>(part: Part): Part {
+  const rest = Object.entries(part).filter(([name]) => !ASSIGNED.has(name));
+  return Object.fromEntries(rest) as Part;
 }

@@ -5,7 +5,7 @@ const LETTERS = 26;
 const UNITS_PER_TARGET = 256;
 
 /**
- * The name that Linux gives to the virtio disk of this index (Kata, GetVirtDriveName): letters
+ * The name that Linux gives to the virtio disk of this index (Kata's GetVirtDriveName). Letters
  * count from `vda` to `vdz`, then `vdaa`.
  *
  * @example
@@ -25,7 +25,7 @@ export function virtioDiskName(index: number): string {
 }
 
 /**
- * The SCSI target and unit of a block index (Kata, GetSCSIIdLun).
+ * The SCSI target and unit of a block index (Kata's GetSCSIIdLun).
  *
  * @example
  * ```ts
@@ -39,14 +39,14 @@ export function scsiAddress(index: number): string {
   return `${Math.floor(index / UNITS_PER_TARGET)}:${index % UNITS_PER_TARGET}`;
 }
 
-/** Where a guest sees a block device of this index, as Kata's block driver says. */
+/** Where a guest sees a block device of this index (Kata's block driver); `undefined` for nowhere. */
 export function virtPath(driver: BlockDriver, index: number): string | undefined {
   if (driver === "nvdimm") return undefined;
-  // The root file system of such a guest is a disk too, and the first one.
+  // The first disk of a virtio-mmio guest is its root file system.
   return `/dev/${virtioDiskName(driver === "virtio-mmio" ? index + 1 : index)}`;
 }
 
-/** A name that a hypervisor takes: cut to its bound. */
+/** An id that is short enough for every hypervisor. */
 export function hypervisorId(prefix: string, id: string, suffix = ""): string {
   return `${prefix}-${id}${suffix}`.slice(0, HYPERVISOR_ID_CHARS_MAX);
 }

@@ -8,8 +8,8 @@ export const DEVICE_STATUSES = ["idle", "attached", "lost"] as const;
 export type DeviceStatus = typeof DEVICE_STATUSES[number];
 
 /**
- * Who has promised to give signs of life and is late. A lease that runs out takes nothing away:
- * the device may still be plugged, so it is only said that the holder is lost.
+ * The leases of holders. When one runs out, the holder is marked as lost and keeps the device,
+ * because the device may still be plugged.
  */
 export class HolderLeases {
   readonly #leases: Leases;
@@ -22,7 +22,7 @@ export class HolderLeases {
     this.#onLost = onLost;
   }
 
-  /** Begins a lease, or begins it anew. */
+  /** Begins a lease. If one runs, it begins anew. */
   start(device: string, holder: string, leaseMs: number): void {
     const key = keyOf(device, holder);
     this.#lost.delete(key);
@@ -32,7 +32,7 @@ export class HolderLeases {
     });
   }
 
-  /** Ends a lease, where there is one. */
+  /** Ends a lease, if one runs. */
   end(device: string, holder: string): void {
     const key = keyOf(device, holder);
     this.#leases.end(key);

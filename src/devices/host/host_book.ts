@@ -8,12 +8,12 @@ interface SandboxNumbers {
   readonly ports: Set<number>;
 }
 
-/** What tells one device of the host from another. */
+/** The members by which one device of the host is told from another. */
 type DevicePlace = Pick<HostDevice, "kind" | "info" | "vhostUser" | "rng" | "sharedFolder">;
 
 /**
- * The host devices of all sandboxes, found by id, by place and by the numbers that they use. What
- * can be told from the devices is told from them: nothing else is kept.
+ * The host devices of all sandboxes, found by id, by place and by the numbers that they use. All
+ * indexes are derived from the devices; nothing here is persisted.
  */
 export class HostBook {
   readonly #byId = new Map<string, HostDevice>();
@@ -33,7 +33,7 @@ export class HostBook {
     return [...this.#byId.values()].sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
-  /** Puts a device in, in place of the one with its id. */
+  /** Puts a device in. It replaces the one with its id. */
   put(device: HostDevice): void {
     this.remove(device.id);
     this.#byId.set(device.id, device);
@@ -62,15 +62,15 @@ export class HostBook {
     if (indexes.size + ports.size === 0) this.#sandboxes.delete(device.sandbox);
   }
 
-  /** What a sandbox has at this place as the same kind of device. */
+  /** The device of the same kind that a sandbox has at this place. */
   known(sandbox: string, place: DevicePlace): HostDevice | undefined {
     return this.#found(placesOf(place).map((one) => knownKey(sandbox, place.kind, one)))
       .next().value;
   }
 
   /**
-   * What keeps a device out of its sandbox: the same one in another sandbox, as whatever kind, when
-   * not both let others have it too.
+   * The device that keeps another one out of its sandbox: the same one in another sandbox, of
+   * whatever kind, unless both can be shared.
    */
   rivalOf(device: HostDevice): HostDevice | undefined {
     const keyOf = isShareable(device) ? aloneKey : anyKey;
@@ -88,7 +88,7 @@ export class HostBook {
     return lowestFree(this.#sandboxes.get(sandbox)?.ports, count, ROOT_PORTS_MAX - 1);
   }
 
-  /** Whether the numbers of a device that is not in yet are free in its sandbox. */
+  /** Whether the numbers of a device that is not in the book are free in its sandbox. */
   hasFree(device: HostDevice): boolean {
     const numbers = this.#sandboxes.get(device.sandbox);
     const index = blockIndexOf(device);
@@ -116,7 +116,10 @@ const knownKey = (sandbox: string, kind: string, place: string): string =>
 const anyKey = (place: string): string => `any ${place}`;
 const aloneKey = (place: string): string => `alone ${place}`;
 
-/** What a device is found by: thousands of sandboxes may have one place, and none is tried in vain. */
+/**
+ * The lookup keys of a device. A place can be shared by thousands of sandboxes, so a lookup must not
+ * scan them.
+ */
 function keysOf(device: HostDevice): string[] {
   const { sandbox, kind } = device;
   return placesOf(device).flatMap((place) => [
@@ -127,8 +130,8 @@ function keysOf(device: HostDevice): string[] {
 }
 
 /**
- * Where a device is on the host: its path, and its numbers where they say which device it is (0:0
- * says nothing, and sockets and files have none).
+ * Where a device is on the host: its path, and its numbers where these identify it. 0:0 does not,
+ * and sockets and files have no numbers.
  */
 function placesOf({ info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
   const places = [`path ${cleanPath(info.hostPath)}`];

@@ -2,8 +2,16 @@ import { type DeviceInfo, driverOf } from "../resolve/device_info.ts";
 import type { BlockDriver, HostDeviceKind, VhostUserType } from "../resolve/device_kinds.ts";
 import type { VfioFinding } from "../resolve/vfio.ts";
 
-/** A block device as a drive (seed 002, BlockDrive). Numbers are there while it is attached. */
-export interface BlockDrive {
+/** Where a hypervisor says that it has plugged a device. */
+export interface DeviceReport {
+  readonly mmioAddr?: string | undefined;
+  readonly pciAddr?: string | undefined;
+  readonly nvdimmId?: string | undefined;
+  readonly devNo?: string | undefined;
+}
+
+/** A block device as a drive (Kata's BlockDrive). What is reported goes with the last holder. */
+export interface BlockDrive extends DeviceReport {
   readonly driver: BlockDriver;
   /** Path of the image or device on the host. */
   readonly file: string;
@@ -11,24 +19,21 @@ export interface BlockDrive {
   readonly format: string;
   /** What it is called in the hypervisor. */
   readonly id: string;
+  /** Of an attached drive. */
   readonly index?: number | undefined;
-  readonly mmioAddr?: string | undefined;
-  readonly pciAddr?: string | undefined;
-  /** `<target>:<unit>` */
+  /** `<target>:<unit>` of an attached drive. */
   readonly scsiAddr?: string | undefined;
-  readonly nvdimmId?: string | undefined;
-  /** Where the guest sees it. */
+  /** Where the guest sees an attached drive. */
   readonly virtPath?: string | undefined;
-  readonly devNo?: string | undefined;
   readonly shareRw: boolean;
   readonly readOnly: boolean;
   readonly pmem: boolean;
-  /** The file is a device of the host. */
+  /** Whether the file is a device of the host. */
   readonly isDevice: boolean;
   readonly sizeBytes?: bigint | undefined;
 }
 
-/** A device of an IOMMU group that is plugged (seed 002, VFIODev). */
+/** A plugged device of an IOMMU group (Kata's VFIODev). */
 export interface VfioDevice extends VfioFinding {
   /** What it is called in the hypervisor. */
   readonly id: string;
@@ -36,8 +41,8 @@ export interface VfioDevice extends VfioFinding {
   readonly bus: string;
 }
 
-/** What vhost-user devices share (seed 002, VhostUserDeviceAttrs). */
-export interface VhostUserDevice {
+/** What vhost-user devices share (Kata's VhostUserDeviceAttrs). */
+export interface VhostUserDevice extends Pick<DeviceReport, "pciAddr"> {
   readonly devId: string;
   readonly socketPath: string;
   readonly type: VhostUserType;
@@ -47,20 +52,18 @@ export interface VhostUserDevice {
   readonly tag?: string | undefined;
   readonly cacheSize?: number | undefined;
   readonly cache?: string | undefined;
-  /** Of a block device, once it is reported. */
-  readonly pciAddr?: string | undefined;
   /** Of an attached block device whose driver takes one. */
   readonly index?: number | undefined;
 }
 
-/** A source of randomness (seed 002, RNGDev). */
-interface RngDevice {
+/** A source of randomness (Kata's RNGDev). */
+export interface RngDevice {
   readonly id: string;
   readonly filename: string;
 }
 
-/** A folder of the host that a guest mounts (seed 002, VirtioFS and Virtio9P). */
-interface SharedFolder {
+/** A folder of the host that a guest mounts, over virtio-fs or virtio-9p. */
+export interface SharedFolder {
   readonly id: string;
   readonly source: string;
   readonly tag: string;
@@ -72,7 +75,7 @@ export interface Holder {
   readonly name: string;
   /** Since when, nanoseconds since 1970. */
   readonly sinceNs: bigint;
-  /** How long it counts as alive after each sign of life; `undefined` for ever. */
+  /** How long it counts as alive after each sign of life, in milliseconds; `undefined` for ever. */
   readonly leaseMs?: number | undefined;
 }
 
@@ -81,7 +84,7 @@ export interface HostDevice {
   readonly id: string;
   readonly kind: HostDeviceKind;
   readonly sandbox: string;
-  /** As it was asked for, with the path that was found. */
+  /** What the caller said of it, with the path that was found. */
   readonly info: DeviceInfo & { readonly hostPath: string };
   /** Why it is of this kind and has this driver. */
   readonly why: string;
@@ -96,14 +99,6 @@ export interface HostDevice {
   readonly sharedFolder?: SharedFolder | undefined;
 }
 
-/** What the hypervisor told of where it plugged a device. */
-export interface DeviceReport {
-  readonly mmioAddr?: string | undefined;
-  readonly pciAddr?: string | undefined;
-  readonly nvdimmId?: string | undefined;
-  readonly devNo?: string | undefined;
-}
-
 /** The block index that a device has, `undefined` for none. */
 export function blockIndexOf({ block, vhostUser }: HostDevice): number | undefined {
   return block?.index ?? vhostUser?.index;
@@ -115,8 +110,8 @@ export function rootPortsOf({ vfio = [] }: HostDevice): number[] {
 }
 
 /**
- * Whether other sandboxes may have the same device while this one has it. What is generic only by
- * name, a block device or an IOMMU group, is passed on to be written to: it is nobody else's.
+ * Whether other sandboxes may have the same device while this one has it. A block device or an
+ * IOMMU group that is registered as generic can still be written to, so it is not shared.
  */
 export function isShareable({ kind, info, block }: HostDevice): boolean {
   switch (kind) {

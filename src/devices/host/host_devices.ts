@@ -9,16 +9,16 @@ import { Serial } from "../../core/serial.ts";
 import { assigned, unassigned } from "./assignment.ts";
 import { HostBook } from "./host_book.ts";
 import { blockIndexOf, type DeviceReport, type Holder, type HostDevice } from "./host_device.ts";
-import { hostEntry, hostGone, keptHostDevices } from "./host_records.ts";
+import { deviceOfRow, hostEntry, hostGone } from "./host_records.ts";
 import { rebuildHost } from "./host_state.ts";
 import { type DeviceStatus, HolderLeases } from "./holder_leases.ts";
-import { draftOf, type RegisterAsk, requireSame } from "./registration.ts";
+import { draftOf, type RegisterRequest, requireSame } from "./registration.ts";
 import { reported } from "./report.ts";
 import type { HostDeviceKind } from "../resolve/device_kinds.ts";
 import type { DeviceResolver } from "../resolve/resolve.ts";
 
 /** What the host devices need from outside. */
-interface HostDevicesPorts {
+export interface HostDevicesPorts {
   readonly ledger: Ledger;
   readonly events: EventSink;
   readonly clock: Clock;
@@ -29,15 +29,15 @@ interface HostDevicesPorts {
 const ID_BYTES = 8;
 
 /**
- * The devices of the host that sandboxes use (Kata's device manager), one book for all sandboxes.
- * A change is made out of sight, committed to the ledger and then put in the book: one that fails
- * on the way leaves no index, port or holder behind.
+ * The devices of the host that sandboxes use (Kata's device manager), in one book for all sandboxes
+ * (docs/devices.md#6). A change is worked out on a copy, committed to the ledger, and only then put
+ * into the book. So one that fails leaves no index, port or holder behind.
  */
 export class HostDevices {
   readonly #ports: HostDevicesPorts;
   readonly #devicesMax: number;
   readonly #leases: HolderLeases;
-  /** One change at a time: it may concern the devices of other sandboxes. */
+  /** Runs one change at a time, since it may concern the devices of other sandboxes. */
   readonly #changes = new Serial();
   #book = new HostBook();
   #revision = 0;
@@ -56,8 +56,8 @@ export class HostDevices {
   }
 
   /**
-   * The devices as the ledger has kept them. Leases begin anew: nobody is lost because the daemon
-   * was away.
+   * Opens the devices that the ledger holds. Leases begin anew, so that nobody is lost because the
+   * daemon was away.
    *
    * @throws {Fault} `state-unavailable`
    */
@@ -67,9 +67,8 @@ export class HostDevices {
   ): Promise<HostDevices> {
     const devices = new HostDevices(ports, devicesMax);
     try {
-      for (const device of keptHostDevices(await ports.ledger.load("host-device"))) {
-        devices.#book.put(device);
-      }
+      const rows = await ports.ledger.load("host-device");
+      for (const row of rows) devices.#book.put(deviceOfRow(row));
     } catch (cause) {
       throw new Fault(
         "state-unavailable",
@@ -86,28 +85,29 @@ export class HostDevices {
     return this.#book.size;
   }
 
-  /** A number that every change makes greater. */
+  /** A number that grows with every change. */
   get revision(): number {
     return this.#revision;
   }
 
   /**
-   * Registers a device, or finds it where the sandbox has it already (Kata, NewDevice).
+   * Registers a device, or finds it if the sandbox has it already (Kata's NewDevice).
    *
    * @throws {Fault} as {@linkcode draftOf}; `device-in-use`, `device-differs`,
    * `devices-exhausted`, `state-unavailable`
    */
-  async register(ask: RegisterAsk): Promise<{ device: HostDevice; created: boolean }> {
+  async register(request: RegisterRequest): Promise<{ device: HostDevice; created: boolean }> {
+    const { sandbox } = request;
     const id = this.#newId();
-    const draft = await draftOf(ask, id, this.#ports.resolver);
+    const draft = await draftOf(request, id, this.#ports.resolver);
     return await this.#changes.run(async () => {
-      const known = this.#book.known(ask.sandbox, draft);
+      const known = this.#book.known(sandbox, draft);
       if (known !== undefined) {
-        requireSame(ask, draft, known);
+        requireSame(request, draft, known);
         return { device: known, created: false };
       }
       const createdNs = this.#ports.clock.wallNs();
-      const device: HostDevice = { ...draft, id, sandbox: ask.sandbox, createdNs, holders: [] };
+      const device: HostDevice = { ...draft, id, sandbox, createdNs, holders: [] };
       requireNoRival(device, this.#book.rivalOf(device));
       if (this.#book.size >= this.#devicesMax) {
         throw new Fault(
@@ -136,7 +136,7 @@ export class HostDevices {
     );
   }
 
-  /** The devices of a kind and of a sandbox, where those are given, ascending by id. */
+  /** The devices of a kind and of a sandbox, where these are given, ascending by id. */
   list(
     { kind, sandbox }: { kind?: HostDeviceKind | undefined; sandbox?: string | undefined } = {},
   ): HostDevice[] {
@@ -147,11 +147,11 @@ export class HostDevices {
   }
 
   /**
-   * Makes somebody hold the device. The first holder gives it its index, names and ports. Asking
-   * again renews the lease.
+   * Adds a holder to the device. The first one makes it get its index, names and ports. Calling
+   * again renews the lease (docs/devices.md#7).
    *
-   * @param leaseMs How long the holder counts as alive without asking again; for ever when it is
-   * left out
+   * @param leaseMs How long the holder counts as alive without calling again, in milliseconds; for
+   * ever when it is left out
    * @throws {Fault} `device-not-found`, `holders-exhausted`, and as {@linkcode assigned};
    * `state-unavailable`
    */
@@ -187,8 +187,8 @@ export class HostDevices {
   }
 
   /**
-   * Makes somebody hold the device no longer; who does not hold it need not. The last holder frees
-   * the index, the names and the ports.
+   * Removes a holder from the device, if it is one. The last holder frees the index, the names and
+   * the ports.
    *
    * @throws {Fault} `device-not-found`, `state-unavailable`
    */
@@ -209,7 +209,7 @@ export class HostDevices {
   }
 
   /**
-   * Takes down what the hypervisor told of the device.
+   * Takes down what the hypervisor reports of the device.
    *
    * @throws {Fault} `device-not-found`, `wrong-device-kind`, `device-not-attached`,
    * `state-unavailable`
@@ -223,7 +223,7 @@ export class HostDevices {
   }
 
   /**
-   * Forgets a device that nobody holds.
+   * Deletes a device that nobody holds.
    *
    * @throws {Fault} `device-not-found`, `device-attached`, `state-unavailable`
    */
@@ -244,7 +244,7 @@ export class HostDevices {
     });
   }
 
-  /** Whether a holder's lease has run out. It holds the device until it is detached. */
+  /** Whether a holder's lease has run out. It still holds the device until it is detached. */
   isLost(id: string, holder: string): boolean {
     return this.#leases.isLost(id, holder);
   }
@@ -280,7 +280,7 @@ export class HostDevices {
     }];
   }
 
-  /** Lets go of the timers. */
+  /** Stops the timers. */
   close(): void {
     this.#leases.clear();
   }
@@ -326,8 +326,7 @@ export class HostDevices {
 
   #newId(): string {
     for (;;) {
-      const id = [...this.#ports.random.bytes(ID_BYTES)]
-        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      const id = this.#ports.random.bytes(ID_BYTES).toHex();
       if (!this.has(id)) return id;
     }
   }
@@ -338,7 +337,7 @@ function indexData(device: HostDevice): { index?: number } {
   return index === undefined ? {} : { index };
 }
 
-/** What several sandboxes have, none of them may change alone. */
+/** A device shared by several sandboxes cannot be changed through one of them. */
 function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void {
   if (rival === undefined) return;
   throw new Fault(

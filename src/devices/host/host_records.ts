@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerRow } from "../../core/ports/ledger.ts";
 import type { BlockDrive, Holder, HostDevice } from "./host_device.ts";
 
-/** A host device as the ledger and an image hold it: the same, its 64-bit numbers as text. */
+/** A host device as the ledger, an image and an answer hold it, with its 64-bit numbers as text. */
 export interface HostDeviceRecord
   extends Omit<HostDevice, "info" | "createdNs" | "holders" | "block"> {
   readonly info: Omit<HostDevice["info"], "major" | "minor"> & {
@@ -32,7 +32,7 @@ function driveRecord({ sizeBytes, ...rest }: BlockDrive): HostDeviceRecord["bloc
 /**
  * The device of a record.
  *
- * @throws {Error} when a number of it is none
+ * @throws {Error} when a text in it should be a number and is not
  */
 export function deviceOf(record: HostDeviceRecord): HostDevice {
   const { info, createdNs, holders, block, ...rest } = record;
@@ -54,12 +54,12 @@ export function hostEntry(device: HostDevice): LedgerEntry {
   return { kind: "host-device", id: device.id, body: recordOf(device) };
 }
 
-/** The ledger entry that forgets a device. */
+/** The ledger entry that removes a device. */
 export function hostGone(id: string): LedgerEntry {
   return { kind: "host-device", id, body: undefined };
 }
 
-/** The devices that were kept. */
-export function keptHostDevices(entries: readonly LedgerRow[]): HostDevice[] {
-  return entries.map(({ body }) => deviceOf(body as HostDeviceRecord));
+/** The device that a ledger row holds. */
+export function deviceOfRow({ body }: LedgerRow): HostDevice {
+  return deviceOf(body as HostDeviceRecord);
 }

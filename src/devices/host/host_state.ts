@@ -5,7 +5,7 @@ import { HostBook } from "./host_book.ts";
 import { blockIndexOf, type HostDevice, rootPortsOf } from "./host_device.ts";
 
 /**
- * Makes a book of devices that came from outside.
+ * Makes the book of devices that came from outside.
  *
  * @throws {Fault} `image-contradicts`, `devices-exhausted`
  */
@@ -55,7 +55,7 @@ function requireSound(device: HostDevice, book: HostBook): void {
   requireParts(device, contradict);
 }
 
-/** Each kind has its part, and no other. */
+/** Each kind must have its part, and no other. */
 function requireParts(
   { kind, block, vhostUser, rng, sharedFolder, vfio }: HostDevice,
   contradict: (what: string) => never,

@@ -6,7 +6,13 @@ import {
   VHOST_USER_DRIVERS,
 } from "../resolve/device_info.ts";
 import { hypervisorId } from "./guest_names.ts";
-import type { BlockDrive, HostDevice } from "./host_device.ts";
+import type {
+  BlockDrive,
+  HostDevice,
+  RngDevice,
+  SharedFolder,
+  VhostUserDevice,
+} from "./host_device.ts";
 import {
   BLOCK_DRIVERS,
   type BlockDriver,
@@ -16,82 +22,27 @@ import {
 } from "../resolve/device_kinds.ts";
 import type { DeviceResolver, DriveFile } from "../resolve/resolve.ts";
 
-/** What a caller asks for when it registers a host device. */
-export interface RegisterAsk {
+/** Members that a caller may leave open. */
+type Open<Members> = { readonly [Name in keyof Members]?: Members[Name] | undefined };
+
+/** What a caller says of a host device that it registers. */
+export interface RegisterRequest {
   readonly info: DeviceInfo;
   readonly sandbox: string;
-  /** What it is, where its numbers do not tell it. */
+  /** What it is, where its numbers do not say so. */
   readonly kind?: HostDeviceKind | undefined;
-  readonly block?: {
-    readonly format?: string | undefined;
-    readonly shareRw?: boolean | undefined;
-    readonly readOnly?: boolean | undefined;
-  } | undefined;
-  readonly vhostUser?: {
-    readonly type: VhostUserType;
-    readonly socketPath: string;
-    readonly macAddress?: string | undefined;
-    readonly tag?: string | undefined;
-    readonly cache?: string | undefined;
-    readonly cacheSize?: number | undefined;
-  } | undefined;
-  readonly rng?: { readonly filename: string } | undefined;
-  readonly sharedFolder?: {
-    readonly type: SharedFolderType;
-    readonly source: string;
-    readonly tag: string;
-    readonly readOnly?: boolean | undefined;
-  } | undefined;
+  readonly block?: Open<Pick<BlockDrive, "format" | "shareRw" | "readOnly">> | undefined;
+  readonly vhostUser?: Omit<VhostUserDevice, "devId" | "pciAddr" | "index"> | undefined;
+  readonly rng?: Omit<RngDevice, "id"> | undefined;
+  readonly sharedFolder?:
+    | Pick<SharedFolder, "source" | "tag"> & Open<Pick<SharedFolder, "readOnly">> & {
+      readonly type: SharedFolderType;
+    }
+    | undefined;
 }
 
 /** A device that was looked up and has no id, sandbox or holders yet. */
 type Draft = Omit<HostDevice, "id" | "sandbox" | "createdNs" | "holders" | "vfio">;
-
-/**
- * Finds out what is asked for (Kata's NewDevice before it looks for one that is known).
- *
- * @param id The id that the device gets if it is new
- * @throws {Fault} as {@linkcode DeviceResolver.resolve}; `value-not-allowed` when the members do
- * not fit together
- */
-export async function draftOf(
-  ask: RegisterAsk,
-  id: string,
-  resolver: DeviceResolver,
-): Promise<Draft> {
-  const { info, vhostUser, rng, sharedFolder } = ask;
-  requireOnePart(ask);
-  if (vhostUser !== undefined) {
-    const { type, socketPath } = vhostUser;
-    requireKind(ask.kind, type);
-    return {
-      kind: type,
-      info: { ...info, hostPath: socketPath },
-      why: `asked for as ${type} behind a socket`,
-      vhostUser: { ...vhostUser, devId: hypervisorId(VHOST_USER_PREFIX[type], id) },
-    };
-  }
-  if (rng !== undefined) {
-    requireKind(ask.kind, "rng");
-    return {
-      kind: "rng",
-      info: { ...info, hostPath: rng.filename },
-      why: "asked for as a source of randomness",
-      rng: { id: hypervisorId("rng", id), filename: rng.filename },
-    };
-  }
-  if (sharedFolder !== undefined) {
-    const { type, source, tag, readOnly = false } = sharedFolder;
-    requireKind(ask.kind, type);
-    return {
-      kind: type,
-      info: { ...info, hostPath: source },
-      why: `asked for as a shared folder over ${type}`,
-      sharedFolder: { id: hypervisorId("share", id), source, tag, readOnly },
-    };
-  }
-  return await numberedDraft(ask, id, resolver);
-}
 
 const VHOST_USER_PREFIX: Readonly<Record<VhostUserType, string>> = {
   "vhost-user-blk-pci": "blk",
@@ -100,22 +51,72 @@ const VHOST_USER_PREFIX: Readonly<Record<VhostUserType, string>> = {
   "vhost-user-fs-pci": "fs",
 };
 
-/** A device that is known by its numbers alone. */
-async function numberedDraft(
-  ask: RegisterAsk,
+/**
+ * Finds out what is to be registered (as Kata's NewDevice does before it looks for a known device).
+ *
+ * @param id The id that the device gets if it is new
+ * @throws {Fault} as {@linkcode DeviceResolver.resolve}; `value-not-allowed` when the members do
+ * not fit together
+ */
+export async function draftOf(
+  request: RegisterRequest,
   id: string,
   resolver: DeviceResolver,
 ): Promise<Draft> {
-  const { hostPath } = await resolver.resolve(ask.info);
-  const { driver: kind, why } = chosen(ask, driverOf(ask.info, hostPath));
-  const info = { ...ask.info, hostPath };
-  if (kind !== "block" && ask.block !== undefined) {
+  const { vhostUser, rng, sharedFolder } = request;
+  requireOnePart(request);
+  if (vhostUser !== undefined) {
+    const { type, socketPath } = vhostUser;
+    const devId = hypervisorId(VHOST_USER_PREFIX[type], id);
+    return draftAt(request, type, socketPath, `asked for as ${type} behind a socket`, {
+      vhostUser: { ...vhostUser, devId },
+    });
+  }
+  if (rng !== undefined) {
+    const { filename } = rng;
+    return draftAt(request, "rng", filename, "asked for as a source of randomness", {
+      rng: { id: hypervisorId("rng", id), filename },
+    });
+  }
+  if (sharedFolder !== undefined) {
+    const { type, source, tag, readOnly = false } = sharedFolder;
+    return draftAt(request, type, source, `asked for as a shared folder over ${type}`, {
+      sharedFolder: { id: hypervisorId("share", id), source, tag, readOnly },
+    });
+  }
+  return await numberedDraft(request, id, resolver);
+}
+
+/** A device that is known by its path alone. */
+function draftAt(
+  { kind: requested, info }: RegisterRequest,
+  kind: HostDeviceKind,
+  hostPath: string,
+  why: string,
+  part: Pick<Draft, "vhostUser" | "rng" | "sharedFolder">,
+): Draft {
+  if (requested !== undefined && requested !== kind) {
+    throw notAllowed(`kind "${requested}"`, `it is ${kind}`);
+  }
+  return { kind, info: { ...info, hostPath }, why, ...part };
+}
+
+/** A device that is known by its numbers. */
+async function numberedDraft(
+  request: RegisterRequest,
+  id: string,
+  resolver: DeviceResolver,
+): Promise<Draft> {
+  const { hostPath } = await resolver.resolve(request.info);
+  const { driver: kind, why } = chosen(request, driverOf(request.info, hostPath));
+  const info = { ...request.info, hostPath };
+  if (kind !== "block" && request.block !== undefined) {
     throw notAllowed("block", `the device is of kind ${kind}`);
   }
   if (kind === "block") {
     const drive = blockDriver(info);
     const file = await resolver.driveFile(info, hostPath);
-    const block = driveOf(ask, info, drive.driver, id, file);
+    const block = driveOf(request, info, drive.driver, id, file);
     return { kind, info, why: `${why}; ${drive.why}`, block };
   }
   if (kind === "vhost-user-blk-pci" || kind === "vhost-user-scsi-pci") {
@@ -125,8 +126,11 @@ async function numberedDraft(
   return { kind, info, why };
 }
 
+/** What Kata assumes when it does not know the file system of persistent memory. */
+const PMEM_FORMAT = "ext4";
+
 function driveOf(
-  { block = {} }: RegisterAsk,
+  { block = {} }: RegisterRequest,
   info: Draft["info"],
   driver: BlockDriver,
   id: string,
@@ -146,11 +150,11 @@ function driveOf(
   };
 }
 
-/** What Kata assumes when it does not know the file system of persistent memory. */
-const PMEM_FORMAT = "ext4";
-
-/** A caller may call a device generic, or a block device what its major has reserved. */
-function chosen({ kind, info }: RegisterAsk, found: DriverChoice): DriverChoice {
+/**
+ * A caller may register any device as generic, and a device with a vhost-user major as a plain
+ * block device.
+ */
+function chosen({ kind, info }: RegisterRequest, found: DriverChoice): DriverChoice {
   if (kind === undefined || kind === found.driver) return found;
   const isReserved = VHOST_USER_DRIVERS.get(info.major) === found.driver;
   if (kind === "generic" || (kind === "block" && isReserved)) {
@@ -159,7 +163,7 @@ function chosen({ kind, info }: RegisterAsk, found: DriverChoice): DriverChoice 
   throw notAllowed(`kind "${kind}"`, `by its numbers and path the device is ${found.driver}`);
 }
 
-/** Kata's manager falls back to virtio-scsi for a name that it does not know, and so does this. */
+/** As Kata's manager does, takes virtio-scsi for a name that it does not know. */
 function blockDriver(info: DeviceInfo): { driver: BlockDriver; why: string } {
   if (info.pmem === true) return { driver: "nvdimm", why: "persistent memory is an nvdimm" };
   const requested = info.driverOptions?.["block-driver"];
@@ -169,14 +173,10 @@ function blockDriver(info: DeviceInfo): { driver: BlockDriver; why: string } {
   return { driver: "virtio-scsi", why: `virtio-scsi, as block-driver "${requested}" is unknown` };
 }
 
-function requireOnePart({ block, vhostUser, rng, sharedFolder }: RegisterAsk): void {
+function requireOnePart({ block, vhostUser, rng, sharedFolder }: RegisterRequest): void {
   const parts = Object.entries({ block, vhostUser, rng, sharedFolder })
     .filter(([, part]) => part !== undefined).map(([name]) => name);
   if (parts.length > 1) throw notAllowed(parts.join(" and "), "a device is only one of them");
-}
-
-function requireKind(asked: HostDeviceKind | undefined, is: HostDeviceKind): void {
-  if (asked !== undefined && asked !== is) throw notAllowed(`kind "${asked}"`, `it is ${is}`);
 }
 
 function notAllowed(what: string, why: string): Fault {
@@ -184,17 +184,17 @@ function notAllowed(what: string, why: string): Fault {
 }
 
 /**
- * Whether a device that the sandbox has already is what is asked for. What the caller leaves open
- * is as it is.
+ * Requires that a device which the sandbox has already is the requested one. What the caller leaves
+ * open may be anything.
  *
  * @throws {Fault} `device-differs`
  */
-export function requireSame(ask: RegisterAsk, draft: Draft, known: HostDevice): void {
-  const differs = (what: string, is: unknown, asked: unknown): void => {
-    if (asked === undefined || asked === is) return;
+export function requireSame(request: RegisterRequest, draft: Draft, known: HostDevice): void {
+  const differs = (what: string, is: unknown, requested: unknown): void => {
+    if (requested === undefined || requested === is) return;
     throw new Fault(
       "device-differs",
-      `Cannot register ${draft.info.hostPath} with ${what} ${asked}: sandbox ` +
+      `Cannot register ${draft.info.hostPath} with ${what} ${requested}: sandbox ` +
         `"${known.sandbox}" has it as ${known.id} with ${what} ${is}`,
       { members: { device: known.id } },
     );
@@ -205,20 +205,20 @@ export function requireSame(ask: RegisterAsk, draft: Draft, known: HostDevice): 
     differs("numbers", numbers(known.info), numbers(draft.info));
   }
   for (const name of ["format", "shareRw", "readOnly"] as const) {
-    differs(name, known.block?.[name], ask.block?.[name]);
+    differs(name, known.block?.[name], request.block?.[name]);
   }
-  if (ask.info.driverOptions?.["block-driver"] !== undefined) {
+  if (request.info.driverOptions?.["block-driver"] !== undefined) {
     differs("driver", known.block?.driver, draft.block?.driver);
   }
   for (const name of ["macAddress", "tag", "cache", "cacheSize"] as const) {
-    differs(name, known.vhostUser?.[name], ask.vhostUser?.[name]);
+    differs(name, known.vhostUser?.[name], request.vhostUser?.[name]);
   }
   for (const name of ["tag", "readOnly"] as const) {
-    differs(name, known.sharedFolder?.[name], ask.sharedFolder?.[name]);
+    differs(name, known.sharedFolder?.[name], request.sharedFolder?.[name]);
   }
 }
 
-/** Sockets and files are known by their paths: their numbers say nothing. */
+/** Sockets and files are known by their paths, since their numbers say nothing. */
 function isBehindPath({ vhostUser, rng, sharedFolder, info }: Draft): boolean {
   return vhostUser !== undefined || rng !== undefined || sharedFolder !== undefined ||
     info.pmem === true;

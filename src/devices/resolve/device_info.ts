@@ -1,10 +1,10 @@
 import type { DeviceDriver, DeviceFileType } from "./device_kinds.ts";
 
-/** What a caller tells of a host device (seed 002, DeviceInfo). */
+/** What a caller says of a host device (Kata's DeviceInfo). */
 export interface DeviceInfo {
   /** Path in the container; never empty. */
   readonly containerPath: string;
-  /** Path on the host; only looked at for persistent memory. */
+  /** Path on the host. It is ignored unless the device is persistent memory. */
   readonly hostPath?: string | undefined;
   readonly type: DeviceFileType;
   readonly major: bigint;
@@ -18,7 +18,7 @@ export interface DeviceInfo {
   readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Majors that stand for vhost-user block devices (seed 002, VhostUserBlkMajor and …SCSIMajor). */
+/** Majors that mean vhost-user block devices (Kata's VhostUserBlkMajor and VhostUserSCSIMajor). */
 export const VHOST_USER_DRIVERS: ReadonlyMap<bigint, DeviceDriver> = new Map([
   [241n, "vhost-user-blk-pci"],
   [242n, "vhost-user-scsi-pci"],
@@ -33,8 +33,8 @@ export interface DriverChoice {
 const VFIO_GROUP = /^\/dev\/vfio\/(?!vfio)./;
 
 /**
- * The driver of a device, as Kata's manager chooses it by its path on the host, then by its
- * numbers. Unlike there a major counts for block devices only, and 242 is told from a plain one.
+ * Chooses the driver of a device as Kata's manager does: by its path on the host, then by its
+ * numbers. Unlike Kata, a major counts for block devices only, and 242 is not a plain block device.
  */
 export function driverOf({ type, major }: DeviceInfo, hostPath: string): DriverChoice {
   if (VFIO_GROUP.test(hostPath)) {

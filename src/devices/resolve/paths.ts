@@ -1,5 +1,5 @@
 /**
- * Takes `.`, `..` and double slashes out of an absolute path, by its text alone.
+ * Removes `.`, `..` and double slashes from an absolute path, without looking at the host.
  *
  * @example
  * ```ts

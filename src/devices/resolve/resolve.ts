@@ -3,45 +3,16 @@ import type { HostTree } from "../../core/ports/host_tree.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts";
 import type { DeviceDriver } from "./device_kinds.ts";
+import { HOST_ROOTS, type HostRoots } from "./host_roots.ts";
 import { cleanPath } from "./paths.ts";
 import { parseUevent } from "./uevent.ts";
+import { isMissing, missingOrUnreadable, unreadable } from "./unreadable.ts";
 import { VfioGroups } from "./vfio.ts";
-
-/** Where on the host to look. */
-export interface HostRoots {
-  /** Holds `char` and `block`, named by major:minor; `/sys/dev`. */
-  readonly sysDev: string;
-  /** Holds the device files; `/dev`. */
-  readonly dev: string;
-  /** Holds `block/devices` and `block/sockets`; `undefined` turns the look-up off. */
-  readonly vhostStore: string | undefined;
-  /** Holds the IOMMU groups by number; `/sys/kernel/iommu_groups`. */
-  readonly iommuGroups: string;
-  /** Holds the PCI devices by address; `/sys/bus/pci/devices`. */
-  readonly pciDevices: string;
-  /** Holds the PCI slots; `/sys/bus/pci/slots`. */
-  readonly pciSlots: string;
-}
-
-/** The host's own places. */
-export const HOST_ROOTS: HostRoots = {
-  sysDev: "/sys/dev",
-  dev: "/dev",
-  vhostStore: undefined,
-  iommuGroups: "/sys/kernel/iommu_groups",
-  pciDevices: "/sys/bus/pci/devices",
-  pciSlots: "/sys/bus/pci/slots",
-};
 
 /** What a kernel writes at the head of a file that is made for persistent memory. */
 const PMEM_MARK = "NVDIMM_PFN_INFO";
 const PMEM_MARK_AT = 4096;
 const SECTOR_BYTES = 512n;
-
-/** What the resolver needs from outside. */
-interface ResolverPorts {
-  readonly hostTree: HostTree;
-}
 
 /** What a device is on the host. */
 export interface ResolvedDevice {
@@ -55,20 +26,20 @@ export interface ResolvedDevice {
 
 /** What a hypervisor must know of the file behind a drive. */
 export interface DriveFile {
-  /** It is a device, not a regular file. */
+  /** Whether it is a device, and not a regular file. */
   readonly isDevice: boolean;
-  /** `undefined` where the host does not tell. */
+  /** `undefined` where the host does not say. */
   readonly sizeBytes: bigint | undefined;
 }
 
-/** Finds the devices of the host by their numbers (seed 002). Changes nothing. */
+/** Finds the devices of the host by their numbers. It changes nothing (docs/devices.md#5). */
 export class DeviceResolver {
   /** Looks into IOMMU groups. */
   readonly vfio: VfioGroups;
   readonly #tree: HostTree;
   readonly #roots: HostRoots;
 
-  constructor({ hostTree }: ResolverPorts, roots: HostRoots = HOST_ROOTS) {
+  constructor({ hostTree }: { readonly hostTree: HostTree }, roots: HostRoots = HOST_ROOTS) {
     this.#tree = hostTree;
     this.#roots = {
       sysDev: cleanPath(roots.sysDev),
@@ -82,10 +53,10 @@ export class DeviceResolver {
   }
 
   /**
-   * The path on the host, the driver and the backing file of a device.
+   * Finds the path on the host, the driver and the backing file of a device.
    *
-   * Persistent memory keeps the host path that is given; without one it is its backing file. That
-   * file must be made for persistent memory (Kata, PmemDeviceInfo).
+   * Persistent memory has the host path that is given; without one it has its backing file. That
+   * file must be made for persistent memory (Kata's PmemDeviceInfo).
    *
    * @throws {Fault} `value-not-allowed` for an empty container path, `no-such-device` when the
    * vhost-user store does not have it or persistent memory has no backing file,
@@ -105,8 +76,8 @@ export class DeviceResolver {
     return { driver, hostPath, backingFile, evidence };
   }
 
-  /** What is at the path that a drive is made of; what cannot be looked at is judged by its name. */
-  async driveFile({ type, major, minor }: DeviceInfo, path: string): Promise<DriveFile> {
+  /** Looks at the file that a drive is made of. One that cannot be looked at is judged by its name. */
+  async driveFile(info: DeviceInfo, path: string): Promise<DriveFile> {
     try {
       const { kind, sizeBytes } = await this.#tree.stat(path);
       if (kind === "file") return { isDevice: false, sizeBytes };
@@ -116,14 +87,14 @@ export class DeviceResolver {
         return { isDevice: false, sizeBytes: undefined };
       }
     }
-    const folder = this.#sysDevPath({ type, major, minor });
+    const folder = this.#sysDevPath(info);
     const text = folder && await this.#read(`${folder}/size`, []).catch(() => undefined);
     const sectors = /^[0-9]{1,18}$/.exec(text?.trim() ?? "")?.[0];
     const sizeBytes = sectors === undefined ? undefined : BigInt(sectors) * SECTOR_BYTES;
     return { isDevice: true, sizeBytes };
   }
 
-  /** Seed 002, GetHostPath. */
+  /** Kata's GetHostPath. */
   async #hostPath(info: DeviceInfo, evidence: string[]): Promise<string> {
     const store = this.#roots.vhostStore;
     if (store !== undefined && info.type === "b" && VHOST_USER_DRIVERS.has(info.major)) {
@@ -133,7 +104,7 @@ export class DeviceResolver {
     if (folder === undefined) return info.containerPath;
     const path = `${folder}/uevent`;
     const text = await this.#read(path, evidence);
-    // Not every device is in sysfs (the seed names fuse and cuse): those keep their name.
+    // Not every device is in sysfs (Kata names fuse and cuse): those have their container path.
     return text === undefined ? info.containerPath : this.#deviceFile(path, text);
   }
 
@@ -150,7 +121,7 @@ export class DeviceResolver {
     return file;
   }
 
-  /** Seed 002, getBackingFile. Only a device that must have one is refused for lack of it. */
+  /** Kata's getBackingFile. */
   async #backingFile(
     info: DeviceInfo,
     evidence: string[],
@@ -169,7 +140,10 @@ export class DeviceResolver {
     return file;
   }
 
-  /** A device has no mark that can be read without waking it: its backing file is looked at. */
+  /**
+   * Reading the mark from a block device would wake the device, so it is read from the file behind
+   * the device.
+   */
   async #requirePmem(
     hostPath: string,
     backingFile: string | undefined,
@@ -182,12 +156,7 @@ export class DeviceResolver {
       if (kind === "block" && backingFile !== undefined) path = backingFile;
       mark = await this.#tree.readAt(path, PMEM_MARK_AT, PMEM_MARK.length);
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") {
-        throw new Fault("no-such-device", `Cannot find ${path}: it does not exist`, {
-          cause: error,
-        });
-      }
-      throw unreadable(path, error);
+      throw missingOrUnreadable(path, error, `Cannot find ${path}: it does not exist`);
     }
     evidence.push(path);
     if (new TextDecoder().decode(mark) === PMEM_MARK) return;
@@ -198,15 +167,13 @@ export class DeviceResolver {
     );
   }
 
-  /** Seed 002, getSysDevPathImpl: `undefined` for a FIFO, which sysfs does not have. */
-  #sysDevPath(
-    { type, major, minor }: Pick<DeviceInfo, "type" | "major" | "minor">,
-  ): string | undefined {
+  /** Kata's getSysDevPathImpl. A FIFO has no such path, because sysfs does not show FIFOs. */
+  #sysDevPath({ type, major, minor }: DeviceInfo): string | undefined {
     if (type === "p") return undefined;
     return `${this.#roots.sysDev}/${type === "b" ? "block" : "char"}/${major}:${minor}`;
   }
 
-  /** Seed 002, getVhostUserHostPath: the socket named as the node that has these numbers. */
+  /** Kata's getVhostUserHostPath: the socket is named as the node that has these numbers. */
   async #vhostUserSocket(info: DeviceInfo, store: string, evidence: string[]): Promise<string> {
     const folder = `${store}/block/devices`;
     const name = await this.#vhostUserName(info, folder);
@@ -220,19 +187,18 @@ export class DeviceResolver {
     evidence.push(folder, `${folder}/${name}`, socket);
     try {
       await this.#tree.stat(socket);
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") {
-        throw new Fault(
-          "no-such-device",
-          `Cannot use ${show(info)} of the vhost-user store: socket ${socket} does not exist`,
-          { cause: error },
-        );
-      }
+    } catch (cause) {
+      if (!isMissing(cause)) return socket;
+      throw new Fault(
+        "no-such-device",
+        `Cannot use ${show(info)} of the vhost-user store: socket ${socket} does not exist`,
+        { cause },
+      );
     }
     return socket;
   }
 
-  /** Seed 002, getVhostUserDevName: one node that cannot be looked at ends the search. */
+  /** Kata's getVhostUserDevName. A node that cannot be looked at ends the search. */
   async #vhostUserName({ major, minor }: DeviceInfo, folder: string): Promise<string | undefined> {
     let at = folder;
     try {
@@ -243,7 +209,7 @@ export class DeviceResolver {
       }
       return undefined;
     } catch (error) {
-      if (at === folder && errnoOf(error) === "ENOENT") return undefined;
+      if (at === folder && isMissing(error)) return undefined;
       throw unreadable(at, error);
     }
   }
@@ -255,7 +221,7 @@ export class DeviceResolver {
       evidence.push(path);
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
+      if (isMissing(error)) return undefined;
       throw unreadable(path, error);
     }
   }
@@ -268,21 +234,10 @@ function deviceName(path: string, uevent: string): string {
   } catch (error) {
     throw unreadable(path, error);
   }
-  if (name === undefined) {
-    throw new Fault("device-unreadable", `Cannot read ${path}: it has no DEVNAME`);
-  }
+  if (name === undefined) throw unreadable(path, "it has no DEVNAME");
   return name;
 }
 
 function show({ type, major, minor }: DeviceInfo): string {
   return `device ${type} ${major}:${minor}`;
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof SystemError ? error.errno : undefined;
-}
-
-function unreadable(path: string, cause: unknown): Fault {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Fault("device-unreadable", `Cannot read ${path}: ${reason}`, { cause });
 }

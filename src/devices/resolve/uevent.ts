@@ -1,7 +1,6 @@
 /**
- * Reads a uevent file as the seed does, which takes it for an INI file: go-ini 1.28.2 under
- * GetHostPath of seed 002. A kernel's own uevent is plain `KEY=value` lines; the rest matters for
- * what only looks like one.
+ * Reads a uevent file as Kata's GetHostPath does, which takes it for an INI file (go-ini 1.28.2).
+ * A kernel writes plain `KEY=value` lines. The rest matters only for files that look like a uevent.
  *
  * @module
  */
@@ -11,16 +10,16 @@ const COMMENT = /[#;]/;
 const DEFAULT_SECTION = "DEFAULT";
 
 /**
- * The keys of the file's default section.
+ * Reads the keys of the file's default section.
  *
  * - `=` or `:` divides key and value, whichever comes first.
  * - `#` and `;` begin comments, also behind a value.
- * - Quotes around a value are taken off; a value in backticks or `"""` may span lines.
+ * - Quotes around a value are removed. A value in backticks or `"""` may span lines.
  * - A `\` at the end of a line joins the next one.
  * - `[name]` begins a section; only the default one is read.
- * - A key that comes again counts with its later value.
+ * - When a key comes twice, its later value counts.
  *
- * @throws {SyntaxError} naming the line, when it has no delimiter or a quote or section is open
+ * @throws {SyntaxError} naming the line, when it has no delimiter, or a quote or section is open
  *
  * @example
  * ```ts
@@ -113,7 +112,7 @@ function readContinued(begin: string, lines: Lines): string {
   }
 }
 
-/** A pair around nothing stays, and so does one with a third quote of its sort inside. */
+/** As go-ini does, leaves quotes around nothing, and quotes with a third one of their sort inside. */
 function withoutQuotes(value: string): string {
   const quote = value[0];
   if (value.length <= 2 || (quote !== "'" && quote !== '"')) return value;

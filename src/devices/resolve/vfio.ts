@@ -1,50 +1,44 @@
 import { Fault } from "../../core/faults.ts";
 import { SMALL_BAR_BYTES_MAX } from "../../core/limits.ts";
 import type { HostTree } from "../../core/ports/host_tree.ts";
-import { SystemError } from "../../core/system_error.ts";
 import type { VfioDeviceType } from "./device_kinds.ts";
+import type { HostRoots } from "./host_roots.ts";
 import { cleanPath } from "./paths.ts";
+import { missingOrUnreadable, unreadable } from "./unreadable.ts";
 
 /** A device of an IOMMU group as the host shows it. */
 export interface VfioFinding {
   readonly type: VfioDeviceType;
   readonly isPcie: boolean;
-  /** PCI address with its domain; of a mediated device that of its parent, empty where it has none. */
+  /** PCI address with its domain. A mediated device has its parent's, or an empty one. */
   readonly bdf: string;
   readonly sysfsDev: string;
   readonly vendorId: string;
   readonly deviceId: string;
   /** PCI class code, such as `0x030000`. */
   readonly class: string;
-  /** It has a memory region that does not fit behind a PCI bridge. */
+  /** Whether it has a memory region that does not fit behind a PCI bridge. */
   readonly largeBar: boolean;
-}
-
-/** Where PCI devices and their groups are found. */
-interface VfioRoots {
-  readonly iommuGroups: string;
-  readonly pciDevices: string;
-  readonly pciSlots: string;
 }
 
 const BDF = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 const MEDIATED = /^[^-]+(?:-[^-]+){4}$/;
-/** Host bridges and PCI bridges stay with the host. */
+/** Class codes of host bridges and PCI bridges, which stay with the host. */
 const BRIDGE = /^0x06(?:00|04)/;
 const CONFIG_BYTES_PCI = 256n;
 
-/** Finds out what is in an IOMMU group (seed 002's VFIODev, Kata's VFIO driver). Changes nothing. */
+/** Finds out what is in an IOMMU group, as Kata's VFIO driver does. It changes nothing. */
 export class VfioGroups {
   readonly #tree: HostTree;
-  readonly #roots: VfioRoots;
+  readonly #roots: HostRoots;
 
-  constructor(hostTree: HostTree, roots: VfioRoots) {
+  constructor(hostTree: HostTree, roots: HostRoots) {
     this.#tree = hostTree;
     this.#roots = roots;
   }
 
   /**
-   * The devices of the group that a hypervisor gets, in the order of their names: all but bridges.
+   * Lists the devices of a group but its bridges, in the order of their names.
    *
    * @param hostPath The group's device file, such as `/dev/vfio/12`
    * @throws {Fault} `no-such-device`, `iommu-group-unusable`, `device-unreadable`
@@ -80,14 +74,8 @@ export class VfioGroups {
     try {
       return await this.#tree.list(folder);
     } catch (error) {
-      if (error instanceof SystemError && error.errno === "ENOENT") {
-        throw new Fault(
-          "no-such-device",
-          `Cannot find IOMMU group ${group}: ${folder} does not exist`,
-          { cause: error },
-        );
-      }
-      throw unreadable(folder, error);
+      const missing = `Cannot find IOMMU group ${group}: ${folder} does not exist`;
+      throw missingOrUnreadable(folder, error, missing);
     }
   }
 
@@ -106,28 +94,18 @@ export class VfioGroups {
   }
 
   async #mediated(folder: string, name: string): Promise<VfioFinding> {
-    let target: string;
-    try {
-      target = await this.#tree.readLink(`${folder}/${name}`);
-    } catch (error) {
-      throw unreadable(`${folder}/${name}`, error);
-    }
+    const path = `${folder}/${name}`;
+    const target = await this.#tree.readLink(path).catch((error) => {
+      throw unreadable(path, error);
+    });
     const sysfsDev = cleanPath(target.startsWith("/") ? target : `${folder}/${target}`);
     const parent = sysfsDev.split("/").at(-2) ?? "";
     const bdf = BDF.test(parent) ? parent : "";
-    return {
-      type: "mediated",
-      isPcie: false,
-      bdf,
-      sysfsDev,
-      vendorId: "",
-      deviceId: "",
-      class: "",
-      largeBar: false,
-    };
+    const hidden = { vendorId: "", deviceId: "", class: "", largeBar: false };
+    return { type: "mediated", isPcie: false, bdf, sysfsDev, ...hidden };
   }
 
-  /** Only PCI Express has a configuration space above 256 bytes; else its slot tells. */
+  /** Only PCI Express has a configuration space above 256 bytes. Where that is hidden, ask the slot. */
   async #isPcie(bdf: string, sysfsDev: string): Promise<boolean> {
     const config = await this.#tree.stat(`${sysfsDev}/config`).catch(() => undefined);
     if (config !== undefined && config.sizeBytes > CONFIG_BYTES_PCI) return true;
@@ -144,23 +122,18 @@ export class VfioGroups {
     return (await this.#text(path)).split("\n")[0]?.trim() ?? "";
   }
 
-  /** What cannot be read is empty, as in Kata: none of it decides whether the device can be used. */
+  /** A file that cannot be read is empty, as in Kata, since nothing in it decides about the device. */
   async #text(path: string): Promise<string> {
     const bytes = await this.#tree.readFile(path).catch(() => undefined);
     return bytes === undefined ? "" : new TextDecoder().decode(bytes);
   }
 }
 
-/** Lines of `start end flags`, each in hexadecimal. */
+/** @param resource Lines of `start end flags`, each in hexadecimal */
 function hasLargeBar(resource: string): boolean {
   return resource.split("\n").some((line) => {
     const [, start, end] = /^(0x[0-9a-f]{1,16}) (0x[0-9a-f]{1,16}) /i.exec(line) ?? [];
     if (start === undefined || end === undefined) return false;
     return BigInt(end) - BigInt(start) + 1n > SMALL_BAR_BYTES_MAX;
   });
-}
-
-function unreadable(path: string, cause: unknown): Fault {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Fault("device-unreadable", `Cannot read ${path}: ${reason}`, { cause });
 }

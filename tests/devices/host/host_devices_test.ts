@@ -3,7 +3,7 @@ import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import { HOLDERS_PER_DEVICE_MAX } from "../../../src/core/limits.ts";
 import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
 import { HostDevices } from "../../../src/devices/host/host_devices.ts";
-import type { RegisterAsk } from "../../../src/devices/host/registration.ts";
+import type { RegisterRequest } from "../../../src/devices/host/registration.ts";
 import { DevicesBench } from "../../support/devices.ts";
 
 const SDA: DeviceInfo = { containerPath: "/dev/a", type: "b", major: 8n, minor: 0n };
@@ -26,7 +26,7 @@ async function refused(code: FaultCode, action: () => Promise<unknown>): Promise
   return fault;
 }
 
-async function idOf(host: HostDevices, ask: Partial<RegisterAsk>): Promise<string> {
+async function idOf(host: HostDevices, ask: Partial<RegisterRequest>): Promise<string> {
   const { device } = await host.register({ info: SDA, sandbox: "s1", ...ask });
   return device.id;
 }
@@ -115,7 +115,7 @@ Deno.test("HostDevices.register() refuses what another sandbox has as something 
   const net = { type: "virtio-net-pci", socketPath: "/run/s.sock" } as const;
   const blk = { type: "vhost-user-blk-pci", socketPath: "/run//s.sock" } as const;
   const odd: DeviceInfo = { containerPath: "/dev/sda", type: "c", major: 0n, minor: 0n };
-  const pairs: readonly (readonly [Partial<RegisterAsk>, Partial<RegisterAsk>])[] = [
+  const pairs: readonly (readonly [Partial<RegisterRequest>, Partial<RegisterRequest>])[] = [
     [{}, { kind: "generic" }],
     [{ block: { readOnly: true } }, { kind: "generic" }],
     [{}, { rng: { filename: "/dev/sda" } }],

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
 import { HostDevices } from "../../../src/devices/host/host_devices.ts";
-import type { RegisterAsk } from "../../../src/devices/host/registration.ts";
+import type { RegisterRequest } from "../../../src/devices/host/registration.ts";
 import { render } from "../../../src/devices/render/render.ts";
 import type { Rendering, RenderOptions, Step } from "../../../src/devices/render/rendering.ts";
 import { DeviceResolver } from "../../../src/devices/resolve/resolve.ts";
@@ -56,7 +56,7 @@ class Bench implements AsyncDisposable {
     return socket;
   }
 
-  async rendered(ask: Partial<RegisterAsk>, options?: RenderOptions): Promise<Rendering> {
+  async rendered(ask: Partial<RegisterRequest>, options?: RenderOptions): Promise<Rendering> {
     const host = await this.#host;
     const info: DeviceInfo = { containerPath: "/dev/x", type: "b", major: 0n, minor: 0n };
     const { device } = await host.register({ info, sandbox: "s", ...ask });

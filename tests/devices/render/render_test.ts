@@ -3,7 +3,7 @@ import { Fault } from "../../../src/core/faults.ts";
 import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
 import type { HostDevice } from "../../../src/devices/host/host_device.ts";
 import { HostDevices } from "../../../src/devices/host/host_devices.ts";
-import type { RegisterAsk } from "../../../src/devices/host/registration.ts";
+import type { RegisterRequest } from "../../../src/devices/host/registration.ts";
 import { render } from "../../../src/devices/render/render.ts";
 import {
   type Hypervisor,
@@ -20,7 +20,7 @@ const MAC = "52:54:00:12:34:56";
 /** The first id that the seeded source gives. */
 const ID = "e7074345ff94ba57";
 
-async function held(ask: Partial<RegisterAsk>): Promise<HostDevice> {
+async function held(ask: Partial<RegisterRequest>): Promise<HostDevice> {
   const bench = new DevicesBench();
   await bench.disk("sda", 8, 0);
   await bench.group(12, [{ bdf: "0000:01:00.0" }, { bdf: "0000:01:00.1", pcie: false }]);
@@ -42,13 +42,13 @@ async function held(ask: Partial<RegisterAsk>): Promise<HostDevice> {
 
 async function rendered(
   hypervisor: Hypervisor,
-  ask: Partial<RegisterAsk>,
+  ask: Partial<RegisterRequest>,
   options?: RenderOptions,
 ): Promise<Rendering> {
   return render(await held(ask), hypervisor, options);
 }
 
-const driver = (name: string): Partial<RegisterAsk> => ({
+const driver = (name: string): Partial<RegisterRequest> => ({
   info: { ...SDA, driverOptions: { "block-driver": name } },
 });
 const fs = {
@@ -67,7 +67,7 @@ const vfio = { info: GROUP };
 const generic = { kind: "generic" } as const;
 
 Deno.test("render() says for every hypervisor what it can take and what it cannot", async () => {
-  const asks: Record<string, Partial<RegisterAsk>> = {
+  const asks: Record<string, Partial<RegisterRequest>> = {
     block: {},
     nvdimm: driver("nvdimm"),
     ccw: driver("virtio-blk-ccw"),
@@ -155,7 +155,7 @@ Deno.test("renderFirecracker() makes ids of letters, digits and underscores", as
 });
 
 Deno.test("renderCloudHypervisor() adds each device and removes it by its id", async () => {
-  const body = async (ask: Partial<RegisterAsk>) => {
+  const body = async (ask: Partial<RegisterRequest>) => {
     const { steps, undo } = await rendered("cloud-hypervisor", ask);
     assertEquals(
       undo.map((step) => step.type === "http" && [step.path, step.undoes]),
@@ -315,7 +315,7 @@ Deno.test("renderLibkrun() calls before the start", async () => {
 });
 
 Deno.test("renderCrosvm() writes options as crosvm reads them", async () => {
-  const words = async (ask: Partial<RegisterAsk>) =>
+  const words = async (ask: Partial<RegisterRequest>) =>
     (await rendered("crosvm", ask)).commandLine?.join(" ");
   assertEquals(
     await words({ block: { readOnly: true } }),

@@ -2,11 +2,8 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import type { DeviceInfo } from "../../../src/devices/resolve/device_info.ts";
-import {
-  DeviceResolver,
-  HOST_ROOTS,
-  type ResolvedDevice,
-} from "../../../src/devices/resolve/resolve.ts";
+import { HOST_ROOTS } from "../../../src/devices/resolve/host_roots.ts";
+import { DeviceResolver, type ResolvedDevice } from "../../../src/devices/resolve/resolve.ts";
 import { MemoryHostTree } from "../../support/host_tree.ts";
 import { testSeed } from "../../support/random.ts";
 

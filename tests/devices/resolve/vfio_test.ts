@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
-import { HOST_ROOTS } from "../../../src/devices/resolve/resolve.ts";
+import { HOST_ROOTS } from "../../../src/devices/resolve/host_roots.ts";
 import { VfioGroups } from "../../../src/devices/resolve/vfio.ts";
 import { DevicesBench } from "../../support/devices.ts";
 
