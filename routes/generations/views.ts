@@ -3,26 +3,21 @@ import { rfc3339 } from "../../src/core/time.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import type { Bump } from "../../src/generations/bump.ts";
 import type { ScopeState } from "../../src/generations/scope.ts";
+import type { Scopes } from "../../src/generations/scopes.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
 import type { GenerationView, ScopeView, WatcherView } from "../../src/wire/generations.ts";
 import { Name } from "../../src/wire/scalars.ts";
+import { endpointsOf } from "../http/endpoint.ts";
+
+/** Declares an endpoint of scopes. `stopping` ends long polls when the daemon stops. */
+export const endpoint = endpointsOf<
+  { readonly scopes: Scopes; readonly stopping: AbortSignal }
+>("generations");
 
 /** The path parameter of a scope. */
 export const scopeParams = z.object({ s: Name });
 
-/** The tag of these routes. */
-export const tags = ["generations"];
-
-/** How a caller of a long poll waits, from its request. */
-export function waitOf(
-  waitMs: number | undefined,
-  request: Request,
-  stopping: AbortSignal,
-): { waitMs: number; signal: AbortSignal } {
-  return { waitMs: waitMs ?? 0, signal: AbortSignal.any([stopping, request.signal]) };
-}
-
-/** A scope as it is shown. */
+/** A scope as the API shows it. */
 export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView> {
   const { current, settledGeneration, quiesce } = state;
   return {
@@ -33,32 +28,31 @@ export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView
     changedAt: rfc3339(current.atNs),
     ...state.counts,
     ...state.troubles,
-    ...(settledGeneration === undefined ? {} : { settledGeneration }),
-    ...(quiesce === undefined ? {} : {
-      quiesce: {
-        reason: quiesce.reason,
-        maxMs: quiesce.maxMs,
-        since: rfc3339(quiesce.atNs),
-        waiting: [...state.notQuiesced()].length,
-      },
-    }),
+    settledGeneration,
+    quiesce: quiesce && {
+      reason: quiesce.reason,
+      maxMs: quiesce.maxMs,
+      since: rfc3339(quiesce.atNs),
+      waiting: [...state.notQuiesced()].length,
+    },
     page: pages.sysgenid.path,
     ...state.options,
   };
 }
 
-/** A generation as it is shown. */
+/** A generation as the API shows it. */
 export function generationView(
   { generation, epoch, unique }: Bump,
 ): z.infer<typeof GenerationView> {
   return { generation, epoch: String(epoch), unique };
 }
 
-/** A watcher as it is shown. */
+/** A watcher as the API shows it. */
 export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof WatcherView> {
-  const { id, name, tracked, presence, leaseMs, ackedGeneration, ackedAtNs, failure } = watcher;
+  const { id, name, tracked, presence, leaseMs, ackedGeneration, ackedAtNs } = watcher;
   const { outdatedSinceNs, notified } = watcher;
   const failed = scope.hasFailed(watcher);
+  const failure = failed ? watcher.failure : undefined;
   return {
     watcher: id,
     name,
@@ -67,14 +61,17 @@ export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof
     presenceSince: rfc3339(watcher.presenceSinceNs),
     leaseMs,
     outdated: scope.isOutdated(watcher),
-    ...(outdatedSinceNs === undefined ? {} : { outdatedSince: rfc3339(outdatedSinceNs) }),
-    ...(notified?.epoch === scope.epoch ? { toldAt: rfc3339(notified.atNs) } : {}),
+    outdatedSince: timeOf(outdatedSinceNs),
+    toldAt: notified?.epoch === scope.epoch ? rfc3339(notified.atNs) : undefined,
     quiesced: scope.hasQuiesced(watcher),
     failed,
-    ...(failed && failure !== undefined
-      ? { failure: failure.reason, failedAt: rfc3339(failure.atNs) }
-      : {}),
-    ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
-    ...(ackedAtNs === undefined ? {} : { ackedAt: rfc3339(ackedAtNs) }),
+    failure: failure?.reason,
+    failedAt: timeOf(failure?.atNs),
+    ackedGeneration,
+    ackedAt: timeOf(ackedAtNs),
   };
+}
+
+function timeOf(ns: bigint | undefined): string | undefined {
+  return ns === undefined ? undefined : rfc3339(ns);
 }

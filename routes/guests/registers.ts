@@ -1,6 +1,5 @@
-import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Guest } from "../../src/guests/guest/guest.ts";
-import type { Guests } from "../../src/guests/guests.ts";
 import {
   RegisterBody,
   RegistersBody,
@@ -8,106 +7,69 @@ import {
   RegisterView,
   VcpuQuery,
 } from "../../src/wire/guests.ts";
-import type { Env } from "../http/env.ts";
-import { GuestParam, OWNED, OWNER_HEADER, OwnerHeaders } from "./views.ts";
-import { json, jsonBody, needs, newRoutes, problems } from "../http/openapi.ts";
+import { json, jsonBody } from "../http/openapi.ts";
+import { endpoint, guestParams, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
 
-const tags = ["guests"];
+const every = { params: guestParams, headers: ownerHeaders, query: VcpuQuery };
+const one = { ...every, params: guestParams.extend({ name: z.string().max(40) }) };
 
-/** The registers of a guest that does not run (seed 003, getreg_setup() and setreg()). */
-export function registerRoutes(guests: Guests): OpenAPIHono<Env> {
-  const routes = newRoutes();
-  const one = GuestParam.extend({ name: z.string().max(40) });
-  const owned = (g: string, token: string | undefined): Guest => guests.owned(g, token);
-  routes.openapi(
-    createRoute({
-      method: "get",
-      path: "/v1/guests/{g}/registers",
-      tags,
-      summary: "Show all registers",
-      middleware: [needs("read")],
-      request: { params: GuestParam, headers: OwnerHeaders, query: VcpuQuery },
-      responses: {
-        200: json(RegistersView, "Every register"),
-        ...problems(...OWNED, "vcpu-out-of-range"),
-      },
-    }),
-    async (c) => {
-      const guest = owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      return c.json(textOf(await guest.registers.all()), 200);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "get",
-      path: "/v1/guests/{g}/registers/{name}",
-      tags,
-      summary: "Show one register",
-      middleware: [needs("read")],
-      request: { params: one, headers: OwnerHeaders, query: VcpuQuery },
-      responses: {
-        200: json(RegisterView, "The register"),
-        ...problems(...OWNED, "register-unknown", "vcpu-out-of-range"),
-      },
-    }),
-    async (c) => {
-      const { g, name } = c.req.valid("param");
-      const value = await owned(g, c.req.header(OWNER_HEADER)).registers.get(name);
-      return c.json({ name, value: String(value) }, 200);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "put",
-      path: "/v1/guests/{g}/registers/{name}",
-      tags,
-      summary: "Set one register",
-      middleware: [needs("guest")],
-      request: {
-        params: one,
-        headers: OwnerHeaders,
-        query: VcpuQuery,
-        body: jsonBody(RegisterBody),
-      },
-      responses: {
-        200: json(RegisterView, "The register"),
-        ...problems(...OWNED, "register-unknown", "register-read-only", "vcpu-out-of-range"),
-      },
-    }),
-    async (c) => {
-      const { g, name } = c.req.valid("param");
-      const { value } = c.req.valid("json");
-      await owned(g, c.req.header(OWNER_HEADER)).registers.set(new Map([[name, value]]));
-      return c.json({ name, value: String(value) }, 200);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "patch",
-      path: "/v1/guests/{g}/registers",
-      tags,
-      summary: "Set several registers, all or none",
-      middleware: [needs("guest")],
-      request: {
-        params: GuestParam,
-        headers: OwnerHeaders,
-        query: VcpuQuery,
-        body: jsonBody(RegistersBody),
-      },
-      responses: {
-        200: json(RegistersView, "Every register"),
-        ...problems(...OWNED, "register-unknown", "register-read-only", "vcpu-out-of-range"),
-      },
-    }),
-    async (c) => {
-      const guest = owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      await guest.registers.set(new Map(Object.entries(c.req.valid("json"))));
-      return c.json(textOf(await guest.registers.all()), 200);
-    },
-  );
-  return routes;
+const showRegisters = endpoint({
+  method: "get",
+  path: "/v1/guests/{g}/registers",
+  summary: "Show all registers",
+  needs: "read",
+  request: every,
+  responses: { 200: json(RegistersView, "Every register") },
+  faults: [...OWNED_FAULTS, "vcpu-out-of-range"],
+}).handle(async (c, { guests }) => c.json(await registersOf(ownedGuest(guests, c.req)), 200));
+
+const showRegister = endpoint({
+  method: "get",
+  path: "/v1/guests/{g}/registers/{name}",
+  summary: "Show one register",
+  needs: "read",
+  request: one,
+  responses: { 200: json(RegisterView, "The register") },
+  faults: [...OWNED_FAULTS, "register-unknown", "vcpu-out-of-range"],
+}).handle(async (c, { guests }) => {
+  const { name } = c.req.valid("param");
+  const value = await ownedGuest(guests, c.req).registers.get(name);
+  return c.json({ name, value: String(value) }, 200);
+});
+
+const setRegister = endpoint({
+  method: "put",
+  path: "/v1/guests/{g}/registers/{name}",
+  summary: "Set one register",
+  needs: "guest",
+  request: { ...one, body: jsonBody(RegisterBody) },
+  responses: { 200: json(RegisterView, "The register") },
+  faults: [...OWNED_FAULTS, "register-unknown", "register-read-only", "vcpu-out-of-range"],
+}).handle(async (c, { guests }) => {
+  const { name } = c.req.valid("param");
+  const { value } = c.req.valid("json");
+  await ownedGuest(guests, c.req).registers.set(new Map([[name, value]]));
+  return c.json({ name, value: String(value) }, 200);
+});
+
+const setRegisters = endpoint({
+  method: "patch",
+  path: "/v1/guests/{g}/registers",
+  summary: "Set several registers, all or none",
+  needs: "guest",
+  request: { ...every, body: jsonBody(RegistersBody) },
+  responses: { 200: json(RegistersView, "Every register") },
+  faults: [...OWNED_FAULTS, "register-unknown", "register-read-only", "vcpu-out-of-range"],
+}).handle(async (c, { guests }) => {
+  const guest = ownedGuest(guests, c.req);
+  await guest.registers.set(new Map(Object.entries(c.req.valid("json"))));
+  return c.json(await registersOf(guest), 200);
+});
+
+async function registersOf(guest: Guest): Promise<Record<string, string>> {
+  const registers = Object.entries(await guest.registers.all());
+  return Object.fromEntries(registers.map(([name, value]) => [name, String(value)]));
 }
 
-function textOf(registers: Readonly<Record<string, bigint>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, `${value}`]));
-}
+/** The registers of a guest that does not run, as lguest shows them (docs/guests.md#sources). */
+export const registerEndpoints = [showRegisters, showRegister, setRegister, setRegisters];

@@ -1,5 +1,3 @@
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { Guests } from "../../src/guests/guests.ts";
 import {
   ExitView,
   GuestView,
@@ -9,109 +7,87 @@ import {
   StateBody,
   VcpuQuery,
 } from "../../src/wire/guests.ts";
-import type { Env } from "../http/env.ts";
-import { exitView, GuestParam, guestView, OWNED, OWNER_HEADER, OwnerHeaders } from "./views.ts";
-import { json, jsonBody, needs, newRoutes, problems } from "../http/openapi.ts";
-import { snapshotView } from "./snapshots.ts";
+import { json, jsonBody } from "../http/openapi.ts";
+import {
+  endpoint,
+  exitView,
+  guestParams,
+  guestView,
+  OWNED_FAULTS,
+  ownedGuest,
+  OWNER_HEADER,
+  ownerHeaders,
+  snapshotView,
+} from "./views.ts";
 
-const tags = ["guests"];
+const runGuest = endpoint({
+  method: "post",
+  path: "/v1/guests/{g}/runs",
+  summary: "Run a guest until something interesting happens",
+  needs: "guest",
+  request: {
+    params: guestParams,
+    headers: ownerHeaders,
+    query: VcpuQuery,
+    body: jsonBody(RunBody),
+  },
+  responses: { 200: json(ExitView, "Why it ended. A client that goes away interrupts the run") },
+  faults: [...OWNED_FAULTS, "already-running", "vcpu-out-of-range"],
+}).handle(async (c, { guests, stopping }) => {
+  const guest = ownedGuest(guests, c.req);
+  const { budgetMs } = c.req.valid("json");
+  const signal = AbortSignal.any([c.req.raw.signal, stopping]);
+  return c.json(exitView(await guest.run(budgetMs, signal)), 200);
+});
 
-/**
- * Running, pausing, interrupting and snapshotting a guest.
- *
- * @param stopping Interrupts runs when the daemon stops
- */
-export function runRoutes(guests: Guests, stopping: AbortSignal): OpenAPIHono<Env> {
-  const routes = newRoutes();
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/guests/{g}/runs",
-      tags,
-      summary: "Run a guest until something interesting happens",
-      middleware: [needs("guest")],
-      request: {
-        params: GuestParam,
-        headers: OwnerHeaders,
-        query: VcpuQuery,
-        body: jsonBody(RunBody),
-      },
-      responses: {
-        200: json(ExitView, "Why it ended. A client that goes away interrupts the run"),
-        ...problems(...OWNED, "already-running", "vcpu-out-of-range"),
-      },
-    }),
-    async (c) => {
-      const guest = guests.owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      const { budgetMs } = c.req.valid("json");
-      const signal = AbortSignal.any([c.req.raw.signal, stopping]);
-      return c.json(exitView(await guest.run(budgetMs, signal)), 200);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "put",
-      path: "/v1/guests/{g}/state",
-      tags,
-      summary: "Run a guest in the background, pause it or make it ready, ending its run",
-      middleware: [needs("guest")],
-      request: { params: GuestParam, headers: OwnerHeaders, body: jsonBody(StateBody) },
-      responses: {
-        200: json(GuestView, "The guest, now or already so"),
-        ...problems("guest-not-found", "not-owner", "guest-dead"),
-      },
-    }),
-    async (c) => {
-      const guest = guests.owned(c.req.valid("param").g, c.req.header(OWNER_HEADER));
-      const { state } = c.req.valid("json");
-      if (state === "running") await guest.start();
-      else if (state === "paused") await guest.pause();
-      else await guest.unpause();
-      return c.json(guestView(guest), 200);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/guests/{g}/interrupts",
-      tags,
-      summary: "Raise an interrupt line; the owner's token is not needed",
-      middleware: [needs("irq")],
-      request: { params: GuestParam, query: VcpuQuery, body: jsonBody(InterruptBody) },
-      responses: {
-        202: { description: "The line is pending" },
-        ...problems(
-          "guest-not-found",
-          "guest-dead",
-          "wrong-guest-kind",
-          "line-out-of-range",
-          "vcpu-out-of-range",
-        ),
-      },
-    }),
-    (c) => {
-      guests.get(c.req.valid("param").g).interrupt(c.req.valid("json").line);
-      return c.body(null, 202);
-    },
-  );
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/guests/{g}/snapshots",
-      tags,
-      summary: "Snapshot a paused guest",
-      middleware: [needs("guest")],
-      request: { params: GuestParam, headers: OwnerHeaders },
-      responses: {
-        201: json(SnapshotView, "The snapshot, on stable storage"),
-        ...problems(...OWNED, "snapshots-exhausted"),
-      },
-    }),
-    async (c) => {
-      const { g } = c.req.valid("param");
-      const snapshot = await guests.snapshot(g, c.req.header(OWNER_HEADER));
-      return c.json(snapshotView(snapshot), 201);
-    },
-  );
-  return routes;
-}
+const setState = endpoint({
+  method: "put",
+  path: "/v1/guests/{g}/state",
+  summary: "Run a guest in the background, pause it or make it ready, ending its run",
+  needs: "guest",
+  request: { params: guestParams, headers: ownerHeaders, body: jsonBody(StateBody) },
+  responses: { 200: json(GuestView, "The guest, now or already so") },
+  faults: ["guest-not-found", "not-owner", "guest-dead"],
+}).handle(async (c, { guests }) => {
+  const guest = ownedGuest(guests, c.req);
+  const { state } = c.req.valid("json");
+  if (state === "running") await guest.start();
+  else if (state === "paused") await guest.pause();
+  else await guest.unpause();
+  return c.json(guestView(guest), 200);
+});
+
+const raiseInterrupt = endpoint({
+  method: "post",
+  path: "/v1/guests/{g}/interrupts",
+  summary: "Raise an interrupt line; the owner's token is not needed",
+  needs: "irq",
+  request: { params: guestParams, query: VcpuQuery, body: jsonBody(InterruptBody) },
+  responses: { 202: { description: "The line is pending" } },
+  faults: [
+    "guest-not-found",
+    "guest-dead",
+    "wrong-guest-kind",
+    "line-out-of-range",
+    "vcpu-out-of-range",
+  ],
+}).handle((c, { guests }) => {
+  guests.get(c.req.valid("param").g).interrupt(c.req.valid("json").line);
+  return c.body(null, 202);
+});
+
+const snapshotGuest = endpoint({
+  method: "post",
+  path: "/v1/guests/{g}/snapshots",
+  summary: "Snapshot a paused guest",
+  needs: "guest",
+  request: { params: guestParams, headers: ownerHeaders },
+  responses: { 201: json(SnapshotView, "The snapshot, on stable storage") },
+  faults: [...OWNED_FAULTS, "snapshots-exhausted"],
+}).handle(async (c, { guests }) => {
+  const { g } = c.req.valid("param");
+  return c.json(snapshotView(await guests.snapshot(g, c.req.header(OWNER_HEADER))), 201);
+});
+
+/** Running, pausing, interrupting and snapshotting a guest. */
+export const runEndpoints = [runGuest, setState, raiseInterrupt, snapshotGuest];

@@ -1,28 +1,52 @@
 import { z } from "@hono/zod-openapi";
+import type { HonoRequest } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { GuestExit } from "../../src/core/ports/guest_engine.ts";
 import { rfc3339 } from "../../src/core/time.ts";
+import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Guest } from "../../src/guests/guest/guest.ts";
-import type { ExitView, GuestView } from "../../src/wire/guests.ts";
+import type { Guests } from "../../src/guests/guests.ts";
+import type { SnapshotSummary } from "../../src/guests/snapshots/snapshots.ts";
+import type { ExitView, GuestView, SnapshotView } from "../../src/wire/guests.ts";
 import { Name } from "../../src/wire/scalars.ts";
+import { endpointsOf } from "../http/endpoint.ts";
 
-/** `{g}`: the id of a guest. */
-export const GuestParam = z.object({ g: Name });
+/** What makes guests, and the guests. */
+export type GuestMaker = Pick<Innkeeper, "guests" | "createGuest">;
+
+/** Declares an endpoint of guests. `stopping` ends runs and waits when the daemon stops. */
+export const endpoint = endpointsOf<{
+  readonly innkeeper: GuestMaker;
+  readonly guests: Guests;
+  readonly stopping: AbortSignal;
+}>("guests");
+
+/** The path parameter of a guest. */
+export const guestParams = z.object({ g: Name });
 
 /** The header in which a guest's owner sends the token of its creation. */
 export const OWNER_HEADER = "innkeeper-owner";
 /** The owner's token, as routes describe it. */
-export const OwnerHeaders = z.object({ [OWNER_HEADER]: z.string().optional() });
+export const ownerHeaders = z.object({ [OWNER_HEADER]: z.string().optional() });
 
 /** Faults of every request that only the owner may make of a living guest. */
-export const OWNED = [
+export const OWNED_FAULTS = [
   "guest-not-found",
   "not-owner",
   "guest-dead",
   "wrong-state",
 ] as const satisfies readonly FaultCode[];
 
-/** A guest as it is shown. */
+/**
+ * The guest of a request that only its owner may make.
+ *
+ * @throws {Fault} `guest-not-found`, `not-owner`
+ */
+export function ownedGuest(guests: Guests, request: HonoRequest): Guest {
+  return guests.owned(request.param("g") ?? "", request.header(OWNER_HEADER));
+}
+
+/** A guest as the API shows it. */
 export function guestView(guest: Guest): z.input<typeof GuestView> {
   const { death, exit } = guest;
   return {
@@ -34,13 +58,27 @@ export function guestView(guest: Guest): z.input<typeof GuestView> {
     generation: guest.identity.generation,
     memoryBytes: String(guest.memory.sizeBytes),
     createdAt: rfc3339(guest.createdNs),
-    ...(exit === undefined ? {} : { exit: exitView(exit) }),
+    exit: exit && exitView(exit),
     notifies: guest.notifies,
-    ...(death === undefined ? {} : { deathReason: death.reason, deathErrno: death.errno }),
+    deathReason: death?.reason,
+    deathErrno: death?.errno,
   };
 }
 
-/** How a run ended, as it is shown. */
+/** How a run ended, as the API shows it. */
 export function exitView(exit: GuestExit): z.input<typeof ExitView> {
   return exit.reason === "notify" ? { ...exit, value: String(exit.value) } : exit;
+}
+
+/** A snapshot as the API shows it. */
+export function snapshotView(snapshot: SnapshotSummary): z.input<typeof SnapshotView> {
+  if ("fault" in snapshot) return snapshot;
+  const { sizeBytes, memoryBytes, createdNs, machine, ...rest } = snapshot;
+  return {
+    ...rest,
+    kind: machine === undefined ? "bare" : "linux",
+    sizeBytes: String(sizeBytes),
+    memoryBytes: String(memoryBytes),
+    createdAt: rfc3339(createdNs),
+  };
 }

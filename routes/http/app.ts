@@ -1,15 +1,13 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Registry } from "prom-client";
 import { Fault } from "../../src/core/faults.ts";
 import type { Tokens } from "../../src/access/tokens.ts";
 import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
-import type { Env } from "./env.ts";
+import { Routes } from "./endpoint.ts";
 import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
 import { idempotency, type StoredAnswer } from "./idempotency.ts";
 import { observe } from "./observe.ts";
-import { newRoutes } from "./openapi.ts";
 import { problemPages, problemResponse } from "./problems.ts";
 import { requestIds } from "./request_id.ts";
 
@@ -23,9 +21,9 @@ interface AppParts {
   /** Where requests are counted. */
   readonly metrics: Registry;
   /** Routes that need no token, mounted at the root. */
-  readonly open: readonly OpenAPIHono<Env>[];
+  readonly open: readonly Routes[];
   /** Routes that need a caller, mounted at the root. */
-  readonly guarded: readonly OpenAPIHono<Env>[];
+  readonly guarded: readonly Routes[];
 }
 
 /** What holds for every route, in the OpenAPI document. */
@@ -36,8 +34,8 @@ const ABOUT =
   "for which there is no room is 503 `keys-exhausted`, before anything is done.";
 
 /** The whole HTTP surface: guards first, then the routes, one problem answer for every fault. */
-export function createApp(parts: AppParts): OpenAPIHono<Env> {
-  const app = newRoutes();
+export function createApp(parts: AppParts): Routes {
+  const app = new Routes();
   app.onError(problemResponse);
   app.use(headLengths);
   app.use(requestIds());
@@ -58,7 +56,8 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   app.use("/metrics", auth);
   app.use("/v1/*", auth);
   // A body is taken only from who has been let in. A GET, called the most, goes past both.
-  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard);
+  const bodyBytesMax = new Map(parts.guarded.flatMap((routes) => [...routes.bodyBytesMax]));
+  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(bodyBytesMax));
   app.post("/v1/*", idempotency(parts.answers));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {
@@ -68,7 +67,7 @@ export function createApp(parts: AppParts): OpenAPIHono<Env> {
   return app;
 }
 
-function refusalOf(app: OpenAPIHono<Env>, method: string, path: string): Fault {
+function refusalOf(app: Routes, method: string, path: string): Fault {
   const allow = allowedMethods(app, path);
   if (allow.length === 0) {
     return new Fault("no-such-path", `Cannot find ${path.slice(0, 200)}: see /openapi.json`);
@@ -83,7 +82,7 @@ function refusalOf(app: OpenAPIHono<Env>, method: string, path: string): Fault {
 const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 
 /** The methods by which a path can be called. Routes that end in `*` are guards of many paths. */
-function allowedMethods(app: OpenAPIHono<Env>, path: string): string[] {
+function allowedMethods(app: Routes, path: string): string[] {
   return METHODS.filter((method) =>
     app.router.match(method, path)[0].some(([[, route]]) =>
       route.method === method && !route.path.endsWith("*")

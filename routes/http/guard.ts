@@ -3,13 +3,12 @@ import { bodyLimit } from "hono/body-limit";
 import { Fault } from "../../src/core/faults.ts";
 import {
   BYTES_BODY_BYTES_MAX,
-  DEVICE_IMAGE_BYTES_MAX,
   JSON_BODY_BYTES_MAX,
   MULTIPART_BYTES_MAX,
 } from "../../src/core/limits.ts";
+import type { Permission } from "../../src/access/permissions.ts";
 import type { Principal, Tokens } from "../../src/access/tokens.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
-import { DEVICE_IMAGE_PATH } from "../devices/image.ts";
 import type { Env } from "./env.ts";
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
@@ -69,6 +68,14 @@ export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<E
   };
 }
 
+/** Lets only callers through who have this permission. */
+export function needing(permission: Permission): MiddlewareHandler<Env> {
+  return (c, next) => {
+    c.get("principal").require(permission);
+    return next();
+  };
+}
+
 function bearer(authorization: string | undefined): string {
   const match = /^Bearer +([^\s]+)$/i.exec(authorization ?? "");
   if (match === null) {
@@ -80,56 +87,55 @@ function bearer(authorization: string | undefined): string {
   return match[1] as string;
 }
 
-const tooLarge = (): never => {
-  throw new Fault(
-    "body-too-large",
-    `Cannot read the body: JSON may have ${JSON_BODY_BYTES_MAX} bytes, an image of devices ` +
-      `${DEVICE_IMAGE_BYTES_MAX}, one in parts ${MULTIPART_BYTES_MAX}, others ` +
-      BYTES_BODY_BYTES_MAX,
-  );
-};
+function tooLarge(max: number): never {
+  throw new Fault("body-too-large", `Cannot read the body: it may have at most ${max} bytes`);
+}
 
 /**
- * Bounds a body of bytes as it passes. Unlike Hono's limit it does not collect one of untold length
- * first: whoever takes it keeps a long one out of memory.
+ * Bounds a body of bytes as it passes. Unlike Hono's limit it does not collect a body of unknown
+ * length first: the handler that reads it keeps a long one out of memory.
  */
-function bytesLimit(max: number): MiddlewareHandler<Env> {
+function passingLimit(max: number): MiddlewareHandler<Env> {
   const counting = (): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> => {
     let bytes = 0;
     return new TransformStream({
       transform(chunk, controller): void {
         bytes += chunk.byteLength;
-        if (bytes > max) tooLarge();
+        if (bytes > max) tooLarge(max);
         controller.enqueue(chunk);
       },
     });
   };
   return (c, next) => {
     const { raw } = c.req;
-    const isTold = raw.headers.has("content-length") && !raw.headers.has("transfer-encoding");
-    if (isTold && Number(raw.headers.get("content-length")) > max) tooLarge();
-    if (!isTold && raw.body !== null) {
+    const hasLength = raw.headers.has("content-length") && !raw.headers.has("transfer-encoding");
+    if (hasLength && Number(raw.headers.get("content-length")) > max) tooLarge(max);
+    if (!hasLength && raw.body !== null) {
       c.req.raw = new Request(raw, { body: raw.body.pipeThrough(counting()) });
     }
     return next();
   };
 }
 
-const jsonLimit: MiddlewareHandler<Env> = bodyLimit({
-  maxSize: JSON_BODY_BYTES_MAX,
-  onError: tooLarge,
-});
-const imageLimit: MiddlewareHandler<Env> = bodyLimit({
-  maxSize: DEVICE_IMAGE_BYTES_MAX,
-  onError: tooLarge,
-});
-const octetsLimit = bytesLimit(BYTES_BODY_BYTES_MAX);
-const partsLimit = bytesLimit(MULTIPART_BYTES_MAX);
+function collectingLimit(max: number): MiddlewareHandler<Env> {
+  return bodyLimit({ maxSize: max, onError: () => tooLarge(max) });
+}
 
-/** Bounds the body of every request: by its media type, and the image of devices by its path. */
-export const bodyGuard: MiddlewareHandler<Env> = (c, next) => {
-  if (c.req.path === DEVICE_IMAGE_PATH) return imageLimit(c, next);
-  const type = c.req.header("content-type") ?? "";
-  if (/^application\/octet-stream\b/i.test(type)) return octetsLimit(c, next);
-  return (/^multipart\/byteranges\b/i.test(type) ? partsLimit : jsonLimit)(c, next);
-};
+/**
+ * Bounds the body of every request: by its media type, or as the routes of its path say.
+ *
+ * @param bytesMax The largest body by path, for paths that take more than others
+ */
+export function bodyGuard(bytesMax: ReadonlyMap<string, number>): MiddlewareHandler<Env> {
+  const ofPaths = new Map([...bytesMax].map(([path, max]) => [path, collectingLimit(max)]));
+  const ofJson = collectingLimit(JSON_BODY_BYTES_MAX);
+  const ofOctets = passingLimit(BYTES_BODY_BYTES_MAX);
+  const ofParts = passingLimit(MULTIPART_BYTES_MAX);
+  const ofType = (type = ""): MiddlewareHandler<Env> =>
+    /^application\/octet-stream\b/i.test(type)
+      ? ofOctets
+      : /^multipart\/byteranges\b/i.test(type)
+      ? ofParts
+      : ofJson;
+  return (c, next) => (ofPaths.get(c.req.path) ?? ofType(c.req.header("content-type")))(c, next);
+}

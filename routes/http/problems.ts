@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { asFault, Fault, type FaultCode, FAULTS } from "../../src/core/faults.ts";
 import { PROBLEM_TYPE, problemOf, statusOf, toJson } from "../../src/wire/problem.ts";
 import type { Env } from "./env.ts";
-import { newRoutes } from "./openapi.ts";
+import { Routes } from "./endpoint.ts";
 
 const log = getLogger(["innkeeper", "http"]);
 
@@ -51,7 +51,7 @@ function faultFor(error: unknown): Fault {
 }
 
 /** `GET /problems/{code}`: what a problem type means, for people who follow the link. */
-export const problemPages = newRoutes();
+export const problemPages = new Routes();
 
 problemPages.get("/problems/:code", (c) => {
   const code = c.req.param("code");

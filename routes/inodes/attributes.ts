@@ -1,8 +1,7 @@
-import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { Clock } from "../../src/core/ports/clock.ts";
-import type { AttributeChange } from "../../src/core/ports/backing_file.ts";
-import type { InodeStore } from "../../src/inodes/store/store.ts";
+import { z } from "@hono/zod-openapi";
+import type { FaultCode } from "../../src/core/faults.ts";
 import type { TimeName } from "../../src/inodes/writeback/touched_times.ts";
+import { matchingTags } from "../../src/wire/http/conditions.ts";
 import {
   Discard,
   InodePatchBody,
@@ -12,194 +11,139 @@ import {
   RevalidatedView,
   TouchBody,
 } from "../../src/wire/inodes.ts";
-import { Name } from "../../src/wire/scalars.ts";
-import type { Env } from "../http/env.ts";
-import { entityTags, etagOf, inodeView } from "./views.ts";
-import { json, jsonBody, needs, newRoutes, patchBody, problems } from "../http/openapi.ts";
+import { json, jsonBody, patchBody } from "../http/openapi.ts";
+import { CHANGE_FAULTS, endpoint, etagOf, ifMatchHeader, inodeParams, inodeView } from "./views.ts";
 
-const params = z.object({ i: Name });
-const tags = ["inodes"];
-const done = { description: "It is done" };
-const ifMatch = z.object({ "if-match": z.string().optional() });
-
-/** Faults of every change of a file. */
-const CHANGES = [
-  "inode-not-found",
-  "inode-read-only",
-  "inode-stale",
-  "backing-changed",
-  "backing-failed",
-  "backing-full",
-  "file-not-permitted",
-  "root-read-only",
-] as const;
+const DONE = { 204: { description: "It is done" } };
 
 /** Faults of what names a path. */
-const PATHS = ["outside-root", "file-not-found", "file-exists", "not-a-file"] as const;
+const PATH_FAULTS: readonly FaultCode[] = [
+  ...CHANGE_FAULTS,
+  ...["outside-root", "file-not-found", "file-exists", "not-a-file"] as const,
+];
+
+const changeInode = endpoint({
+  method: "patch",
+  path: "/v1/inodes/{i}",
+  summary: "Set the size, permissions, owner or times, in the backing file too",
+  needs: "write",
+  request: { params: inodeParams, headers: ifMatchHeader, body: patchBody(InodePatchBody) },
+  responses: { 200: json(InodeView, "The inode as it is now") },
+  faults: [...CHANGE_FAULTS, "cache-full"],
+}).handle(async (c, store) => {
+  const inode = store.inode(c.req.valid("param").i);
+  const { size, accessTime, modificationTime, ...others } = c.req.valid("json");
+  const nowNs = store.clock.wallNs();
+  const timeOf = (time: bigint | "now" | undefined) => time === "now" ? nowNs : time;
+  const change = {
+    ...others,
+    sizeBytes: size,
+    accessTimeNs: timeOf(accessTime),
+    modificationTimeNs: timeOf(modificationTime),
+  };
+  const ifMatch = matchingTags(c.req.valid("header")["if-match"]);
+  await inode.setAttributes(change, { ifMatch });
+  return c.json(inodeView(inode), 200, etagOf(inode));
+});
+
+const touchInode = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/touch",
+  summary: "Set cached times to now; a sync brings them to the backing file",
+  needs: "write",
+  request: { params: inodeParams, body: jsonBody(TouchBody) },
+  responses: DONE,
+  faults: ["inode-not-found"],
+}).handle((c, store) => {
+  const { access, modification, status } = c.req.valid("json");
+  const names: TimeName[] = [];
+  if (access === true) names.push("accessTime");
+  if (modification === true) names.push("modificationTime");
+  if (status === true) names.push("statusChangeTime");
+  store.inode(c.req.valid("param").i).touch(names);
+  return c.body(null, 204);
+});
+
+const linkInode = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/links",
+  summary: "Give the file another name below its root",
+  needs: "write",
+  request: { params: inodeParams, body: jsonBody(LinkBody) },
+  responses: { 201: { description: "It has the name" } },
+  faults: PATH_FAULTS,
+}).handle(async (c, store) => {
+  await store.inode(c.req.valid("param").i).link(c.req.valid("json").path);
+  return c.body(null, 201);
+});
+
+const unlinkInode = endpoint({
+  method: "delete",
+  path: "/v1/inodes/{i}/links",
+  summary: "Take a name of the file away; it stays open",
+  needs: "write",
+  request: { params: inodeParams, query: z.strictObject({ path: z.string() }) },
+  responses: DONE,
+  faults: PATH_FAULTS,
+}).handle(async (c, store) => {
+  await store.inode(c.req.valid("param").i).unlink(c.req.valid("query").path);
+  return c.body(null, 204);
+});
+
+const allocateRange = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/allocate",
+  summary: "Reserve storage for a range; the content is so long at least",
+  needs: "write",
+  request: { params: inodeParams, body: jsonBody(RangeBody) },
+  responses: DONE,
+  faults: CHANGE_FAULTS,
+}).handle(async (c, store) => {
+  const { offset, length } = c.req.valid("json");
+  await store.inode(c.req.valid("param").i).allocate(offset, length);
+  return c.body(null, 204);
+});
+
+const revalidateInode = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/revalidate",
+  summary: "Take over what was changed from outside",
+  needs: "write",
+  request: { params: inodeParams },
+  responses: { 200: json(RevalidatedView, "Whether anything was") },
+  faults: ["inode-not-found", "backing-changed", "backing-failed"],
+}).handle(async (c, store) =>
+  c.json({ changed: await store.inode(c.req.valid("param").i).revalidate() }, 200)
+);
+
+const reopenInode = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/reopen",
+  summary: "Open the file anew, perhaps another one by now, and end all translations",
+  needs: "write",
+  request: { params: inodeParams },
+  responses: DONE,
+  faults: [...PATH_FAULTS, "inode-mode-differs"],
+}).handle(async (c, store) => {
+  await store.reopen(c.req.valid("param").i);
+  return c.body(null, 204);
+});
+
+const invalidateInode = endpoint({
+  method: "post",
+  path: "/v1/inodes/{i}/invalidate",
+  summary: "End all translations, write back, or discard what cannot be, and drop the cache",
+  needs: "write",
+  request: { params: inodeParams, query: z.strictObject({ discard: Discard }) },
+  responses: DONE,
+  faults: CHANGE_FAULTS,
+}).handle(async (c, store) => {
+  await store.inode(c.req.valid("param").i).invalidate(c.req.valid("query").discard);
+  return c.body(null, 204);
+});
 
 /** Attributes, names and freshness of an inode. */
-export function inodeAttributeRoutes(store: InodeStore): OpenAPIHono<Env> {
-  const routes = newRoutes();
-
-  routes.openapi(
-    createRoute({
-      method: "patch",
-      path: "/v1/inodes/{i}",
-      tags,
-      summary: "Set the size, permissions, owner or times, in the backing file too",
-      middleware: [needs("write")],
-      request: { params, headers: ifMatch, body: patchBody(InodePatchBody) },
-      responses: {
-        200: json(InodeView, "The inode as it is now"),
-        ...problems(...CHANGES, "cache-full"),
-      },
-    }),
-    async (c) => {
-      const inode = store.inode(c.req.valid("param").i);
-      const tags = entityTags(c.req.valid("header")["if-match"]);
-      await inode.setAttributes(changeOf(c.req.valid("json"), store.clock), { ifMatch: tags });
-      return c.json(inodeView(inode), 200, etagOf(inode));
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/touch",
-      tags,
-      summary: "Set cached times to now; a sync brings them to the backing file",
-      middleware: [needs("write")],
-      request: { params, body: jsonBody(TouchBody) },
-      responses: { 204: done, ...problems("inode-not-found") },
-    }),
-    (c) => {
-      const { access, modification, status } = c.req.valid("json");
-      const names: TimeName[] = [
-        ...access === true ? ["accessTime" as const] : [],
-        ...modification === true ? ["modificationTime" as const] : [],
-        ...status === true ? ["statusChangeTime" as const] : [],
-      ];
-      store.inode(c.req.valid("param").i).touch(names);
-      return c.body(null, 204);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/links",
-      tags,
-      summary: "Give the file another name below its root",
-      middleware: [needs("write")],
-      request: { params, body: jsonBody(LinkBody) },
-      responses: { 201: { description: "It has the name" }, ...problems(...CHANGES, ...PATHS) },
-    }),
-    async (c) => {
-      await store.inode(c.req.valid("param").i).link(c.req.valid("json").path);
-      return c.body(null, 201);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "delete",
-      path: "/v1/inodes/{i}/links",
-      tags,
-      summary: "Take a name of the file away; it stays open",
-      middleware: [needs("write")],
-      request: { params, query: z.strictObject({ path: z.string() }) },
-      responses: { 204: done, ...problems(...CHANGES, ...PATHS) },
-    }),
-    async (c) => {
-      await store.inode(c.req.valid("param").i).unlink(c.req.valid("query").path);
-      return c.body(null, 204);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/allocate",
-      tags,
-      summary: "Reserve storage for a range; the content is so long at least",
-      middleware: [needs("write")],
-      request: { params, body: jsonBody(RangeBody) },
-      responses: { 204: done, ...problems(...CHANGES) },
-    }),
-    async (c) => {
-      const { offset, length } = c.req.valid("json");
-      await store.inode(c.req.valid("param").i).allocate(offset, length);
-      return c.body(null, 204);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/revalidate",
-      tags,
-      summary: "Take over what was changed from outside",
-      middleware: [needs("write")],
-      request: { params },
-      responses: {
-        200: json(RevalidatedView, "Whether anything was"),
-        ...problems("inode-not-found", "backing-changed", "backing-failed"),
-      },
-    }),
-    async (c) => {
-      const changed = await store.inode(c.req.valid("param").i).revalidate();
-      return c.json({ changed }, 200);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/reopen",
-      tags,
-      summary: "Open the file anew, perhaps another one by now, and end all translations",
-      middleware: [needs("write")],
-      request: { params },
-      responses: { 204: done, ...problems(...CHANGES, ...PATHS, "inode-mode-differs") },
-    }),
-    async (c) => {
-      await store.reopen(c.req.valid("param").i);
-      return c.body(null, 204);
-    },
-  );
-
-  routes.openapi(
-    createRoute({
-      method: "post",
-      path: "/v1/inodes/{i}/invalidate",
-      tags,
-      summary: "End all translations, write back, or discard what cannot be, and drop the cache",
-      middleware: [needs("write")],
-      request: { params, query: z.strictObject({ discard: Discard }) },
-      responses: { 204: done, ...problems(...CHANGES) },
-    }),
-    async (c) => {
-      await store.inode(c.req.valid("param").i).invalidate(c.req.valid("query").discard);
-      return c.body(null, 204);
-    },
-  );
-
-  return routes;
-}
-
-function changeOf(
-  { size, accessTime, modificationTime, permissions, uid, gid }: z.output<typeof InodePatchBody>,
-  clock: Clock,
-): AttributeChange & { sizeBytes?: bigint } {
-  const now = clock.wallNs();
-  return {
-    ...size === undefined ? {} : { sizeBytes: size },
-    ...permissions === undefined ? {} : { permissions },
-    ...uid === undefined ? {} : { uid },
-    ...gid === undefined ? {} : { gid },
-    ...accessTime === undefined ? {} : { accessTimeNs: accessTime === "now" ? now : accessTime },
-    ...modificationTime === undefined
-      ? {}
-      : { modificationTimeNs: modificationTime === "now" ? now : modificationTime },
-  };
-}
+export const attributeEndpoints = [
+  ...[changeInode, touchInode, linkInode, unlinkInode],
+  ...[allocateRange, revalidateInode, reopenInode, invalidateInode],
+];

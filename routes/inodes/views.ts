@@ -1,7 +1,33 @@
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
+import type { FaultCode } from "../../src/core/faults.ts";
+import type { Range } from "../../src/core/segments.ts";
 import { rfc3339 } from "../../src/core/time.ts";
 import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { InodeStore } from "../../src/inodes/store/store.ts";
 import type { InodeView } from "../../src/wire/inodes.ts";
+import { Name } from "../../src/wire/scalars.ts";
+import { endpointsOf } from "../http/endpoint.ts";
+
+/** Declares an endpoint of inodes. */
+export const endpoint = endpointsOf<InodeStore>("inodes");
+
+/** The path parameter of an inode. */
+export const inodeParams = z.object({ i: Name });
+
+/** The header by which a change is made only to a version that the caller knows. */
+export const ifMatchHeader = z.object({ "if-match": z.string().optional() });
+
+/** Faults of every change of a file. */
+export const CHANGE_FAULTS = [
+  "inode-not-found",
+  "inode-read-only",
+  "inode-stale",
+  "backing-changed",
+  "backing-failed",
+  "backing-full",
+  "file-not-permitted",
+  "root-read-only",
+] as const satisfies readonly FaultCode[];
 
 /** The entity tag of an inode as a header, when it has one. */
 export function etagOf({ etag }: CachingInode): Record<string, string> {
@@ -26,23 +52,22 @@ export function inodeView(inode: CachingInode): z.input<typeof InodeView> {
     modificationTime: rfc3339(attributes.modificationTimeNs),
     statusChangeTime: rfc3339(attributes.statusChangeTimeNs),
     links: attributes.links,
-    dirty: [...attributes.dirty],
+    dirty: attributes.dirty,
     residentBytes: String(residentBytes),
     dirtyBytes: String(dirtyBytes),
     holders: [...inode.holders],
-    ...(failure === undefined ? {} : { failure: { code: failure.code, detail: failure.message } }),
+    failure: failure && { code: failure.code, detail: failure.message },
   };
 }
 
 /** A range of bytes as the API shows it. */
-export function rangeView(range: { readonly start: bigint; readonly end: bigint }): {
-  offset: string;
-  length: string;
-} {
-  return { offset: String(range.start), length: String(range.end - range.start) };
+export function rangeView({ start, end }: Range): { offset: string; length: string } {
+  return { offset: String(start), length: String(end - start) };
 }
 
-/** The entity tags that `If-Match` or `If-None-Match` names. */
-export function entityTags(header: string | undefined): readonly string[] | undefined {
-  return header?.match(/(?:W\/)?"[^"]*"|\*/g) ?? (header === undefined ? undefined : []);
+/** A range of bytes as a request names it. */
+export function rangeOf(
+  { offset, length }: { readonly offset: bigint; readonly length: bigint },
+): Range {
+  return { start: offset, end: offset + length };
 }

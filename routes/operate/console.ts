@@ -1,9 +1,8 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { etag } from "hono/etag";
 import { Fault } from "../../src/core/faults.ts";
+import { Routes } from "../http/endpoint.ts";
 import type { Env } from "../http/env.ts";
-import { newRoutes } from "../http/openapi.ts";
 
 /** Where the files of the pages come from. Names are checked: letters, `_`, `-` and one ending. */
 interface PageFiles {
@@ -32,24 +31,21 @@ const CONSOLE_POLICY = `${OWN_ONLY}style-src 'self'; img-src 'self'; ` +
 const DOCS_POLICY = `${OWN_ONLY}style-src 'self' 'unsafe-inline'; img-src 'self' data:`;
 
 /** `GET /` and `/console/*`: the console; `GET /docs` and below: the API for people to read. */
-export function consoleRoutes(files: PageFiles): OpenAPIHono<Env> {
-  const routes = newRoutes();
+export function consoleRoutes(files: PageFiles): Routes {
+  const routes = new Routes();
   const unchanged = etag();
-  const name = ":name{[a-z_-]+\\.(?:js|css|svg)}";
-  const ofConsole = files.console.bind(files);
-  const ofDocs = files.docs.bind(files);
-  routes.get("/", unchanged, (c) => answer(c, ofConsole, "index.html", CONSOLE_POLICY));
-  routes.get(
-    `/console/${name}`,
-    unchanged,
-    (c) => answer(c, ofConsole, c.req.param("name") ?? "", CONSOLE_POLICY),
-  );
-  routes.get("/docs", unchanged, (c) => answer(c, ofDocs, "index.html", DOCS_POLICY));
-  routes.get(
-    `/docs/${name}`,
-    unchanged,
-    (c) => answer(c, ofDocs, c.req.param("name") ?? "", DOCS_POLICY),
-  );
+  const pages = [
+    ["/", "/console", (name: string) => files.console(name), CONSOLE_POLICY],
+    ["/docs", "/docs", (name: string) => files.docs(name), DOCS_POLICY],
+  ] as const;
+  for (const [index, folder, read, policy] of pages) {
+    routes.get(index, unchanged, (c) => answer(c, read, "index.html", policy));
+    routes.get(
+      `${folder}/:name{[a-z_-]+\\.(?:js|css|svg)}`,
+      unchanged,
+      (c) => answer(c, read, c.req.param("name") ?? "", policy),
+    );
+  }
   return routes;
 }
 

@@ -1,7 +1,8 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Connections } from "../../src/sessions/connections.ts";
-import { needs, newRoutes } from "../http/openapi.ts";
+import { Routes } from "../http/endpoint.ts";
+import { needing } from "../http/guard.ts";
 
 /**
  * A measurement of the daemon, taken whenever somebody reads the metrics. The name goes without
@@ -35,10 +36,7 @@ export function metricsOf(
 }
 
 /** `GET /metrics`: what is in the registry, and these metrics, in Prometheus' text form. */
-export function metricsRoutes(
-  registry: Registry,
-  metrics: readonly Metric[],
-): ReturnType<typeof newRoutes> {
+export function metricsRoutes(registry: Registry, metrics: readonly Metric[]): Routes {
   for (const [name, help, read] of metrics) {
     new Gauge({
       name: `innkeeper_${name}`,
@@ -49,8 +47,8 @@ export function metricsRoutes(
       },
     });
   }
-  const routes = newRoutes();
-  routes.get("/metrics", needs("read"), async (c) => {
+  const routes = new Routes();
+  routes.get("/metrics", needing("read"), async (c) => {
     const { contentType } = registry;
     return c.body(await registry.metrics(), 200, { "content-type": contentType });
   });

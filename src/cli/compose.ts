@@ -258,7 +258,7 @@ function mountRoutes(
       scopeRoutes(scopes, stopping.signal),
       watchRoutes({ ...sockets, scopes, guests }),
       guestConsoleRoutes(guests, sockets, stopping.signal),
-      eventRoutes(events, systemClock, stopping.signal, isKnown),
+      eventRoutes(events, stopping.signal, isKnown),
       ticketRoutes(tickets),
       deviceRoutes(devices, resolver),
       inodeRoutes(inodes),

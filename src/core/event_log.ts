@@ -3,6 +3,7 @@ import { commit } from "./commit.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EventFact, EventSink } from "./ports/events.ts";
 import type { Ledger } from "./ports/ledger.ts";
+import { waitUntil } from "./wait_until.ts";
 
 /** A fact with its place in the order of all. */
 export interface LoggedEvent extends EventFact {
@@ -85,10 +86,26 @@ export class EventLog implements EventSink {
     };
   }
 
-  /** Calls `listener` after every event until the returned function is called. */
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /**
+   * What happened after an event; when nothing has, what happens next.
+   *
+   * @param waitMs How long to wait at most, in milliseconds
+   * @param signal Ends the wait
+   * @returns `undefined` when nothing has happened by then
+   */
+  async next(
+    after: number,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<EventPage | undefined> {
+    const look = (): true | undefined => after === this.lastSeq ? undefined : true;
+    const listen = (listener: () => void): () => void => {
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    };
+    const isThere = await waitUntil(look, { clock: this.#clock, listen, waitMs, signal });
+    return isThere && this.after(after, limit);
   }
 
   async #reserve(): Promise<void> {

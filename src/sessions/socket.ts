@@ -1,5 +1,6 @@
 import type { Principal } from "../access/tokens.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import { HEARTBEAT_MS } from "../core/limits.ts";
 import { CLOSE, type Connection, type Connections } from "./connections.ts";
 import { Outbox } from "./outbox.ts";
 import type { SendTurns } from "./send_turns.ts";
@@ -14,25 +15,17 @@ interface UpgradeOptions {
   readonly idleSeconds: number;
 }
 
-/** Turns a request into a WebSocket. */
-export type Upgrade = (request: Request, options: UpgradeOptions) => {
-  readonly response: Response;
-  readonly socket: WebSocket;
-};
-
-/** What one WebSocket is attached to. */
-export interface SocketParts {
-  readonly principal: Principal;
+/** What all WebSockets of a daemon share, and how a request becomes one. */
+export interface SocketContext {
   /** Whether the token of a principal is still in force. */
   readonly isKnown: (principal: Principal) => boolean;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly turns: SendTurns;
-}
-
-/** What all WebSockets of a daemon share, and how a request becomes one. */
-export interface SocketContext extends Omit<SocketParts, "principal"> {
-  readonly upgrade: Upgrade;
+  readonly upgrade: (request: Request, options: UpgradeOptions) => {
+    readonly response: Response;
+    readonly socket: WebSocket;
+  };
 }
 
 /** A WebSocket that is counted among the connections and sends through an outbox. */
@@ -58,7 +51,8 @@ interface SocketEvents {
 /** Gives a WebSocket an outbox, a place among the connections, and an end that happens once. */
 export function attachSocket(
   socket: WebSocket,
-  { principal, isKnown, connections, clock, turns }: SocketParts,
+  principal: Principal,
+  { isKnown, connections, clock, turns }: SocketContext,
   events: SocketEvents,
 ): AttachedSocket {
   const outbox = new Outbox({
@@ -109,4 +103,49 @@ export function attachSocket(
     heard: () => connections.heard(connection),
     close: (code, reason) => connection.close(code, reason),
   };
+}
+
+/** A conversation in which every frame is bytes. */
+interface ByteSession {
+  /** The socket is open. */
+  start(): void;
+  receive(bytes: Uint8Array): void;
+  /** The connection is over. */
+  end(): void | Promise<void>;
+}
+
+/**
+ * Turns a request into a WebSocket for a session of bytes. Every frame has a meaning there, so the
+ * pings of the WebSocket protocol itself find out whether the client is alive.
+ *
+ * @param begin Makes the session, which sends by this socket
+ */
+export function openByteSocket(
+  request: Request,
+  protocol: string,
+  principal: Principal,
+  context: SocketContext,
+  begin: (socket: AttachedSocket) => ByteSession,
+): Response {
+  const idleSeconds = 2 * HEARTBEAT_MS / 1000;
+  const { response, socket } = context.upgrade(request, { protocol, idleSeconds });
+  const attached = attachSocket(socket, principal, context, {
+    open: () => session.start(),
+    frame: (data) => {
+      if (typeof data === "string") return attached.close(CLOSE.badFrame, "frames are bytes");
+      session.receive(new Uint8Array(data));
+    },
+    ping: () => attached.heard(),
+    end: () => void session.end(),
+  });
+  const session = begin(attached);
+  return response;
+}
+
+/** The first of these subprotocols that a client offers by `Sec-WebSocket-Protocol`. */
+export function offeredProtocol(
+  offer: string | undefined,
+  known: readonly string[],
+): string | undefined {
+  return offer?.split(",").map((name) => name.trim()).find((name) => known.includes(name));
 }

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { MAPPINGS_MAX } from "../core/limits.ts";
+import { ANONYMOUS_KINDS } from "../devices/anonymous/identity.ts";
 import type { Mapping } from "../devices/anonymous/mapping.ts";
 import { IMAGE_VERSION, RESTORE_MODES } from "../devices/image_form.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
@@ -101,7 +102,7 @@ export const DeviceImageBody = z.preprocess(
     anonymous: z.strictObject({
       lastMinor: Number64,
       devices: z.array(z.strictObject({
-        kind: z.enum(["simple", "multi"]),
+        kind: z.enum(ANONYMOUS_KINDS),
         minor: Number64,
         name: Name.optional(),
         last: Number64,
@@ -119,7 +120,7 @@ export const DeviceImageView = z.object({
   anonymous: z.object({
     lastMinor: U64Text,
     devices: z.array(z.object({
-      kind: z.enum(["simple", "multi"]),
+      kind: z.enum(ANONYMOUS_KINDS),
       minor: U64Text,
       name: z.string().optional(),
       last: U64Text,
@@ -132,7 +133,7 @@ export const DeviceImageView = z.object({
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({
-  mode: wordOf(...RESTORE_MODES).openapi({
+  mode: wordOf(RESTORE_MODES).openapi({
     description: "`match`: the registry has the same devices; `load`: it has none",
   }),
 });

@@ -7,18 +7,20 @@ import {
   PATH_BYTES_MAX,
   SECONDARY_DEVICE_CHARS_MAX,
 } from "../core/limits.ts";
-import { Limit, Name, U32, U64, U64Text, wordOf } from "./scalars.ts";
+import { ANONYMOUS_KINDS } from "../devices/anonymous/identity.ts";
+import { DEVICE_DRIVERS, DEVICE_FILE_TYPES } from "../devices/resolve/device_kinds.ts";
+import { Limit, Name, pageView, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `POST /v1/devices/anonymous`. */
 export const AnonymousDeviceBody = z.strictObject({
-  kind: wordOf("simple", "multi"),
+  kind: wordOf(ANONYMOUS_KINDS),
   name: Name.optional(),
 }).openapi("AnonymousDeviceRequest");
 
 /** An anonymous device as it is shown. */
 export const AnonymousDeviceView = z.object({
   id: z.string().openapi({ example: "anon-1" }),
-  kind: z.enum(["simple", "multi"]),
+  kind: z.enum(ANONYMOUS_KINDS),
   name: z.string().optional(),
   major: U64Text,
   minor: U64Text,
@@ -37,7 +39,7 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
  * A device behind another. Control characters would forge lines of the text form, and half a
- * surrogate pair is not kept.
+ * surrogate pair would not survive being stored.
  */
 export const SecondaryDevice = z.string().max(SECONDARY_DEVICE_CHARS_MAX)
   .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
@@ -76,30 +78,27 @@ export const MapView = z.object({
   items: z.array(MappingView.extend({ created: z.boolean() })),
 }).openapi("Mapped");
 
-/** `?limit=&cursor=` of the mappings; the text form has all when no limit is given. */
+/** `?limit=&cursor=` of the mappings. Without a limit the text form has all of them. */
 export const MappingsQuery = z.strictObject({
   limit: Limit.unwrap().openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX }),
   cursor: U64.optional().openapi({ type: "string", description: "`next` of the page before" }),
 });
 
 /** A page of mappings in ascending order of their virtual inodes. */
-export const MappingList = z.object({
-  items: z.array(MappingView),
-  next: z.string().optional(),
-}).openapi("MappingList");
+export const MappingList = pageView(MappingView).openapi("MappingList");
 
-/** A path of the host. Half a surrogate pair would not be kept, and a zero byte ends a path. */
+/** A path of the host. Half a surrogate pair would not survive, and a zero byte ends a path. */
 export const HostPath = z.string().max(PATH_BYTES_MAX)
   .refine((text) => !UNPRINTABLE.test(text), "must be without control characters");
 
 const OptionText = z.string().max(DRIVER_OPTION_CHARS_MAX)
   .refine((text) => text.isWellFormed(), "must be well-formed text");
 
-/** A host device as its caller knows it (seed 002, DeviceInfo). */
+/** A host device as its caller knows it (Kata's DeviceInfo). */
 export const DeviceInfoBody = z.strictObject({
   containerPath: HostPath.min(1),
   hostPath: HostPath.optional(),
-  type: wordOf("c", "u", "b", "p"),
+  type: wordOf(DEVICE_FILE_TYPES),
   major: U64,
   minor: U64,
   pmem: z.boolean().optional(),
@@ -115,8 +114,10 @@ export const DeviceInfoBody = z.strictObject({
 
 /** What a device is on the host. */
 export const ResolvedDeviceView = z.object({
-  driver: z.enum(["vfio", "block", "generic", "vhost-user-blk-pci", "vhost-user-scsi-pci"]),
+  driver: z.enum(DEVICE_DRIVERS),
   hostPath: z.string(),
   backingFile: z.string().optional(),
-  evidence: z.array(z.string()).openapi({ description: "Every path of the host that was read" }),
+  evidence: z.array(z.string()).readonly().openapi({
+    description: "Every path of the host that was read",
+  }),
 }).openapi("ResolvedDevice");

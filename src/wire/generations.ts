@@ -1,13 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import { LEASE_MS_MAX, QUIESCE_MS_DEFAULT, QUIESCE_MS_MAX } from "../core/limits.ts";
-import { Limit, Name, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
+import { VISIBILITIES } from "../core/ports/page_file.ts";
+import { PHASES } from "../generations/phase.ts";
+import { DEFAULT_OPTIONS, ON_DISCONNECT, ON_LOST } from "../generations/scope_options.ts";
+import { PRESENCES } from "../generations/watcher.ts";
+import { Flag, Name, pageQuery, pageView, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
-  requireQuiesce: z.boolean().default(false),
-  trackOnOpen: z.boolean().default(false),
-  onDisconnect: wordOf("hold", "forget").default("hold"),
-  onLost: wordOf("block", "open").default("block"),
+  requireQuiesce: z.boolean().default(DEFAULT_OPTIONS.requireQuiesce),
+  trackOnOpen: z.boolean().default(DEFAULT_OPTIONS.trackOnOpen),
+  onDisconnect: wordOf(ON_DISCONNECT).default(DEFAULT_OPTIONS.onDisconnect),
+  onLost: wordOf(ON_LOST).default(DEFAULT_OPTIONS.onLost),
 }).openapi("ScopeOptions");
 
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
@@ -55,17 +59,12 @@ export const BarrierQuery = z.strictObject({
     .openapi({ type: "integer" }),
 });
 
-const PHASES = ["running", "quiescing", "quiesced", "settling"] as const;
-
-/** Where a scope stands. */
-export const PhaseWord = z.enum(PHASES);
-
-const pageQuery = { limit: Limit, cursor: z.string().max(128).optional() };
+const ID_CHARS_MAX = 128;
 
 /** `?phase=&limit=&cursor=` of the list of scopes. */
 export const ScopesQuery = z.strictObject({
-  ...pageQuery,
-  phase: z.string().max(64).transform((text) => text.split(",")).pipe(z.array(PhaseWord))
+  ...pageQuery(ID_CHARS_MAX),
+  phase: z.string().max(64).transform((text) => text.split(",")).pipe(z.array(z.enum(PHASES)))
     .optional().openapi({
       type: "string",
       example: "settling,quiescing",
@@ -73,14 +72,15 @@ export const ScopesQuery = z.strictObject({
     }),
 });
 
-/** `true` or `false` in a query. */
-const Flag = wordOf("true", "false").optional();
-
 /** `?force=true` of a deletion. */
-export const ForceQuery = z.strictObject({ force: Flag });
+export const ForceQuery = z.strictObject({ force: Flag.optional() });
 
 /** `?tracked=&outdated=&limit=&cursor=` of the list of watchers. */
-export const WatchersQuery = z.strictObject({ ...pageQuery, tracked: Flag, outdated: Flag });
+export const WatchersQuery = z.strictObject({
+  ...pageQuery(ID_CHARS_MAX),
+  tracked: Flag.optional(),
+  outdated: Flag.optional(),
+});
 
 /** A scope as it is shown. */
 export const ScopeView = z.object({
@@ -88,7 +88,7 @@ export const ScopeView = z.object({
   generation: U32,
   epoch: U64Text,
   unique: z.string(),
-  phase: PhaseWord,
+  phase: z.enum(PHASES),
   reason: z.string().openapi({ description: "Of the last bump" }),
   changedAt: z.string(),
   watchers: z.int(),
@@ -107,15 +107,12 @@ export const ScopeView = z.object({
   page: z.string(),
   requireQuiesce: z.boolean(),
   trackOnOpen: z.boolean(),
-  onDisconnect: z.enum(["hold", "forget"]),
-  onLost: z.enum(["block", "open"]),
+  onDisconnect: z.enum(ON_DISCONNECT),
+  onLost: z.enum(ON_LOST),
 }).openapi("Scope");
 
 /** A page of scopes. */
-export const ScopeList = z.object({
-  items: z.array(ScopeView),
-  next: z.string().optional(),
-}).openapi("ScopeList");
+export const ScopeList = pageView(ScopeView).openapi("ScopeList");
 
 /** A generation with what tells it from all others. */
 export const GenerationView = z.object({
@@ -139,7 +136,7 @@ export const HistoryView = z.object({
 
 /** How far a quiesce has come. */
 export const QuiesceView = z.object({
-  phase: PhaseWord,
+  phase: z.enum(PHASES),
   reason: z.string(),
   maxMs: z.int(),
 }).openapi("Quiesce");
@@ -149,7 +146,7 @@ export const WatcherView = z.object({
   watcher: z.string(),
   name: Name,
   tracked: z.boolean(),
-  presence: z.enum(["connected", "held", "lost"]),
+  presence: z.enum(PRESENCES),
   presenceSince: z.string(),
   leaseMs: z.int(),
   outdated: z.boolean(),
@@ -169,10 +166,7 @@ export const WatcherView = z.object({
 }).openapi("Watcher");
 
 /** A page of watchers. */
-export const WatcherList = z.object({
-  items: z.array(WatcherView),
-  next: z.string().optional(),
-}).openapi("WatcherList");
+export const WatcherList = pageView(WatcherView).openapi("WatcherList");
 
 /** A barrier that opened although watchers were lost. */
 export const OpenWithLostView = z.object({
@@ -187,6 +181,6 @@ export const PageView = z.object({
   vmclockPath: z.string(),
   sizeBytes: z.int(),
   layout: z.literal("sysgenid"),
-  reach: z.enum(["all", "owner"]),
+  reach: z.enum(VISIBILITIES),
   bindMount: z.string(),
 }).openapi("Page");

@@ -14,15 +14,10 @@ import {
 } from "../core/limits.ts";
 import { ENGINE_NAMES } from "../guests/engines.ts";
 import { GUEST_KINDS, GUEST_STATES } from "../guests/guest/state.ts";
-import { Limit, Name, U32, U64, U64Text } from "./scalars.ts";
+import { Name, pageQuery, pageView, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 function refuseForm(ctx: z.RefinementCtx, message: string): void {
   ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
-}
-
-/** One of some words: what is no string is malformed, another word is not allowed. */
-function choice<const Words extends readonly [string, ...string[]]>(...words: Words) {
-  return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
 }
 
 const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" })
@@ -73,7 +68,7 @@ const LinuxBody = z.strictObject({
 /** `POST /v1/guests`. */
 export const CreateGuestBody = z.strictObject({
   name: Name.optional(),
-  engine: choice(...ENGINE_NAMES).optional().default("auto"),
+  engine: wordOf(ENGINE_NAMES).optional().default("auto"),
   scope: Name.optional().openapi({ description: "Whose generation it shows; its own by default" }),
   leaseMs: z.int().min(1).max(OWNER_LEASE_MS_MAX).optional().openapi({
     description: "How long it outlives the last request that carried its owner's token",
@@ -118,10 +113,7 @@ export const CreatedGuestView = GuestView.extend({ ownerToken: z.string() })
   .openapi("CreatedGuest");
 
 /** A page of guests. */
-export const GuestList = z.object({
-  items: z.array(GuestView),
-  next: z.string().optional(),
-}).openapi("GuestList");
+export const GuestList = pageView(GuestView).openapi("GuestList");
 
 /** A new owner's token, shown only here. */
 export const OwnerView = z.object({ ownerToken: z.string() }).openapi("GuestOwner");
@@ -136,7 +128,7 @@ export const ChannelView = z.object({
 export const ChannelList = z.object({ items: z.array(ChannelView) }).openapi("ChannelList");
 
 /** `?limit=&cursor=` of a list. */
-export const GuestsQuery = z.strictObject({ limit: Limit, cursor: z.string().max(128).optional() });
+export const GuestsQuery = z.strictObject(pageQuery(128));
 
 /** `?vcpu=`: guests have one, so 0 is the only one there is. */
 export const VcpuQuery = z.strictObject({
@@ -154,7 +146,7 @@ export const RunBody = z.strictObject({
 }).openapi("RunRequest");
 
 /** `PUT /v1/guests/{g}/state`. */
-export const StateBody = z.strictObject({ state: choice("ready", "running", "paused") })
+export const StateBody = z.strictObject({ state: wordOf(["ready", "running", "paused"]) })
   .openapi("GuestStateRequest");
 
 /** `POST /v1/guests/{g}/interrupts`. Which lines there are the guest says, after it lives. */
@@ -189,7 +181,4 @@ export const SnapshotView = z.object({
 }).openapi("Snapshot");
 
 /** A page of snapshots. */
-export const SnapshotList = z.object({
-  items: z.array(SnapshotView),
-  next: z.string().optional(),
-}).openapi("SnapshotList");
+export const SnapshotList = pageView(SnapshotView).openapi("SnapshotList");

@@ -1,28 +1,18 @@
 import { z } from "@hono/zod-openapi";
 import { DEVICE_LEASE_MS_MAX } from "../core/limits.ts";
+import { ANONYMOUS_KINDS } from "../devices/anonymous/identity.ts";
+import { DEVICE_STATUSES } from "../devices/host/holder_leases.ts";
+import { HYPERVISORS, PLUG_TIMES } from "../devices/render/rendering.ts";
+import {
+  BLOCK_DRIVERS,
+  DEVICE_FILE_TYPES,
+  HOST_DEVICE_KINDS,
+  SHARED_FOLDER_TYPES,
+  VFIO_DEVICE_TYPES,
+  VHOST_USER_TYPES,
+} from "../devices/resolve/device_kinds.ts";
 import { AnonymousDeviceView, DeviceInfoBody, HostPath } from "./devices.ts";
-import { Limit, Name, U32, U64Text, wordOf } from "./scalars.ts";
-
-/** Kinds of host devices: the seed's DeviceType, and what else a hypervisor plugs. */
-const HOST_DEVICE_KINDS = [
-  "vfio",
-  "block",
-  "generic",
-  "vhost-user-blk-pci",
-  "vhost-user-scsi-pci",
-  "virtio-net-pci",
-  "vhost-user-fs-pci",
-  "virtio-fs",
-  "virtio-9p",
-  "rng",
-] as const;
-
-const VHOST_USER_TYPES = [
-  "vhost-user-blk-pci",
-  "vhost-user-scsi-pci",
-  "virtio-net-pci",
-  "vhost-user-fs-pci",
-] as const;
+import { Name, pageQuery, pageView, U32, U64Text, wordOf } from "./scalars.ts";
 
 const MAC = /^[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}$/;
 /** A word that goes into a hypervisor's command: an address, a bus, an id. */
@@ -34,23 +24,23 @@ const AbsolutePath = HostPath.regex(/^\//);
 /** `POST /v1/devices`. */
 export const RegisterBody = DeviceInfoBody.extend({
   sandbox: Name.default("default"),
-  kind: wordOf(...HOST_DEVICE_KINDS).optional(),
+  kind: wordOf(HOST_DEVICE_KINDS).optional(),
   block: z.strictObject({
     format: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/).optional(),
     shareRw: z.boolean().optional(),
     readOnly: z.boolean().optional(),
   }).optional(),
   vhostUser: z.strictObject({
-    type: wordOf(...VHOST_USER_TYPES),
+    type: wordOf(VHOST_USER_TYPES),
     socketPath: AbsolutePath,
     macAddress: z.string().regex(MAC).optional(),
     tag: Tag.optional(),
-    cache: wordOf("none", "auto", "always").optional(),
+    cache: wordOf(["none", "auto", "always"]).optional(),
     cacheSize: U32.optional().openapi({ description: "MiB" }),
   }).optional(),
   rng: z.strictObject({ filename: AbsolutePath }).optional(),
   sharedFolder: z.strictObject({
-    type: wordOf("virtio-fs", "virtio-9p"),
+    type: wordOf(SHARED_FOLDER_TYPES),
     source: AbsolutePath,
     tag: Tag,
     readOnly: z.boolean().optional(),
@@ -75,21 +65,20 @@ export const HolderParam = z.object({ id: z.string(), holder: Name });
 
 /** `GET /v1/devices`. */
 export const DevicesQuery = z.strictObject({
-  kind: wordOf("simple", "multi", ...HOST_DEVICE_KINDS).optional(),
+  kind: wordOf([...ANONYMOUS_KINDS, ...HOST_DEVICE_KINDS]).optional(),
   sandbox: Name.optional(),
-  limit: Limit,
-  cursor: z.string().max(64).optional(),
+  ...pageQuery(64),
 });
 
 /** `GET /v1/devices/{id}/render`. */
 export const RenderQuery = z.strictObject({
-  for: wordOf("firecracker", "cloud-hypervisor", "qemu", "libkrun", "crosvm"),
+  for: wordOf(HYPERVISORS),
   bus: Word.optional().openapi({ description: "Of the machine, such as `rp3`" }),
   addr: Word.optional().openapi({ description: "The slot on that bus" }),
 });
 
 const BlockShape = {
-  driver: z.enum(["virtio-blk", "virtio-mmio", "virtio-blk-ccw", "virtio-scsi", "nvdimm"]),
+  driver: z.enum(BLOCK_DRIVERS),
   file: z.string(),
   format: z.string(),
   id: z.string(),
@@ -109,7 +98,7 @@ const BlockShape = {
 
 const VfioShape = {
   id: z.string(),
-  type: z.enum(["error", "normal", "mediated"]),
+  type: z.enum(VFIO_DEVICE_TYPES),
   isPcie: z.boolean(),
   bdf: z.string(),
   sysfsDev: z.string(),
@@ -142,7 +131,7 @@ const SharedFolderShape = {
 const InfoShape = {
   containerPath: z.string(),
   hostPath: z.string(),
-  type: z.enum(["c", "u", "b", "p"]),
+  type: z.enum(DEVICE_FILE_TYPES),
   major: U64Text,
   minor: U64Text,
   pmem: z.boolean().optional(),
@@ -177,7 +166,7 @@ export const HostDeviceView = z.object({
   id: z.string().openapi({ example: "5f0c9a3be2d10044" }),
   kind: z.enum(HOST_DEVICE_KINDS),
   sandbox: z.string(),
-  status: z.enum(["idle", "attached", "lost"]).openapi({
+  status: z.enum(DEVICE_STATUSES).openapi({
     description: "`idle`: nobody holds it; `lost`: the leases of all who do have run out",
   }),
   why: z.string().openapi({ description: "Why it is of this kind and has this driver" }),
@@ -190,7 +179,7 @@ export const HostDeviceView = z.object({
     leaseMs: z.int().optional(),
   })),
   block: z.object(BlockShape).optional(),
-  vfio: z.array(z.object(VfioShape)).optional(),
+  vfio: z.array(z.object(VfioShape)).readonly().optional(),
   vhostUser: z.object(VhostUserShape).optional(),
   rng: z.object(RngShape).optional(),
   sharedFolder: z.object(SharedFolderShape).optional(),
@@ -200,10 +189,7 @@ export const HostDeviceView = z.object({
 export const DeviceView = z.union([HostDeviceView, AnonymousDeviceView]).openapi("Device");
 
 /** A page of devices: those of the host by id, then the anonymous ones by minor. */
-export const DeviceList = z.object({
-  items: z.array(DeviceView),
-  next: z.string().optional(),
-}).openapi("DeviceList");
+export const DeviceList = pageView(DeviceView).openapi("DeviceList");
 
 const Json = z.record(z.string(), z.unknown());
 const stepShapes = <Extra extends z.ZodRawShape>(extra: Extra) =>
@@ -216,24 +202,24 @@ const stepShapes = <Extra extends z.ZodRawShape>(extra: Extra) =>
       ...extra,
     }),
     z.object({ type: z.literal("qmp"), execute: z.string(), arguments: Json, ...extra }),
-    z.object({ type: z.literal("arguments"), arguments: z.array(z.string()), ...extra }),
-    z.object({ type: z.literal("command"), arguments: z.array(z.string()), ...extra }),
+    z.object({ type: z.literal("arguments"), arguments: z.array(z.string()).readonly(), ...extra }),
+    z.object({ type: z.literal("command"), arguments: z.array(z.string()).readonly(), ...extra }),
     z.object({ type: z.literal("call"), function: z.string(), arguments: Json, ...extra }),
   ] as const;
 
 /** How a device is plugged into a hypervisor and out of it. */
 export const RenderingView = z.object({
-  plug: z.enum(["hot", "cold"]).openapi({ description: "While it runs, or before it starts" }),
-  steps: z.array(z.discriminatedUnion("type", stepShapes({}))),
+  plug: z.enum(PLUG_TIMES).openapi({ description: "While it runs, or before it starts" }),
+  steps: z.array(z.discriminatedUnion("type", stepShapes({}))).readonly(),
   undo: z.array(z.discriminatedUnion(
     "type",
     stepShapes({ undoes: z.int().openapi({ description: "Index of the step it takes back" }) }),
-  )),
+  )).readonly(),
   waitFor: z.array(z.object({
     afterUndo: z.int().openapi({ description: "Index of the step back that it ends" }),
     event: z.string(),
     data: z.record(z.string(), z.string()),
-  })),
-  commandLine: z.array(z.string()).optional(),
-  notes: z.array(z.string()),
+  })).readonly(),
+  commandLine: z.array(z.string()).readonly().optional(),
+  notes: z.array(z.string()).readonly(),
 }).openapi("DeviceRendering");

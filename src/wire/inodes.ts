@@ -2,8 +2,9 @@
 import { z } from "@hono/zod-openapi";
 import { EVICT_RANGES_MAX, INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
 import { wallNsOf } from "../core/time.ts";
-import { Name, U64, U64Text, wordOf } from "./scalars.ts";
+import { Flag, Name, pageQuery, pageView, U64, U64Text, wordOf } from "./scalars.ts";
 
+const YesNo = Flag.openapi({ type: "boolean" });
 const Access = z.enum(["ro", "rw"]);
 /** A user or group; the host takes the largest number for "as it is". */
 const OwnerId = z.int().min(0).max(U32_MAX - 1);
@@ -19,9 +20,9 @@ const LeaseMs = z.int().min(1).max(INODE_LEASE_MS_MAX).openapi({
 export const InodeRequestBody = z.strictObject({
   root: Name.optional(),
   path: z.string().optional().openapi({ example: "images/kernel" }),
-  access: wordOf("ro", "rw").optional(),
-  cache: wordOf("host", "own").optional(),
-  create: wordOf("never", "if-missing", "exclusive").optional(),
+  access: wordOf(["ro", "rw"]).optional(),
+  cache: wordOf(["host", "own"]).optional(),
+  create: wordOf(["never", "if-missing", "exclusive"]).optional(),
   permissions: z.int().min(0).max(0o777).optional(),
   noatime: z.boolean().optional(),
   limitTranslation: z.boolean().optional(),
@@ -97,9 +98,7 @@ export const RangeBody = z.strictObject({ offset: U64, length: U64 }).openapi("I
 export const RevalidatedView = z.object({ changed: z.boolean() }).openapi("InodeRevalidated");
 
 /** `?discard=` of an invalidate: whether dirt is dropped instead of written back. */
-export const Discard = z.enum(["true", "false"]).default("false").transform((text) =>
-  text === "true"
-).openapi({ type: "boolean" });
+export const Discard = YesNo.default(false);
 
 const MappingMembers = {
   space: Name,
@@ -139,15 +138,14 @@ export const MappingBody = z.strictObject({
 /** The query that names a mapping to remove. */
 export const MappingQuery = z.strictObject({
   ...MappingMembers,
-  writable: z.enum(["true", "false"]).transform((text) => text === "true")
-    .openapi({ type: "boolean" }),
+  writable: YesNo,
 });
 
 /** What `POST …/translate` takes; without `optional` only what is required is translated. */
 export const TranslateBody = z.strictObject({
   required: RangeBody,
   optional: RangeBody.optional(),
-  access: wordOf("read", "write"),
+  access: wordOf(["read", "write"]),
   holder: Name,
 }).openapi("InodeTranslateRequest");
 
@@ -186,7 +184,9 @@ export const InodeView = z.object({
   modificationTime: z.string(),
   statusChangeTime: z.string(),
   links: Count,
-  dirty: z.array(z.string()).openapi({ description: "Attributes not in the backing file yet" }),
+  dirty: z.array(z.string()).readonly().openapi({
+    description: "Attributes not in the backing file yet",
+  }),
   residentBytes: U64Text,
   dirtyBytes: U64Text,
   holders: z.array(z.string()),
@@ -196,10 +196,7 @@ export const InodeView = z.object({
 }).openapi("Inode");
 
 /** The open inodes. */
-export const InodeListView = z.object({
-  items: z.array(InodeView),
-  next: z.string().optional(),
-}).openapi("InodeList");
+export const InodeListView = pageView(InodeView).openapi("InodeList");
 
 /** The figures of one inode. */
 export const InodeStatsView = z.object(Counted).openapi("InodeStats");
@@ -243,10 +240,7 @@ export const MappingView = RangeView.extend({
 }).openapi("InodeMapping");
 
 /** The mappings of an inode. */
-export const MappingListView = z.object({
-  items: z.array(MappingView),
-  next: z.string().optional(),
-}).openapi("InodeMappingList");
+export const MappingListView = pageView(MappingView).openapi("InodeMappingList");
 
 /** What `POST …/mappings` answers. */
 export const MappedView = z.object({
@@ -274,9 +268,7 @@ export const TranslatedView = z.object({
 }).openapi("InodeTranslated");
 
 /** `?durable=` of a write: whether it is on stable storage before the answer. */
-export const Durable = z.enum(["true", "false"]).default("false").transform((text) =>
-  text === "true"
-).openapi({ type: "boolean" });
+export const Durable = YesNo.default(false);
 
-/** `?cursor=` of a list of inodes or mappings: the last key seen. */
-export const InodeCursor = z.string().max(256).optional();
+/** `?limit=&cursor=` of a list of inodes or mappings. */
+export const InodesQuery = z.strictObject(pageQuery(256));

@@ -35,7 +35,7 @@ const STATUS = {
 } as const satisfies Record<FaultKind, number>;
 
 /** An HTTP status that a fault can have. */
-export type ProblemStatus = typeof STATUS[FaultKind];
+type ProblemStatus = typeof STATUS[FaultKind];
 
 /** The HTTP status of a fault: the one place that knows. */
 export function statusOf(code: FaultCode): ProblemStatus {

@@ -81,17 +81,28 @@ export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
 /** An unsigned 32-bit number: generations, counts. */
 export const U32 = z.int().min(0).max(U32_MAX);
 
-/** One of a few words: another word is not allowed, what is no text or missing is malformed. */
-export function wordOf<const Words extends readonly [string, ...string[]]>(
-  ...words: Words
-): z.ZodPipe<z.ZodString, z.ZodEnum<{ [Word in Words[number]]: Word }>> {
+/** One of a few words: another word is not allowed, and a missing or other value is malformed. */
+export function wordOf<const Word extends string>(words: readonly Word[]) {
   return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
 }
+
+/** `true` or `false` in a query. */
+export const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 /** `?limit=` of a list. */
 export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
   .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
   .openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX });
+
+/** `?limit=&cursor=` of a list whose keys have at most so many characters. */
+export function pageQuery(keyCharsMax: number) {
+  return { limit: Limit, cursor: z.string().max(keyCharsMax).optional() };
+}
+
+/** A page of a list. `next` is the cursor of the page after it, where there is one. */
+export function pageView<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), next: z.string().optional() });
+}
 
 /** Issues that say "wrong type, missing or unknown member": 400. All others are 422. */
 const MALFORMED = new Set(["invalid_type", "unrecognized_keys", "invalid_union"]);

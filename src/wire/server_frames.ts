@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { PhaseWord } from "./generations.ts";
+import { PHASES } from "../generations/phase.ts";
 import { Name, U32, U64Text } from "./scalars.ts";
 
 const Id = z.union([z.int().min(0), z.string()]);
@@ -48,7 +48,7 @@ export const SERVER_FRAMES = {
   progress: z.strictObject({
     type: z.literal("progress"),
     ...Generation,
-    phase: PhaseWord,
+    phase: z.enum(PHASES),
     outdated: z.int().min(0),
   }),
   unwatched: z.strictObject({ type: z.literal("unwatched"), id: Id.optional(), scope: Name }),

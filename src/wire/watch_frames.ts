@@ -81,11 +81,6 @@ export function readFrame(text: string): ReadFrame {
   return { ok: false, id: id.data, fault: faultOf(parsed.error, "frame") };
 }
 
-/** The text of an answer: any message, or an error with its problem document. */
-export function frameText(message: object): string {
-  return toJson(message);
-}
-
 /** The text of the answer to a request that was refused. */
 export function errorFrameText(id: number | string, fault: Fault): string {
   return toJson({ type: "error", id, problem: problemOf(fault) });

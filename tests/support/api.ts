@@ -1,4 +1,3 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { assert, assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020.js";
@@ -9,7 +8,7 @@ import { Tickets } from "../../src/access/tickets.ts";
 import { PROBLEM_TYPE } from "../../src/wire/problem.ts";
 import { createApp } from "../../routes/http/app.ts";
 import type { Listener } from "../../src/access/listener.ts";
-import type { Env } from "../../routes/http/env.ts";
+import type { Routes } from "../../routes/http/endpoint.ts";
 import { FakeClock } from "./clock.ts";
 import { SeededRandom } from "./random.ts";
 
@@ -33,19 +32,19 @@ export interface Ask {
  * same routes serve: its path, status, media type and body.
  */
 export class Api {
-  readonly app: OpenAPIHono<Env>;
+  readonly app: Routes;
   readonly #ajv = new Ajv2020.default({ strict: false, validateFormats: false });
   readonly #validators = new Map<string, ValidateFunction>();
   /** One unix socket, through which all requests come that do not say otherwise. */
   readonly #everybody: Listener = { kind: "unix", principal: admin("test") };
   #document: Document | undefined;
 
-  constructor(app: OpenAPIHono<Env>) {
+  constructor(app: Routes) {
     this.app = app;
   }
 
   /** An app of only these routes, all of them behind the token guard. */
-  static of(...guarded: readonly OpenAPIHono<Env>[]): Api {
+  static of(...guarded: readonly Routes[]): Api {
     return new Api(createApp({
       version: "0.0.0-test",
       tokens: new Tokens([{ token: "secret", permissions: ["admin"] }]),

@@ -1,4 +1,4 @@
-import type { GuestMaker } from "../../routes/guests/guests.ts";
+import type { GuestMaker } from "../../routes/guests/views.ts";
 import type { CreateGuest } from "../../src/guests/create_guest.ts";
 import { type CreatedGuest, Guests } from "../../src/guests/guests.ts";
 import { FakeClock } from "./clock.ts";

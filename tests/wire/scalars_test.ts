@@ -48,7 +48,7 @@ Deno.test("Name takes 1 to 64 letters, digits, dots, dashes and underscores", ()
 });
 
 Deno.test("wordOf() takes its words, does not allow others and cannot read what is no text", () => {
-  const schema = wordOf("simple", "multi");
+  const schema = wordOf(["simple", "multi"]);
   const codes = ["simple", "other", "", 1, null, undefined].map((value) => {
     const parsed = schema.safeParse(value);
     return parsed.success ? parsed.data : faultOf(parsed.error, "test").code;

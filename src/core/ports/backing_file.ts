@@ -21,11 +21,11 @@ export interface BackingAttributes {
 /** Attributes to set; those that are not named stay. */
 export interface AttributeChange {
   /** The lowest 12 bits of the mode. */
-  readonly permissions?: number;
-  readonly uid?: number;
-  readonly gid?: number;
-  readonly accessTimeNs?: bigint;
-  readonly modificationTimeNs?: bigint;
+  readonly permissions?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly accessTimeNs?: bigint | undefined;
+  readonly modificationTimeNs?: bigint | undefined;
 }
 
 /** What a look at the storage found. */

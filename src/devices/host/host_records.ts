@@ -10,7 +10,9 @@ export interface HostDeviceRecord
   };
   readonly createdNs: string;
   readonly holders: readonly (Omit<Holder, "sinceNs"> & { readonly sinceNs: string })[];
-  readonly block?: Omit<BlockDrive, "sizeBytes"> & { readonly sizeBytes?: string } | undefined;
+  readonly block?:
+    | Omit<BlockDrive, "sizeBytes"> & { readonly sizeBytes?: string | undefined }
+    | undefined;
 }
 
 /** The record of a device. */

@@ -238,13 +238,13 @@ export class CachingInode {
    * @throws {Fault} as {@linkcode write}; `file-not-permitted`
    */
   async setAttributes(
-    { sizeBytes, ...change }: AttributeChange & { readonly sizeBytes?: bigint },
+    { sizeBytes, ...change }: AttributeChange & { readonly sizeBytes?: bigint | undefined },
     options: ChangeOptions = {},
   ): Promise<void> {
     if (sizeBytes !== undefined) requireOffsets(0n, sizeBytes);
     await this.#change(options, async (editor) => {
       if (sizeBytes !== undefined) await editor.truncate(sizeBytes);
-      if (Object.keys(change).length > 0) await editor.change(change);
+      if (Object.values(change).some((value) => value !== undefined)) await editor.change(change);
     });
     this.#tell({ kind: "inode.changed", data: { sizeBytes, ...change } });
   }

@@ -1,6 +1,7 @@
 import { Fault } from "../../core/faults.ts";
 import { BYTE_PARTS_MAX, FILE_OFFSET_MAX } from "../../core/limits.ts";
-import type { ByteRange } from "./byte_range.ts";
+import type { Range } from "../../core/segments.ts";
+import { contentRange } from "./byte_range.ts";
 
 /** Bytes and where they belong. */
 interface BytePart {
@@ -51,7 +52,7 @@ export function byteParts(body: Uint8Array<ArrayBuffer>, boundary: string): Byte
       Math.max(0, at - 2),
       at + HEAD_BYTES_MAX,
     );
-    const range = contentRange(decoder.decode(body.subarray(at, headEnd)));
+    const range = rangeOfHead(decoder.decode(body.subarray(at, headEnd)));
     const length = Number(range.end - range.start);
     const end = headEnd + length;
     if (end > body.byteLength || !startsWith(body, end, delimiter)) {
@@ -74,20 +75,50 @@ export function byteParts(body: Uint8Array<ArrayBuffer>, boundary: string): Byte
   return parts;
 }
 
-/** What comes before the bytes of a part of a `multipart/byteranges` answer. */
-export function partHead(boundary: string, { start, end }: ByteRange, size: bigint): Uint8Array {
-  return encoder.encode(
-    `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
-      `content-range: bytes ${start}-${end - 1n}/${size}\r\n\r\n`,
+/** A `multipart/byteranges` body that is made while it is sent. */
+interface RangesBody {
+  readonly type: string;
+  /** Its length in bytes. */
+  readonly length: bigint;
+  readonly pieces: AsyncGenerator<Uint8Array>;
+}
+
+/**
+ * The answer to a request for several ranges (RFC 9110 §14.6).
+ *
+ * @param size Size of the whole content
+ * @param read Reads a range, piece by piece; called when its turn comes
+ */
+export function rangesBody(
+  ranges: readonly Range[],
+  size: bigint,
+  read: (range: Range) => AsyncIterable<Uint8Array>,
+): RangesBody {
+  const boundary = crypto.randomUUID();
+  const heads = ranges.map((range) =>
+    encoder.encode(
+      `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
+        `content-range: ${contentRange(range, size)}\r\n\r\n`,
+    )
   );
+  const end = encoder.encode(`\r\n--${boundary}--\r\n`);
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (const [index, range] of ranges.entries()) {
+      yield heads[index] as Uint8Array;
+      yield* read(range);
+    }
+    yield end;
+  }
+  const framing = heads.reduce((sum, head) => sum + head.byteLength, end.byteLength);
+  const content = ranges.reduce((sum, { start, end }) => sum + end - start, 0n);
+  return {
+    type: `multipart/byteranges; boundary=${boundary}`,
+    length: content + BigInt(framing),
+    pieces: pieces(),
+  };
 }
 
-/** What comes behind the last part. */
-export function partsEnd(boundary: string): Uint8Array {
-  return encoder.encode(`\r\n--${boundary}--\r\n`);
-}
-
-function contentRange(head: string): ByteRange {
+function rangeOfHead(head: string): Range {
   const line = head.split("\r\n").find((line) => /^content-range\s*:/i.test(line));
   const match = line === undefined
     ? null

@@ -6,7 +6,7 @@ import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
 import { healthRoutes } from "../../../routes/operate/health.ts";
 import { metricsRoutes } from "../../../routes/operate/metrics.ts";
-import { newRoutes } from "../../../routes/http/openapi.ts";
+import { Routes } from "../../../routes/http/endpoint.ts";
 import { Api } from "../../support/api.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { SeededRandom } from "../../support/random.ts";
@@ -15,7 +15,7 @@ const TCP = { kind: "tcp" } as const;
 
 function api(ready = true): Api {
   const metrics = new Registry();
-  const failing = newRoutes();
+  const failing = new Routes();
   failing.get("/v1/failing", () => {
     throw new Error("secret detail");
   });
@@ -113,7 +113,7 @@ Deno.test("GET /problems/{code} explains each code and no other", async () => {
 
 Deno.test("HEAD has the length that GET would send, of answers, problems and streams", async () => {
   const { app } = api();
-  const streams = newRoutes();
+  const streams = new Routes();
   let isLetGo = false;
   streams.get("/long", () =>
     new Response(

@@ -7,15 +7,15 @@ import {
   MULTIPART_BYTES_MAX,
 } from "../../../src/core/limits.ts";
 import { admin } from "../../../src/access/tokens.ts";
-import { bytesOf } from "../../../routes/http/octets.ts";
-import { newRoutes } from "../../../routes/http/openapi.ts";
+import { bytesOf } from "../../../src/wire/http/octets.ts";
+import { Routes } from "../../../routes/http/endpoint.ts";
 import { Api } from "../../support/api.ts";
 
 const listener = { kind: "unix", principal: admin("test") } as const;
 const WAIT_MS = 10_000;
 
 function taker(take: (request: Request) => Promise<number>): Api {
-  const routes = newRoutes();
+  const routes = new Routes();
   routes.put("/v1/bytes", async (c) => c.json(await take(c.req.raw)));
   return Api.of(routes);
 }

@@ -5,7 +5,7 @@ import { admin, Tokens } from "../../../src/access/tokens.ts";
 import { type AnswerBounds, IdempotentAnswers } from "../../../src/access/idempotency.ts";
 import { Tickets } from "../../../src/access/tickets.ts";
 import { createApp } from "../../../routes/http/app.ts";
-import { newRoutes } from "../../../routes/http/openapi.ts";
+import { Routes } from "../../../routes/http/endpoint.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { SeededRandom } from "../../support/random.ts";
 
@@ -13,7 +13,7 @@ const listener = { kind: "unix", principal: admin("test") } as const;
 
 /** A route that counts how often it was carried out and answers with as many bytes as asked for. */
 function counter(bounds: AnswerBounds) {
-  const routes = newRoutes();
+  const routes = new Routes();
   let runs = 0;
   routes.post("/v1/count", async (c) => {
     runs++;

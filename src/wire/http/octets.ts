@@ -1,10 +1,11 @@
-import { Fault } from "../../src/core/faults.ts";
-import { BYTES_BODY_BYTES_MAX, BYTES_REPLY_BYTES_MAX } from "../../src/core/limits.ts";
-import { type ByteRange, requestedRange } from "../../src/wire/http/byte_range.ts";
+import { Fault } from "../../core/faults.ts";
+import { BYTES_BODY_BYTES_MAX, BYTES_REPLY_BYTES_MAX } from "../../core/limits.ts";
+import type { Range } from "../../core/segments.ts";
+import { contentRange, requestedRange } from "./byte_range.ts";
 
 /** The bytes to answer with, and whether they are a part of the content. */
-export interface RequestedBytes extends ByteRange {
-  readonly partial: boolean;
+export interface RequestedBytes extends Range {
+  readonly isPartial: boolean;
 }
 
 /**
@@ -12,17 +13,17 @@ export interface RequestedBytes extends ByteRange {
  *
  * @throws {Fault} `range-not-satisfiable`; `body-too-large` when one answer cannot hold them
  */
-export function bytesAsked(rangeHeader: string | undefined, size: bigint): RequestedBytes {
+export function requestedBytes(rangeHeader: string | undefined, size: bigint): RequestedBytes {
   const range = requestedRange(rangeHeader, size);
-  const asked = { start: range?.start ?? 0n, end: range?.end ?? size };
-  if (asked.end - asked.start > BigInt(BYTES_REPLY_BYTES_MAX)) {
+  const { start, end } = range ?? { start: 0n, end: size };
+  if (end - start > BigInt(BYTES_REPLY_BYTES_MAX)) {
     throw new Fault(
       "body-too-large",
-      `Cannot send ${asked.end - asked.start} bytes at once: ask for ranges of at most ` +
+      `Cannot send ${end - start} bytes at once: ask for ranges of at most ` +
         `${BYTES_REPLY_BYTES_MAX} bytes`,
     );
   }
-  return { ...asked, partial: range !== undefined };
+  return { start, end, isPartial: range !== undefined };
 }
 
 /**
@@ -30,19 +31,17 @@ export function bytesAsked(rangeHeader: string | undefined, size: bigint): Reque
  * buffer that is used again (the Fetch standard's "extract a body").
  */
 export function bytesResponse(
-  asked: RequestedBytes,
+  { isPartial, ...range }: RequestedBytes,
   size: bigint,
   bytes: Uint8Array<ArrayBuffer>,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(bytes, {
-    status: asked.partial ? 206 : 200,
+    status: isPartial ? 206 : 200,
     headers: {
       "content-type": "application/octet-stream",
       "accept-ranges": "bytes",
-      ...(asked.partial
-        ? { "content-range": `bytes ${asked.start}-${asked.end - 1n}/${size}` }
-        : {}),
+      ...isPartial ? { "content-range": contentRange(range, size) } : {},
       ...headers,
     },
   });

@@ -1,0 +1,64 @@
+import type { z } from "@hono/zod-openapi";
+import { rfc3339 } from "../../src/core/time.ts";
+import type { Mapping } from "../../src/devices/anonymous/mapping.ts";
+import type { AnonymousDevice } from "../../src/devices/anonymous/anonymous_device.ts";
+import type { HostDevice } from "../../src/devices/host/host_device.ts";
+import type { HostDevices } from "../../src/devices/host/host_devices.ts";
+import { recordOf } from "../../src/devices/host/host_records.ts";
+import type { DeviceRegistry } from "../../src/devices/registry.ts";
+import type { DeviceResolver } from "../../src/devices/resolve/resolve.ts";
+import type { AnonymousDeviceView, MappingView } from "../../src/wire/devices.ts";
+import type { HostDeviceView } from "../../src/wire/host_devices.ts";
+import { endpointsOf } from "../http/endpoint.ts";
+
+/** Declares an endpoint of devices. */
+export const endpoint = endpointsOf<
+  { readonly registry: DeviceRegistry; readonly resolver: DeviceResolver }
+>("devices");
+
+/** An anonymous device as the API shows it. */
+export function anonymousView(device: AnonymousDevice): z.input<typeof AnonymousDeviceView> {
+  const { id, name, major, minor, deviceId } = device.identity;
+  return {
+    id,
+    kind: device.kind,
+    name,
+    major: String(major),
+    minor: String(minor),
+    deviceId: String(deviceId),
+    last: String(device.last),
+    mappings: device.kind === "multi" ? device.size : undefined,
+  };
+}
+
+/** A host device as the API shows it. */
+export function hostDeviceView(
+  device: HostDevice,
+  host: HostDevices,
+): z.input<typeof HostDeviceView> {
+  const { createdNs: _, ...rest } = recordOf(device);
+  return {
+    ...rest,
+    status: host.statusOf(device),
+    createdAt: rfc3339(device.createdNs),
+    holders: device.holders.map(({ name, sinceNs, leaseMs }) => ({
+      name,
+      since: rfc3339(sinceNs),
+      state: host.isLost(device.id, name) ? "lost" : "held",
+      leaseMs,
+    })),
+  };
+}
+
+/** A mapping as the API shows it. */
+export function mappingView({ key, virtualInode }: Mapping): z.input<typeof MappingView> {
+  const { device, secondaryDevice, inode } = key;
+  return {
+    key: {
+      device: String(device),
+      secondaryDevice: secondaryDevice === "" ? undefined : secondaryDevice,
+      inode: String(inode),
+    },
+    virtualInode: String(virtualInode),
+  };
+}

@@ -1,0 +1,58 @@
+import type { Principal } from "../access/tokens.ts";
+import type { EventLog } from "../core/event_log.ts";
+import { Fault } from "../core/faults.ts";
+import { EVENT_COMMENT_MS, EVENT_FOLLOWERS_MAX, EVENTS_PAGE_MAX } from "../core/limits.ts";
+import { pageText } from "../wire/events.ts";
+
+/** What streams of events are put together from. */
+interface EventStreamsParts {
+  readonly events: EventLog;
+  /** Ends the streams when the daemon stops. */
+  readonly stopping: AbortSignal;
+  /** Whether the token of a principal is still in force. */
+  readonly isKnown: (principal: Principal) => boolean;
+}
+
+/** Streams of events for those who follow what changes, and how many there are. */
+export class EventStreams {
+  readonly #parts: EventStreamsParts;
+  readonly #encoder = new TextEncoder();
+  #count = 0;
+
+  constructor(parts: EventStreamsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What happens after an event, as server-sent events. The stream ends when the client goes away,
+   * the daemon stops, or the principal's token is removed. The log is read when the client takes
+   * more: a client that does not read costs nothing, and is sent a gap later.
+   *
+   * @param after Number of the last event that the client knows
+   * @throws {Fault} `followers-exhausted`
+   */
+  follow(after: number, principal: Principal): ReadableStream<Uint8Array> {
+    const { events, stopping, isKnown } = this.#parts;
+    if (this.#count >= EVENT_FOLLOWERS_MAX) {
+      throw new Fault("followers-exhausted", `Cannot follow: ${this.#count} followers are there`);
+    }
+    this.#count++;
+    const gone = new AbortController();
+    const signal = AbortSignal.any([stopping, gone.signal]);
+    signal.addEventListener("abort", () => this.#count--, { once: true });
+    let known = after;
+    return new ReadableStream({
+      pull: async (controller) => {
+        const page = await events.next(known, EVENTS_PAGE_MAX, EVENT_COMMENT_MS, signal);
+        if (!isKnown(principal)) gone.abort();
+        if (gone.signal.aborted || page === undefined && stopping.aborted) {
+          return controller.close();
+        }
+        known = page?.items.at(-1)?.seq ?? (page?.gap?.before ?? known + 1) - 1;
+        const text = page === undefined ? ": still here\n\n" : pageText(page);
+        controller.enqueue(this.#encoder.encode(text));
+      },
+      cancel: () => gone.abort(),
+    });
+  }
+}

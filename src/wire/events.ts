@@ -1,0 +1,50 @@
+import { z } from "@hono/zod-openapi";
+import type { EventPage, LoggedEvent } from "../core/event_log.ts";
+import { rfc3339 } from "../core/time.ts";
+import { toJson } from "./problem.ts";
+import { Limit } from "./scalars.ts";
+
+/** Number of the last event that a reader knows, as text. */
+export const EventSeq = z.string().regex(/^[0-9]{1,15}$/).transform(Number);
+
+/** `?after=&limit=` of the events. */
+export const EventsQuery = z.strictObject({
+  after: EventSeq.optional().openapi({ type: "integer", minimum: 0 }),
+  limit: Limit,
+});
+
+const EventView = z.object({
+  seq: z.int(),
+  time: z.string(),
+  kind: z.string().openapi({ example: "scope.bumped" }),
+  subject: z.string(),
+  reason: z.string().optional(),
+  data: z.record(z.string(), z.unknown()),
+}).openapi("Event");
+
+/** A page of events. Those between `after` and `before` of a gap are no longer known. */
+export const EventsView = z.object({
+  items: z.array(EventView),
+  gap: z.object({ after: z.int(), before: z.int() }).optional(),
+}).openapi("Events");
+
+/** A page of events as JSON text. */
+export function pageJson({ gap, items }: EventPage): string {
+  return toJson({ items: items.map(eventView), gap });
+}
+
+/** A page of events as server-sent events. */
+export function pageText({ gap, items }: EventPage): string {
+  // The gap has an id, so that a client that is cut off right after it is not sent it again.
+  const gapText = gap === undefined ? "" : sent(gap.before - 1, "gap", gap);
+  return gapText + items.map((event) => sent(event.seq, event.kind, eventView(event))).join("");
+}
+
+function sent(id: number, kind: string, data: unknown): string {
+  return `id: ${id}\nevent: ${kind}\ndata: ${toJson(data)}\n\n`;
+}
+
+function eventView({ timeNs, data = {}, ...fact }: LoggedEvent) {
+  const { seq, kind, subject, reason } = fact;
+  return { seq, time: rfc3339(timeNs), kind, subject, reason, data };
+}
