@@ -1,15 +1,15 @@
-import type { GuestConsole } from "../../src/client/guest_console.ts";
+import type { GuestConsole } from "../../src/client/mod.ts";
 import { environment } from "../../src/cli/environment.ts";
 import { initramfs, type InitramfsFile } from "./initramfs.ts";
 
-/** What `.ci/linux-guest` has fetched: a kernel of Debian's and what its root is made of. */
+/** The files that `.ci/linux-guest` has fetched: a kernel of Debian, and the parts of a root. */
 interface DebianGuest {
   readonly folder: string;
   /** A name below the folder. */
   readonly kernel: string;
 }
 
-/** First program of the guest: mounts, modules, then a shell on the console. */
+/** The first program of the guest: it mounts, loads modules and starts a shell on the console. */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mkdir -p /proc /sys /tmp /mnt /run
@@ -22,13 +22,12 @@ echo "init: ready"
 exec setsid cttyhack sh
 `;
 
-/** The folder of {@linkcode DebianGuest}, whether it is there or not. */
 function debianGuestFolder(): string {
   const cache = environment.env("XDG_CACHE_HOME") ?? `${environment.env("HOME") ?? ""}/.cache`;
   return environment.env("INNKEEPER_LINUX_GUEST") ?? `${cache}/innkeeper/linux-guest`;
 }
 
-/** What was fetched, `undefined` where nothing was. */
+/** The fetched files; `undefined` where nothing was fetched. */
 export function debianGuest(): DebianGuest | undefined {
   const folder = debianGuestFolder();
   try {
@@ -39,16 +38,19 @@ export function debianGuest(): DebianGuest | undefined {
   }
 }
 
-/** A command line that leaves out what makes the boot long. */
+/** A command line that leaves out what makes a boot long. */
 export const QUICK = "console=ttyS0 quiet mitigations=off lpj=4000000 tsc=reliable nokaslr " +
   "cryptomgr.notests";
-/** What its shell says when it takes a command. */
+/** The prompt of its shell. */
 export const PROMPT = "/ # ";
-/** It has booted by then, in milliseconds, also on a machine that has other things to do. */
+/** How long a boot may take on a busy machine, in milliseconds. */
 export const BOOT_MS = 240_000;
 const ANSWER_MS = 60_000;
 
-/** Gives the guest's shell a command and returns its output. Markers keep its echo apart. */
+/**
+ * Runs a command in the guest's shell and returns its output. Markers tell the output from the echo
+ * of the command.
+ */
 export async function shell(console: GuestConsole, command: string): Promise<string> {
   console.send(`echo "<""<"; ${command}; echo ">"">"\n`);
   await console.until("<<\r\n", ANSWER_MS);
@@ -58,7 +60,7 @@ export async function shell(console: GuestConsole, command: string): Promise<str
 const RESEED = new URL("../../src/agent/", import.meta.url);
 
 /**
- * The reseeder for an initial root, started with the guest.
+ * The files of the reseeder for an initial root. It starts with the guest.
  *
  * @param page The program `innkeeper-page`, built for the guest
  */
@@ -81,7 +83,7 @@ export function reseedFiles(page: Uint8Array): InitramfsFile[] {
   ];
 }
 
-/** Builds `innkeeper-page`; `undefined` where no compiler can. */
+/** Builds `innkeeper-page`; `undefined` where there is no compiler that can. */
 export async function buildPageProgram(): Promise<Uint8Array | undefined> {
   const out = await Deno.makeTempFile({ prefix: "innkeeper-page-" });
   try {
@@ -100,7 +102,7 @@ export async function buildPageProgram(): Promise<Uint8Array | undefined> {
   }
 }
 
-/** An initial root with busybox, the modules for disks and 9p, and these files. */
+/** Makes an initial root with busybox, the modules for disks and 9p, and these files. */
 export function debianInitrd(
   { folder }: DebianGuest,
   files: readonly InitramfsFile[],

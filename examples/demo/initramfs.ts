@@ -1,3 +1,5 @@
+import { concat } from "@std/bytes";
+
 /** A file of an initial root file system. */
 export interface InitramfsFile {
   /** Without a slash at its beginning. */
@@ -12,8 +14,9 @@ const ALIGNMENT = 4;
 const TRAILER = "TRAILER!!!";
 
 /**
- * An initial root file system as Linux takes it: a cpio archive in the form "newc" (Linux,
- * Documentation/driver-api/early-userspace/buffer-format.rst). Folders on the way are made.
+ * Makes an initial root file system for Linux. It is a cpio archive in the form "newc" (Linux,
+ * Documentation/driver-api/early-userspace/buffer-format.rst) and has an entry for every folder on
+ * the way to a file.
  */
 export function initramfs(files: readonly InitramfsFile[]): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
@@ -24,7 +27,7 @@ export function initramfs(files: readonly InitramfsFile[]): Uint8Array<ArrayBuff
     const name = new TextEncoder().encode(`${path}\0`);
     const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
     const head = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
-    for (const part of [concatenated([new TextEncoder().encode(head), name]), content]) {
+    for (const part of [concat([new TextEncoder().encode(head), name]), content]) {
       parts.push(part, new Uint8Array(-part.length & (ALIGNMENT - 1)));
     }
   };
@@ -39,15 +42,5 @@ export function initramfs(files: readonly InitramfsFile[]): Uint8Array<ArrayBuff
     add(path, REGULAR | (executable ? 0o755 : 0o644), bytes);
   }
   add(TRAILER, 0, new Uint8Array());
-  return concatenated(parts);
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat(parts);
 }

@@ -10,13 +10,14 @@ import {
   reseedFiles,
   shell,
 } from "./debian_guest.ts";
+import { setState } from "./guests.ts";
 import { type Answer, hold, say, type Stage } from "./stage.ts";
 
 const WATCH_MS = 30_000;
 const UUID = "cat /proc/sys/kernel/random/uuid";
 const CLONES = ["debian-1", "debian-2"] as const;
 
-/** A folder with a kernel and an initial root, to be a root of the daemon. */
+/** A folder with a kernel and an initial root, for the daemon to open inodes in. */
 interface LinuxImages extends AsyncDisposable {
   readonly folder: string;
 }
@@ -24,7 +25,7 @@ interface LinuxImages extends AsyncDisposable {
 /**
  * Prepares what the Linux part of the story boots.
  *
- * @returns Why it has to be left out, where something is missing
+ * @returns A text that says what is missing, where the part has to be left out
  */
 export async function linuxImages(): Promise<LinuxImages | string> {
   const debian = debianGuest();
@@ -45,10 +46,10 @@ export async function playLinux(stage: Stage): Promise<void> {
   say("\n# Debian's own kernel boots on the same engine, with a reseeder inside.");
   const inode = async (path: string): Promise<string> => {
     const json = { root: "linux", path, access: "ro", cache: "own", holder: "demo" };
-    return (await stage.ask("POST", "/v1/inodes", { json })).body.id;
+    return (await stage.request("POST", "/v1/inodes", { json })).body.id;
   };
   const [kernel, initrd] = [await inode("vmlinuz"), await inode("initrd")];
-  const made = await stage.ask("POST", "/v1/guests", {
+  const made = await stage.request("POST", "/v1/guests", {
     json: {
       name: "debian",
       linux: { memoryMiB: 128, kernel, initrd, commandLine: QUICK },
@@ -64,7 +65,7 @@ export async function playLinux(stage: Stage): Promise<void> {
   await untilWatched(stage, "debian");
   await console.close();
   await put(stage, "debian", "paused", owner);
-  const snapshot = await stage.ask("POST", "/v1/guests/debian/snapshots", { headers: owner });
+  const snapshot = await stage.request("POST", "/v1/guests/debian/snapshots", { headers: owner });
   hold(snapshot.status === 201, "it is paused and snapshotted");
   await cloneLinux(stage, snapshot.body.id);
 }
@@ -74,11 +75,11 @@ async function cloneLinux(stage: Stage, snapshot: string): Promise<void> {
   const scope = "debian-clones";
   const owners: Record<string, string>[] = [];
   for (const name of CLONES) {
-    const clone = await stage.ask("POST", "/v1/guests", { json: { name, scope, snapshot } });
+    const clone = await stage.request("POST", "/v1/guests", { json: { name, scope, snapshot } });
     owners.push({ "innkeeper-owner": clone.body.ownerToken });
   }
   const barrier = (wait: number): Promise<Answer> =>
-    stage.ask("GET", `/v1/scopes/${scope}/barrier`, { headers: { prefer: `wait=${wait}` } });
+    stage.request("GET", `/v1/scopes/${scope}/barrier`, { headers: { prefer: `wait=${wait}` } });
   const closed = await barrier(1);
   const late = closed.body.watchers.map(({ name }: { name: string }) => name).join(" and ");
   hold(closed.status === 409, `409: ${late} are late`);
@@ -95,37 +96,31 @@ async function cloneLinux(stage: Stage, snapshot: string): Promise<void> {
   hold(uuids[0] !== uuids[1], "their kernels draw different random numbers");
 }
 
-/** The reseeder starts beside the shell: a snapshot is of use once it watches. */
+/** Waits for the reseeder, which starts beside the shell: a snapshot must not come before. */
 async function untilWatched(stage: Stage, scope: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < WATCH_MS; waitedMs += 100) {
-    const answer = await fetch(`${stage.url}/v1/scopes/${scope}`, {
-      headers: { authorization: `Bearer ${stage.token}` },
-    });
-    const { tracked } = await answer.json();
-    if (tracked > 0) return hold(true, "its reseeder watches the scope");
+  let tracked = 0;
+  for (let waitedMs = 0; tracked === 0 && waitedMs < WATCH_MS; waitedMs += 100) {
     await delay(100);
+    const path = `/v1/scopes/${scope}`;
+    ({ tracked } = (await stage.client.request<{ tracked: number }>("GET", path)).body);
   }
-  hold(false, "its reseeder watches the scope");
+  hold(tracked > 0, "its reseeder watches the scope");
 }
 
 async function put(
   stage: Stage,
   name: string,
   state: string,
-  headers: Record<string, string> = {},
+  owner: Record<string, string> = {},
 ): Promise<void> {
-  const answer = await stage.ask("PUT", `/v1/guests/${name}/state`, { json: { state }, headers });
+  const answer = await setState(stage, name, state, owner);
   hold(answer.body.state === state, `${name} is ${state}`);
 }
 
-/** The console for what comes from now on. */
+/** Opens the console of a guest for what it writes from now on. */
 async function consoleOf(stage: Stage, name: string): Promise<GuestConsole> {
   const path = `/v1/guests/${name}/console`;
-  const headers = { authorization: `Bearer ${stage.token}` };
-  const tail = await fetch(`${stage.url}${path}`, { headers });
-  await tail.body?.cancel();
-  const since = tail.headers.get("innkeeper-console-end");
-  const url = `${stage.url.replace("http", "ws")}${path}?since=${since}`;
-  const socket = new WebSocket(url, { protocols: [CONSOLE_PROTOCOL], headers });
-  return await new GuestConsole(socket).opened();
+  const { headers } = await stage.client.read(path);
+  const since = headers.get("innkeeper-console-end");
+  return await new GuestConsole(stage.socket(CONSOLE_PROTOCOL, `${path}?since=${since}`)).opened();
 }
