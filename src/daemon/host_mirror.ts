@@ -1,4 +1,5 @@
 import { commit } from "../core/commit.ts";
+import { waitUntil } from "../core/wait_until.ts";
 import { HOST_SOURCE_LOOK_MS, HOST_SOURCE_RETRY_MS, HOST_SOURCE_WAIT_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
@@ -38,8 +39,8 @@ export class HostMirror {
    * follows them from then on.
    */
   static async open(parts: HostMirrorParts): Promise<HostMirror> {
-    const kept = await parts.ledger.load("host-source");
-    const mirrored = new Map(kept.map(({ id, body }) => [id, BigInt(body as string)]));
+    const rows = await parts.ledger.load("host-source");
+    const mirrored = new Map(rows.map(({ id, body }) => [id, BigInt(body as string)]));
     const mirror = new HostMirror(parts, mirrored);
     for (const source of parts.sources) await mirror.#begin(source);
     mirror.#following = parts.sources.map((source) => mirror.#follow(source));
@@ -60,9 +61,10 @@ export class HostMirror {
       // One that is seen for the first time has not changed.
       if (shown !== undefined && !this.#mirrored.has(path)) await this.#remember(path, shown);
       else await this.#look(source);
-      this.#emit("found", path, undefined, shown);
+      const data = shown === undefined ? {} : { data: { generation: shown } };
+      this.#parts.events.emit({ kind: "host-source.found", subject: path, ...data });
     } catch (error) {
-      this.#emit("failed", path, (error as Error).message);
+      this.#emitFailure(path, error);
     }
   }
 
@@ -78,7 +80,7 @@ export class HostMirror {
         // Readable without news is what a kernel without poll for this device says, always.
         if (!isNews) await this.#rest(HOST_SOURCE_LOOK_MS);
       } catch (error) {
-        if (!isFailing) this.#emit("failed", device.path, (error as Error).message);
+        if (!isFailing) this.#emitFailure(device.path, error);
         isFailing = true;
         await this.#rest(HOST_SOURCE_RETRY_MS);
       }
@@ -107,25 +109,15 @@ export class HostMirror {
     this.#mirrored.set(path, shown);
   }
 
-  #rest(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const { signal } = this.#stop;
-    if (signal.aborted) return Promise.resolve();
-    const cancel = this.#parts.clock.after(ms, resolve);
-    const wake = (): void => resolve();
-    signal.addEventListener("abort", wake, { once: true });
-    return promise.finally(() => {
-      cancel();
-      signal.removeEventListener("abort", wake);
-    });
+  /** Waits for this time, or until the mirror is closed. */
+  async #rest(waitMs: number): Promise<void> {
+    const listen = () => () => {};
+    const { clock } = this.#parts;
+    await waitUntil(() => undefined, { clock, listen, waitMs, signal: this.#stop.signal });
   }
 
-  #emit(what: string, path: string, reason?: string, generation?: bigint): void {
-    this.#parts.events.emit({
-      kind: `host-source.${what}`,
-      subject: path,
-      ...(reason === undefined ? {} : { reason }),
-      ...(generation === undefined ? {} : { data: { generation } }),
-    });
+  #emitFailure(path: string, error: unknown): void {
+    const reason = (error as Error).message;
+    this.#parts.events.emit({ kind: "host-source.failed", subject: path, reason });
   }
 }

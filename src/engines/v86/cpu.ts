@@ -90,9 +90,6 @@ type View = Int32Array | Uint32Array | Uint16Array | Uint8Array;
  */
 export interface Cpu extends Readonly<Record<typeof CPU_STATE[number], View>> {
   readonly flags_changed: Int32Array;
-  readonly last_op_size: Int32Array;
-  readonly last_op1: Int32Array;
-  readonly last_result: Int32Array;
   readonly in_hlt: Uint8Array;
   readonly memory_size: Uint32Array;
   /** Never keep it or its buffer: v86 makes the view anew at each access, since memory grows. */

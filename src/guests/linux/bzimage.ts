@@ -1,5 +1,5 @@
 import { Fault } from "../../core/faults.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, viewOf } from "./kernel.ts";
 
 /** Where the fields of a bzImage's setup header are (Linux, Documentation/arch/x86/boot.rst). */
 const HEADER = {
@@ -60,8 +60,4 @@ export function bzImage(kernel: Uint8Array, loadAt: number): Kernel {
     commandLineMax: view.getUint32(HEADER.commandLineMax, true),
     initrdMax: view.getUint32(HEADER.initrdMax, true),
   };
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

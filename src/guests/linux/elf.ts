@@ -1,5 +1,5 @@
 import { Fault } from "../../core/faults.ts";
-import type { Kernel, Piece } from "./kernel.ts";
+import { type Kernel, type Piece, viewOf } from "./kernel.ts";
 
 const MAGIC = 0x464c_457f;
 const HEADER_BYTES = 52;
@@ -69,10 +69,6 @@ function setupHeader(): Uint8Array {
   view.setUint32(0x202 - 0x1f1, 0x5372_6448, true);
   view.setUint16(0x206 - 0x1f1, PROTOCOL, true);
   return bytes;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function refuse(why: string): Fault {

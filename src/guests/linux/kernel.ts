@@ -19,3 +19,8 @@ export interface Kernel {
   /** Highest address that a byte of the initrd may have. */
   readonly initrdMax: number;
 }
+
+/** A view of all of these bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import { SNAPSHOT_OVERLAY_BYTES_MAX } from "../../core/limits.ts";
 import type { DiskParts, Share } from "../../core/ports/guest_files.ts";
 import type { DiskShape, PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
@@ -93,12 +94,7 @@ export class LinuxMachine implements PcDevices {
       roomBytes -= overlayBytes([one.image]);
       captured.push(one);
     }
-    const overlays = new Uint8Array(SNAPSHOT_OVERLAY_BYTES_MAX - roomBytes);
-    let at = 0;
-    for (const part of captured.flatMap(({ bytes }) => bytes)) {
-      overlays.set(part, at);
-      at += part.length;
-    }
+    const overlays = concat(captured.flatMap(({ bytes }) => bytes));
     const disks = captured.map(({ image }) => image);
     const { root } = this.#share ?? {};
     const fids = this.#ninep.image;

@@ -5,10 +5,14 @@ import type { EventSink } from "../../core/ports/events.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { SnapshotStore } from "../../core/ports/snapshot_store.ts";
 import { Serial } from "../../core/serial.ts";
-import { encodeSnapshot } from "./encode.ts";
-import type { SavedGuest, SnapshotHead, SnapshotSubject } from "./snapshot.ts";
+import {
+  encodeSnapshot,
+  type SavedGuest,
+  type SnapshotHead,
+  type SnapshotSubject,
+  StoredSnapshot,
+} from "./snapshot.ts";
 import { stored } from "./stored.ts";
-import { StoredSnapshot } from "./stored_snapshot.ts";
 
 /** A stored snapshot, without its memory. */
 export interface SnapshotInfo extends SnapshotHead {

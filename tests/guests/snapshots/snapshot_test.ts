@@ -4,9 +4,12 @@ import fc from "fast-check";
 import { Fault } from "../../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../../src/core/limits.ts";
 import type { GuestImage } from "../../../src/core/ports/guest_engine.ts";
-import { encodeSnapshot } from "../../../src/guests/snapshots/encode.ts";
-import type { SavedGuest, SnapshotSubject } from "../../../src/guests/snapshots/snapshot.ts";
-import { StoredSnapshot } from "../../../src/guests/snapshots/stored_snapshot.ts";
+import {
+  encodeSnapshot,
+  type SavedGuest,
+  type SnapshotSubject,
+  StoredSnapshot,
+} from "../../../src/guests/snapshots/snapshot.ts";
 import { MemorySnapshotFile } from "../../support/snapshot_store.ts";
 import type { MachineImage } from "../../../src/guests/linux/machine_image.ts";
 import { testSeed } from "../../support/random.ts";

@@ -22,21 +22,10 @@ interface Fid {
   readonly found: Pick<SharedNode, "device" | "inode">;
 }
 
-const T = {
-  statfs: 8,
-  lopen: 12,
-  readlink: 22,
-  getattr: 24,
-  readdir: 40,
-  fsync: 50,
-  version: 100,
-  attach: 104,
-  flush: 108,
-  walk: 110,
-  read: 116,
-  clunk: 120,
-} as const;
-const ERROR = 7;
+/** Answers a message. */
+type Handler = (request: MessageReader, reply: MessageWriter) => Promise<void> | void;
+
+const [ERROR, FSYNC, FLUSH] = [7, 50, 108];
 /** Messages that would change something: all of them are refused alike. */
 const CHANGES: ReadonlySet<number> = new Set([14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 118, 122]);
 
@@ -83,6 +72,21 @@ export class NinepServer {
   readonly #fids = new Map<number, Fid>();
   readonly #serial = new Serial();
   #messageBytes = NINEP_MESSAGE_BYTES_MAX;
+  /** By the number of the message's type (9P2000.L, Linux, include/net/9p/9p.h). */
+  readonly #handlers: ReadonlyMap<number, Handler> = new Map<number, Handler>([
+    [8, (request, reply) => this.#statfs(request, reply)],
+    [12, (request, reply) => this.#lopen(request, reply)],
+    [22, (request, reply) => this.#readlink(request, reply)],
+    [24, (request, reply) => this.#getattr(request, reply)],
+    [40, (request, reply) => this.#readdir(request, reply)],
+    [FSYNC, () => {}],
+    [100, (request, reply) => this.#version(request, reply)],
+    [104, (request, reply) => this.#attach(request, reply)],
+    [FLUSH, () => {}],
+    [110, (request, reply) => this.#walk(request, reply)],
+    [116, (request, reply) => this.#read(request, reply)],
+    [120, (request) => this.#clunk(request)],
+  ]);
 
   constructor(tree: SharedTree) {
     this.#tree = tree;
@@ -94,42 +98,14 @@ export class NinepServer {
       const request = new MessageReader(message);
       const reply = new MessageWriter();
       try {
-        await this.#serve(request, reply);
+        const serve = this.#handlers.get(request.type);
+        if (serve === undefined) throw error(CHANGES.has(request.type) ? "EROFS" : "EOPNOTSUPP");
+        await serve(request, reply);
         return reply.message(request.type + 1, request.tag);
       } catch (error) {
         return new MessageWriter().u32(numberOf(error)).message(ERROR, tagOf(message));
       }
     });
-  }
-
-  async #serve(request: MessageReader, reply: MessageWriter): Promise<void> {
-    switch (request.type) {
-      case T.version:
-        return this.#version(request, reply);
-      case T.attach:
-        return await this.#attach(request, reply);
-      case T.walk:
-        return await this.#walk(request, reply);
-      case T.getattr:
-        return writeAttributes(reply, await this.#node(request.u32()));
-      case T.lopen:
-        return await this.#open(request, reply);
-      case T.read:
-        return await this.#read(request, reply);
-      case T.readdir:
-        return await this.#readdir(request, reply);
-      case T.readlink:
-        return await this.#readlink(request, reply);
-      case T.statfs:
-        return await this.#statfs(request, reply);
-      case T.clunk:
-        return this.#clunk(request.u32());
-      case T.flush:
-      case T.fsync:
-        return;
-      default:
-        throw error(CHANGES.has(request.type) ? "EROFS" : "EOPNOTSUPP");
-    }
   }
 
   #version(request: MessageReader, reply: MessageWriter): void {
@@ -143,7 +119,7 @@ export class NinepServer {
 
   async #attach(request: MessageReader, reply: MessageWriter): Promise<void> {
     const found = await this.#tree.node([]);
-    this.#keep(request.u32(), { path: [], found });
+    this.#setFid(request.u32(), { path: [], found });
     reply.qid(qidOf(found));
   }
 
@@ -167,12 +143,12 @@ export class NinepServer {
         break;
       }
     }
-    if (qids.length === names.length) this.#keep(fid, { path, found });
+    if (qids.length === names.length) this.#setFid(fid, { path, found });
     reply.u16(qids.length);
     for (const qid of qids) reply.qid(qid);
   }
 
-  async #open(request: MessageReader, reply: MessageWriter): Promise<void> {
+  async #lopen(request: MessageReader, reply: MessageWriter): Promise<void> {
     const fid = request.u32();
     if ((request.u32() & OPEN_FOR_WRITING) !== 0) throw error("EROFS");
     reply.qid(qidOf(await this.#node(fid))).u32(0);
@@ -214,8 +190,12 @@ export class NinepServer {
     reply.u32(255);
   }
 
-  #clunk(fid: number): void {
-    if (!this.#fids.delete(fid)) throw error("EBADF");
+  async #getattr(request: MessageReader, reply: MessageWriter): Promise<void> {
+    writeAttributes(reply, await this.#node(request.u32()));
+  }
+
+  #clunk(request: MessageReader): void {
+    if (!this.#fids.delete(request.u32())) throw error("EBADF");
   }
 
   /** What a fid is now; ESTALE when another node is there. */
@@ -232,9 +212,9 @@ export class NinepServer {
     return known;
   }
 
-  #keep(fid: number, kept: Fid): void {
+  #setFid(fid: number, to: Fid): void {
     if (!this.#fids.has(fid) && this.#fids.size >= NINEP_FIDS_MAX) throw error("EMFILE");
-    this.#fids.set(fid, kept);
+    this.#fids.set(fid, to);
   }
 
   /** The fids, for a snapshot. */
