@@ -7,7 +7,8 @@
 import { main } from "./src/cli/main.ts";
 import { edge } from "./src/cli/edge.ts";
 
-export { type Errno, Fault, type FaultCode, type FaultKind, FAULTS } from "./src/core/faults.ts";
+export type { Errno } from "./src/core/errno.ts";
+export { Fault, type FaultCode, type FaultKind, FAULTS } from "./src/core/faults.ts";
 export { type Problem, PROBLEM_TYPE } from "./src/wire/problem.ts";
 
 /** The handler that `deno serve` looks for. The daemon is put together at the first request. */

@@ -10,7 +10,9 @@ import { MIB } from "../../src/core/limits.ts";
 import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
 import { InodeStore } from "../../src/inodes/store/store.ts";
 import { HostRoot } from "../../src/native/host_root.ts";
-import { cString, Libc } from "../../src/native/libc.ts";
+import { MAP_SHARED, O_RDWR, PROT_READ } from "../../src/native/constants.ts";
+import { openPath } from "../../src/native/descriptor.ts";
+import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
 import { median, write } from "./measure.ts";
@@ -70,7 +72,7 @@ async function compare(title: string, operations: number, contenders: Contender[
 }
 
 const into = new Uint8Array(PAGE);
-const fd = (path: string) => libc.check(libc.symbols.open(cString(path), 2, 0), "open", path);
+const fd = (path: string) => openPath(libc, path, O_RDWR).number;
 /** Steps that are odd in pages meet every page before they meet one again. */
 function* offsets(bytes: number): Generator<number, never> {
   for (let at = 0;; at = (at + 1237 * PAGE) % bytes) yield at;
@@ -80,7 +82,7 @@ async function reads(): Promise<void> {
   const bytes = 16 * MIB;
   const inode = await inodeOf("reads", bytes);
   const file = fd(`${folder}/reads`);
-  const address = libc.symbols.mmap(0n, BigInt(bytes), 1, 1, file, 0n);
+  const address = libc.symbols.mmap(0n, BigInt(bytes), PROT_READ, MAP_SHARED, file, 0n);
   const at = offsets(bytes);
   const times = 10_000;
   const loop = (read: (offset: number) => unknown) => () => {
@@ -136,7 +138,7 @@ async function writes(): Promise<void> {
 /** A mapping of a file of ours, touched through, and what copies a page out of it. */
 function mapped(path: string, bytes: number): (offset: number) => void {
   const file = fd(path);
-  const address = BigInt(libc.symbols.mmap(0n, BigInt(bytes), 1, 1, file, 0n));
+  const address = BigInt(libc.symbols.mmap(0n, BigInt(bytes), PROT_READ, MAP_SHARED, file, 0n));
   libc.symbols.close(file);
   const copy = (offset: number): void => {
     libc.symbols.memcpy_to_js(into, address + BigInt(offset), 4096n);

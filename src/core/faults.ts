@@ -4,33 +4,7 @@
  *
  * @module
  */
-
-/** POSIX error names that faults carry, as the seeds return them. */
-export type Errno =
-  | "E2BIG"
-  | "EACCES"
-  | "EAGAIN"
-  | "EBUSY"
-  | "EEXIST"
-  | "EFBIG"
-  | "EINTR"
-  | "EINVAL"
-  | "EIO"
-  | "EISDIR"
-  | "ELOOP"
-  | "EMFILE"
-  | "ENOBUFS"
-  | "ENODEV"
-  | "ENOENT"
-  | "ENOMEM"
-  | "ENOSPC"
-  | "ENOTDIR"
-  | "EPERM"
-  | "ERESTART"
-  | "EROFS"
-  | "ESTALE"
-  | "ETIME"
-  | "EXDEV";
+import type { Errno } from "./errno.ts";
 
 /** What sort of refusal a fault is. The wire maps each kind to one HTTP status. */
 export type FaultKind =

@@ -1,5 +1,5 @@
 /**
- * A call to the host that failed. Adapters throw it; domains turn it into a
+ * A failed call to the host or to storage. Adapters throw it; domains turn it into a
  * {@linkcode Fault} that says what it means for the caller.
  */
 export class SystemError extends Error {
@@ -13,4 +13,26 @@ export class SystemError extends Error {
   constructor(readonly errno: string, readonly call: string, readonly subject: string) {
     super(`${call} ${subject}: ${errno}`);
   }
+}
+
+/**
+ * A call that needs a regular file met a device, FIFO, socket or link. A class of its own, since
+ * the kernel answers EINVAL for many other reasons. A folder is EISDIR, as in POSIX.
+ */
+export class NotRegularFileError extends SystemError {
+  constructor(call: string, subject: string) {
+    super("EINVAL", call, subject);
+  }
+}
+
+/** Whether an error is a {@linkcode SystemError} with one of these names. */
+export function hasErrno(error: unknown, ...errnos: readonly string[]): error is SystemError {
+  return error instanceof SystemError && errnos.includes(error.errno);
+}
+
+/** An error of the runtime as a {@linkcode SystemError}; EIO where it carries no errno. */
+export function asSystemError(error: unknown, call: string, subject: string): SystemError {
+  if (error instanceof SystemError) return error;
+  const { code } = error as { code?: unknown };
+  return new SystemError(typeof code === "string" ? code : "EIO", call, subject);
 }

@@ -1,23 +1,22 @@
 import { SystemError } from "../core/system_error.ts";
-import { cString, type Libc } from "./libc.ts";
-
-const O_RDWR_CREAT_CLOEXEC = 0o2 | 0o100 | 0o2000000;
-const LOCK_EX_NB = 2 | 4;
+import { LOCK_EX, LOCK_NB, O_CREAT, O_RDWR } from "./constants.ts";
+import { openPath } from "./descriptor.ts";
+import type { Libc } from "./libc.ts";
 
 /**
- * Keeps a folder for this process alone, by a lock on a file in it. The kernel lets go of the
- * lock when the process ends, however it ends, so a lock file that is left over locks nothing.
+ * Takes a folder for this process alone, by a lock on a file in it. The kernel releases the lock
+ * when the process ends, however it ends, so a lock file that is left over locks nothing.
  *
  * @param path The lock file; made when it does not exist
  * @returns Whether this process has the folder now
  * @throws {SystemError} when the lock file cannot be opened
  */
 export function lockFolder(libc: Libc, path: string): boolean {
-  const { symbols } = libc;
-  const fd = libc.check(symbols.open(cString(path), O_RDWR_CREAT_CLOEXEC, 0o600), "open", path);
-  if (symbols.flock(fd, LOCK_EX_NB) === 0) return true;
+  const file = openPath(libc, path, O_RDWR | O_CREAT, 0o600);
+  // The file stays open: the lock lasts as long as its descriptor.
+  if (libc.symbols.flock(file.number, LOCK_EX | LOCK_NB) === 0) return true;
   const errno = libc.errno();
-  symbols.close(fd);
+  file[Symbol.dispose]();
   if (errno === "EAGAIN") return false;
   throw new SystemError(errno, "flock", path);
 }

@@ -1,23 +1,15 @@
 import type { HostDevice } from "../core/ports/host_device.ts";
-import { SystemError } from "../core/system_error.ts";
+import { hasErrno, SystemError } from "../core/system_error.ts";
+import * as linux from "./constants.ts";
+import { type Descriptor, openPath } from "./descriptor.ts";
 import type { NativeHostTree } from "./host_tree.ts";
-import { cString, type Libc } from "./libc.ts";
-import { NODE_CHARACTER, NODE_FILE, statCached } from "./statx.ts";
+import type { Libc } from "./libc.ts";
+import { isSameNode, statCached } from "./statx.ts";
 
-const O_RDONLY = 0;
-const O_RDWR = 2;
-const O_NOCTTY = 0o400;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
-/** What an open for writing answers where only reading is allowed. */
-const READ_ONLY: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
-/** What there is no device behind a path for. */
-const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ENXIO", "ENODEV"]);
-
-const POLLFD_BYTES = 8;
-const POLLFD_REVENTS_AT = 6;
-const POLLIN = 0x1;
+/** Errors of an open for writing where only reading is allowed. */
+const READ_ONLY = ["EACCES", "EPERM", "EROFS"];
+/** Errors of an open where there is no device behind the path. */
+const ABSENT = ["ENOENT", "ENOTDIR", "ENXIO", "ENODEV"];
 
 /**
  * Opens a device of the host, or a file in its place.
@@ -32,65 +24,52 @@ export function openHostDevice(
   path: string,
   notThis: string,
 ): NativeHostDevice | undefined {
-  let fd: number;
+  using opened = new DisposableStack();
+  let device: Descriptor;
   try {
-    fd = openBy(kindOf(libc, tree, path), tree, path);
+    device = opened.use(openNode(tree, path));
   } catch (error) {
-    if (error instanceof SystemError && ABSENT.has(error.errno)) return undefined;
+    if (hasErrno(error, ...ABSENT)) return undefined;
     throw error;
   }
-  try {
-    if (isSame(libc, fd, notThis)) throw new SystemError("ELOOP", "open", path);
-    return new NativeHostDevice(libc, fd, path);
-  } catch (error) {
-    libc.symbols.close(fd);
-    throw error;
+  using other = openPath(libc, notThis, linux.O_PATH);
+  if (isSameNode(statCached(device), statCached(other))) {
+    throw new SystemError("ELOOP", "open", path);
   }
+  opened.move();
+  return new NativeHostDevice(device);
 }
 
-function isSame(libc: Libc, fd: number, path: string): boolean {
-  const other = libc.check(libc.symbols.open(cString(path), O_PATH | O_CLOEXEC, 0), "open", path);
-  try {
-    const [a, b] = [statCached(libc, fd, path), statCached(libc, other, path)];
-    return a.device === b.device && a.inode === b.inode;
-  } finally {
-    libc.symbols.close(other);
-  }
-}
-
-/** Looks before it opens: to open some devices is to change them. */
-function kindOf(libc: Libc, tree: NativeHostTree, path: string): number {
-  const fd = tree.open(path, O_PATH);
-  try {
-    const { type } = statCached(libc, fd, path);
-    if (type === NODE_CHARACTER || type === NODE_FILE) return type;
+function openNode(tree: NativeHostTree, path: string): Descriptor {
+  // Looked at before it is opened: to open some devices is to change them.
+  using node = tree.open(path, linux.O_PATH);
+  const { type } = statCached(node);
+  if (type !== linux.S_IFCHR && type !== linux.S_IFREG) {
     throw new SystemError("EINVAL", "open", path);
-  } finally {
-    libc.symbols.close(fd);
   }
-}
-
-function openBy(type: number, tree: NativeHostTree, path: string): number {
+  const flags = linux.O_NONBLOCK | linux.O_NOCTTY;
   try {
-    if (type === NODE_CHARACTER) return tree.open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
+    if (type === linux.S_IFCHR) return tree.open(path, linux.O_RDWR | flags);
   } catch (error) {
-    if (!(error instanceof SystemError) || !READ_ONLY.has(error.errno)) throw error;
+    if (!hasErrno(error, ...READ_ONLY)) throw error;
   }
-  return tree.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  return tree.open(path, linux.O_RDONLY | flags);
 }
 
-/** An open node of the host, called on threads of their own: a driver may take its time. */
+/** An open node of the host. Reads and waits are on other threads, since a driver may be slow. */
 export class NativeHostDevice implements HostDevice {
+  readonly path: string;
   readonly #libc: Libc;
-  readonly #fd: number;
+  readonly #node: Descriptor;
   readonly #isFile: boolean;
   #waiting: Promise<unknown> = Promise.resolve();
 
-  /** @param fd An open node, not blocking; it is closed with this */
-  constructor(libc: Libc, fd: number, readonly path: string) {
-    this.#libc = libc;
-    this.#fd = fd;
-    this.#isFile = statCached(libc, fd, path).type === NODE_FILE;
+  /** @param node Opened with O_NONBLOCK; it is closed with this */
+  constructor(node: Descriptor) {
+    this.path = node.subject;
+    this.#libc = node.libc;
+    this.#node = node;
+    this.#isFile = statCached(node).type === linux.S_IFREG;
   }
 
   async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -98,7 +77,7 @@ export class NativeHostDevice implements HostDevice {
     try {
       return bytes.slice(0, Number(await this.#readInto(bytes)));
     } catch (error) {
-      if (error instanceof SystemError && error.errno === "EAGAIN") return undefined;
+      if (hasErrno(error, "EAGAIN")) return undefined;
       throw error;
     }
   }
@@ -106,8 +85,8 @@ export class NativeHostDevice implements HostDevice {
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async write(bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
     const size = BigInt(bytes.byteLength);
-    const written = this.#libc.symbols.write(this.#fd, bytes, size);
-    // Opened for reading only, as every file is.
+    const written = this.#libc.symbols.write(this.#node.number, bytes, size);
+    // It was opened for reading only, as every file is.
     if (written < 0n && this.#libc.errno() === "EBADF") return false;
     this.#libc.check(written, "write", this.path);
     return true;
@@ -115,34 +94,35 @@ export class NativeHostDevice implements HostDevice {
 
   async wait(timeoutMs: number): Promise<"news" | "nothing" | "unpollable"> {
     if (this.#isFile) return "unpollable";
-    const pollfd = new Uint8Array(POLLFD_BYTES);
+    const pollfd = new Uint8Array(linux.POLLFD_STRUCT.size);
     const view = new DataView(pollfd.buffer);
-    view.setInt32(0, this.#fd, true);
-    view.setInt16(4, POLLIN, true);
-    const waiting = this.#libc.symbols.poll_thread(pollfd, 1n, timeoutMs);
+    view.setInt32(linux.POLLFD_STRUCT.fd, this.#node.number, true);
+    view.setInt16(linux.POLLFD_STRUCT.events, linux.POLLIN, true);
+    const { poll, poll_thread } = this.#libc.symbols;
+    const waiting = poll_thread(pollfd, 1n, timeoutMs);
     this.#waiting = waiting;
-    const { poll } = this.#libc.symbols;
     let ready = await waiting;
-    // Asked here for its errno, and without a wait: a signal may have ended the other.
+    // A signal may have ended the wait. It is repeated here for its errno, without waiting.
     if (ready < 0) ready = this.#libc.check(poll(pollfd, 1n, 0), "poll", this.path);
     if (ready === 0) return "nothing";
-    return (view.getInt16(POLLFD_REVENTS_AT, true) & POLLIN) !== 0 ? "news" : "unpollable";
+    const revents = view.getInt16(linux.POLLFD_STRUCT.revents, true);
+    return (revents & linux.POLLIN) !== 0 ? "news" : "unpollable";
   }
 
   async close(): Promise<void> {
     await this.#waiting;
-    this.#libc.symbols.close(this.#fd);
+    this.#node[Symbol.dispose]();
   }
 
   async #readInto(bytes: Uint8Array<ArrayBuffer>): Promise<bigint> {
+    const fd = this.#node.number;
     const size = BigInt(bytes.byteLength);
     try {
-      return await this.#libc.onThread("pread", [this.#fd, bytes, size, 0n], this.path);
+      return await this.#libc.onThread("pread", [fd, bytes, size, 0n], this.path);
     } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== "ESPIPE") throw error;
-      // A device without places has only what comes next.
-      const { read } = this.#libc.symbols;
-      return this.#libc.check(read(this.#fd, bytes, size), "read", this.path);
+      if (!hasErrno(error, "ESPIPE")) throw error;
+      // A device without offsets has only what comes next.
+      return this.#libc.check(this.#libc.symbols.read(fd, bytes, size), "read", this.path);
     }
   }
 }

@@ -1,83 +1,40 @@
-import { NONBLOCKING_READ_BYTES_MAX } from "../core/limits.ts";
 import type {
   AttributeChange,
   BackingAttributes,
   BackingFile,
   BackingLook,
 } from "../core/ports/backing_file.ts";
-import { SystemError } from "../core/system_error.ts";
-import type { Libc, LibcSymbols, ThreadedCall } from "./libc.ts";
-import { statCached, statSynced } from "./statx.ts";
+import type { OpenRequest } from "../core/ports/root_folder.ts";
+import { hasErrno, NotRegularFileError, SystemError } from "../core/system_error.ts";
+import type { ConfinedFolder } from "./confined_folder.ts";
+import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_CLOEXEC, STATVFS_STRUCT, UTIME_OMIT } from "./constants.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { cString } from "./libc.ts";
+import type { NonblockingReader } from "./nonblocking_reader.ts";
+import { inParent, lookUp, openContent } from "./root_paths.ts";
+import {
+  isSameNode,
+  type NodeAttributes,
+  requireRegular,
+  statCached,
+  statSynced,
+} from "./statx.ts";
+import type { LibcSymbols, RepeatableCall } from "./symbols.ts";
 
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE_ANONYMOUS = 0x22;
-const RWF_NOWAIT = 8;
-const STAGING_BYTES = NONBLOCKING_READ_BYTES_MAX;
-/** The answers of preadv2 that mean "not without waiting": the last two, "not on this storage". */
-const WOULD_WAIT: ReadonlySet<string> = new Set(["EAGAIN", "EOPNOTSUPP", "EINVAL"]);
+/** What a path leads to, compared with a file that was opened by it. */
+type PathLeadsTo = "it" | "another" | "nothing";
 
-/**
- * Reads that do not wait for storage. preadv2 wants the address of the memory that it fills, which
- * Deno does not tell under a scoped FFI grant; so the bytes pass through memory of our own.
- */
-export class NonblockingReader implements Disposable {
-  readonly #libc: Libc;
-  readonly #address: bigint;
-  readonly #iovec = new BigUint64Array(2);
-
-  /** @throws {SystemError} when the staging memory cannot be had */
-  constructor(libc: Libc) {
-    this.#libc = libc;
-    this.#address = libc.check(
-      libc.symbols.mmap(0n, BigInt(STAGING_BYTES), PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n),
-      "mmap",
-      "staging memory",
-    );
-    this.#iovec[0] = this.#address;
-  }
-
-  /** As {@linkcode BackingFile.readNonblocking}. */
-  read(
-    fd: number,
-    into: Uint8Array<ArrayBuffer>,
-    offset: bigint,
-    subject: string,
-  ): number | undefined {
-    const { symbols } = this.#libc;
-    this.#iovec[1] = BigInt(Math.min(into.byteLength, STAGING_BYTES));
-    const read = Number(symbols.preadv2(fd, this.#iovec, 1, offset, RWF_NOWAIT));
-    if (read < 0) {
-      const errno = this.#libc.errno();
-      if (WOULD_WAIT.has(errno)) return undefined;
-      throw new SystemError(errno, "preadv2", subject);
-    }
-    symbols.memcpy_to_js(into, this.#address, BigInt(read));
-    return read;
-  }
-
-  [Symbol.dispose](): void {
-    this.#libc.symbols.munmap(this.#address, BigInt(STAGING_BYTES));
-  }
+/** Where a file was opened, and how. */
+interface Opening {
+  readonly root: ConfinedFolder;
+  readonly reader: NonblockingReader;
+  readonly request: OpenRequest;
+  /** Path by which any process of this host finds the file. */
+  readonly hostPath: string;
 }
 
-/** What a path leads to, as seen by a file that was opened by it. */
-export type PathLeadsTo = "it" | "another" | "nothing";
-
-/** What only the root can do for a file in it. */
-interface RootTies {
-  /** What the path that the file was opened by leads to now. */
-  look(): Promise<PathLeadsTo>;
-  readonly reopen: BackingFile["reopen"];
-  readonly link: BackingFile["link"];
-  readonly unlink: BackingFile["unlink"];
-}
-
-/** What `futimens` takes for a time that stays. */
-const UTIME_OMIT = 0x3ffffffen;
 const NS_PER_SECOND = 1_000_000_000n;
-/** Length of `struct statvfs` of sys/statvfs.h; its second and fifth word tell the room. */
-const STATVFS_WORDS = 14;
-/** What `fchown` takes for an id that stays. */
+/** `fchown` leaves an owner or group with this id as it is. */
 const SAME_ID = 0xffff_ffff;
 
 /**
@@ -85,45 +42,33 @@ const SAME_ID = 0xffff_ffff;
  * that is gone would end the process (SIGBUS).
  */
 export class HostFile implements BackingFile {
-  readonly #libc: Libc;
-  readonly #reader: NonblockingReader;
-  readonly #fd: number;
-  readonly #path: string;
-  readonly #ties: RootTies;
+  readonly hostPath: string;
+  readonly #file: Descriptor;
+  readonly #opening: Opening;
+  /** The identity of the open file; it changes when the path is opened again. */
+  #node: NodeAttributes;
 
-  /**
-   * @param fd Descriptor of a regular file, owned from now on
-   * @param path How errors call it
-   * @param hostPath Where it was found on this host
-   */
-  constructor(
-    libc: Libc,
-    reader: NonblockingReader,
-    fd: number,
-    path: string,
-    readonly hostPath: string,
-    ties: RootTies,
-  ) {
-    this.#libc = libc;
-    this.#reader = reader;
-    this.#fd = fd;
-    this.#path = path;
-    this.#ties = ties;
+  /** @param file A regular file; it is closed with this */
+  constructor(file: Descriptor, node: NodeAttributes, opening: Opening) {
+    this.hostPath = opening.hostPath;
+    this.#file = file;
+    this.#node = node;
+    this.#opening = opening;
   }
 
   attributes(): BackingAttributes {
-    return statCached(this.#libc, this.#fd, this.#path);
+    return statCached(this.#file);
   }
 
   async look(): Promise<BackingLook> {
-    const attributes = await statSynced(this.#libc, this.#fd, this.#path);
-    const found = await this.#ties.look();
-    // A file that was renamed is no worse for that; one without any name is lost at its close.
+    const attributes = await statSynced(this.#file);
+    const found = await this.#pathLeadsTo();
+    // A renamed file still has a name, by which it lives on. One without any is lost at its close.
     return { attributes, named: found === "it" || found === "nothing" && attributes.links > 0 };
   }
 
   readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
-    return this.#reader.read(this.#fd, into, offset, this.#path);
+    return this.#opening.reader.read(this.#file, into, offset);
   }
 
   async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
@@ -156,53 +101,92 @@ export class HostFile implements BackingFile {
     try {
       await this.#call("fallocate", this.#fd, 0, offset, length);
     } catch (error) {
-      const isUnknown = error instanceof SystemError && error.errno === "EIO";
-      if (!isUnknown || await this.#roomBytes() >= length) throw error;
-      throw new SystemError("ENOSPC", "fallocate", this.#path);
+      if (!hasErrno(error, "EIO") || await this.#freeBytes() >= length) throw error;
+      throw new SystemError("ENOSPC", "fallocate", this.#file.subject);
     }
   }
 
-  link(path: string): Promise<void> {
-    return this.#ties.link(path);
+  async link(path: string): Promise<void> {
+    const own = cString(`/proc/self/fd/${this.#fd}`);
+    await inParent(this.#opening.root, path, ({ libc, number }, name) => {
+      const args = [AT_FDCWD, own, number, name, AT_SYMLINK_FOLLOW] as const;
+      return libc.onThread("linkat", [...args], path);
+    });
   }
 
-  unlink(path: string): Promise<void> {
-    return this.#ties.unlink(path);
+  async unlink(path: string): Promise<void> {
+    const found = await lookUp(this.#opening.root, path);
+    if (found === undefined) throw new SystemError("ENOENT", "unlinkat", path);
+    if (!isSameNode(found, this.#node)) throw new SystemError("ESTALE", "unlinkat", path);
+    await inParent(
+      this.#opening.root,
+      path,
+      ({ libc, number }, name) => libc.onThread("unlinkat", [number, name, 0], path),
+    );
   }
 
-  reopen(accept: (found: BackingAttributes) => void): Promise<void> {
-    return this.#ties.reopen(accept);
+  async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
+    const { root, request } = this.#opening;
+    const { libc, subject } = this.#file;
+    if (await lookUp(root, request.path) === undefined) {
+      throw new SystemError("ENOENT", "openat2", subject);
+    }
+    using again = await openContent(root, request, false);
+    const found = statCached(again);
+    requireRegular(found, "openat2", subject);
+    accept(found);
+    // The number stays, so that calls under way never meet a third file under it.
+    libc.check(libc.symbols.dup3(again.number, this.#fd, O_CLOEXEC), "dup3", subject);
+    this.#node = found;
   }
 
   async sync(): Promise<void> {
-    // Linux tells a failed write-back once for each descriptor: a second fdatasync would succeed
+    // Linux reports a failed write-back once for each descriptor: a second fdatasync would succeed
     // over lost pages. So its failure is final, and its errno stays unknown.
-    if (await this.#libc.symbols.fdatasync_thread(this.#fd) < 0) {
-      throw new SystemError("EIO", "fdatasync", this.#path);
+    if (await this.#file.libc.symbols.fdatasync_thread(this.#fd) < 0) {
+      throw new SystemError("EIO", "fdatasync", this.#file.subject);
     }
   }
 
   close(): void {
-    this.#libc.symbols.close(this.#fd);
+    this.#file[Symbol.dispose]();
   }
 
-  #call<Call extends ThreadedCall>(
+  get #fd(): number {
+    return this.#file.number;
+  }
+
+  #call<Call extends RepeatableCall>(
     call: Call,
     ...args: Parameters<LibcSymbols[Call]>
   ): Promise<ReturnType<LibcSymbols[Call]>> {
-    return this.#libc.onThread(call, args, this.#path);
+    return this.#file.libc.onThread(call, args, this.#file.subject);
   }
 
-  /** What its file system has left for us. */
-  async #roomBytes(): Promise<bigint> {
-    const room = new BigUint64Array(STATVFS_WORDS);
-    await this.#call("fstatvfs", this.#fd, room);
-    const [, fragmentBytes = 0n, , , available = 0n] = room;
-    return fragmentBytes * available;
+  async #pathLeadsTo(): Promise<PathLeadsTo> {
+    const { root, request } = this.#opening;
+    try {
+      const found = await lookUp(root, request.path);
+      if (found === undefined) return "nothing";
+      return isSameNode(found, this.#node) ? "it" : "another";
+    } catch (error) {
+      if (error instanceof NotRegularFileError || hasErrno(error, "EISDIR")) return "another";
+      if (hasErrno(error, "ENOTDIR", "ELOOP", "EXDEV")) return "nothing";
+      throw error;
+    }
+  }
+
+  /** The bytes that its file system has left for users. */
+  async #freeBytes(): Promise<bigint> {
+    const buffer = new Uint8Array(STATVFS_STRUCT.size);
+    await this.#call("fstatvfs", this.#fd, buffer);
+    const view = new DataView(buffer.buffer);
+    return view.getBigUint64(STATVFS_STRUCT.f_frsize, true) *
+      view.getBigUint64(STATVFS_STRUCT.f_bavail, true);
   }
 }
 
-/** The seconds and nanoseconds of a time, with the fraction never negative, as the host wants. */
+/** `struct timespec`: seconds, then nanoseconds, which are never negative. */
 function timespec(timeNs: bigint | undefined): [bigint, bigint] {
   if (timeNs === undefined) return [0n, UTIME_OMIT];
   const fraction = (timeNs % NS_PER_SECOND + NS_PER_SECOND) % NS_PER_SECOND;

@@ -1,25 +1,19 @@
-import { HostFileMapper } from "./host_file_mapper.ts";
 import { CHUNK_BYTES } from "../core/limits.ts";
 import type { CacheFile, CacheFiles } from "../core/ports/cache_file.ts";
 import { type Range, Segments } from "../core/segments.ts";
-import { cString, type Libc } from "./libc.ts";
+import * as linux from "./constants.ts";
+import { type Descriptor, openPath } from "./descriptor.ts";
+import { readFully, removeIfPresent } from "./files.ts";
+import { HostFileMapper } from "./host_file_mapper.ts";
+import type { Libc } from "./libc.ts";
 
-const O_RDWR = 0o2;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
-const O_CLOEXEC = 0o2000000;
-const PROT_READ = 1;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 1;
-const MAP_FIXED = 0x10;
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
 const CHUNK = BigInt(CHUNK_BYTES);
 const SUFFIX = ".pages";
 
 /**
- * Cache files in a folder of ours (0700, files 0600), mapped in chunks of 2 MiB (spec decision 2).
- * They alone are touched through mappings: nobody else may truncate them.
+ * Cache files in a folder that only this user can enter, mapped in chunks of 2 MiB
+ * (docs/inodes.md#2). No other files are touched through mappings, since nobody else may truncate
+ * these.
  */
 export class MappedCacheFiles implements CacheFiles {
   readonly #libc: Libc;
@@ -32,10 +26,8 @@ export class MappedCacheFiles implements CacheFiles {
 
   // deno-lint-ignore require-await -- the port lets other adapters wait
   async create(id: string): Promise<CacheFile> {
-    const path = this.#path(id);
-    const flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-    const fd = this.#libc.symbols.open(cString(path), flags, 0o600);
-    return new MappedCacheFile(this.#libc, this.#libc.check(fd, "open", path), path);
+    const flags = linux.O_RDWR | linux.O_CREAT | linux.O_EXCL;
+    return new MappedCacheFile(openPath(this.#libc, this.#path(id), flags, 0o600));
   }
 
   async list(): Promise<readonly string[]> {
@@ -49,21 +41,11 @@ export class MappedCacheFiles implements CacheFiles {
   async salvage(id: string, into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     using file = await Deno.open(this.#path(id), { read: true });
     await file.seek(offset, Deno.SeekMode.Start);
-    let read = 0;
-    while (read < into.byteLength) {
-      const count = await file.read(into.subarray(read));
-      if (count === null) break;
-      read += count;
-    }
-    return read;
+    return await readFully(file, into);
   }
 
   async remove(id: string): Promise<void> {
-    try {
-      await Deno.remove(this.#path(id));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await removeIfPresent(this.#path(id));
   }
 
   #path(id: string): string {
@@ -74,34 +56,36 @@ export class MappedCacheFiles implements CacheFiles {
 class MappedCacheFile implements CacheFile {
   readonly path: string;
   readonly #libc: Libc;
-  readonly #fd: number;
+  readonly #file: Descriptor;
   readonly #mapper: HostFileMapper;
   readonly #reserved = new Segments<true>();
 
-  constructor(libc: Libc, fd: number, path: string) {
-    this.path = path;
+  /** @param file An empty file; it is closed with this */
+  constructor(file: Descriptor) {
+    const { libc, number, subject } = file;
+    this.path = subject;
     this.#libc = libc;
-    this.#fd = fd;
-    const { symbols } = libc;
+    this.#file = file;
     this.#mapper = new HostFileMapper({
       map: (offset, isWritable, at = 0n) => {
-        const prot = isWritable ? PROT_READ_WRITE : PROT_READ;
-        const flags = at === 0n ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
-        return libc.check(symbols.mmap(at, CHUNK, prot, flags, fd, offset), "mmap", path);
+        const protection = isWritable ? linux.PROT_READ | linux.PROT_WRITE : linux.PROT_READ;
+        const flags = at === 0n ? linux.MAP_SHARED : linux.MAP_SHARED | linux.MAP_FIXED;
+        const address = libc.symbols.mmap(at, CHUNK, protection, flags, number, offset);
+        return libc.check(address, "mmap", subject);
       },
-      unmap: (address) => void symbols.munmap(address, CHUNK),
+      unmap: (address) => void libc.symbols.munmap(address, CHUNK),
     });
   }
 
   async reserve(range: Range): Promise<void> {
-    // A store into a hole of a full disk would be a SIGBUS: the blocks are taken before.
+    // A store into a hole of a full disk is a SIGBUS, so the blocks are allocated before.
     await this.#allocate(0, range);
     const fresh = new Segments<true>();
     fresh.set(range, true);
     for (const part of this.#reserved.within(range)) fresh.clear(part);
     for (const part of fresh) this.#mapper.incRefOn(part);
     this.#reserved.set(range, true);
-    // Mapped now, so that no load or store can fail for want of address space.
+    // Mapped now, so that no load or store can fail for lack of address space.
     for (const _block of this.#mapper.mapInternal(range, true));
   }
 
@@ -121,16 +105,17 @@ class MappedCacheFile implements CacheFile {
     const runs = this.#reserved.within(range);
     this.#reserved.clear(range);
     for (const run of runs) this.#mapper.decRefOn(run);
-    await this.#allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range);
+    await this.#allocate(linux.FALLOC_FL_PUNCH_HOLE | linux.FALLOC_FL_KEEP_SIZE, range);
   }
 
   close(): void {
     this.#mapper.unmapAll();
-    this.#libc.symbols.close(this.#fd);
+    this.#file[Symbol.dispose]();
   }
 
   async #allocate(mode: number, { start, end }: Range): Promise<void> {
-    await this.#libc.onThread("fallocate", [this.#fd, mode, start, end - start], this.path);
+    const args = [this.#file.number, mode, start, end - start] as const;
+    await this.#libc.onThread("fallocate", [...args], this.path);
   }
 
   /** Calls `copy` for each part of the bytes that lies in one chunk. */

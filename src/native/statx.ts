@@ -1,77 +1,94 @@
 import type { BackingAttributes } from "../core/ports/backing_file.ts";
-import { cString, type Libc } from "./libc.ts";
+import { NotRegularFileError, SystemError } from "../core/system_error.ts";
+import * as linux from "./constants.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { cString } from "./libc.ts";
 
-const AT_EMPTY_PATH = 0x1000;
-const AT_STATX_FORCE_SYNC = 0x2000;
-const AT_STATX_DONT_SYNC = 0x4000;
-const STATX_BASIC_STATS = 0x7ff;
-const STATX_BYTES = 256;
+const FIELDS = linux.STATX_STRUCT;
+/** Linux counts the storage of a file in these, whatever its file system has. */
 const BLOCK_BYTES = 512n;
-const TYPE_BITS = 0o170000;
 const NO_PATH = cString("");
-/** Of a call that is decoded before anything else runs. */
-const scratch = new Uint8Array(STATX_BYTES);
+/** Shared by all calls on the event loop: each is decoded before anything else runs. */
+const scratch = new Uint8Array(FIELDS.size);
 
-/** What a node is, by the type bits of its mode. */
-export const NODE_DIRECTORY = 0o040000;
-export const NODE_FILE = 0o100000;
-export const NODE_CHARACTER = 0o020000;
-
-/** The attributes of a node, with its type bits. */
+/** The attributes of a node of the host. */
 export interface NodeAttributes extends BackingAttributes {
+  /** What it is: the type bits of its mode, one of S_IF*. */
   readonly type: number;
+  /** Number of the device that a device node stands for; else 0. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
 }
 
 /**
- * The attributes of an open node as the host has them in memory, without asking storage.
+ * The attributes of an open node, on the event loop.
  *
+ * @param sync What the host asks storage for: by default nothing, it answers from memory
  * @throws {SystemError}
  */
-export function statCached(libc: Libc, fd: number, subject: string): NodeAttributes {
-  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-  libc.check(
-    libc.symbols.statx(fd, NO_PATH, flags, STATX_BASIC_STATS, scratch),
-    "statx",
-    subject,
-  );
+export function statCached(
+  { libc, number, subject }: Descriptor,
+  sync = linux.AT_STATX_DONT_SYNC,
+): NodeAttributes {
+  const flags = linux.AT_EMPTY_PATH | sync;
+  const result = libc.symbols.statx(number, NO_PATH, flags, linux.STATX_BASIC_STATS, scratch);
+  libc.check(result, "statx", subject);
   return decode(scratch);
 }
 
 /**
- * The attributes of an open node as its storage has them, on another thread.
+ * The attributes of an open node as its storage has them now, on another thread.
  *
  * @throws {SystemError}
  */
-export async function statSynced(
-  libc: Libc,
-  fd: number,
-  subject: string,
-): Promise<NodeAttributes> {
-  const buffer = new Uint8Array(STATX_BYTES);
-  const flags = AT_EMPTY_PATH | AT_STATX_FORCE_SYNC;
-  await libc.onThread("statx", [fd, NO_PATH, flags, STATX_BASIC_STATS, buffer], subject);
+export async function statSynced({ libc, number, subject }: Descriptor): Promise<NodeAttributes> {
+  const buffer = new Uint8Array(FIELDS.size);
+  const flags = linux.AT_EMPTY_PATH | linux.AT_STATX_FORCE_SYNC;
+  await libc.onThread("statx", [number, NO_PATH, flags, linux.STATX_BASIC_STATS, buffer], subject);
   return decode(buffer);
 }
 
-/** Offsets as in `struct statx` of linux/stat.h. */
+/** Whether two nodes are the same one. */
+export function isSameNode(
+  a: Pick<NodeAttributes, "device" | "inode">,
+  b: Pick<NodeAttributes, "device" | "inode">,
+): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/**
+ * Lets only regular files through.
+ *
+ * @throws {SystemError} EISDIR for a folder
+ * @throws {NotRegularFileError} for any other node
+ */
+export function requireRegular({ type }: NodeAttributes, call: string, subject: string): void {
+  if (type === linux.S_IFREG) return;
+  if (type === linux.S_IFDIR) throw new SystemError("EISDIR", call, subject);
+  throw new NotRegularFileError(call, subject);
+}
+
 function decode(buffer: Uint8Array<ArrayBuffer>): NodeAttributes {
   const view = new DataView(buffer.buffer);
   const u32 = (at: number) => view.getUint32(at, true);
   const u64 = (at: number) => view.getBigUint64(at, true);
+  /** `struct statx_timestamp`: seconds in 64 bits, then nanoseconds in 32. */
   const timeNs = (at: number) => view.getBigInt64(at, true) * 1_000_000_000n + BigInt(u32(at + 8));
-  const mode = view.getUint16(28, true);
+  const mode = view.getUint16(FIELDS.stx_mode, true);
   return {
-    type: mode & TYPE_BITS,
-    device: (BigInt(u32(136)) << 32n) | BigInt(u32(140)),
-    inode: u64(32),
-    sizeBytes: u64(40),
-    usageBytes: u64(48) * BLOCK_BYTES,
-    permissions: mode & 0o7777,
-    uid: u32(20),
-    gid: u32(24),
-    accessTimeNs: timeNs(64),
-    modificationTimeNs: timeNs(112),
-    statusChangeTimeNs: timeNs(96),
-    links: u32(16),
+    type: mode & linux.S_IFMT,
+    permissions: mode & ~linux.S_IFMT,
+    device: (BigInt(u32(FIELDS.stx_dev_major)) << 32n) | BigInt(u32(FIELDS.stx_dev_minor)),
+    inode: u64(FIELDS.stx_ino),
+    sizeBytes: u64(FIELDS.stx_size),
+    usageBytes: u64(FIELDS.stx_blocks) * BLOCK_BYTES,
+    uid: u32(FIELDS.stx_uid),
+    gid: u32(FIELDS.stx_gid),
+    accessTimeNs: timeNs(FIELDS.stx_atime),
+    modificationTimeNs: timeNs(FIELDS.stx_mtime),
+    statusChangeTimeNs: timeNs(FIELDS.stx_ctime),
+    links: u32(FIELDS.stx_nlink),
+    rdevMajor: u32(FIELDS.stx_rdev_major),
+    rdevMinor: u32(FIELDS.stx_rdev_minor),
   };
 }

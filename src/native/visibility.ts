@@ -1,7 +1,9 @@
-import { cString, type Libc } from "./libc.ts";
+import type { Visibility } from "../core/ports/page_file.ts";
+import { O_DIRECTORY, O_PATH } from "./constants.ts";
+import { openPath } from "./descriptor.ts";
+import type { Libc } from "./libc.ts";
 import { statCached } from "./statx.ts";
 
-const O_PATH_DIRECTORY_CLOEXEC = 0o10000000 | 0o200000 | 0o2000000;
 const OTHERS_MAY_PASS = 0o001;
 
 /**
@@ -11,20 +13,11 @@ const OTHERS_MAY_PASS = 0o001;
  * @param folder An absolute path
  * @throws {SystemError} when a folder cannot be looked at
  */
-export function visibilityOf(libc: Libc, folder: string): "all" | "owner" {
+export function visibilityOf(libc: Libc, folder: string): Visibility {
   const names = folder.split("/").filter((name) => name !== "");
   for (let depth = 0; depth <= names.length; depth++) {
-    const path = `/${names.slice(0, depth).join("/")}`;
-    const fd = libc.check(
-      libc.symbols.open(cString(path), O_PATH_DIRECTORY_CLOEXEC, 0),
-      "open",
-      path,
-    );
-    try {
-      if ((statCached(libc, fd, path).permissions & OTHERS_MAY_PASS) === 0) return "owner";
-    } finally {
-      libc.symbols.close(fd);
-    }
+    using above = openPath(libc, `/${names.slice(0, depth).join("/")}`, O_PATH | O_DIRECTORY);
+    if ((statCached(above).permissions & OTHERS_MAY_PASS) === 0) return "owner";
   }
   return "all";
 }

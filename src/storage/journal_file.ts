@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import type {
   Journal,
   JournalHeader,
@@ -5,7 +6,8 @@ import type {
   Journals,
   LeftJournal,
 } from "../core/ports/journal.ts";
-import { SystemError } from "../core/system_error.ts";
+import { asSystemError } from "../core/system_error.ts";
+import { removeIfPresent, writeAll } from "../native/files.ts";
 import { decodeJournal, encodeHeader, encodeRecord } from "./journal_format.ts";
 
 const SUFFIX = ".journal";
@@ -33,7 +35,7 @@ export class JournalFiles implements Journals {
         throw error;
       }
     } catch (error) {
-      throw asSystemError(error, path);
+      throw asSystemError(error, "write", path);
     }
   }
 
@@ -52,11 +54,7 @@ export class JournalFiles implements Journals {
   }
 
   async remove(id: string): Promise<void> {
-    try {
-      await Deno.remove(`${this.folder}/${id}${SUFFIX}`);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await removeIfPresent(`${this.folder}/${id}${SUFFIX}`);
   }
 }
 
@@ -112,7 +110,7 @@ class JournalFile implements Journal {
     try {
       await writing;
     } catch (error) {
-      throw asSystemError(error, this.#path);
+      throw asSystemError(error, "write", this.#path);
     } finally {
       this.#writing = undefined;
     }
@@ -129,7 +127,7 @@ class JournalFile implements Journal {
     this.#waiting = [];
     this.#replaces = false;
     try {
-      const bytes = joined(frames);
+      const bytes = concat(frames);
       if (replaces) await this.#replaceWith(bytes);
       else await this.#add(bytes);
     } catch (error) {
@@ -175,24 +173,4 @@ class JournalFile implements Journal {
     this.#torn = false;
     this.#goodBytes = bytes.byteLength;
   }
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) done += await file.write(bytes.subarray(done));
-}
-
-function joined(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0));
-  let at = 0;
-  for (const frame of frames) {
-    bytes.set(frame, at);
-    at += frame.byteLength;
-  }
-  return bytes;
-}
-
-function asSystemError(error: unknown, path: string): SystemError {
-  if (error instanceof SystemError) return error;
-  const code = (error as { code?: unknown }).code;
-  return new SystemError(typeof code === "string" ? code : "EIO", "write", path);
 }

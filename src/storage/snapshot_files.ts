@@ -1,5 +1,6 @@
 import type { SnapshotFile, SnapshotStore } from "../core/ports/snapshot_store.ts";
-import { SystemError } from "../core/system_error.ts";
+import { asSystemError, hasErrno, SystemError } from "../core/system_error.ts";
+import { readFully, writeAll } from "../native/files.ts";
 
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const SUFFIX = ".snapshot";
@@ -80,20 +81,13 @@ export class SnapshotFiles implements SnapshotStore {
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await writeAll(file, bytes);
   await file.sync();
 }
 
 async function readNext(file: Deno.FsFile, length: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
-  let read = 0;
-  while (read < length) {
-    const count = await file.read(bytes.subarray(read));
-    if (count === null) break;
-    read += count;
-  }
-  return bytes.subarray(0, read);
+  return bytes.subarray(0, await readFully(file, bytes));
 }
 
 /** A rename lasts through a power failure only when its folder is on stable storage too. */
@@ -114,7 +108,7 @@ async function found<Answer>(call: () => Promise<Answer>): Promise<Answer | unde
   try {
     return await call();
   } catch (error) {
-    if (error instanceof SystemError && error.errno === "ENOENT") return undefined;
+    if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -127,7 +121,6 @@ async function host<Answer>(
   try {
     return await action();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "EIO";
-    throw new SystemError(code, call, subject);
+    throw asSystemError(error, call, subject);
   }
 }

@@ -1,8 +1,9 @@
 import { STREAM_PART_BYTES } from "../core/limits.ts";
 import type { Spool, Spools } from "../core/ports/spool.ts";
-import { SystemError } from "../core/system_error.ts";
+import { asSystemError, SystemError } from "../core/system_error.ts";
+import { writeAll } from "../native/files.ts";
 
-/** Spools as files without a name in a folder of ours: they end with the process. */
+/** Spools as files without a name in a folder of ours: the host frees them with the process. */
 export class SpoolFiles implements Spools {
   /** @param folder Is made when it is not there; its parent must be */
   constructor(readonly folder: string) {
@@ -21,7 +22,7 @@ export class SpoolFiles implements Spools {
         throw error;
       }
     } catch (error) {
-      throw asSystemError(error, this.folder);
+      throw asSystemError(error, "write", this.folder);
     }
   }
 }
@@ -42,12 +43,10 @@ class SpoolFile implements Spool {
 
   async append(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
-      for (let done = 0; done < bytes.byteLength;) {
-        done += await this.#file.write(bytes.subarray(done));
-      }
+      await writeAll(this.#file, bytes);
       this.#bytes += bytes.byteLength;
     } catch (error) {
-      throw asSystemError(error, this.#folder);
+      throw asSystemError(error, "write", this.#folder);
     }
   }
 
@@ -65,9 +64,4 @@ class SpoolFile implements Spool {
   close(): void {
     this.#file.close();
   }
-}
-
-function asSystemError(error: unknown, folder: string): SystemError {
-  const code = (error as { code?: unknown }).code;
-  return new SystemError(typeof code === "string" ? code : "EIO", "write", folder);
 }

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { HostDevice } from "../../src/core/ports/host_device.ts";
 import { SystemError } from "../../src/core/system_error.ts";
+import { O_NONBLOCK, O_RDWR } from "../../src/native/constants.ts";
+import { openPath } from "../../src/native/descriptor.ts";
 import { NativeHostDevice, openHostDevice } from "../../src/native/host_device.ts";
 import { NativeHostTree } from "../../src/native/host_tree.ts";
-import { cString, Libc } from "../../src/native/libc.ts";
+import { Libc } from "../../src/native/libc.ts";
 import { FakeHostDevice } from "../support/host_device.ts";
 
-const O_RDWR_NONBLOCK = 0o4002;
 const FOUR = new Uint8Array([4, 3, 2, 1]);
 
 type Use = (device: HostDevice, show: (bytes: Uint8Array<ArrayBuffer>) => void) => Promise<void>;
@@ -40,8 +41,7 @@ const TELLING: readonly { name: string; run: (use: Use) => Promise<void> }[] = [
       onHost(async ({ libc, folder }) => {
         const path = `${folder}/dev/fifo`;
         await new Deno.Command("mkfifo", { args: [path] }).output();
-        const fd = libc.check(libc.symbols.open(cString(path), O_RDWR_NONBLOCK, 0), "open", path);
-        const device = new NativeHostDevice(libc, fd, path);
+        const device = new NativeHostDevice(openPath(libc, path, O_RDWR | O_NONBLOCK));
         await use(device, (bytes) => Deno.writeFileSync(path, bytes));
         await device.close();
       }),

@@ -3,11 +3,14 @@ import { delay } from "@std/async";
 import { SLOW_FAILURE_MS, SLOW_FAILURES_MAX } from "../../src/core/limits.ts";
 import type { BackingFile } from "../../src/core/ports/backing_file.ts";
 import { SystemError } from "../../src/core/system_error.ts";
+import { O_RDONLY } from "../../src/native/constants.ts";
+import { openPath } from "../../src/native/descriptor.ts";
 import { NativeHostDevice } from "../../src/native/host_device.ts";
 import { HostRoot } from "../../src/native/host_root.ts";
-import { cString, Libc, type ThreadedCall } from "../../src/native/libc.ts";
+import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";
 import { SharedFolder } from "../../src/native/shared_folder.ts";
+import type { RepeatableCall } from "../../src/native/symbols.ts";
 import { FailingCalls } from "../support/failing_calls.ts";
 import { testWhere } from "../support/skip.ts";
 import { SmallDisk } from "../support/small_disk.ts";
@@ -18,7 +21,7 @@ const MIB = 1n << 20n;
 const REQUEST = { path: "f", access: "rw", permissions: 0o600 } as const;
 const F = new TextEncoder().encode("f");
 
-interface House {
+interface Opened {
   readonly folder: string;
   readonly libc: Libc;
   readonly root: HostRoot;
@@ -26,7 +29,7 @@ interface House {
 }
 
 /** Files that were opened before their storage began to fail. */
-async function withFile(fn: (house: House) => Promise<void>, dir?: string): Promise<void> {
+async function withFile(fn: (opened: Opened) => Promise<void>, dir?: string): Promise<void> {
   const outer = Deno.makeTempDirSync(dir === undefined ? {} : { dir });
   const libc = Libc.open();
   const root = new HostRoot(libc, outer);
@@ -45,7 +48,7 @@ async function errnoOf(call: Promise<unknown>): Promise<string> {
 }
 
 const bytes = new Uint8Array(8);
-const operations: Record<string, [ThreadedCall, (house: House) => Promise<unknown>]> = {
+const operations: Record<string, [RepeatableCall, (opened: Opened) => Promise<unknown>]> = {
   "HostFile.read()": ["pread", ({ file }) => file.read(bytes, 0n)],
   "HostFile.write()": ["pwrite", ({ file }) => file.write(bytes, 0n)],
   "HostFile.truncate()": ["ftruncate", ({ file }) => file.truncate(5n)],
@@ -69,8 +72,7 @@ const operations: Record<string, [ThreadedCall, (house: House) => Promise<unknow
     await share.read([F], await share.node([F]), 0n, 8);
   }],
   "NativeHostDevice.read()": ["pread", async ({ libc, folder }) => {
-    const fd = libc.symbols.open(cString(`${folder}/f`), 0, 0);
-    const device = new NativeHostDevice(libc, fd, "f");
+    const device = new NativeHostDevice(openPath(libc, `${folder}/f`, O_RDONLY));
     await device.read(4).finally(() => device.close());
   }],
   "MappedCacheFile.reserve()": ["fallocate", async ({ libc, folder }) => {
@@ -81,9 +83,9 @@ const operations: Record<string, [ThreadedCall, (house: House) => Promise<unknow
 
 for (const [name, [call, operate]] of Object.entries(operations)) {
   Deno.test(`${name} never waits on the event loop for storage that fails slowly`, async () => {
-    await withFile(async (house) => {
-      const calls = new FailingCalls(house.libc, call, ALWAYS_SLOW);
-      assertEquals(await errnoOf(operate(house)), "EIO");
+    await withFile(async (opened) => {
+      const calls = new FailingCalls(opened.libc, call, ALWAYS_SLOW);
+      assertEquals(await errnoOf(operate(opened)), "EIO");
       assertEquals([calls.onThreads, calls.onLoop], [SLOW_FAILURES_MAX, 0]);
     });
   });

@@ -1,10 +1,11 @@
 import { delay } from "@std/async";
-import type { Libc, ThreadedCall } from "../../src/native/libc.ts";
+import type { Libc } from "../../src/native/libc.ts";
+import type { RepeatableCall } from "../../src/native/symbols.ts";
 
 /** How often a call of a C library that fails was made. */
 export class FailingCalls {
   onThreads = 0;
-  /** Made by its twin on the event loop. */
+  /** Made on the event loop. */
   onLoop = 0;
 
   /**
@@ -12,8 +13,8 @@ export class FailingCalls {
    *
    * @param slowMs How long it takes to fail, by its turn; after the last it fails at once
    */
-  constructor(libc: Libc, call: ThreadedCall | "fdatasync", slowMs: readonly number[]) {
-    const twin = libc.symbols[call] as (...args: unknown[]) => unknown;
+  constructor(libc: Libc, call: RepeatableCall | "fdatasync", slowMs: readonly number[]) {
+    const onLoop = libc.symbols[call] as (...args: unknown[]) => unknown;
     const symbols = {
       ...libc.symbols,
       [`${call}_thread`]: async () => {
@@ -22,7 +23,7 @@ export class FailingCalls {
       },
       [call]: (...args: unknown[]) => {
         this.onLoop++;
-        return twin(...args);
+        return onLoop(...args);
       },
     };
     Object.assign(libc, { symbols });

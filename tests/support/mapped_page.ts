@@ -1,8 +1,7 @@
-import { cString, Libc } from "../../src/native/libc.ts";
+import { MAP_SHARED, O_RDONLY, PROT_READ } from "../../src/native/constants.ts";
+import { openPath } from "../../src/native/descriptor.ts";
+import { Libc } from "../../src/native/libc.ts";
 
-const O_RDONLY = 0;
-const PROT_READ = 1;
-const MAP_SHARED = 1;
 const WORD_BYTES = 4n;
 
 /**
@@ -16,13 +15,12 @@ export class MappedPage implements Disposable {
 
   constructor(path: string) {
     const { symbols } = this.#libc;
-    const fd = this.#libc.check(symbols.open(cString(path), O_RDONLY, 0), "open", path);
+    using file = openPath(this.#libc, path, O_RDONLY);
     this.#address = this.#libc.check(
-      symbols.mmap(0n, WORD_BYTES, PROT_READ, MAP_SHARED, fd, 0n),
+      symbols.mmap(0n, WORD_BYTES, PROT_READ, MAP_SHARED, file.number, 0n),
       "mmap",
       path,
     );
-    symbols.close(fd);
   }
 
   get generation(): number {

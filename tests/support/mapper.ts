@@ -1,22 +1,18 @@
 // A second process that maps what a translation names. Run with: FILE OFFSET LENGTH [TEXT].
 // Without a text it prints the mapped bytes as text, with one it stores it at their beginning.
-import { cString, Libc } from "../../src/native/libc.ts";
-
-const PROT_READ = 1;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 1;
-const O_RDONLY = 0;
-const O_RDWR = 2;
+import * as linux from "../../src/native/constants.ts";
+import { openPath } from "../../src/native/descriptor.ts";
+import { Libc } from "../../src/native/libc.ts";
 
 /** Maps a range of a file and shows it, or stores a text into it. */
 export function mapped(file: string, offset: bigint, length: number, text?: string): string {
   using libc = Libc.open();
   const { symbols } = libc;
   const isWrite = text !== undefined;
-  const fd = libc.check(symbols.open(cString(file), isWrite ? O_RDWR : O_RDONLY, 0), "open", file);
-  const prot = isWrite ? PROT_READ_WRITE : PROT_READ;
+  using opened = openPath(libc, file, isWrite ? linux.O_RDWR : linux.O_RDONLY);
+  const prot = isWrite ? linux.PROT_READ | linux.PROT_WRITE : linux.PROT_READ;
   const address = libc.check(
-    symbols.mmap(0n, BigInt(length), prot, MAP_SHARED, fd, offset),
+    symbols.mmap(0n, BigInt(length), prot, linux.MAP_SHARED, opened.number, offset),
     "mmap",
     file,
   );

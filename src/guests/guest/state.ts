@@ -1,4 +1,4 @@
-import type { Errno } from "../../core/faults.ts";
+import type { Errno } from "../../core/errno.ts";
 
 /** `bare` speaks the guest ABI; `linux` is an unmodified kernel on a PC (docs/guests.md#kinds). */
 export const GUEST_KINDS = ["bare", "linux"] as const;

@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from "../../core/faults.ts";
 import { PATH_BYTES_MAX } from "../../core/limits.ts";
-import type { SystemError } from "../../core/system_error.ts";
+import { NotRegularFileError, type SystemError } from "../../core/system_error.ts";
 
 /** What the errnos of an open mean; any other is `backing-failed`. */
 const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
@@ -10,7 +10,7 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   EEXIST: ["file-exists", "there is something by this name already"],
   ENOTDIR: ["not-a-file", "a part of it is no folder"],
   EISDIR: ["not-a-file", "it is a folder"],
-  EINVAL: ["not-a-file", "it is no regular file"],
+  EINVAL: ["value-not-allowed", "the host takes it for invalid"],
   ENAMETOOLONG: ["value-not-allowed", "a name in it is too long"],
   EACCES: ["file-not-permitted", "the host does not let Innkeeper open it"],
   EPERM: ["file-not-permitted", "the host does not let Innkeeper open it"],
@@ -24,8 +24,9 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
 
 /** What the host's answer to an open of a path means. */
 export function openFault(error: SystemError, path: string): Fault {
-  const [code, why] = OPEN_FAULTS[error.errno] ??
-    ["backing-failed", `${error.call} gave ${error.errno}`];
+  const [code, why] = error instanceof NotRegularFileError
+    ? ["not-a-file", "it is no regular file"] as const
+    : OPEN_FAULTS[error.errno] ?? ["backing-failed", `${error.call} gave ${error.errno}`];
   return new Fault(code, `Cannot open "${path.slice(0, 200)}": ${why}`, { cause: error });
 }
 

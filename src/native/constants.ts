@@ -1,0 +1,119 @@
+/**
+ * The numbers and struct layouts of Linux that Innkeeper passes to the C library, each defined here
+ * and nowhere else. Above each group stands the kernel header that has it; all are user-space
+ * headers (include/uapi), so a number never changes. Only those of {@linkcode numbersOf} differ
+ * between the architectures. tests/native/constants_test.ts compares every one with the headers of
+ * the machine that runs it, and those of arm64 with numbers copied from the kernel.
+ *
+ * @module
+ */
+
+// include/uapi/asm-generic/fcntl.h
+export const O_RDONLY = 0o0;
+export const O_RDWR = 0o2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_NOCTTY = 0o400;
+export const O_NONBLOCK = 0o4000;
+export const O_NOATIME = 0o1000000;
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
+/**
+ * The open flags that differ: arm64 has numbers of its own for them
+ * (arch/arm64/include/uapi/asm/fcntl.h), x86-64 has those of include/uapi/asm-generic/fcntl.h.
+ * What is O_DIRECTORY on one is O_DIRECT on the other.
+ */
+const OPEN_FLAGS = {
+  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000 },
+  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000 },
+} as const;
+
+/** The numbers that differ by architecture. */
+export function numbersOf(
+  architecture: keyof typeof OPEN_FLAGS,
+): Readonly<Record<"O_DIRECTORY" | "O_NOFOLLOW", number>> {
+  return OPEN_FLAGS[architecture];
+}
+
+export const O_DIRECTORY = numbersOf(Deno.build.arch).O_DIRECTORY;
+export const O_NOFOLLOW = numbersOf(Deno.build.arch).O_NOFOLLOW;
+
+// include/uapi/linux/fcntl.h
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_FOLLOW = 0x400;
+export const AT_EMPTY_PATH = 0x1000;
+export const AT_STATX_SYNC_AS_STAT = 0x0;
+export const AT_STATX_FORCE_SYNC = 0x2000;
+export const AT_STATX_DONT_SYNC = 0x4000;
+
+// include/uapi/asm-generic/unistd.h and arch/x86/entry/syscalls/syscall_64.tbl: since Linux 5.1
+// a new system call has one number on all architectures.
+export const SYS_openat2 = 437n;
+
+// include/uapi/linux/openat2.h
+export const RESOLVE_NO_MAGICLINKS = 0x02n;
+export const RESOLVE_NO_SYMLINKS = 0x04n;
+export const RESOLVE_BENEATH = 0x08n;
+export const RESOLVE_IN_ROOT = 0x10n;
+
+// include/uapi/linux/stat.h
+export const S_IFMT = 0o170000;
+export const S_IFSOCK = 0o140000;
+export const S_IFREG = 0o100000;
+export const S_IFBLK = 0o060000;
+export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
+export const S_IFIFO = 0o010000;
+export const STATX_BASIC_STATS = 0x7ff;
+
+/** `struct statx` of include/uapi/linux/stat.h: its size and the offsets of its fields, in bytes. */
+export const STATX_STRUCT = {
+  size: 256,
+  stx_nlink: 16,
+  stx_uid: 20,
+  stx_gid: 24,
+  stx_mode: 28,
+  stx_ino: 32,
+  stx_size: 40,
+  stx_blocks: 48,
+  stx_atime: 64,
+  stx_ctime: 96,
+  stx_mtime: 112,
+  stx_rdev_major: 128,
+  stx_rdev_minor: 132,
+  stx_dev_major: 136,
+  stx_dev_minor: 140,
+} as const;
+
+/** `struct linux_dirent64` of include/linux/dirent.h, which is the C library's `struct dirent64`. */
+export const DIRENT64_STRUCT = { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 } as const;
+
+/** `struct statvfs` of the C library's bits/statvfs.h, on 64-bit machines. */
+export const STATVFS_STRUCT = { size: 112, f_frsize: 8, f_bavail: 32 } as const;
+
+/** `struct pollfd` of include/uapi/asm-generic/poll.h. */
+export const POLLFD_STRUCT = { size: 8, fd: 0, events: 4, revents: 6 } as const;
+
+// include/uapi/asm-generic/poll.h
+export const POLLIN = 0x1;
+
+// include/uapi/linux/falloc.h
+export const FALLOC_FL_KEEP_SIZE = 0x01;
+export const FALLOC_FL_PUNCH_HOLE = 0x02;
+
+// include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h
+export const PROT_READ = 0x1;
+export const PROT_WRITE = 0x2;
+export const MAP_SHARED = 0x01;
+export const MAP_PRIVATE = 0x02;
+export const MAP_FIXED = 0x10;
+export const MAP_ANONYMOUS = 0x20;
+
+// include/uapi/linux/fs.h
+export const RWF_NOWAIT = 0x08;
+
+// include/linux/stat.h
+export const UTIME_OMIT = 0x3ffffffen;

@@ -1,0 +1,141 @@
+/**
+ * The functions of the C library that Innkeeper calls, each as its prototype: the type it returns,
+ * then its parameters under their names in C.
+ *
+ * Addresses are `usize`, never `pointer`: with `--allow-ffi=<path of libc>` Deno refuses pointer
+ * views, while numbers and `memcpy` work.
+ *
+ * @module
+ */
+
+function returns<
+  const Result extends Deno.NativeResultType,
+  const Parameters extends readonly Deno.NativeType[],
+>(result: Result, ...parameters: Parameters): { parameters: Parameters; result: Result } {
+  return { parameters, result };
+}
+
+/** Calls that never wait for storage, or whose result must be known at once. */
+const IMMEDIATE = {
+  __errno_location: returns("usize"),
+  memcpy_to_js: {
+    name: "memcpy",
+    ...returns("usize", /* dest */ "buffer", /* src */ "usize", /* n */ "usize"),
+  },
+  memcpy_from_js: {
+    name: "memcpy",
+    ...returns("usize", /* dest */ "usize", /* src */ "buffer", /* n */ "usize"),
+  },
+  open: returns("i32", /* path */ "buffer", /* flags */ "i32", /* mode */ "u32"),
+  close: returns("i32", /* fd */ "i32"),
+  dup3: returns("i32", /* oldfd */ "i32", /* newfd */ "i32", /* flags */ "i32"),
+  read: returns("isize", /* fd */ "i32", /* buf */ "buffer", /* count */ "usize"),
+  write: returns("isize", /* fd */ "i32", /* buf */ "buffer", /* count */ "usize"),
+  preadv2: returns(
+    "isize",
+    /* fd */ "i32",
+    /* iov */ "buffer",
+    /* iovcnt */ "i32",
+    /* offset */ "i64",
+    /* flags */ "i32",
+  ),
+  readlinkat: returns(
+    "isize",
+    /* dirfd */ "i32",
+    /* pathname */ "buffer",
+    /* buf */ "buffer",
+    /* bufsiz */ "usize",
+  ),
+  getdents64: returns("isize", /* fd */ "i32", /* dirp */ "buffer", /* count */ "usize"),
+  mmap: returns(
+    "isize",
+    /* addr */ "usize",
+    /* length */ "usize",
+    /* prot */ "i32",
+    /* flags */ "i32",
+    /* fd */ "i32",
+    /* offset */ "i64",
+  ),
+  munmap: returns("i32", /* addr */ "usize", /* length */ "usize"),
+  flock: returns("i32", /* fd */ "i32", /* operation */ "i32"),
+  execv: returns("i32", /* path */ "buffer", /* argv */ "buffer"),
+};
+
+/** Calls that may wait, for storage most of all: each is there a second time, on a thread. */
+const WAITING = {
+  fallocate: returns("i32", /* fd */ "i32", /* mode */ "i32", /* offset */ "i64", /* len */ "i64"),
+  fchmod: returns("i32", /* fd */ "i32", /* mode */ "u32"),
+  fchown: returns("i32", /* fd */ "i32", /* owner */ "u32", /* group */ "u32"),
+  fdatasync: returns("i32", /* fd */ "i32"),
+  fstatvfs: returns("i32", /* fd */ "i32", /* buf */ "buffer"),
+  ftruncate: returns("i32", /* fd */ "i32", /* length */ "i64"),
+  futimens: returns("i32", /* fd */ "i32", /* times */ "buffer"),
+  linkat: returns(
+    "i32",
+    /* olddirfd */ "i32",
+    /* oldpath */ "buffer",
+    /* newdirfd */ "i32",
+    /* newpath */ "buffer",
+    /* flags */ "i32",
+  ),
+  poll: returns("i32", /* fds */ "buffer", /* nfds */ "usize", /* timeout */ "i32"),
+  pread: returns(
+    "isize",
+    /* fd */ "i32",
+    /* buf */ "buffer",
+    /* count */ "usize",
+    /* offset */ "i64",
+  ),
+  pwrite: returns(
+    "isize",
+    /* fd */ "i32",
+    /* buf */ "buffer",
+    /* count */ "usize",
+    /* offset */ "i64",
+  ),
+  statx: returns(
+    "i32",
+    /* dirfd */ "i32",
+    /* path */ "buffer",
+    /* flags */ "i32",
+    /* mask */ "u32",
+    /* statxbuf */ "buffer",
+  ),
+  /** The C library has no function for openat2(2). */
+  syscall_openat2: {
+    name: "syscall",
+    ...returns(
+      "isize",
+      /* number */ "isize",
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* how */ "buffer",
+      /* size */ "usize",
+    ),
+  },
+  unlinkat: returns("i32", /* dirfd */ "i32", /* pathname */ "buffer", /* flags */ "i32"),
+};
+
+type OnThreads<Calls> = {
+  [Name in keyof Calls & string as `${Name}_thread`]: Calls[Name] & { nonblocking: true };
+};
+
+function onThreads<Calls extends Deno.ForeignLibraryInterface>(calls: Calls): OnThreads<Calls> {
+  return Object.fromEntries(
+    Object.entries(calls).map((
+      [name, call],
+    ) => [`${name}_thread`, { name, ...call, nonblocking: true }]),
+  ) as OnThreads<Calls>;
+}
+
+/** Every symbol that is opened; `<name>_thread` makes the call on a thread of Deno's. */
+export const SYMBOLS = { ...IMMEDIATE, ...WAITING, ...onThreads(WAITING) };
+
+/** The C library's functions, ready to call. */
+export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/**
+ * The calls on threads that do no harm when they are made again. fdatasync is none: Linux reports a
+ * failed write-back once, so a second call would succeed although pages were lost.
+ */
+export type RepeatableCall = Exclude<keyof typeof WAITING, "fdatasync" | "poll">;
