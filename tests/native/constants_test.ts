@@ -123,7 +123,9 @@ function declaredIn(path: string, text: string): string[] {
     const isDeclaration = ts.isVariableDeclaration(node) || ts.isEnumMember(node) ||
       ts.isPropertyAssignment(node) || ts.isPropertyDeclaration(node) || ts.isBindingElement(node);
     const name = isDeclaration && ts.isIdentifier(node.name) ? node.name.text : "";
-    if (HOST_NAME.test(name) && !OTHERS.has(name)) found.push(`${path}: ${name}`);
+    const isText = isDeclaration && node.initializer !== undefined &&
+      (ts.isStringLiteral(node.initializer) || ts.isTemplateLiteral(node.initializer));
+    if (HOST_NAME.test(name) && !isText && !OTHERS.has(name)) found.push(`${path}: ${name}`);
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
