@@ -272,10 +272,10 @@ Deno.test("DeviceRegistry tells every change once, after it holds", async () => 
   ]);
   assertEquals(bench.events.facts[5]?.data, { count: 3, first: 1n, last: 3n });
   bench.ledger.failing = new Error("disk is full");
-  const told = bench.events.kinds.length;
+  const before = bench.events.kinds.length;
   await refused("state-unavailable", () => registry.anonymous.create("simple"));
   await registry.anonymous.map("anon-2", [keyOf(1)]);
-  assertEquals(bench.events.kinds.length, told);
+  assertEquals(bench.events.kinds.length, before);
 });
 
 type Act =
@@ -298,7 +298,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ do: fc.constantFrom("save" as const, "restore" as const, "reopen" as const) }),
 );
 
-/** The seed's two maps, and numbers freed ahead of `last`. */
+/** gVisor's two maps, and numbers freed ahead of `last`. */
 interface Model {
   readonly byKey: Map<number, bigint>;
   readonly retired: Set<bigint>;

@@ -185,7 +185,7 @@ Deno.test("LiveScope.barrier() is let go by release, and by a caller that goes a
   assertEquals((await open).generation, 1);
 });
 
-Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier names them (decision 9)", async () => {
+Deno.test("Scopes.open() holds tracked watchers over a restart, and the barrier names them (docs/generations.md#9)", async () => {
   const bench = new ScopesBench();
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const [a] = await tracked(scope, "a", "b", "c") as [string];
@@ -282,7 +282,7 @@ for (
     ["of foreign content is bumped past, over the wrap", U32_MAX, 8, "recovered"],
   ] as const
 ) {
-  Deno.test(`Scopes.open() and a page: one ${name} (decision 3, cases 20, 32)`, async () => {
+  Deno.test(`Scopes.open() and a page: one ${name} (docs/generations.md#3, cases 20, 32)`, async () => {
     const bench = new ScopesBench();
     const scope = (await bench.withScope("vm-7")).get("vm-7");
     await scope.bump({ ...request, minimum: 6 });

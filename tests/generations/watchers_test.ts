@@ -19,7 +19,7 @@ async function one(bench = new ScopesBench(), options = {}): Promise<LiveScope> 
 const names = (fault: Fault): string[] =>
   (fault.members["watchers"] as { name: string }[]).map(({ name }) => name);
 
-Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; then it is lost, named, and blocks (case 10, decision 8)", async () => {
+Deno.test("ScopeWatchers.leave() holds a tracked watcher until its lease ends; then it is lost, named, and blocks (case 10, docs/generations.md#8)", async () => {
   const bench = new ScopesBench();
   const scope = await one(bench);
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true, leaseMs: 500 });
@@ -87,7 +87,7 @@ Deno.test("ScopeWatchers.watch() brings a lost watcher back by its token", async
   assertEquals(scope.state.watcher(id).presence, "connected");
 });
 
-Deno.test("ScopeWatchers.watch() back over a second connection: the end of the first takes nothing along (decision 8)", async () => {
+Deno.test("ScopeWatchers.watch() back over a second connection: the end of the first takes nothing along (docs/generations.md#8)", async () => {
   for (const onDisconnect of ["hold", "forget"] as const) {
     const bench = new ScopesBench();
     const scope = await one(bench, { onDisconnect, onLost: "open" });
@@ -196,7 +196,7 @@ Deno.test("Scope does not count a watcher as standing still that came back in a 
   assertEquals(scope.state.phase, "quiescing");
 });
 
-Deno.test("Scopes.open() gives held watchers a fresh lease after a restart (decision 9)", async () => {
+Deno.test("Scopes.open() gives held watchers a fresh lease after a restart (docs/generations.md#9)", async () => {
   const bench = new ScopesBench();
   const before = await one(bench);
   const { watcher: { id } } = await before.watchers.watch({ name: "a", track: true, leaseMs: 700 });
@@ -299,7 +299,7 @@ Deno.test("ScopeWatchers.read() of a caller that goes away confirms nothing (cas
   assertEquals(scope.state.counts.outdated, 1);
 });
 
-Deno.test("LiveScope.quiesce goes running, quiescing, quiesced, settling, running (decision 10)", async () => {
+Deno.test("LiveScope.quiesce goes running, quiescing, quiesced, settling, running (docs/generations.md#10)", async () => {
   const scope = await one(new ScopesBench(), { requireQuiesce: true });
   const { watcher: { id } } = await scope.watchers.watch({ name: "a", track: true });
   const phases = [scope.state.phase];

@@ -44,7 +44,7 @@ export function deviceEntry(
 }
 
 /** The entry that removes a device. */
-export function deviceGone(id: string): LedgerEntry {
+function deviceGone(id: string): LedgerEntry {
   return { kind: "device", id, body: undefined };
 }
 

@@ -118,12 +118,12 @@ Deno.test("NumberSpace hands out no number that was given back while fresh ones 
 
 Deno.test("NumberSpace looks for free numbers where it left off, and again below what came back", () => {
   const space = new NumberSpace(4n, 4n);
-  const asked: bigint[] = [];
+  const probed: bigint[] = [];
   const used = new Set([1n, 2n]);
   const drawOne = (): bigint | undefined => {
-    asked.length = 0;
+    probed.length = 0;
     const draw = space.draw((number) => {
-      asked.push(number);
+      probed.push(number);
       return used.has(number);
     });
     const number = draw.next();
@@ -132,12 +132,12 @@ Deno.test("NumberSpace looks for free numbers where it left off, and again below
     used.add(number);
     return number;
   };
-  assertEquals([drawOne(), asked], [3n, [1n, 2n, 3n]]);
-  assertEquals([drawOne(), asked], [4n, [4n]]);
-  assertEquals([drawOne(), asked], [undefined, []]);
+  assertEquals([drawOne(), probed], [3n, [1n, 2n, 3n]]);
+  assertEquals([drawOne(), probed], [4n, [4n]]);
+  assertEquals([drawOne(), probed], [undefined, []]);
   used.delete(2n);
   space.giveBack(2n);
-  assertEquals([drawOne(), asked], [2n, [2n]]);
+  assertEquals([drawOne(), probed], [2n, [2n]]);
 });
 
 Deno.test("NumberSpace looks at no number again that a draw which came to nothing has found in use", () => {
@@ -145,10 +145,10 @@ Deno.test("NumberSpace looks at no number again that a draw which came to nothin
   const used = new Set([1n, 2n, 3n]);
   const looks: bigint[][] = [];
   const drawTwo = (): (bigint | undefined)[] => {
-    const asked: bigint[] = [];
-    looks.push(asked);
+    const probed: bigint[] = [];
+    looks.push(probed);
     const draw = space.draw((number) => {
-      asked.push(number);
+      probed.push(number);
       return used.has(number);
     });
     return [draw.next(), draw.next()];

@@ -26,8 +26,8 @@ async function refused(code: FaultCode, action: () => Promise<unknown>): Promise
   return fault;
 }
 
-async function idOf(host: HostDevices, ask: Partial<RegisterRequest>): Promise<string> {
-  const { device } = await host.register({ info: SDA, sandbox: "s1", ...ask });
+async function idOf(host: HostDevices, request: Partial<RegisterRequest>): Promise<string> {
+  const { device } = await host.register({ info: SDA, sandbox: "s1", ...request });
   return device.id;
 }
 
@@ -36,7 +36,7 @@ const withDriver = (driver: string, info = SDA): DeviceInfo => ({
   driverOptions: { "block-driver": driver },
 });
 
-Deno.test("HostDevices.register() finds the device by its path, and again by the same ask", async () => {
+Deno.test("HostDevices.register() finds the device by its path, and again by the same request", async () => {
   const { host } = await setUp();
   const first = await host.register({ info: SDA, sandbox: "s1" });
   assertEquals([first.created, first.device.kind, first.device.info.hostPath], [
@@ -129,11 +129,11 @@ Deno.test("HostDevices.register() refuses what another sandbox has as something 
     for (const [first, second] of [[one, other], [other, one]] as const) {
       const { host } = await setUp();
       const device = await idOf(host, { sandbox: "s1", ...first });
-      const ask = { sandbox: "s2", ...second };
-      const { members } = await refused("device-in-use", () => idOf(host, ask));
+      const request = { sandbox: "s2", ...second };
+      const { members } = await refused("device-in-use", () => idOf(host, request));
       assertEquals(members, { sandbox: "s1", device });
       await host.delete(device);
-      await idOf(host, ask);
+      await idOf(host, request);
     }
   }
 });
@@ -155,8 +155,8 @@ Deno.test("HostDevices.register() lets sandboxes share what is generic by its nu
 
 Deno.test("HostDevices.register() gives callers at the same time one device", async () => {
   const { host } = await setUp();
-  const asks = Array.from({ length: 20 }, () => host.register({ info: SDA, sandbox: "s1" }));
-  const results = await Promise.all(asks);
+  const requests = Array.from({ length: 20 }, () => host.register({ info: SDA, sandbox: "s1" }));
+  const results = await Promise.all(requests);
   assertEquals(new Set(results.map(({ device }) => device.id)).size, 1);
   assertEquals(results.filter(({ created }) => created).length, 1);
   const others = await Promise.allSettled(
@@ -371,8 +371,8 @@ Deno.test("HostDevices.report() takes what the kind of device has, and nothing e
 Deno.test("HostDevices.report() takes nothing of a device that nobody holds: the next holder finds no trace", async () => {
   const { bench, host } = await setUp();
   const blk = { type: "vhost-user-blk-pci", socketPath: "/run/b" } as const;
-  for (const ask of [{}, { vhostUser: blk }]) {
-    const id = await idOf(host, ask);
+  for (const request of [{}, { vhostUser: blk }]) {
+    const id = await idOf(host, request);
     await refused("device-not-attached", () => host.report(id, { pciAddr: "02/03" }));
     await host.attach(id, "c1");
     await host.report(id, { pciAddr: "02/03" });

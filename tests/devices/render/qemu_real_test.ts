@@ -56,10 +56,10 @@ class Bench implements AsyncDisposable {
     return socket;
   }
 
-  async rendered(ask: Partial<RegisterRequest>, options?: RenderOptions): Promise<Rendering> {
+  async rendered(request: Partial<RegisterRequest>, options?: RenderOptions): Promise<Rendering> {
     const host = await this.#host;
     const info: DeviceInfo = { containerPath: "/dev/x", type: "b", major: 0n, minor: 0n };
-    const { device } = await host.register({ info, sandbox: "s", ...ask });
+    const { device } = await host.register({ info, sandbox: "s", ...request });
     return render(await host.attach(device.id, "c1"), "qemu", options);
   }
 
@@ -196,8 +196,8 @@ testWhere("renderQemu() gives words that a real QEMU starts with", missing, asyn
     }),
   ];
   for (const { make } of CASES) renderings.push(await make(bench));
-  const words = renderings.flatMap(({ commandLine = [] }) => commandLine);
-  await using qemu = await Qemu.start(bench.folder, words);
+  const args = renderings.flatMap(({ commandLine = [] }) => commandLine);
+  await using qemu = await Qemu.start(bench.folder, args);
   const found = (await qemu.leftovers()).join("\n");
   for (const name of ["nvdimm", "share-", "virtio-drive-", "blk-", "rng-"]) {
     assertStringIncludes(found, name);

@@ -20,7 +20,7 @@ const MAC = "52:54:00:12:34:56";
 /** The first id that the seeded source gives. */
 const ID = "e7074345ff94ba57";
 
-async function held(ask: Partial<RegisterRequest>): Promise<HostDevice> {
+async function held(request: Partial<RegisterRequest>): Promise<HostDevice> {
   const bench = new DevicesBench();
   await bench.disk("sda", 8, 0);
   await bench.group(12, [{ bdf: "0000:01:00.0" }, { bdf: "0000:01:00.1", pcie: false }]);
@@ -35,17 +35,17 @@ async function held(ask: Partial<RegisterRequest>): Promise<HostDevice> {
   );
   await bench.hostTree.file("/sys/dev/char/240:14/uevent", "DEVNAME=vfio/14\n");
   const host = await HostDevices.open(bench);
-  const { device } = await host.register({ info: SDA, sandbox: "s", ...ask });
+  const { device } = await host.register({ info: SDA, sandbox: "s", ...request });
   assertEquals(device.id, ID);
   return await host.attach(device.id, "c1");
 }
 
 async function rendered(
   hypervisor: Hypervisor,
-  ask: Partial<RegisterRequest>,
+  request: Partial<RegisterRequest>,
   options?: RenderOptions,
 ): Promise<Rendering> {
-  return render(await held(ask), hypervisor, options);
+  return render(await held(request), hypervisor, options);
 }
 
 const driver = (name: string): Partial<RegisterRequest> => ({
@@ -67,7 +67,7 @@ const vfio = { info: GROUP };
 const generic = { kind: "generic" } as const;
 
 Deno.test("render() says for every hypervisor what it can take and what it cannot", async () => {
-  const asks: Record<string, Partial<RegisterRequest>> = {
+  const requests: Record<string, Partial<RegisterRequest>> = {
     block: {},
     nvdimm: driver("nvdimm"),
     ccw: driver("virtio-blk-ccw"),
@@ -80,8 +80,8 @@ Deno.test("render() says for every hypervisor what it can take and what it canno
     "virtio-9p": folder("virtio-9p"),
   };
   const said: Record<string, string> = {};
-  for (const [name, ask] of Object.entries(asks)) {
-    const device = await held(ask);
+  for (const [name, request] of Object.entries(requests)) {
+    const device = await held(request);
     const plugs = HYPERVISORS.map((hypervisor) => {
       try {
         return render(device, hypervisor).plug;
@@ -155,8 +155,8 @@ Deno.test("renderFirecracker() makes ids of letters, digits and underscores", as
 });
 
 Deno.test("renderCloudHypervisor() adds each device and removes it by its id", async () => {
-  const body = async (ask: Partial<RegisterRequest>) => {
-    const { steps, undo } = await rendered("cloud-hypervisor", ask);
+  const body = async (request: Partial<RegisterRequest>) => {
+    const { steps, undo } = await rendered("cloud-hypervisor", request);
     assertEquals(
       undo.map((step) => step.type === "http" && [step.path, step.undoes]),
       steps.map((_, i) => ["/api/v1/vm.remove-device", steps.length - 1 - i]),
@@ -315,15 +315,15 @@ Deno.test("renderLibkrun() calls before the start", async () => {
 });
 
 Deno.test("renderCrosvm() writes options as crosvm reads them", async () => {
-  const words = async (ask: Partial<RegisterRequest>) =>
-    (await rendered("crosvm", ask)).commandLine?.join(" ");
+  const commandLine = async (request: Partial<RegisterRequest>) =>
+    (await rendered("crosvm", request)).commandLine?.join(" ");
   assertEquals(
-    await words({ block: { readOnly: true } }),
+    await commandLine({ block: { readOnly: true } }),
     `--block path=/dev/sda,ro=true,id=${`drive-${ID}`.slice(0, 20)}`,
   );
-  assertEquals(await words(driver("nvdimm")), "--pmem path=/dev/sda,ro=false");
-  assertEquals(await words(blk), "--vhost-user type=block,socket=/run/blk");
-  assertEquals(await words(folder("virtio-9p")), "--shared-dir /srv/share:t:type=p9");
+  assertEquals(await commandLine(driver("nvdimm")), "--pmem path=/dev/sda,ro=false");
+  assertEquals(await commandLine(blk), "--vhost-user type=block,socket=/run/blk");
+  assertEquals(await commandLine(folder("virtio-9p")), "--shared-dir /srv/share:t:type=p9");
   const { steps, undo } = await rendered("crosvm", vfio);
   assertEquals([steps[1], undo[0]], [{
     type: "command",
