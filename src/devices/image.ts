@@ -7,7 +7,7 @@ import type { RegistryState } from "./registry.ts";
 
 const ITEMS_PER_CHUNK = 1_000;
 
-/** The JSON text of an image (docs/devices.md#4), in pieces, since it may have millions of mappings. */
+/** The JSON text of an image, in pieces, since it may have millions of mappings. */
 export function* imageText({ anonymous, host }: RegistryState): Generator<string, void, void> {
   yield `{"version":${IMAGE_VERSION},"anonymous":{"lastMinor":"${anonymous.lastMinor}","devices":[`;
   for (const [at, device] of anonymous.devices.entries()) {

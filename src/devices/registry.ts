@@ -65,7 +65,7 @@ export class DeviceRegistry implements Disposable {
     return this.anonymous.mappingCount;
   }
 
-  /** The version of the registry, which every change changes. */
+  /** The version of the registry. Every change gives it another one. */
   get etag(): string {
     return `"${this.#nonce}-${this.anonymous.revision}-${this.host.revision}"`;
   }

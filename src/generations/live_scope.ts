@@ -93,7 +93,7 @@ export class LiveScope {
       try {
         this.pages.store(bump);
       } catch (error) {
-        // The ledger has the value and a page may show it, so it counts as used. Nobody is notified.
+        // The ledger has the value and a page may show it, so it counts as used, unannounced.
         this.#scope.apply(bump);
         this.#changes.notify({ kind: "blocked" });
         throw error;

@@ -1,6 +1,6 @@
 /**
- * The page in the layout of the sysgenid device (docs/generations.md#5): the generation as a native-endian u32
- * at 0, the rest zero. AWS-LC maps its first 4 bytes.
+ * The page in the layout of the sysgenid device: the generation as a native-endian u32 at 0, the
+ * rest zero (docs/generations.md#5). AWS-LC maps its first 4 bytes.
  *
  * @module
  */

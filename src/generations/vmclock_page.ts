@@ -70,7 +70,7 @@ export function readVmclock(bytes: Uint8Array<ArrayBuffer>): ShownVmclock | unde
   };
 }
 
-/** Stores an epoch: odd sequence, fields, even sequence. A sequence that a crash left odd is mended. */
+/** Stores an epoch: odd sequence, fields, even sequence. It mends a sequence that is odd. */
 export function storeVmclock(page: PageFile, epoch: bigint): void {
   const bytes = page.bytes();
   const sequence = new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);

@@ -29,8 +29,8 @@ interface Failure {
 }
 
 /**
- * Whether a watcher is there. `held`: its connection ended and its lease runs; `lost`: its lease has
- * run out.
+ * Whether a watcher is there. `held`: its connection ended and its lease runs; `lost`: its lease
+ * has run out.
  */
 export const PRESENCES = ["connected", "held", "lost"] as const;
 

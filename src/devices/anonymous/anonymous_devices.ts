@@ -175,13 +175,8 @@ export class AnonymousDevices {
 
   /** All devices, ascending by their minors. */
   list(): AnonymousDevice[] {
-    const devices = [...this.#slots.values()].map(({ device }) => device);
-    const isSorted = devices.every((device, i) =>
-      i === 0 || (devices[i - 1] as AnonymousDevice).identity.minor < device.identity.minor
-    );
-    return isSorted
-      ? devices
-      : devices.sort((a, b) => a.identity.minor < b.identity.minor ? -1 : 1);
+    return [...this.#slots.values()].map(({ device }) => device)
+      .sort((a, b) => a.identity.minor < b.identity.minor ? -1 : 1);
   }
 
   /**
@@ -399,8 +394,8 @@ export class AnonymousDevices {
     if (growth > 0 && this.#mappingCount + growth > mappingsMax) {
       throw new Fault(
         "mappings-exhausted",
-        `Cannot ${action}: it adds ${growth} to ${this.#mappingCount} mappings and ${mappingsMax} are ` +
-          "allowed: free some",
+        `Cannot ${action}: it adds ${growth} to ${this.#mappingCount} mappings and ` +
+          `${mappingsMax} are allowed: free some`,
       );
     }
     this.#mappingCount += growth;

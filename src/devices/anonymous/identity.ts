@@ -1,4 +1,4 @@
-/** The two jobs of anonymous devices: to hand out inode numbers, or to map files of other devices. */
+/** `simple` devices hand out inode numbers; `multi` devices map files of other devices. */
 export const ANONYMOUS_KINDS = ["simple", "multi"] as const;
 
 /** One of {@linkcode ANONYMOUS_KINDS}. */

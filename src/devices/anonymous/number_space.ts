@@ -49,14 +49,14 @@ export class NumberSpace {
 
   /**
    * Marks a number that a draw has found in use, so that later draws do not probe it again, even if
-   * this draw is given up. The floor moves only when every lower number is in use: numbers that this
-   * draw has chosen become free again when it is given up.
+   * this draw is given up. The floor moves only when every lower number is in use, because numbers
+   * that this draw has chosen become free again when it is given up.
    */
   skip(number: bigint): void {
     if (number === this.#lowest && !this.isAhead(number)) this.#lowest += 1n;
   }
 
-  /** The owner takes this number, whichever comes next. */
+  /** The owner takes a number of its own choice. */
   take(number: bigint): void {
     this.#retired.delete(number);
   }

@@ -39,7 +39,7 @@ export function scsiAddress(index: number): string {
   return `${Math.floor(index / UNITS_PER_TARGET)}:${index % UNITS_PER_TARGET}`;
 }
 
-/** Where a guest sees a block device of this index (Kata's block driver); `undefined` for nowhere. */
+/** Where a guest sees a block device of this index (as Kata), `undefined` for nowhere. */
 export function virtPath(driver: BlockDriver, index: number): string | undefined {
   if (driver === "nvdimm") return undefined;
   // The first disk of a virtio-mmio guest is its root file system.

@@ -1,7 +1,7 @@
 import { Leases } from "../../core/leases.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 
-/** What a host device is doing: nobody holds it, somebody does, or the leases of all have run out. */
+/** `idle`: nobody holds the device; `lost`: the leases of all its holders have run out. */
 export const DEVICE_STATUSES = ["idle", "attached", "lost"] as const;
 
 /** One of {@linkcode DEVICE_STATUSES}. */

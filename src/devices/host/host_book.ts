@@ -117,8 +117,8 @@ const anyKey = (place: string): string => `any ${place}`;
 const aloneKey = (place: string): string => `alone ${place}`;
 
 /**
- * The lookup keys of a device. A place can be shared by thousands of sandboxes, so a lookup must not
- * scan them.
+ * The lookup keys of a device. A place can be shared by thousands of sandboxes, so a lookup must
+ * not scan them.
  */
 function keysOf(device: HostDevice): string[] {
   const { sandbox, kind } = device;

@@ -19,7 +19,7 @@ const VHOST_USER_TYPES = {
 /** A guest sees the first 20 bytes of a disk's serial number. */
 const SERIAL_BYTES = 20;
 
-/** Arguments of crosvm's command line (its cmdline.rs). Only VFIO devices can come while it runs. */
+/** Arguments of crosvm's command line (its cmdline.rs). Only VFIO devices can come later. */
 export function renderCrosvm(device: HostDevice): Rendering {
   switch (device.kind) {
     case "block": {

@@ -1,7 +1,7 @@
 import type { BlockDrive } from "../host/host_device.ts";
 import type { Rendering, Step } from "./rendering.ts";
 
-/** Says why a hypervisor cannot take a device; `render()` adds which device and which hypervisor. */
+/** Why a hypervisor cannot take a device. `render()` adds which device and which hypervisor. */
 export class Refusal extends Error {}
 
 /** @throws {Refusal} always */
@@ -24,7 +24,7 @@ export function imageFormat({ format }: BlockDrive): ImageFormat {
 }
 
 /**
- * Only QEMU emulates the channel subsystem of IBM Z.
+ * Of our hypervisors, only QEMU emulates the channel subsystem of IBM Z.
  *
  * @throws {Refusal}
  */

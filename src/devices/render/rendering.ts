@@ -1,5 +1,6 @@
 /**
- * What a device is rendered to. This file imports nothing, so the wire can take its enums from here.
+ * What a device is rendered to. This file imports nothing, so the wire can take its enums from
+ * here.
  *
  * @module
  */
@@ -34,7 +35,8 @@ export type Step =
   /** Arguments of its own command line. */
   | { readonly type: "arguments"; readonly arguments: readonly string[] }
   /**
-   * Arguments of a second run of its program; `{socket}` stands for the control socket of the first.
+   * Arguments of a second run of its program; `{socket}` stands for the control socket of the
+   * first.
    */
   | { readonly type: "command"; readonly arguments: readonly string[] }
   /** A call of its library. The arguments follow the context, in this order. */

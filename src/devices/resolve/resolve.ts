@@ -76,7 +76,7 @@ export class DeviceResolver {
     return { driver, hostPath, backingFile, evidence };
   }
 
-  /** Looks at the file that a drive is made of. One that cannot be looked at is judged by its name. */
+  /** Looks at the file behind a drive. If the host refuses, the path must do. */
   async driveFile(info: DeviceInfo, path: string): Promise<DriveFile> {
     try {
       const { kind, sizeBytes } = await this.#tree.stat(path);

@@ -112,7 +112,7 @@ function readContinued(begin: string, lines: Lines): string {
   }
 }
 
-/** As go-ini does, leaves quotes around nothing, and quotes with a third one of their sort inside. */
+/** As go-ini, leaves quotes around nothing, and quotes with a third one of their sort inside. */
 function withoutQuotes(value: string): string {
   const quote = value[0];
   if (value.length <= 2 || (quote !== "'" && quote !== '"')) return value;

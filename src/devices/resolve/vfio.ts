@@ -105,7 +105,7 @@ export class VfioGroups {
     return { type: "mediated", isPcie: false, bdf, sysfsDev, ...hidden };
   }
 
-  /** Only PCI Express has a configuration space above 256 bytes. Where that is hidden, ask the slot. */
+  /** Only PCI Express has a configuration space above 256 bytes. If it is hidden, ask the slot. */
   async #isPcie(bdf: string, sysfsDev: string): Promise<boolean> {
     const config = await this.#tree.stat(`${sysfsDev}/config`).catch(() => undefined);
     if (config !== undefined && config.sizeBytes > CONFIG_BYTES_PCI) return true;
@@ -122,7 +122,7 @@ export class VfioGroups {
     return (await this.#text(path)).split("\n")[0]?.trim() ?? "";
   }
 
-  /** A file that cannot be read is empty, as in Kata, since nothing in it decides about the device. */
+  /** As in Kata, a file that cannot be read counts as empty: the device can be used without it. */
   async #text(path: string): Promise<string> {
     const bytes = await this.#tree.readFile(path).catch(() => undefined);
     return bytes === undefined ? "" : new TextDecoder().decode(bytes);
