@@ -1,10 +1,10 @@
 /*
- * Shows the page in which a Linux guest finds its identity, or gives its secret to the kernel.
+ * Reads the page in which a Linux guest finds its identity (docs/guests.md#identity).
  *
- *   innkeeper-page            writes generation=, epoch= and unique= as a shell takes them
- *   innkeeper-page reseed     makes the kernel's random numbers depend on unique, at once
+ *   innkeeper-page            writes generation=, epoch= and unique= as a shell reads them
+ *   innkeeper-page reseed     mixes unique into the kernel's random numbers, at once
  *
- * For 32-bit x86, without a C library:
+ * It is for 32-bit x86 and needs no C library:
  *   cc -m32 -static -nostdlib -ffreestanding -fno-pic -fno-stack-protector -Os \
  *     -o innkeeper-page innkeeper-page.c
  */
@@ -17,7 +17,7 @@ enum { O_RDONLY = 0, O_WRONLY = 1 };
 #define RNDADDENTROPY 0x40085203
 #define RNDRESEEDCRNG 0x5207
 
-/* Linux, arch/x86/entry: number in eax, arguments in ebx, ecx, edx. */
+/* The number goes in eax, the arguments in ebx, ecx, edx (Linux, arch/x86/entry). */
 static long call(long number, long a, long b, long c)
 {
 	long result;

@@ -1,9 +1,9 @@
 import { commit } from "../core/commit.ts";
-import { waitUntil } from "../core/wait_until.ts";
 import { HOST_SOURCE_LOOK_MS, HOST_SOURCE_RETRY_MS, HOST_SOURCE_WAIT_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
+import { waitUntil } from "../core/wait_until.ts";
 import type { HostSource } from "../generations/host_source.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 
@@ -18,13 +18,13 @@ interface HostMirrorParts {
 }
 
 /**
- * Bumps a scope whenever a counter of the host changes: when the machine that the daemon runs on
- * was itself restored or cloned. The numbers differ, since clones of one snapshot show the same
- * one; what is mirrored is that it changed.
+ * Bumps a scope whenever a counter of the host changes, which means that the machine on which the
+ * daemon runs was itself restored or cloned. Only the change is mirrored and not the number, because
+ * clones of one snapshot show the same number.
  */
 export class HostMirror {
   readonly #parts: HostMirrorParts;
-  /** By path, what each source showed when it was mirrored last. */
+  /** By path, what each source showed when it was last mirrored. */
   readonly #mirrored: Map<string, bigint>;
   readonly #stop = new AbortController();
   #following: readonly Promise<void>[] = [];
@@ -35,8 +35,8 @@ export class HostMirror {
   }
 
   /**
-   * Looks at every source once, since the host may have been restored while no daemon ran, and
-   * follows them from then on.
+   * Looks at every source once, because the host may have been restored while no daemon ran, and
+   * then follows them.
    */
   static async open(parts: HostMirrorParts): Promise<HostMirror> {
     const rows = await parts.ledger.load("host-source");
@@ -47,7 +47,7 @@ export class HostMirror {
     return mirror;
   }
 
-  /** Stops following, and lets go of the sources. */
+  /** Stops following, and closes the sources. */
   async close(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#following);
@@ -58,7 +58,7 @@ export class HostMirror {
     const { path } = source.device;
     try {
       const shown = await source.read();
-      // One that is seen for the first time has not changed.
+      // A source that is seen for the first time has not changed.
       if (shown !== undefined && !this.#mirrored.has(path)) await this.#remember(path, shown);
       else await this.#look(source);
       const data = shown === undefined ? {} : { data: { generation: shown } };
@@ -77,7 +77,7 @@ export class HostMirror {
         if (outcome === "nothing" || this.#stop.signal.aborted) continue;
         const isNews = await this.#look(source);
         isFailing = false;
-        // Readable without news is what a kernel without poll for this device says, always.
+        // A kernel without poll for this device always says that it is readable.
         if (!isNews) await this.#rest(HOST_SOURCE_LOOK_MS);
       } catch (error) {
         if (!isFailing) this.#emitFailure(device.path, error);
@@ -95,9 +95,9 @@ export class HostMirror {
     const isNews = shown !== this.#mirrored.get(path);
     if (isNews) {
       const reason = `${path} shows generation ${shown}`;
-      // It has happened already, so nothing can be asked to stand still for it.
+      // The restore has happened already, so a quiesce would come too late.
       await this.#parts.scope.bump({ reason, by: "host", force: true });
-      // Afterwards: a crash in between bumps twice, which harms nobody.
+      // After the bump: a crash in between makes a second bump, which harms nobody.
       await this.#remember(path, shown);
     }
     await source.confirm(shown);

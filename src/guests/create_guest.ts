@@ -33,7 +33,7 @@ export interface EnteredScope {
   readonly identity: GuestIdentity;
 }
 
-/** What making a guest works with. */
+/** What is needed to make a guest. */
 interface CreateParts extends EnginePorts {
   readonly files: GuestFiles;
   readonly snapshots: Snapshots;
@@ -45,7 +45,7 @@ interface CreateParts extends EnginePorts {
   readonly undo: DisposableStack;
 }
 
-/** A guest that was made and has not run yet. */
+/** A guest on its engine that has not run yet. */
 export interface MadeGuest extends EnteredScope {
   readonly memoryBytes: number;
   readonly engine: GuestEngine;
@@ -54,8 +54,8 @@ export interface MadeGuest extends EnteredScope {
 }
 
 /**
- * Makes an engine with the wanted guest on it. What can be refused is refused before the scope is
- * entered.
+ * Makes an engine with the wanted guest on it. Everything is read, opened and checked before the
+ * scope is entered, so that a request that is refused does not change the scope.
  *
  * @throws {Fault} as {@linkcode Guests.create}
  */
@@ -131,7 +131,7 @@ async function cloneSnapshot(
   const entered = await parts.enterScope(head);
   let saved: MachineImage | undefined;
   const prepare = async (made: GuestEngine) => {
-    // The engine starts up while the snapshot is read.
+    // The Worker of the engine starts up while the snapshot is read.
     const decoded = await snapshot.guest();
     saved = decoded.machine;
     machine?.plugInto(made);

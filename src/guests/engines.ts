@@ -9,20 +9,20 @@ export const ENGINE_NAMES = ["auto", "v86", "kvm"] as const;
 /** The name of an engine, or `auto`. */
 export type EngineName = typeof ENGINE_NAMES[number];
 
-/** What makes a guest's engine; an engine that is missing here is not available on this host. */
+/** What makes engines, by name. An engine that is missing here is not available on this host. */
 export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
 
-/** What making an engine needs from outside. */
+/** What is needed to make an engine. */
 export interface EnginePorts {
   readonly engines: Engines;
   readonly clock: Clock;
 }
 
 /**
- * An engine with a guest on it.
+ * Makes an engine with a guest on it.
  *
- * @param prepare Gives the engine its guest; when it fails nothing is left of the engine
- * @throws {Fault} `engine-unavailable`, also when that takes too long
+ * @param prepare Gives the engine its guest. When it fails, the engine is closed
+ * @throws {Fault} `engine-unavailable`, also when making the guest takes too long
  */
 export async function makeEngine(
   { engines, clock }: EnginePorts,
@@ -40,7 +40,7 @@ export async function makeEngine(
   let isLate = false;
   const cancel = clock.after(ENGINE_MAKE_MS, () => {
     isLate = true;
-    // What it was asked rejects by that.
+    // Closing rejects the pending call.
     engine.close();
   });
   try {

@@ -45,7 +45,7 @@ const ID_BYTES = 8;
 interface Entry {
   readonly guest: Guest;
   readonly record: GuestRecord;
-  /** It is being removed: how it ends is not written down any more. */
+  /** Set when it is being removed, so that its end is not written to the ledger any more. */
   leaving: boolean;
 }
 
@@ -65,8 +65,8 @@ export class Guests {
   }
 
   /**
-   * Opens the guests of a daemon. Those of an earlier process did not outlive it: they are shown
-   * as dead, with the reason `host_restart` where they had none of their own.
+   * Opens the guests of a daemon. Guests do not outlive their process, so those in the ledger are
+   * shown as dead, with the reason `host_restart` unless they were dead before.
    *
    * @throws {Fault} `state-unavailable`
    */
@@ -88,12 +88,13 @@ export class Guests {
   }
 
   /**
-   * Makes a guest, ready to run. What its scope shows is in place before its first instruction.
+   * Makes a guest, ready to run. What it is shown of its scope is in place before its first
+   * instruction.
    *
    * @throws {Fault} `already-initialized`, `guests-exhausted`, `memory-exhausted`,
    * `value-not-allowed`, `address-out-of-range`, `snapshot-not-found`, `snapshot-damaged`,
    * `snapshot-version`, `engine-unavailable`, `state-unavailable`, and as {@linkcode GuestFiles}
-   * and `enterScope`. Then no guest is left over
+   * and `enterScope`. Then nothing of the guest is left
    */
   async create(command: CreateGuest, enterScope: EnterScope): Promise<CreatedGuest> {
     this.#requireOpen();
@@ -149,7 +150,7 @@ export class Guests {
     this.#enter(guest, record);
   }
 
-  /** A lease stands for the launcher's open file (docs/guests.md#owner). */
+  /** Adds a guest. Its lease, if it has one, stands for lguest's open file (docs/guests.md#owner). */
   #enter(guest: Guest, record: GuestRecord): Entry {
     const { id } = guest;
     const { leaseMs } = record;
@@ -164,7 +165,7 @@ export class Guests {
     if (leaving) return;
     this.#quota.releaseMemory(guest.id);
     const row = guestEntry(guest.id, { ...record, death: guest.death as GuestDeath });
-    // When this fails, the next process says host_restart instead.
+    // If this fails, the next process gives host_restart as the reason.
     commit(this.#ports.ledger, [row]).catch(() => {});
   }
 
@@ -192,9 +193,9 @@ export class Guests {
   }
 
   /**
-   * A request about a guest begins: while it lasts, its owner's lease does not run out.
+   * Holds the lease of a guest's owner while a request of that owner lasts.
    *
-   * @param token What the request gave as its owner's token
+   * @param token The owner's token in the request
    * @returns What to call when the request has ended
    */
   hold(id: string, token: string | undefined): () => void {
@@ -247,11 +248,11 @@ export class Guests {
   }
 
   /**
-   * Ends a guest and frees what it had; a run in progress rejects because it is dead. As lguest's
-   * close() never fails, an id that does not exist is no error.
+   * Ends a guest and frees what it had. A run in progress rejects with `guest-dead`. An id that does
+   * not exist is no error, because lguest's close() never fails.
    *
    * @param by Its owner's token, or `force` to do without
-   * @throws {Fault} `not-owner`; `state-unavailable`, and then it is still there
+   * @throws {Fault} `not-owner`; `state-unavailable`, and then the guest is still there
    */
   async delete(
     id: string,
@@ -275,7 +276,7 @@ export class Guests {
     if (entry === undefined || !this.#remove(entry)) return;
     this.#emit("owner-lost", id);
     this.#emit("deleted", id);
-    // When its row cannot be removed, the next process shows it as lost until its lease ends there.
+    // If its row cannot be removed, the next process shows the guest as lost until the lease ends.
     await commit(this.#ports.ledger, [guestGone(id)]).catch(() => {});
   }
 

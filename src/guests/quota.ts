@@ -1,9 +1,9 @@
 import { Fault } from "../core/faults.ts";
 import { GUEST_BYTES_TOTAL_MAX, GUESTS_MAX } from "../core/limits.ts";
 
-/** The names and the memory that guests take, those included that are just being made. */
+/** The names and the memory that guests take, also those that are still being made. */
 export class GuestQuota {
-  /** Memory by id, in bytes. A dead guest has none and keeps its name. */
+  /** Memory by id, in bytes. A dead guest has a name and no memory. */
   readonly #bytes = new Map<string, number>();
 
   /** Memory of all guests, in bytes. */
@@ -39,12 +39,12 @@ export class GuestQuota {
     this.#bytes.set(id, bytes);
   }
 
-  /** The guest is dead: it gives its memory back. */
+  /** Records that a guest is dead: its name stays taken, its memory is free. */
   releaseMemory(id: string): void {
     this.#bytes.set(id, 0);
   }
 
-  /** The guest is gone, or was not made after all. */
+  /** Records that a guest is gone, or was not made after all. */
   release(id: string): void {
     this.#bytes.delete(id);
   }

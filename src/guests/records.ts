@@ -2,11 +2,11 @@ import type { LedgerEntry } from "../core/ports/ledger.ts";
 import type { GuestDeath, GuestKind } from "./guest/state.ts";
 
 /**
- * What the ledger keeps of a guest, so that one that was there when the daemon ended is reported
- * as lost. Its owner's token is not kept: nothing is left to own.
+ * A guest in the ledger, so that one that lived when the daemon ended is shown as lost afterwards.
+ * The token of its owner is not stored, because nothing is left to own then.
  */
 export interface GuestRecord {
-  /** Bare when it does not say. */
+  /** `bare` when there is none, as in rows of earlier versions. */
   readonly kind?: GuestKind;
   readonly scope: string;
   readonly generation: number;
@@ -18,15 +18,15 @@ export interface GuestRecord {
   readonly death?: GuestDeath | undefined;
 }
 
-/** Why guests are dead that were alive when an earlier process ended. */
+/** The death of a guest that lived when an earlier process ended. */
 export const HOST_RESTART: GuestDeath = { reason: "host_restart", errno: "ENOENT" };
 
-/** The entry that keeps a guest. */
+/** The row of a guest. */
 export function guestEntry(id: string, record: GuestRecord): LedgerEntry {
   return { kind: "guest", id, body: record };
 }
 
-/** The entry that forgets it. */
+/** Removes the row of a guest. */
 export function guestGone(id: string): LedgerEntry {
   return { kind: "guest", id, body: undefined };
 }

@@ -3,23 +3,11 @@ import { CHANNELS_PER_CONNECTION_MAX, REPLIES_WAITING_MAX } from "../core/limits
 import type { Channels } from "../guests/guest/channels.ts";
 import type { Guests } from "../guests/guests.ts";
 import type { Principal } from "../access/tokens.ts";
+import type { RequestOf } from "./subscription.ts";
 import type { WatchSink } from "./watch_sink.ts";
 
 /** A request about a guest's channel, already checked. */
-type ChannelRequest =
-  | {
-    readonly type: "attach";
-    readonly id: number | string;
-    readonly guest: string;
-    readonly address: number;
-  }
-  | {
-    readonly type: "drain";
-    readonly id: number | string;
-    readonly guest: string;
-    readonly address: number;
-    readonly count: number;
-  };
+type ChannelRequest = RequestOf<"attach" | "drain">;
 
 interface Listening {
   readonly channels: Channels;
@@ -27,8 +15,8 @@ interface Listening {
 }
 
 /**
- * One connection's guest channels: it is told the newest count of each until that is drained, as
- * an eventfd stays readable.
+ * One connection's guest channels. The client gets the newest count of each until it drains that
+ * count, as an eventfd stays readable.
  */
 export class ChannelSession {
   readonly #guests: Guests;
@@ -45,7 +33,7 @@ export class ChannelSession {
   }
 
   /**
-   * Takes a request; each is answered once.
+   * Takes a request. Each is answered once.
    *
    * @returns `false` when the client sends faster than it is served and must be cut off
    */
@@ -56,7 +44,7 @@ export class ChannelSession {
     return true;
   }
 
-  /** The connection ended; the channels stay for others. */
+  /** The connection ended. The channels stay for others. */
   end(): void {
     this.#isOver = true;
     for (const { stop } of this.#listening.values()) stop();
@@ -73,7 +61,7 @@ export class ChannelSession {
     }
   }
 
-  async #attach({ id, guest, address }: ChannelRequest): Promise<void> {
+  async #attach({ id, guest, address }: RequestOf<"attach">): Promise<void> {
     const topic = topicOf(guest, address);
     const { channels } = this.#guests.get(guest);
     if (!this.#listening.has(topic) && this.#listening.size >= CHANNELS_PER_CONNECTION_MAX) {
@@ -87,15 +75,15 @@ export class ChannelSession {
     if (this.#isOver) return;
     this.#listening.get(topic)?.stop();
     const stop = channels.listen(BigInt(address), (change) => {
-      if (change.kind === "count") this.#tell(guest, address, change.count);
+      if (change.kind === "count") this.#offer(guest, address, change.count);
       else this.#forget(topic);
     });
     this.#listening.set(topic, { channels, stop });
     this.#sink.reply({ type: "attached", id });
-    this.#tell(guest, address, channel.count);
+    this.#offer(guest, address, channel.count);
   }
 
-  #drain(request: ChannelRequest & { type: "drain" }): void {
+  #drain(request: RequestOf<"drain">): void {
     const { id, guest, address, count } = request;
     const listening = this.#listening.get(topicOf(guest, address));
     if (listening === undefined) {
@@ -108,7 +96,7 @@ export class ChannelSession {
     this.#sink.reply({ type: "drained", id, count: left });
   }
 
-  #tell(guest: string, address: number, count: number): void {
+  #offer(guest: string, address: number, count: number): void {
     const topic = topicOf(guest, address);
     if (count === 0) return this.#sink.withdraw(topic);
     this.#sink.offer(topic, { type: "notify", guest, address, count }, "change");

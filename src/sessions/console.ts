@@ -3,11 +3,11 @@ import { CONSOLE_FRAME_BYTES } from "../core/limits.ts";
 import type { Console } from "../guests/linux/console.ts";
 import type { Frame, FrameSource } from "./outbox.ts";
 
-/** What a console session tells its client. */
+/** What a console session needs of its connection. */
 interface ConsoleSink {
-  /** Asks the source for a frame when the client has room for one. */
+  /** Takes a frame from the source when the client has room for one. */
   offer(source: FrameSource): void;
-  /** Says that what the guest wrote between these offsets is no longer kept. */
+  /** The frame that says that the output between these offsets was overwritten. */
   gap(after: number, before: number): Frame;
   refuse(fault: Fault): void;
   /** The guest has ended, and the client has been sent all that it wrote. */
@@ -15,8 +15,8 @@ interface ConsoleSink {
 }
 
 /**
- * One client's view of a guest's console. It reads at its own pace from what is kept, so one that
- * does not read costs nothing here and loses only what it did not fetch in time.
+ * One client's view of a guest's console. It reads the stored output at its own pace. A client that
+ * does not read costs nothing here, and loses only what was overwritten meanwhile.
  */
 export class ConsoleSession {
   readonly #console: Console;
@@ -25,7 +25,7 @@ export class ConsoleSession {
   #at: number;
   #isOver = false;
 
-  /** @param since Offset from which on the client wants to know */
+  /** @param since Offset at which the client begins to read */
   constructor(console: Console, sink: ConsoleSink, since: number) {
     this.#console = console;
     this.#sink = sink;
@@ -33,7 +33,7 @@ export class ConsoleSession {
     this.#stop = console.listen(() => this.#offer());
   }
 
-  /** Begins to tell. */
+  /** Begins to send. */
   start(): void {
     this.#offer();
   }
@@ -47,7 +47,7 @@ export class ConsoleSession {
     }
   }
 
-  /** The connection ended; the guest does not notice. */
+  /** The connection ended. The guest does not notice. */
   end(): void {
     this.#isOver = true;
     this.#stop();

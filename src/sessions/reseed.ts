@@ -5,8 +5,8 @@ import type { Watcher } from "../generations/watcher.ts";
 import type { ReseedLine, ReseedRequest } from "../guests/linux/reseed_line.ts";
 
 /**
- * The reseeder of a Linux guest as a tracked watcher of the guest's scope: barriers wait for what
- * runs in the guest, not for somebody beside it.
+ * The reseeder of a Linux guest as a tracked watcher of the guest's scope, so that barriers wait
+ * for what runs in the guest (docs/guests.md#reseed).
  */
 export class ReseedSession {
   readonly #scope: LiveScope;
@@ -23,29 +23,28 @@ export class ReseedSession {
   }
 
   /**
-   * Registers the watcher. A clone's is registered before its scope is bumped, so that the barrier
-   * is closed before the clone runs.
+   * Registers the watcher. That of a clone is registered before its scope is bumped, so that the
+   * barrier is closed before the clone runs.
    *
-   * @param guest Goes into its name, so that a barrier says which guest is late
+   * @param guest Part of the watcher's name, so that a barrier says which guest is late
    * @throws {Fault} `watchers-exhausted`, `state-unavailable`, `scope-not-found`
    */
   static async open(scope: LiveScope, guest: string, name: string): Promise<ReseedSession> {
-    const ask = {
+    const { watcher } = await scope.watchers.watch({
       name: `${guest}.${name}`.slice(0, NAME_CHARS_MAX),
       track: true,
       leaseMs: RESEEDER_LEASE_MS,
-    };
-    const { watcher } = await scope.watchers.watch(ask);
+    });
     return new ReseedSession(scope, watcher);
   }
 
-  /** Begins to tell the guest, over its line. */
+  /** Begins to send generations to the guest, over its line. */
   attach(line: ReseedLine): void {
     this.#line = line;
     this.#offer();
   }
 
-  /** The guest has said this. */
+  /** Takes a request of the guest. */
   receive(request: ReseedRequest): void {
     if (request.word === "watch") return this.#offer();
     const { generation } = request;
@@ -60,14 +59,14 @@ export class ReseedSession {
     }
   }
 
-  /** The guest died: its watcher is held and then lost, and barriers name it. */
+  /** The guest died. Its watcher is held and then lost, and barriers name it. */
   async lose(): Promise<void> {
     this.#stop();
-    // One that cannot be written down now is found held after the next start.
+    // If the ledger fails now, the next start finds the watcher held.
     await this.#scope.watchers.leave(this.#watcher.id, this.#watcher.tokenHash).catch(() => {});
   }
 
-  /** The guest was taken away on purpose: nobody waits for it any more. */
+  /** The guest was taken away on purpose, so nobody waits for it any more. */
   async release(): Promise<void> {
     this.#stop();
     await this.#scope.watchers.release(this.#watcher.id).catch(() => {});

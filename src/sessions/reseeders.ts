@@ -1,9 +1,9 @@
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Guest } from "../guests/guest/guest.ts";
-import type { ReseedRequest } from "../guests/linux/reseed_line.ts";
+import type { ReseedLine, ReseedRequest } from "../guests/linux/reseed_line.ts";
 import { ReseedSession } from "./reseed.ts";
 
-/** Makes the reseeders of Linux guests watchers of their scopes. */
+/** The conversations with the reseeders of all Linux guests. */
 export class Reseeders {
   /** By the guest's id. */
   readonly #sessions = new Map<string, ReseedSession>();
@@ -17,27 +17,30 @@ export class Reseeders {
     this.#sessions.set(guest, await ReseedSession.open(scope, guest, name));
   }
 
-  /** Listens to what a guest's reseeder says. */
+  /** Listens to a guest's reseeder. A bare guest has none. */
   follow(scope: LiveScope, guest: Guest): void {
     const line = guest.machine?.reseedLine;
     if (line === undefined) return;
     let last: Promise<void> = Promise.resolve();
     line.onRequest((request) => {
-      last = last.then(() => this.#take(scope, guest, request));
+      last = last.then(() => this.#take(scope, guest, line, request));
     });
     this.#sessions.get(guest.id)?.attach(line);
   }
 
-  async #take(scope: LiveScope, guest: Guest, request: ReseedRequest): Promise<void> {
-    const line = guest.machine?.reseedLine;
-    if (line === undefined || guest.death !== undefined) return;
+  async #take(
+    scope: LiveScope,
+    guest: Guest,
+    line: ReseedLine,
+    request: ReseedRequest,
+  ): Promise<void> {
+    if (guest.death !== undefined) return;
     const session = this.#sessions.get(guest.id);
     if (session !== undefined) return session.receive(request);
     if (request.word !== "watch") return line.error("say watch first");
     try {
-      const opened = await ReseedSession.open(scope, guest.id, request.name);
-      this.#sessions.set(guest.id, opened);
-      opened.attach(line);
+      await this.expect(scope, guest.id, request.name);
+      this.#sessions.get(guest.id)?.attach(line);
       if (guest.death !== undefined) await this.lose(guest.id);
     } catch {
       line.error("cannot watch now: say it again");

@@ -38,13 +38,13 @@ export type GuestExit =
   | { readonly reason: "budget" }
   | Death;
 
-/** How a guest begins. */
+/** How a new guest begins. */
 export interface GuestStart {
   /** Memory in bytes, whole pages. */
   readonly memoryBytes: number;
   /** Address of the first instruction. */
   readonly start: number;
-  /** What is in memory at first; the rest is zero. */
+  /** What is in memory at the start; the rest is zero. */
   readonly load: readonly { readonly at: number; readonly bytes: Uint8Array }[];
   readonly identity: GuestIdentity;
   /** The PC around the processor; a bare guest has none and speaks the guest ABI instead. */
@@ -62,7 +62,7 @@ export interface PcShape {
   readonly disks: readonly DiskShape[];
 }
 
-/** All of a stopped guest: what a snapshot holds and a clone begins from. */
+/** All of a stopped guest, for snapshots and clones. */
 export interface GuestImage {
   /** Name of the engine whose vCPU state this is. */
   readonly engine: string;
@@ -80,21 +80,21 @@ export interface GuestImage {
 }
 
 /**
- * One guest on an engine. The engine runs it on a thread of its own and does the host's half of
- * the guest ABI there ({@linkcode GuestAbi}), so a guest that calls a million times a second
- * costs the daemon's thread nothing.
+ * One guest on an engine (docs/guests.md#engines). The engine runs it on a thread of its own and does
+ * the host's half of the guest ABI there, so a guest that calls a million times a second costs the
+ * daemon's thread nothing.
  *
- * Calls are done in the order they are made, but `attach`, `detach`, `identify` and `send` do not
- * wait for a run to end. A call rejects with a {@linkcode SystemError}: ENODEV
- * when the engine failed, ECANCELED when `close` came first. Whoever calls sees to it that there
- * is one run at a time and that addresses are within memory.
+ * Calls are done in the order in which they are made, but `attach`, `detach`, `identify` and `send`
+ * do not wait for a run to end. A call rejects with a {@linkcode SystemError}: ENODEV when the engine
+ * failed, ECANCELED when `close` came first. The caller makes sure that there is one run at a time
+ * and that addresses are within memory.
  */
 export interface GuestEngine {
   /** Name of the engine, such as `v86`. */
   readonly name: string;
-  /** Makes the guest. Once, and instead of `restore`. */
+  /** Makes the guest. It is called once, instead of `restore`. */
   initialize(start: GuestStart): Promise<void>;
-  /** Makes the guest from an image, with an identity of its own. Once. */
+  /** Makes the guest from an image, with an identity of its own. It is called once. */
   restore(image: GuestImage, identity: GuestIdentity): Promise<void>;
   /** Runs it until something interesting happens, `budgetMs` at most. */
   run(budgetMs: number): Promise<GuestExit>;
@@ -103,13 +103,13 @@ export interface GuestEngine {
   /** Makes an interrupt line pending. */
   raise(line: number): void;
   /**
-   * Counts notifies of an address instead of ending the run by them, from the next one on when
-   * this resolves. Attaching again changes nothing.
+   * Counts notifies of an address, which then no longer end the run. It holds for the next notify
+   * once this has resolved. Attaching twice is the same as attaching once.
    */
   attach(address: number): Promise<void>;
-  /** Notifies of an address end the run again. Those before were told when this resolves. */
+  /** Notifies of an address end the run again. All counts were reported when this resolves. */
   detach(address: number): Promise<void>;
-  /** Who is told how often attached addresses were notified; before the run's exit is. */
+  /** Sets who gets the counts of attached addresses, always before the exit of their run. */
   onNotified(listener: (rings: Rings) => void): void;
   /** Shows the guest another generation of its scope, from its next instruction on. */
   identify(identity: GuestIdentity): Promise<void>;
@@ -117,15 +117,15 @@ export interface GuestEngine {
   setRegisters(changes: RegisterChanges): Promise<void>;
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   write(at: number, bytes: Uint8Array): Promise<void>;
-  /** What the devices of a PC lead to. To be called before `initialize` or `restore`. */
+  /** Connects the devices of a PC. It is called before `initialize` or `restore`. */
   serve(devices: PcDevices): void;
   /**
-   * Writes to a serial line of a PC. Resolves when the guest's end has taken all of it, which may
-   * be never; writes of a line stay in order.
+   * Writes to a serial line of a PC, in order. Resolves when the guest's UART has taken all bytes,
+   * which may be never.
    */
   send(line: SerialLine, bytes: Uint8Array): Promise<void>;
   /** Everything that a clone needs. The guest stays as it is. */
   capture(): Promise<GuestImage>;
-  /** Frees everything; a run in progress rejects. May be called again. */
+  /** Frees everything. A run in progress rejects. It may be called more than once. */
   close(): void;
 }

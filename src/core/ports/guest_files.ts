@@ -1,17 +1,17 @@
 import type { SharedTree } from "./shared_tree.ts";
 
-/** The bytes under a guest's disk. Every method rejects when they cannot be had. */
+/** The bytes under a guest's disk. A method rejects when it cannot reach them. */
 export interface DiskFile {
   /** Reads all of a range. */
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   write(at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Everything written is on stable storage when this resolves. */
   sync(): Promise<void>;
-  /** Lets go of the bytes; an overlay is dropped. */
+  /** Releases the bytes. An overlay is deleted. */
   close(): Promise<void>;
 }
 
-/** Where the bytes of a disk came from, and which they were: what a snapshot says of a base. */
+/** Where the base of a disk is, and which content it has. A snapshot stores this. */
 export interface DiskSource {
   /** Name of the root; none for a remote file. */
   readonly root?: string;
@@ -19,7 +19,7 @@ export interface DiskSource {
   readonly path: string;
   readonly access: "ro" | "rw";
   readonly cache: "host" | "own";
-  /** Tells this content from any other that may be found there later. */
+  /** Differs from that of any other content that may be there later. */
   readonly content: string;
 }
 
@@ -29,7 +29,7 @@ export interface DiskRequest {
   readonly readOnly: boolean;
 }
 
-/** A disk that a snapshotted guest had. */
+/** A disk of a guest in a snapshot. */
 export interface SavedDisk {
   readonly source: DiskSource;
   readonly sizeBytes: number;
@@ -40,9 +40,9 @@ export interface SavedDisk {
 export interface DiskParts {
   readonly sizeBytes: number;
   readonly source: DiskSource;
-  /** What is read until it is written; it is never changed. */
+  /** Read wherever the guest has not written. It is never changed. */
   readonly base: DiskFile;
-  /** Takes what is written; a disk without one is read-only. */
+  /** Takes what the guest writes. A disk without one is read-only. */
   readonly overlay: DiskFile | undefined;
 }
 

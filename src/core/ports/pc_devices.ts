@@ -1,4 +1,4 @@
-/** A serial line of a PC: 0 is its console, 1 is for talk between its reseeder and the host. */
+/** A serial line of a PC: 0 is its console, on 1 its reseeder talks to the host. */
 export type SerialLine = 0 | 1;
 
 /** A disk as a PC sees it. */
@@ -10,11 +10,11 @@ export interface DiskShape {
 }
 
 /**
- * What a PC's devices lead to, outside its engine. Disk calls of one disk come one after the
- * other. A call that rejects is an I/O error to the guest.
+ * The host side of a PC's devices, outside its engine. Disk calls of one disk come one after the
+ * other. A call that rejects is an I/O error for the guest.
  */
 export interface PcDevices {
-  /** The guest has written to a serial line. The engine holds the guest while this is slow. */
+  /** The guest has written to a serial line. The engine stops the guest while this is slow. */
   written(line: SerialLine, bytes: Uint8Array<ArrayBuffer>): void;
   readDisk(disk: number, at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   writeDisk(disk: number, at: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;

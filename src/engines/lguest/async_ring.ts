@@ -1,6 +1,7 @@
 /**
- * The ring of hypercalls that a guest queues and the host does before its next direct one
- * (lguest's `hcall_status` and `hcalls`). Its address stands in the data page; little-endian.
+ * The ring in which a guest queues hypercalls (lguest's `hcall_status` and `hcalls`). The host does
+ * them before the guest's next direct call. The ring's address stands in the data page. Numbers
+ * are little-endian.
  *
  * | offset | field |
  * |---|---|
@@ -25,7 +26,7 @@ export class AsyncRing {
   readonly #vcpu: Vcpu;
   readonly #at: number;
 
-  /** @param at Physical address, checked by whoever made this */
+  /** @param at Physical address of the ring. The caller has checked that all of it is in memory */
   constructor(vcpu: Vcpu, at: number) {
     this.#vcpu = vcpu;
     this.#at = at;
@@ -43,7 +44,7 @@ export class AsyncRing {
     return { number: word(0), first: word(1), second: word(2), third: word(3) };
   }
 
-  /** Tells the guest that the slot's call is done. */
+  /** Marks the slot as done, which the guest can see. */
   empty(slot: number): void {
     this.#vcpu.write(this.#at + slot, Uint8Array.of(SLOT_EMPTY));
   }

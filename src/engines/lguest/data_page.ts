@@ -1,11 +1,11 @@
 /**
- * The page that a guest shares with its host (lguest's `lguest_data`), and what the host keeps
- * written in it. A guest names its address with LGUEST_INIT. Little-endian.
+ * The page that a guest shares with its host (lguest's `lguest_data`, docs/guests.md#data-page). A
+ * guest names its address with LGUEST_INIT. Numbers are little-endian.
  *
  * | offset | field | written by |
  * |---|---|---|
  * | 0 | irqEnabled: 0x200 when interrupts may be delivered, else 0 | both |
- * | 4 | irqPending: 0x200 when one waits for irqEnabled | host |
+ * | 4 | irqPending: 0x200 when an interrupt waits for irqEnabled | host |
  * | 8 | blockedInterrupts: one bit a line | guest |
  * | 12, 16 | noirqStart, noirqEnd: no delivery while ip is in [start, end) | guest |
  * | 20 | asyncRing: address of the ring of queued hypercalls, 0 for none | guest |
@@ -30,7 +30,7 @@ const NS_PER_SECOND = 1_000_000_000n;
 export class DataPage {
   readonly #vcpu: Vcpu;
 
-  /** @param at Physical address, checked by whoever made this */
+  /** @param at Physical address of the page. The caller has checked that it is in memory */
   constructor(vcpu: Vcpu, readonly at: number) {
     this.#vcpu = vcpu;
   }
@@ -51,7 +51,7 @@ export class DataPage {
     return this.#vcpu.readU32(this.at + 8);
   }
 
-  /** Whether an interrupt must not be delivered at this instruction. */
+  /** Whether the guest forbids the delivery of interrupts at this instruction. */
   isNoirq(ip: number): boolean {
     return ip >= this.#vcpu.readU32(this.at + 12) && ip < this.#vcpu.readU32(this.at + 16);
   }

@@ -1,9 +1,9 @@
 import type { Rings } from "../../core/ports/guest_engine.ts";
 
 /**
- * The addresses whose notifies are counted instead of ending the run (seed 003, add_eventfd() and
- * send_notify_to_eventfd()). Counts add up here until they are taken, so that a guest that
- * notifies a million times a second costs whoever listens one message a millisecond.
+ * The attached addresses: a notify of one is counted and does not end the run, as with lguest's
+ * eventfds. Counts add up here until they are taken, so that a guest that notifies a million times
+ * a second costs its listeners one message a millisecond.
  */
 export class Doorbells {
   readonly #counts = new Map<number, number>();
@@ -14,7 +14,7 @@ export class Doorbells {
     if (!this.#counts.has(address)) this.#counts.set(address, 0);
   }
 
-  /** Notifies of this address end the run again. What was not taken is dropped. */
+  /** Notifies of this address end the run again. A count that was not taken is dropped. */
   detach(address: number): void {
     this.#counts.delete(address);
   }
@@ -32,7 +32,7 @@ export class Doorbells {
     return true;
   }
 
-  /** What was counted since the last time, `undefined` when that is nothing. */
+  /** Takes what was counted since the last call, `undefined` when that is nothing. */
   take(): Rings | undefined {
     if (!this.#rung) return undefined;
     this.#rung = false;

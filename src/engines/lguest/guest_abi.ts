@@ -17,16 +17,16 @@ import {
 import { BadWrite, Interrupts, type InterruptState } from "./interrupts.ts";
 import type { Vcpu } from "./vcpu.ts";
 
-/** What the host remembers of a guest beside its vCPU and memory, as it goes into a snapshot. */
+/** What the host must remember of a guest beside its vCPU and memory, as JSON for a snapshot. */
 export interface AbiState {
   /** Address of the shared page, `undefined` before LGUEST_INIT. */
   readonly dataPage?: number;
   readonly interrupts: InterruptState;
   /** Nanoseconds until the clock event, `undefined` when none is set. */
   readonly clockNs?: string;
-  /** A hypercall was made and is still to be done. */
+  /** Set when a hypercall was made that has not been done yet. */
   readonly callPending?: true;
-  /** Slot of the ring of queued hypercalls that comes next, `undefined` for the first. */
+  /** The slot of the ring of queued hypercalls to look at next, `undefined` for the first. */
   readonly nextSlot?: number;
 }
 
@@ -34,8 +34,8 @@ const NS_PER_MS = 1e6;
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /**
- * The host's half of the guest ABI, on a stopped vCPU: hypercalls, interrupt delivery, the clock
- * event and the first reason of death (lguest's do_hcall() and run_guest()).
+ * The host's half of the guest ABI (docs/guests.md#abi), on a stopped vCPU: hypercalls, interrupt
+ * delivery, the clock event and the reason of death (lguest's do_hcall() and run_guest()).
  */
 export class GuestAbi {
   readonly interrupts = new Interrupts();
@@ -63,7 +63,7 @@ export class GuestAbi {
     this.#vcpu.set("flags", IF | 2);
   }
 
-  /** Goes on from a snapshot; the shared page gets this guest's own identity. */
+  /** Continues from a snapshot. The shared page gets this guest's own identity. */
   restore(state: AbiState): void {
     this.interrupts.state = state.interrupts;
     if (state.dataPage !== undefined) {
@@ -81,12 +81,12 @@ export class GuestAbi {
     this.#page?.writeIdentity(identity);
   }
 
-  /** What goes into a snapshot. */
+  /** What a snapshot needs of this. */
   get state(): AbiState {
     return {
       ...(this.#page === undefined ? {} : { dataPage: this.#page.at }),
       interrupts: this.interrupts.state,
-      // At least 1: an event that is due must not turn into 0, which is none.
+      // At least 1, because an event that is due now must not become 0, which means none.
       ...(this.#clockAtMs === undefined
         ? {}
         : { clockNs: String(Math.max(1, Math.ceil(this.#clockLeftNs))) }),
@@ -111,15 +111,16 @@ export class GuestAbi {
       : Math.max(0, (this.#clockAtMs - this.#clock.monotonicMs()) * NS_PER_MS);
   }
 
-  /** Ends the guest. Only the first reason is kept. */
+  /** Ends the guest. Later reasons are ignored. */
   die(deathReason: string): void {
     this.#death ??= { reason: "dead", deathReason };
   }
 
   /**
-   * What comes before the guest is entered: the clock event, then one interrupt.
+   * Does what comes before the guest is entered: raises the clock event when it is due, and
+   * delivers one interrupt.
    *
-   * @returns Whether to enter it; `false` when it is dead or halted
+   * @returns Whether to enter the guest; `false` when it is dead or halted
    */
   prepareEntry(): boolean {
     if (this.#clockAtMs !== undefined && this.#clockLeftNs === 0) {
@@ -135,22 +136,22 @@ export class GuestAbi {
     return this.#death === undefined && !this.interrupts.halted;
   }
 
-  /** Whether a hypercall was made and is still to be done. */
+  /** Whether a hypercall was made that has not been done yet. */
   get callPending(): boolean {
     return this.#callPending;
   }
 
-  /** The guest has rung the doorbell: the call that its registers hold is to be done. */
+  /** The guest has rung the doorbell, so the call in its registers must be done. */
   called(): void {
     this.#callPending = true;
   }
 
   /**
-   * Does the calls in the ring, then the one that eax, ebx, ecx and edx hold. What is done is done
-   * when this returns, and what is left stays for the next time: a run that ends here neither
-   * loses nor repeats a call (lguest's do_hypercalls()).
+   * Does the calls in the ring, then the one that eax, ebx, ecx and edx hold. It stops at a NOTIFY
+   * that ends the run and leaves the rest for the next time, so that a run that ends neither loses
+   * nor repeats a call (lguest's do_hypercalls()).
    *
-   * @returns The value of a NOTIFY that is to end the run, else `undefined`
+   * @returns The value of a NOTIFY that ends the run, else `undefined`
    */
   doCalls(): number | undefined {
     const queued = this.#page === undefined ? undefined : this.#doQueued(this.#page);

@@ -19,17 +19,20 @@ export const HYPERCALL = {
 
 /** Second argument of SHUTDOWN: start again. Every other value means off. */
 export const SHUTDOWN_RESTART = 2;
-/** Bytes that SHUTDOWN reads of its message, the last of which is taken as its end. */
+/** Bytes that SHUTDOWN reads of its message. The last of them ends it, whatever it is. */
 export const SHUTDOWN_MESSAGE_BYTES = 128;
 
-/** Vectors whose entries are ignored: NMI, double fault, the spurious one, the doorbell's. */
+/**
+ * Vectors that LOAD_IDT_ENTRY ignores, as lguest does: NMI, double fault, the spurious interrupt and
+ * the doorbell's.
+ */
 export const IGNORED_VECTORS: ReadonlySet<number> = new Set([2, 8, 15, 31]);
-/** Vectors that exist. */
+/** Number of vectors that a processor has. */
 export const VECTORS = 256;
 /** Pages that SET_STACK may name. */
 export const STACK_PAGES_MAX = 2;
 
-/** A hypercall. The fourth argument, in esi, is used by none. */
+/** A hypercall. No call uses a fourth argument, which would be in esi. */
 export interface HypercallArguments {
   readonly number: number;
   readonly first: number;

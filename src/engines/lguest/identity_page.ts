@@ -1,6 +1,7 @@
 /**
- * The page in which a PC finds its identity: it has no data page of the guest ABI. It is written
- * between two instructions of the guest, all of it at once. Little-endian.
+ * The page in which a PC finds its identity, since it has no data page of the guest ABI
+ * (docs/guests.md#identity). The whole page is written between two instructions of the guest, so
+ * the guest never sees half of it. Numbers are little-endian.
  *
  * | offset | field |
  * |---|---|

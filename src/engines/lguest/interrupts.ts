@@ -15,7 +15,7 @@ const FIRST_LINE_VECTOR = 32;
 /** Selector of the flat ring 0 code segment. */
 export const KERNEL_CS = 0x08;
 
-/** What the host remembers of a guest's interrupts, as it goes into a snapshot. */
+/** What the host must remember of a guest's interrupts, as JSON for a snapshot. */
 export interface InterruptState {
   readonly pending: number;
   readonly halted: boolean;
@@ -24,7 +24,7 @@ export interface InterruptState {
   readonly stackPointer: number;
 }
 
-/** A write to the guest's stack that is outside its memory. */
+/** The guest's stack pointer leads out of its memory. */
 export class BadWrite extends Error {
   override readonly name = "BadWrite";
 
@@ -34,14 +34,14 @@ export class BadWrite extends Error {
 }
 
 /**
- * Interrupt lines of one guest: which are pending, and how one is delivered (seed 003,
- * user_send_irq(); lguest's set_interrupt(), interrupt_pending() and try_deliver_interrupt()).
+ * Interrupt lines of one guest: which are pending, and how one is delivered (lguest's
+ * set_interrupt(), interrupt_pending() and try_deliver_interrupt()).
  */
 export class Interrupts {
   #pending = 0;
   halted = false;
   readonly #gates = new Map<number, Gate>();
-  /** Stack of ring 0, used when an interrupt comes while the guest runs in ring 3. */
+  /** Stack of ring 0, for interrupts that come while the guest runs in ring 3. */
   stack = { segment: 0, pointer: 0 };
 
   /** Makes a line pending; a line that is pending already stays so. */
@@ -69,8 +69,8 @@ export class Interrupts {
 
   /**
    * Delivers the lowest pending line that is not blocked, if the guest can take it now. A halted
-   * guest is woken even when no handler takes the line. The frame goes to where the stack pointer
-   * says in guest-physical memory: a guest that pages maps its stack to itself.
+   * guest is woken even when no handler is set for the line. The stack pointer is taken as a
+   * guest-physical address, so a guest that uses paging must map its stack one to one.
    *
    * @param page The guest's shared page, `undefined` before LGUEST_INIT: then nothing is delivered
    * @param wallNs The time that the handler will see
@@ -115,7 +115,7 @@ export class Interrupts {
     if (gate.masks) page.irqEnabled = false;
   }
 
-  /** What goes into a snapshot. */
+  /** What a snapshot needs of this. */
   get state(): InterruptState {
     return {
       pending: this.#pending >>> 0,

@@ -1,8 +1,8 @@
 import type { RegisterName } from "../../core/ports/guest_registers.ts";
 
 /**
- * A stopped 32-bit vCPU and its memory, as the ABI works on them. Addresses are guest-physical;
- * every access is within `memoryBytes`, which the ABI checks first.
+ * A stopped 32-bit vCPU and its memory, as the ABI works on them. Addresses are guest-physical. The
+ * ABI checks first that every access is within `memoryBytes`.
  */
 export interface Vcpu {
   /** Memory that the guest was given, in bytes. */
@@ -22,11 +22,11 @@ export interface Vcpu {
 
 /** Why a vCPU left the guest's code. */
 export type VcpuExit =
-  /** The guest wrote eax to the doorbell port; the next instruction is the one after it. */
+  /** The guest wrote eax to the doorbell port. It continues after that instruction. */
   | { readonly reason: "doorbell" }
   /** HLT: `idle` when hardware interrupts were on, `halt` when they were off. */
   | { readonly reason: "halt" | "idle" }
-  /** Nothing happened within one slice. */
+  /** The slice is over and nothing happened. */
   | { readonly reason: "slice" }
-  /** The guest's own mistake that no handler of its took, such as a triple fault. */
+  /** The guest made a mistake that none of its handlers took, such as a triple fault. */
   | { readonly reason: "crash"; readonly detail: string };

@@ -1,10 +1,10 @@
 import type { SystemError } from "../../core/system_error.ts";
 
-/** An interface whose every method answers with a promise. */
+/** An interface all of whose methods return promises. */
 // deno-lint-ignore no-explicit-any -- any arguments and any answer
 type Methods<Names> = { readonly [Name in keyof Names]: (...args: any[]) => Promise<any> };
 
-/** A call of a method on another thread; it is answered once, with the same id. */
+/** A call of a method on another thread. It is answered once, with the same id. */
 export type Call<Calls extends Methods<Calls>> = {
   readonly [Name in keyof Calls]: {
     readonly id: number;
@@ -13,7 +13,7 @@ export type Call<Calls extends Methods<Calls>> = {
   };
 }[keyof Calls];
 
-/** What a method answered, or what went wrong. */
+/** What a method returned, or its error. */
 export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string };
@@ -25,7 +25,7 @@ export class PendingCalls<Calls extends Methods<Calls>> {
   readonly #waiting = new Map<number, PromiseWithResolvers<never>>();
   #nextId = 0;
 
-  /** @param errorOf The error of a call, by what the other thread said */
+  /** @param errorOf Makes the error of a call from the text that the other thread sent */
   constructor(post: (call: Call<Calls>) => void, errorOf: (text: string) => SystemError) {
     this.#post = post;
     this.#errorOf = errorOf;
@@ -49,14 +49,14 @@ export class PendingCalls<Calls extends Methods<Calls>> {
     else answered?.resolve(answer.value as never);
   }
 
-  /** The other thread is gone. */
+  /** Rejects all that wait, because the other thread is gone. */
   rejectAll(error: SystemError): void {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
 }
 
-/** Does a call of another thread. */
+/** Does a call that came from another thread. */
 export async function answerTo(
   target: object,
   { id, call, args }: { readonly id: number; readonly call: string; readonly args: unknown[] },

@@ -1,4 +1,4 @@
-/** One I/O port of v86, as its io module keeps it. */
+/** One I/O port of v86. */
 interface Port {
   write32(value: number): void;
 }
@@ -15,7 +15,7 @@ export interface Uart {
 /** One drive of an IDE channel. */
 export interface IdeDrive {
   status_reg: number;
-  /** What the last command gives to the guest. */
+  /** What the guest reads of the last command. */
   readonly data: Uint8Array;
   readonly channel: { dma_status: number };
   ata_command(command: number): void;
@@ -24,7 +24,7 @@ export interface IdeDrive {
   push_irq(): void;
 }
 
-/** The devices of a PC, as far as they are set up or served from here. */
+/** The devices of a PC, as far as this engine uses them. */
 interface Devices {
   readonly uart0: Uart;
   readonly uart1: Uart;
@@ -92,7 +92,7 @@ export interface Cpu extends Readonly<Record<typeof CPU_STATE[number], View>> {
   readonly flags_changed: Int32Array;
   readonly in_hlt: Uint8Array;
   readonly memory_size: Uint32Array;
-  /** Never keep it or its buffer: v86 makes the view anew at each access, since memory grows. */
+  /** Do not hold on to this view: v86 makes a new one at each access, because memory grows. */
   readonly mem8: Uint8Array<ArrayBuffer>;
   readonly io: {
     readonly ports: Port[];
@@ -109,7 +109,7 @@ export interface Cpu extends Readonly<Record<typeof CPU_STATE[number], View>> {
   };
   readonly devices: Devices;
   handle_irqs(): void;
-  /** What the keyboard controller's and the PCI bridge's reset lines do. */
+  /** Called by the reset lines of the keyboard controller and the PCI bridge. */
   reboot_internal(): void;
   reset_cpu(): void;
   main_loop(): number;

@@ -2,10 +2,10 @@ import { V86 } from "v86";
 import type { Cpu } from "./cpu.ts";
 import { wasm } from "./wasm.js";
 
-/** What v86's WebAssembly asks of the JavaScript around it, as far as it is changed here. */
+/** Functions that v86's WebAssembly imports from JavaScript. */
 type WasmEnvironment = Record<string, WebAssembly.ImportValue>;
 
-/** v86 itself, as far as it is used beyond its processor. */
+/** v86, as far as this engine uses it beyond its processor. */
 export interface Emulator {
   readonly cpu: Cpu;
   /** Sets the clock of the devices, for all of this thread. */
@@ -16,10 +16,10 @@ export interface Emulator {
 }
 
 /**
- * v86 without a screen, a keyboard, a BIOS or a loop of its own.
+ * Starts v86 without a screen, a keyboard, a BIOS or a loop of its own.
  *
- * @param options More of v86's own options
- * @param change Changes what its WebAssembly asks of JavaScript
+ * @param options More options of v86
+ * @param change Changes what its WebAssembly imports
  */
 export async function startEmulator(
   options: Readonly<Record<string, unknown>>,
@@ -34,7 +34,7 @@ export async function startEmulator(
       disable_speaker: true,
       wasm_fn: async (imports: WebAssembly.Imports) => {
         const env = imports["env"] as WasmEnvironment;
-        // A guest that dies makes v86 panic on the console; the engine reports it as a death.
+        // When a guest dies v86 writes a panic to the console; the engine reports a death instead.
         env["console_log_from_wasm"] = () => {};
         change(env);
         return (await WebAssembly.instantiate(wasm, imports)).exports;

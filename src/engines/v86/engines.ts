@@ -4,20 +4,20 @@ import { V86Engine } from "./engine.ts";
 const SPARE_AFTER_MS = 200;
 
 /**
- * Makes engines, the next one ahead of time: half of what a guest takes to be made is its Worker
- * starting up and loading v86. The spare is there only once a guest was made, and costs about
- * 12 MiB.
+ * Makes engines, and the next one ahead of time, because half of the time that making a guest takes
+ * is its Worker starting up and loading v86. The spare is made only after the first guest, and costs
+ * about 12 MiB.
  */
 export class V86Engines implements Disposable {
   #spare: V86Engine | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  /** An engine for one guest. */
+  /** Makes an engine for one guest. */
   make(): V86Engine {
     const spare = this.#spare;
     this.#spare = undefined;
-    // Not at once: the guest that is made now needs the processor more.
+    // Not at once, because the guest that is made now needs the processor more.
     clearTimeout(this.#timer);
     if (!this.#closed) this.#timer = setTimeout(() => this.#prepare(), SPARE_AFTER_MS);
     return spare?.isUsable === true ? spare : new V86Engine();
@@ -27,7 +27,7 @@ export class V86Engines implements Disposable {
     this.#spare ??= new V86Engine();
   }
 
-  /** Ends the spare; engines that were made stay. */
+  /** Ends the spare. Engines that were handed out stay. */
   [Symbol.dispose](): void {
     this.#closed = true;
     clearTimeout(this.#timer);

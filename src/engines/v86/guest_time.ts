@@ -1,20 +1,20 @@
 /**
- * The time of a PC, in milliseconds: it stands still while the PC does not run, and goes on from
- * a snapshot where it was. Timers and the time stamp counter are all taken from it, so that a
- * guest finds no gap and its timers fire when they are due.
+ * The time of a PC, in milliseconds. It stands still while the PC does not run, and a clone
+ * continues at the time of its snapshot. All timers and the time stamp counter are read from it, so
+ * that a guest notices no gap and its timers fire when they are due.
  */
 export class GuestTime {
   readonly #realMs: () => number;
   #ms: number;
   #since: number | undefined;
 
-  /** @param ms What it begins with */
+  /** @param ms The time at which it begins */
   constructor(realMs: () => number, ms = 0) {
     this.#realMs = realMs;
     this.#ms = ms;
   }
 
-  /** What time it is for the guest. */
+  /** The time that the guest sees. */
   readonly now = (): number => {
     return this.#since === undefined ? this.#ms : this.#ms + this.#realMs() - this.#since;
   };

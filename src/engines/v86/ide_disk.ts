@@ -6,7 +6,7 @@ import { UnderWay } from "./under_way.ts";
 const FLUSHES: ReadonlySet<number> = new Set([0xe7, 0xea]);
 const WRITES: ReadonlySet<number> = new Set([0x30, 0x34, 0x35, 0x39, 0xc5, 0xca]);
 const IDENTIFY = 0xec;
-/** IDENTIFY DEVICE: lower bytes of the words for what is supported and what is on. */
+/** IDENTIFY DEVICE: the lower bytes of words 82 and 85, for what is supported and what is on. */
 const WRITE_CACHE_AT = [2 * 82, 2 * 85] as const;
 const WRITE_CACHE = 0x20;
 const READY = 0x40 | 0x10;
@@ -24,7 +24,7 @@ interface DiskHost {
 const PLUGGED = new WeakMap<IdeDrive, IdeDisk>();
 const CAUGHT = new WeakSet<object>();
 
-/** v86 seals its drives, so that only what they have in common can be changed. */
+/** Changes the drives' prototype, because v86 seals the drives themselves. */
 function catchCommands(drives: IdeDrive): void {
   if (CAUGHT.has(drives)) return;
   CAUGHT.add(drives);
@@ -33,19 +33,19 @@ function catchCommands(drives: IdeDrive): void {
     const disk = PLUGGED.get(this);
     if (disk?.caught(this, code) === true) return;
     command.call(this, code);
-    // Only a drive that says it has a write cache is asked to flush it.
+    // A guest flushes only a drive that says it has a write cache.
     if (disk === undefined || code !== IDENTIFY) return;
     for (const at of WRITE_CACHE_AT) this.data[at] = (this.data[at] ?? 0) | WRITE_CACHE;
   };
 }
 
 /**
- * A disk on v86's IDE controller, in the form of v86's own disk buffers. v86 takes FLUSH CACHE for
- * done at once and knows neither errors nor read-only disks, so these commands are caught.
+ * A disk on v86's IDE controller, with the methods of v86's own disk buffers. v86 answers FLUSH CACHE
+ * at once and knows neither errors nor read-only disks, so these commands are caught here.
  */
 export class IdeDisk {
   readonly byteLength: number;
-  /** Set by v86: it waits for this when it starts. */
+  /** Set by v86, which waits for this call when it starts. */
   onload: ((loaded: { buffer: null }) => void) | undefined;
   readonly #shape: DiskShape;
   readonly #host: DiskHost;
@@ -58,16 +58,20 @@ export class IdeDisk {
     this.byteLength = shape.sizeBytes;
   }
 
-  /** Catches commands of the drive that v86 has made for this disk. */
+  /** Starts to catch commands of the drive that v86 has made for this disk. */
   plug(drive: IdeDrive): void {
     this.#drive = drive;
     catchCommands(Object.getPrototypeOf(drive));
     PLUGGED.set(drive, this);
   }
 
-  /** Does a command of the drive here, if it is one of those that v86 gets wrong. */
+  /**
+   * Does a command of the drive here, if it is one that v86 gets wrong.
+   *
+   * @returns Whether it was
+   */
   caught(drive: IdeDrive, code: number): boolean {
-    // A drive that is busy takes no command (ATA, BSY); v86 would begin as many as a guest gives.
+    // A busy drive takes no command (ATA, BSY), but v86 would begin as many as a guest gives.
     if (this.underWay.count > 0) return true;
     if (FLUSHES.has(code)) {
       drive.status_reg = BUSY;
@@ -95,7 +99,7 @@ export class IdeDisk {
     this.#do(() => this.#host.write(at, copy), done);
   }
 
-  /** v86 guesses a geometry from the first sector. With no partition there it takes its own. */
+  /** v86 guesses a geometry from the first sector. Zeros make it take its default. */
   get_and_cache(at: number, length: number, done: (bytes: Uint8Array) => void): void {
     done(this.get_from_cache(at, length));
   }
@@ -104,7 +108,7 @@ export class IdeDisk {
     return new Uint8Array(length);
   }
 
-  /** The bytes are kept by the host, and so is their state. */
+  /** The host has the bytes and saves them, so v86 has nothing to save. */
   get_state(): unknown[] {
     return [[]];
   }
@@ -112,7 +116,7 @@ export class IdeDisk {
   set_state(): void {}
 
   #do<Result>(start: () => Promise<Result>, done: (result: Result) => void): void {
-    // A transfer that the guest started while another one is under way never ends.
+    // A guest that starts a transfer while another one is under way gets no answer.
     if (this.underWay.count > 0) return;
     this.underWay.add(start().then(done, () => this.#fail()));
   }

@@ -1,25 +1,25 @@
 import type { Cpu } from "./cpu.ts";
 import { startEmulator } from "./emulator.ts";
 
-/** Memory that v86 maps at once; it has whole ones of these, and at least eight. */
+/** v86 maps memory in blocks of this size, and needs at least eight. */
 const BLOCK_BYTES = 128 * 1024;
 const BLOCKS_MIN = 8;
 
 /**
- * Where the processor's interrupt table is until a guest loads one of its own: above all memory,
- * so that the gates of LOAD_IDT_ENTRY can stand there without a byte of the guest's.
+ * Address of the processor's interrupt table until a guest loads one of its own. It is above all
+ * memory, so that the gates of LOAD_IDT_ENTRY take no byte of the guest's.
  */
 const TRAP_TABLE_AT = 0xf000_0000;
 const TRAP_TABLE_BYTES = 256 * 8;
 
-/** v86 asks for its hardware timers this often, in milliseconds; there are none. */
+/** How often v86 looks at its hardware timers, in milliseconds. There are none. */
 const NO_TIMER_MS = 100;
 
 /**
- * v86 as a bare machine: a processor and memory, no BIOS, and not one device. Every port but
- * those registered later reads as all ones and ignores writes.
+ * Starts v86 as a bare machine: a processor and memory, no BIOS and no device. Every port that is
+ * not registered later reads as ones and ignores writes.
  *
- * @param memoryBytes Memory in bytes; what is above it reads as all ones and ignores writes
+ * @param memoryBytes Size of the memory. Addresses above it read as ones and ignore writes
  */
 export async function bareMachine(memoryBytes: number): Promise<Cpu> {
   const { cpu } = await startEmulator(
@@ -31,17 +31,17 @@ export async function bareMachine(memoryBytes: number): Promise<Cpu> {
       env["run_hardware_timers"] = () => NO_TIMER_MS;
     },
   );
-  // One for all: 65,536 of them would be 10 ms and 5 MiB.
+  // One entry serves all ports: 65,536 of them would cost 10 ms and 5 MiB.
   cpu.io.ports.fill(cpu.io.create_empty_entry());
-  // v86 leaves a byte of its own there.
+  // v86 leaves a byte of its own in the first blocks.
   cpu.mem8.fill(0, 0, BLOCKS_MIN * BLOCK_BYTES);
   boundMemory(cpu, memoryBytes);
   return cpu;
 }
 
 /**
- * v86 has whole blocks of memory and a hole for the screen at 640 KiB. A guest has exactly its
- * pages: the rest of the last block is taken away, and the hole is filled.
+ * Gives a guest exactly its pages. v86 has whole blocks of memory and a hole for the screen at
+ * 640 KiB, so the rest of the last block is hidden and the hole is filled.
  */
 function boundMemory(cpu: Cpu, memoryBytes: number): void {
   const has = (at: number, size: number): boolean => (at >>> 0) + size <= memoryBytes;
@@ -65,7 +65,7 @@ function boundMemory(cpu: Cpu, memoryBytes: number): void {
 /**
  * Gives the processor an interrupt table.
  *
- * @param gateAt The two words of a vector's gate, asked for when the processor takes that vector
+ * @param gateAt Returns the two words of a vector's gate, whenever the processor takes that vector
  */
 export function serveTraps(cpu: Cpu, gateAt: (vector: number) => readonly [number, number]): void {
   const wordAt = (at: number): number => {

@@ -6,17 +6,17 @@ import { IdeDisk } from "./ide_disk.ts";
 import { SerialPort } from "./serial_port.ts";
 import { UnderWay } from "./under_way.ts";
 
-/** v86 asks for at least this much memory of its screen, in bytes. */
+/** The least memory that v86 takes for its screen, in bytes. */
 const SCREEN_BYTES = 1024 * 1024;
 
 /** Interrupt lines of the PCI pins A to D. */
 const PCI_LINES = [10, 11, 10, 11] as const;
-/** The edge/level register of the second interrupt controller: 10 and 11 are levels. */
+/** The edge/level register of the second interrupt controller: lines 10 and 11 are levels. */
 const ELCR_HIGH_PORT = 0x4d1;
 const ELCR_HIGH = 0x0c;
-/** PCI configuration: base class and subclass, and what a device tells of its interrupt. */
+/** Offsets in the PCI configuration: class, and the interrupt line and pin of a device. */
 const CONFIG = { subclass: 0x0a, baseClass: 0x0b, line: 0x3c, pin: 0x3d } as const;
-/** Base addresses, in words. */
+/** Offset of the base addresses, in words of 32 bits. */
 const BARS_AT = 4;
 const [MASS_STORAGE, IDE] = [1, 1];
 /** The PIIX's IDETIM registers: the upper bytes switch its two channels on. */
@@ -24,7 +24,7 @@ const IDE_DECODE = [0x41, 0x43] as const;
 const IDE_DECODE_ON = 0x80;
 const PIRQ_ROUTING_AT = 0x60;
 
-/** Something that a PC does other than going on. */
+/** Why a PC stopped for good. */
 type PcStop = "halt" | "reboot";
 
 /** v86 as a PC: two serial lines, disks on IDE, 9p over virtio, no BIOS and no screen to see. */
@@ -34,7 +34,7 @@ export class Pc {
   readonly #emulator: Emulator;
   readonly #disks: readonly IdeDisk[];
   readonly #calls9p: Calls9p;
-  /** What it did in the last slice, taken by whoever asks. */
+  /** How it stopped in the last slice. */
   #stop: PcStop | undefined;
 
   private constructor(
@@ -57,7 +57,7 @@ export class Pc {
     emulator.onBus("serial1-output-byte", (byte) => this.serial[1].wrote(byte));
     const drives = [ide.primary?.master, ide.primary?.slave];
     for (const [index, disk] of disks.entries()) disk.plug(drives[index] as IdeDrive);
-    // It would look for a BIOS, and there is none.
+    // v86 would start a BIOS, and there is none.
     cpu.reboot_internal = () => this.leave("reboot");
   }
 
@@ -92,7 +92,7 @@ export class Pc {
         ...(disks[1] === undefined ? {} : { hdb: disks[1] }),
       },
       (env) => {
-        // HLT with interrupts off: nothing wakes the processor any more.
+        // HLT with interrupts off: nothing can wake the processor any more.
         env["cpu_event_halt"] = () => made.pc?.leave("halt");
         env["microtick"] = nowMs;
       },
@@ -114,43 +114,43 @@ export class Pc {
       if (bytes[CONFIG.baseClass] === MASS_STORAGE && bytes[CONFIG.subclass] === IDE) {
         for (const at of IDE_DECODE) bytes[at] = (bytes[at] ?? 0) | IDE_DECODE_ON;
       }
-      // Base addresses of ports that stay where they are: v86 could not restore them.
+      // v86 cannot restore base addresses of ports that cannot be moved.
       const bars = pci.devices[id]?.pci_bars ?? [];
       for (const bar of bars.keys()) {
         if (bars[bar] === undefined) space[BARS_AT + bar] = 0;
       }
       const pin = bytes[CONFIG.pin] ?? 0;
       const slot = id >> 3;
-      // Pins rotate from slot to slot, as on the board that v86 is.
+      // Pins rotate from slot to slot, as on the board that v86 emulates.
       if (pin > 0) bytes[CONFIG.line] = PCI_LINES[(pin - 1 + slot - 1) & 3] ?? 0;
     }
     this.cpu.io.port_write8(ELCR_HIGH_PORT, ELCR_HIGH);
   }
 
-  /** What it did in the last slice, once. */
+  /** Takes how it stopped in the last slice, `undefined` when it did not. */
   takeStop(): PcStop | undefined {
     const stop = this.#stop;
     this.#stop = undefined;
     return stop;
   }
 
-  /** Ends the slice because of this. */
+  /** Ends the slice. */
   leave(stop: PcStop): void {
     this.#stop ??= stop;
     this.cpu.in_hlt[0] = 1;
   }
 
-  /** The whole machine as v86 saves it, when no device waits for the host any more. */
+  /** Waits until no device waits for the host, and saves the whole machine in v86's form. */
   async save(): Promise<Uint8Array<ArrayBuffer>> {
     for (const { underWay } of [...this.#disks, this.#calls9p]) await underWay.none();
     return new Uint8Array(await this.#emulator.saveState());
   }
 
   async restore(state: Uint8Array): Promise<void> {
-    // v86 takes offsets from the beginning of the buffer.
+    // A copy, because v86 takes offsets from the beginning of the buffer.
     const own = new Uint8Array(state);
     await this.#emulator.restoreState(own.buffer);
-    // Nothing was under way, and v86 may leave something here that is no Map.
+    // No message was under way, and v86 may leave something here that is no Map.
     this.cpu.devices.virtio_9p.tag_bufchain = new Map();
   }
 }
@@ -164,9 +164,9 @@ class Calls9p {
     this.#devices = devices;
   }
 
-  /** As v86 calls it. */
+  /** What v86 calls for each message. */
   readonly handle = (message: Uint8Array, reply: (bytes: Uint8Array) => void): void => {
-    // v86 takes as much from its queue as a guest puts there. What is too much is never answered.
+    // v86 takes as much from its queue as a guest puts there. More than allowed is not answered.
     if (message.length > NINEP_MESSAGE_BYTES_MAX || this.underWay.count >= NINEP_CALLS_MAX) return;
     this.underWay.add(this.#devices.serve9p(new Uint8Array(message)).then(reply));
   };

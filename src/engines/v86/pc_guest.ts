@@ -17,20 +17,20 @@ import { getRegister, resetFlat, setRegister } from "./registers.ts";
 const [BOOT_CS, BOOT_DS] = [0x10, 0x18];
 /** The guest runs at most this long before messages are let in, in milliseconds. */
 const BREATH_MS = 1;
-/** Waits for the host's thread to take what the guest wrote, looked at this often. */
+/** How often a guest that waits for the host to take its output is looked at, in milliseconds. */
 const HELD_MS = 10;
 
-/** What a snapshot says of a PC beside v86's own state. */
+/** The state of a PC in a snapshot, beside v86's own. */
 interface PcState {
   readonly version: string;
   readonly identityAt: number;
   readonly disks: readonly DiskShape[];
   readonly timeMs: number;
-  /** What each UART held for the guest. */
+  /** The bytes that each UART held for the guest. */
   readonly held: readonly [readonly number[], readonly number[]];
 }
 
-/** Of v86's own state, which is of no use to another version of it. */
+/** Version of v86's own state. Another version of v86 cannot read it. */
 export const PC_STATE_VERSION = "v86 0.5.462";
 
 /** A PC on v86, inside its Worker. */
@@ -126,17 +126,21 @@ export class PcGuest extends GuestOnThread {
     }
   }
 
-  /** Runs it for about a millisecond; how long it has nothing to do then, in milliseconds. */
+  /**
+   * Runs it for about a millisecond.
+   *
+   * @returns For how long it has nothing to do, in milliseconds
+   */
   #slice(): number {
     const { cpu, serial } = this.#pc;
     for (const port of serial) port.feed();
-    // Without this, one that often waits for its devices would not see their interrupts.
+    // Without this, a guest that often waits for its devices would miss their interrupts.
     cpu.handle_irqs();
     let idleMs: number;
     try {
       idleMs = cpu.main_loop();
     } catch {
-      // A triple fault ends in a panic of v86, after which it is of no more use.
+      // A triple fault ends in a panic of v86, which cannot run on after that.
       const ip = getRegister(cpu, "ip").toString(16);
       this.#die({ reason: "dead", deathReason: `unhandled trap at 0x${ip}` });
       return 0;

@@ -2,13 +2,13 @@ import type { GuestEngine, Rings } from "../../core/ports/guest_engine.ts";
 import type { PcDevices, SerialLine } from "../../core/ports/pc_devices.ts";
 import type { Answer, Call } from "./calls.ts";
 
-/** What the engine has its Worker do, under the names of the port. */
+/** Methods of the port that the Worker does. */
 export type EngineCalls = Omit<
   GuestEngine,
   "name" | "interrupt" | "raise" | "onNotified" | "serve" | "close"
 >;
 
-/** What the devices of a guest have the host's thread do. */
+/** Methods that the devices of a guest call on the host's thread. */
 export type DeviceCalls = Omit<PcDevices, "written">;
 
 /** Calls that do not wait for a run to end. */
@@ -21,9 +21,9 @@ export type Signal =
   /** Ends one run, by its number, so that a later one goes on. */
   | { readonly signal: "interrupt"; readonly run: number }
   | { readonly signal: "raise"; readonly line: number }
-  /** What the guest wrote to a serial line was taken. */
+  /** The host has taken what the guest wrote to a serial line. */
   | { readonly signal: "heard"; readonly line: SerialLine }
-  /** A device call was done. */
+  /** Answers a device call. */
   | { readonly signal: "served"; readonly answer: Answer };
 
 /** A message from the Worker. */

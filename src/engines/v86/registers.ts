@@ -6,7 +6,7 @@ import {
 } from "../../core/ports/guest_registers.ts";
 import type { Cpu } from "./cpu.ts";
 
-/** Numbers of the two segments that are loaded by name. */
+/** Indexes of the code and the stack segment in v86's views. */
 export const [CS, SS] = [1, 2];
 
 const CODE = 0x9b;
@@ -14,7 +14,7 @@ const DATA = 0x93;
 const GENERAL = { ax: 0, cx: 1, dx: 2, bx: 3, sp: 4, bp: 5, si: 6, di: 7 } as const;
 const SEGMENT = { es: 0, cs: CS, ss: SS, ds: 3, fs: 4, gs: 5 } as const;
 
-/** Takes a processor to flat 32-bit protected mode in ring 0, all registers zero. */
+/** Puts a processor into flat 32-bit protected mode in ring 0, with all registers zero. */
 export function resetFlat(cpu: Cpu, codeSelector: number, dataSelector: number): void {
   cpu.reset_cpu();
   cpu.cr[0] = 1;
@@ -61,7 +61,7 @@ export function setRegister(cpu: Cpu, register: RegisterName, value: number): vo
   } else throw new TypeError(`Cannot set ${register}: segments are set by loadFlat`);
 }
 
-/** Every register that a launcher may name. */
+/** Every register that the port names. */
 export function allRegisters(cpu: Cpu): Registers {
   const names = [...WRITABLE_REGISTERS, ...READ_ONLY_REGISTERS];
   return Object.fromEntries(

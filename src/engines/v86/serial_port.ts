@@ -9,43 +9,43 @@ interface Sending {
   readonly done: () => void;
 }
 
-/** One serial line of a PC: what the guest writes is gathered, what it is sent waits its turn. */
+/** One serial line of a PC. Output of the guest is gathered; input waits until the UART takes it. */
 export class SerialPort {
   readonly #uart: Uart;
-  readonly #tell: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #report: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly #output = new Uint8Array(SERIAL_BACKLOG_BYTES);
   #length = 0;
-  #isTelling = false;
+  #isReporting = false;
   readonly #input: Sending[] = [];
 
-  /** @param tell Called with what the guest has written; not again before {@linkcode heard} */
-  constructor(uart: Uart, tell: (bytes: Uint8Array<ArrayBuffer>) => void) {
+  /** @param report Gets the guest's output. It is not called again before {@linkcode heard} */
+  constructor(uart: Uart, report: (bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#uart = uart;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   /** The guest has written a byte. */
   wrote(byte: number): void {
-    // The loop holds the guest long before; what it writes in one slice is far less than the rest.
+    // Nothing is lost: a guest is stopped when half of this is full, and writes less in one slice.
     if (this.#length < this.#output.length) this.#output[this.#length++] = byte;
   }
 
-  /** So much is waiting to be heard that the guest has to wait. */
+  /** Whether so much output waits that the guest must be stopped. */
   get isFull(): boolean {
     return this.#length > this.#output.length / 2;
   }
 
-  /** Hands on what was written since. */
+  /** Reports the output that was gathered. */
   flush(): void {
-    if (this.#isTelling || this.#length === 0) return;
-    this.#isTelling = true;
-    this.#tell(this.#output.slice(0, this.#length));
+    if (this.#isReporting || this.#length === 0) return;
+    this.#isReporting = true;
+    this.#report(this.#output.slice(0, this.#length));
     this.#length = 0;
   }
 
-  /** What was handed on has been taken. */
+  /** The host has taken what was reported. */
   heard(): void {
-    this.#isTelling = false;
+    this.#isReporting = false;
   }
 
   /** Resolves when the guest's UART has taken all bytes. */
@@ -55,7 +55,7 @@ export class SerialPort {
     });
   }
 
-  /** Gives the UART what it has room for. To be called between slices only: it raises IRQs. */
+  /** Gives the UART what it has room for. Call it between slices only, because it raises IRQs. */
   feed(): void {
     if (this.#uart.input.length > 0) return;
     let room = (this.#uart.fifo_control & 1) === 1 ? FIFO_BYTES : 1;
@@ -72,7 +72,7 @@ export class SerialPort {
     }
   }
 
-  /** What the UART holds for the guest: v86 leaves it out of its own state. */
+  /** The bytes that the UART holds for the guest. v86 leaves them out of its own state. */
   get held(): number[] {
     return [...this.#uart.input];
   }

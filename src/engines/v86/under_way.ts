@@ -6,7 +6,7 @@ export class UnderWay {
     return this.#calls.size;
   }
 
-  /** @param call It must not reject */
+  /** @param call A call that does not reject */
   add(call: Promise<void>): void {
     this.#calls.add(call);
     void call.finally(() => this.#calls.delete(call));

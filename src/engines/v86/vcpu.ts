@@ -13,23 +13,23 @@ const KERNEL_DS = 0x10;
 /** The vCPU state of a snapshot, as JSON: each view's numbers. */
 export type V86State = Readonly<Record<typeof CPU_STATE[number], readonly number[]>>;
 
-/** A stopped v86 processor as the ABI works on it, and a slice of running it. */
+/** A v86 processor as the ABI works on it while it is stopped, and how it runs for a slice. */
 export class V86Vcpu implements Vcpu {
   readonly #cpu: Cpu;
   #doorbell = false;
-  /** The vector that the processor took last and found no handler for. */
+  /** The last vector for which the processor found no handler. */
   #unhandled: number | undefined;
-  /** The handler of a vector, for what the processor raises itself. */
+  /** Finds the handler of a vector that the processor raises itself. */
   gateOf: (vector: number) => Gate | undefined = () => undefined;
 
-  /** Takes the processor to flat 32-bit protected mode, all registers zero. */
+  /** Puts the processor into flat 32-bit protected mode, with all registers zero. */
   constructor(cpu: Cpu, readonly memoryBytes: number) {
     this.#cpu = cpu;
     const doorbell = cpu.io.create_empty_entry();
     cpu.io.ports[DOORBELL_PORT] = doorbell;
     doorbell.write32 = () => {
       this.#doorbell = true;
-      // Leaves main_loop after this instruction. Throwing would corrupt v86's stack in time.
+      // Leaves main_loop after this instruction. To throw would corrupt v86's stack after a while.
       cpu.in_hlt[0] = 1;
     };
     resetFlat(cpu, KERNEL_CS, KERNEL_DS);
@@ -56,7 +56,7 @@ export class V86Vcpu implements Vcpu {
     try {
       cpu.main_loop();
     } catch {
-      // A trap that no handler takes ends in a panic of v86, after which it is of no more use.
+      // A trap that no handler takes ends in a panic of v86, which cannot run on after that.
       const trap = this.#unhandled === undefined ? "trap" : `trap ${this.#unhandled}`;
       return { reason: "crash", detail: `unhandled ${trap} at ${this.#ipText()}` };
     }
@@ -106,7 +106,7 @@ export class V86Vcpu implements Vcpu {
     this.#cpu.full_clear_tlb();
   }
 
-  /** The processor's state as a snapshot keeps it. */
+  /** The processor's state for a snapshot. */
   get state(): V86State {
     this.set("flags", this.get("flags"));
     return Object.fromEntries(

@@ -1,7 +1,7 @@
 /// <reference lib="deno.worker" />
 /**
- * Entry of a guest's Worker: one guest, calls done in the order they come. While a run is in
- * progress only signals and urgent calls are looked at; the others wait behind it.
+ * Entry of a guest's Worker. It has one guest and does calls in the order in which they come. While
+ * a run is in progress, signals and urgent calls are served and all others wait behind the run.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import {
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 
-// v86 tells the console what a guest does wrong, a line each time: a guest could fill the log.
+// v86 writes a line to the console for each mistake of a guest, so a guest could fill the log.
 const silent = () => {};
 Object.assign(globalThis.console, { error: silent, warn: silent, log: silent });
 
@@ -38,9 +38,9 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 }
 
 /**
- * Every so many breaths the thread waits for a timer. With immediates alone Deno looks at messages
- * far too seldom: an interrupt took 24 ms instead of 9, and up to 300 beside other guests. A timer
- * at every breath would halve the guest's speed; at every eighth it costs nothing measurable.
+ * Of so many breaths, one waits for a timer. With immediates alone Deno looks at messages far too
+ * seldom: an interrupt took 24 ms instead of 9, and up to 300 beside other guests. A timer at every
+ * breath would halve the guest's speed; at every eighth it costs nothing measurable.
  */
 const BREATHS_PER_TIMER = 8;
 
@@ -79,7 +79,7 @@ const devices: PcDevices = {
 
 let guest: GuestOnThread | undefined;
 let runs = 0;
-/** Number of the run in progress, -1 when there is none, and of the last that was to end. */
+/** Numbers of the run in progress and of the last that was interrupted, -1 for none. */
 let running = -1;
 let interrupted = -1;
 let last: Promise<void> = Promise.resolve();
@@ -89,7 +89,7 @@ function made(): GuestOnThread {
   return guest;
 }
 
-/** Calls that are more than one of the guest's own. */
+/** Calls that the guest object does not do itself. */
 const calls = {
   async initialize({ pc, ...start }: GuestStart): Promise<void> {
     guest = pc === undefined
@@ -103,7 +103,7 @@ const calls = {
   },
   async run(budgetMs: number): Promise<GuestExit> {
     const run = ++runs;
-    // The signal can come while the run still waits behind an earlier call.
+    // The interrupt can come while the run still waits behind an earlier call.
     if (interrupted === run) return { reason: "interrupted" };
     running = run;
     try {
@@ -122,7 +122,7 @@ function take(signal: Signal): void {
       return guest?.heard(signal.line);
     case "served":
       deviceCalls.settle(signal.answer);
-      // A device has something to do for a guest that may be asleep.
+      // The guest may be asleep while its device has something for it.
       return wake();
     case "interrupt":
       interrupted = signal.run;
@@ -130,7 +130,7 @@ function take(signal: Signal): void {
   }
 }
 
-/** Memory is handed over, not copied once more. */
+/** Buffers to hand over, so that memory is not copied once more. */
 function buffersOf(value: unknown): ArrayBuffer[] {
   if (value instanceof Uint8Array) return [value.buffer as ArrayBuffer];
   if (typeof value !== "object" || value === null || !("pages" in value)) return [];

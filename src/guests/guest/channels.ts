@@ -7,13 +7,13 @@ import { waitUntil } from "../../core/wait_until.ts";
 
 /** A channel as it is at one moment. */
 interface ChannelState {
-  /** What a guest notifies to ring it, 1 to 2^32 - 1. */
+  /** The address that a guest notifies, 1 to 2^32 - 1. */
   readonly address: number;
-  /** Notifies that nobody has taken. */
+  /** Notifies that nobody has taken yet. */
   readonly count: number;
 }
 
-/** What somebody who listens to a channel is told: every new count, 0 too, and its end. */
+/** What listeners of a channel get: every new count, also 0, and its end. */
 export type ChannelChange =
   | { readonly kind: "count"; readonly count: number }
   | { readonly kind: "closed" };
@@ -24,11 +24,11 @@ interface ChannelHost {
   readonly clock: Clock;
   /** @throws {Fault} `guest-dead` */
   requireAlive(): void;
-  /** Notifies of this address count from the next one on when this resolves. */
+  /** Notifies of this address are counted once this has resolved. */
   attach(address: number): Promise<void>;
-  /** Notifies of this address end the run again; those before were told when this resolves. */
+  /** Notifies of this address end the run again. All counts were reported when this resolves. */
   detach(address: number): Promise<void>;
-  /** Tells of a change. */
+  /** Reports a change as an event. */
   emit(what: "attached" | "detached", address: number): void;
 }
 
@@ -39,9 +39,9 @@ interface Channel {
 }
 
 /**
- * The channels of one guest: addresses whose notifies are counted for whoever asks and do not end
- * the run (seed 003, attach_eventfd()). As there, attaching needs no ownership: devices attach.
- * A count is a level like an eventfd's: it adds up until somebody takes it.
+ * The channels of one guest: addresses whose notifies are counted and do not end the run, as with
+ * lguest's eventfds (docs/guests.md#lguest). Attaching needs no owner, because devices attach. A
+ * count adds up until somebody takes it.
  */
 export class Channels {
   readonly #host: ChannelHost;
@@ -64,7 +64,7 @@ export class Channels {
   }
 
   /**
-   * Attaches to an address. Attaching again changes nothing.
+   * Attaches to an address. Attaching twice is the same as attaching once.
    *
    * @returns The channel, and whether it is new
    * @throws {Fault} `guest-dead`, `value-not-allowed` for 0 and above 2^32 - 1,
@@ -83,7 +83,7 @@ export class Channels {
             "channels; detach one",
         );
       }
-      // Before the engine counts the first notify, there is a place to add it to.
+      // The channel must exist before the engine reports its first notify.
       const channel: Channel = { address: wanted, listeners: new Set(), count: 0 };
       this.#channels.set(wanted, channel);
       try {
@@ -98,7 +98,7 @@ export class Channels {
   }
 
   /**
-   * Detaches from an address; what was counted is dropped. One that is not attached is no error.
+   * Detaches from an address and drops its count. An address that is not attached is no error.
    *
    * @throws {Fault} `guest-dead`, `value-not-allowed`
    */
@@ -116,7 +116,7 @@ export class Channels {
   }
 
   /**
-   * Takes the whole count of a channel, waiting until there is one.
+   * Takes the whole count of a channel, and waits for one when it is 0.
    *
    * @returns The count; 0 when the time is up or the caller went away
    * @throws {Fault} `guest-dead`, `value-not-allowed`, `channel-not-found`, also while it waits
@@ -136,7 +136,7 @@ export class Channels {
   }
 
   /**
-   * Takes some of a count, such as what a listener was told.
+   * Takes part of a count, such as what a listener has seen.
    *
    * @returns What is left
    * @throws {Fault} `guest-dead`, `value-not-allowed`, `channel-not-found`
@@ -160,7 +160,7 @@ export class Channels {
     return () => listeners.delete(listener);
   }
 
-  /** Adds what the engine has counted. */
+  /** Adds what the engine has counted to the channels. */
   add(rings: Rings): void {
     for (const [address, count] of rings) {
       const channel = this.#channels.get(address);
@@ -170,7 +170,7 @@ export class Channels {
     }
   }
 
-  /** The guest has ended: whoever waits or listens is told. */
+  /** The guest has ended. This ends every wait and reports the end to listeners. */
   close(): void {
     for (const channel of this.#channels.values()) tell(channel, { kind: "closed" });
     this.#channels.clear();
@@ -200,6 +200,6 @@ function stateOf({ address, count }: Channel): ChannelState {
 }
 
 function tell({ listeners }: Channel, change: ChannelChange): void {
-  // A copy: one who is told may stop listening or begin to.
+  // A copy, because a listener may stop listening or start another one.
   for (const listener of [...listeners]) listener(change);
 }

@@ -26,7 +26,7 @@ export interface Captured {
   readonly machine: MachineImage | undefined;
 }
 
-/** What is left of an engine that ended with an earlier daemon, and with it its guest. */
+/** What is left of an engine that ended with an earlier daemon. Its guest is dead. */
 interface LostEngine {
   readonly name: string;
   readonly death: GuestDeath;
@@ -92,16 +92,16 @@ export class Guest {
   readonly #onRemoved: (() => void)[] = [];
   #life: Life | { readonly death: GuestDeath };
   #identity: GuestIdentity;
-  /** What it does while it lives. */
+  /** Its state while it lives. */
   #state: Exclude<GuestState, "dead"> = "ready";
   #hasRun = false;
-  /** The run in progress; it never rejects. */
+  /** Settles when the run in progress has ended. It never rejects. */
   #run: Promise<unknown> | undefined;
   /** The state in which the run in progress is to end. */
   #stopIn: "ready" | "paused" | undefined;
   #exit: GuestExit | undefined;
   #notifies = 0;
-  /** Snapshots that are being taken of it. */
+  /** How many snapshots are being taken of it. */
   #captures = 0;
 
   constructor(parts: GuestParts) {
@@ -210,7 +210,7 @@ export class Guest {
     );
   }
 
-  /** Memory and disks are captured one after the other: what changes between would tear them. */
+  /** Memory and disks are captured one after the other, so nothing may change in between. */
   #requireStill(): void {
     if (this.#captures === 0) return;
     throw new Fault(
@@ -244,8 +244,8 @@ export class Guest {
   }
 
   /**
-   * Runs it in the background until something other than the end of a budget happens, which is
-   * then an event. One that runs already goes on as it does.
+   * Runs it in the background until something other than the end of a budget happens, and reports
+   * that as an event. A guest that runs already is left as it is.
    *
    * @throws {Fault} `guest-dead`
    */
@@ -270,7 +270,7 @@ export class Guest {
     this.#stopIn = undefined;
     const run = this.#request(enter).then((exit) => this.#settle(exit));
     this.#run = run.catch(() => {});
-    // Only the first of the runs that callers wait for: there can be thousands a second.
+    // Runs that callers wait for can come by the thousand a second, so only the first is an event.
     if (background || !this.#hasRun) this.#emit("started", { background });
     this.#hasRun = true;
     return run;
@@ -291,7 +291,7 @@ export class Guest {
   }
 
   /**
-   * Pauses it, interrupting a run in progress. A paused guest stays so.
+   * Pauses it and interrupts a run in progress. Pausing twice is the same as pausing once.
    *
    * @throws {Fault} `guest-dead`, also when it died in the run that was interrupted
    */
@@ -300,7 +300,7 @@ export class Guest {
   }
 
   /**
-   * Makes it ready to run, interrupting a run in progress. A ready guest stays so.
+   * Makes it ready to run and interrupts a run in progress. A ready guest stays ready.
    *
    * @throws {Fault} `guest-dead`, also when it died in the run that was interrupted
    */
@@ -369,12 +369,12 @@ export class Guest {
     this.#onRemoved.push(action);
   }
 
-  /** Ends it for good and frees its engine. Only the first reason is recorded. */
+  /** Ends it for good and frees its engine. A dead guest keeps its first reason. */
   die(death: GuestDeath): void {
     if (this.#end(death)) this.#emit("dead", { errno: death.errno }, death.reason);
   }
 
-  /** Ends it because it is taken away; its death is no event. */
+  /** Ends it because it is taken away. That is not reported as a death. */
   dismiss(): void {
     this.#end({ reason: "deleted", errno: "ENOENT" });
     for (const action of this.#onRemoved.splice(0)) action();

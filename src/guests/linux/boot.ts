@@ -23,7 +23,7 @@ interface Boot {
   readonly gdt: { readonly at: number; readonly limit: number };
 }
 
-/** Page in which a guest finds its generation: reserved in the memory map, so it stays as it is. */
+/** The page in which a guest finds its identity. The memory map reserves it (docs/guests.md#identity). */
 export const IDENTITY_PAGE_AT = 0x9f000;
 
 const GDT_AT = 0x6000;
@@ -45,7 +45,7 @@ const PARAMS = {
 const E820_ENTRY_BYTES = 20;
 const RAM = 1;
 const RESERVED = 2;
-/** A boot loader that has no number of its own. */
+/** The number of boot loaders that have none of their own. */
 const LOADER_UNDEFINED = 0xff;
 const LOADED_HIGH = 0x01;
 /** Null, unused, flat code of ring 0, flat data of ring 0. */
@@ -53,10 +53,10 @@ const GDT = BigUint64Array.of(0n, 0n, 0x00cf_9b00_0000_ffffn, 0x00cf_9300_0000_f
 
 /**
  * Does what a boot loader does by the 32-bit boot protocol (Linux,
- * Documentation/arch/x86/boot.rst): no BIOS runs, so the memory map is ours too.
+ * Documentation/arch/x86/boot.rst). No BIOS runs, so the memory map is made here too.
  *
- * @throws {Fault} `value-not-allowed` for a kernel that is none or does not fit, and for a command
- * line that is too long
+ * @throws {Fault} `value-not-allowed` for something that is no kernel or does not fit, and for a
+ * command line that is too long
  */
 export function bootOf({ memoryBytes, kernel, initrd, commandLine }: BootSpec): Boot {
   const parsed = parse(kernel);
@@ -99,7 +99,7 @@ function parse(kernel: Uint8Array): Kernel {
   throw refuse("the kernel is neither a bzImage nor an ELF file");
 }
 
-/** As high as the kernel takes it, so that it is out of the way of what the kernel unpacks. */
+/** The initrd goes as high as the kernel allows, out of the way of what the kernel unpacks. */
 function initrdAt(bytes: number, memoryBytes: number, { end, initrdMax }: Kernel): number {
   const top = Math.min(memoryBytes, initrdMax + 1);
   const at = Math.floor((top - bytes) / PAGE_BYTES) * PAGE_BYTES;

@@ -16,7 +16,7 @@ const HEADER = {
   initBytes: 0x260,
 } as const;
 const MAGIC = 0x5372_6448;
-/** The first version that tells what the kernel needs while it unpacks itself: Linux 2.6.31. */
+/** The first version that says how much memory the kernel needs to unpack itself: Linux 2.6.31. */
 const VERSION_MIN = 0x020a;
 const LOADED_HIGH = 0x01;
 const SECTOR_BYTES = 512;
@@ -47,7 +47,7 @@ export function bzImage(kernel: Uint8Array, loadAt: number): Kernel {
   const sectors = (view.getUint8(HEADER.setupSectors) || SETUP_SECTORS_DEFAULT) + 1;
   const body = kernel.subarray(sectors * SECTOR_BYTES);
   const preferredAt = Number(view.getBigUint64(HEADER.preferredAt, true));
-  // It unpacks itself where it prefers to be, or where it was loaded if that is higher.
+  // The kernel unpacks itself at its preferred address, or where it was loaded if that is higher.
   const runsAt = Math.max(loadAt, preferredAt);
   return {
     pieces: [{ at: loadAt, bytes: body }],

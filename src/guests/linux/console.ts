@@ -3,14 +3,15 @@ import { CONSOLE_INPUT_BYTES_MAX, CONSOLE_RING_BYTES } from "../../core/limits.t
 
 /** A part of what a guest has written to its console. */
 interface ConsolePart {
-  /** Offset of its first byte; later than what was asked for when that is no longer kept. */
+  /** Offset of its first byte. It is later than requested when those bytes were overwritten. */
   readonly start: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * The console of a guest: the last of what it wrote, each byte with an offset that never repeats,
- * and what it is sent. Readers keep their own place, so that none of them holds up the guest.
+ * The console of a guest. It stores the end of what the guest wrote, where each byte has an offset
+ * that never repeats, and sends what people type. Readers remember their own place, so that none of
+ * them holds up the guest.
  */
 export class Console {
   readonly #send: (bytes: Uint8Array) => Promise<void>;
@@ -25,7 +26,7 @@ export class Console {
     this.#send = send;
   }
 
-  /** Offset of the first byte that is kept. */
+  /** Offset of the first byte that is still stored. */
   get start(): number {
     return Math.max(0, this.#end - CONSOLE_RING_BYTES);
   }
@@ -42,19 +43,19 @@ export class Console {
 
   /** The guest has written this. */
   append(bytes: Uint8Array): void {
-    const kept = bytes.subarray(Math.max(0, bytes.length - CONSOLE_RING_BYTES));
-    const at = (this.#end + bytes.length - kept.length) % CONSOLE_RING_BYTES;
-    const first = kept.subarray(0, CONSOLE_RING_BYTES - at);
+    const last = bytes.subarray(Math.max(0, bytes.length - CONSOLE_RING_BYTES));
+    const at = (this.#end + bytes.length - last.length) % CONSOLE_RING_BYTES;
+    const first = last.subarray(0, CONSOLE_RING_BYTES - at);
     this.#ring.set(first, at);
-    this.#ring.set(kept.subarray(first.length), 0);
+    this.#ring.set(last.subarray(first.length), 0);
     this.#end += bytes.length;
-    this.#tell();
+    this.#report();
   }
 
   /**
-   * What it has written from an offset on, as far as it is kept.
+   * What it has written from an offset on, as far as it is still stored.
    *
-   * @param limitBytes At most so much of it
+   * @param limitBytes How many bytes at most
    */
   read(since: number, limitBytes = CONSOLE_RING_BYTES): ConsolePart {
     const start = Math.min(Math.max(since, this.start), this.#end);
@@ -68,9 +69,9 @@ export class Console {
   }
 
   /**
-   * Sends to the guest, after what it was sent before.
+   * Sends bytes to the guest, in order.
    *
-   * @throws {Fault} `console-input-full` when the guest has left too much untaken
+   * @throws {Fault} `console-input-full` when too much waits that the guest has not taken
    */
   type(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -82,11 +83,14 @@ export class Console {
       );
     }
     this.#unsentBytes += bytes.length;
-    // A guest that ends takes its console with it; whoever types is told that by its end.
+    // This fails when the guest ends, and people who type see its end anyway.
     this.#send(bytes).catch(() => {}).finally(() => this.#unsentBytes -= bytes.length);
   }
 
-  /** Calls back whenever there is more, and at its end, until the returned function is called. */
+  /**
+   * Calls back whenever there is more, and when the guest ends, until the returned function is
+   * called.
+   */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -95,10 +99,10 @@ export class Console {
   /** The guest has ended. What it wrote can still be read. */
   close(): void {
     this.#isOver = true;
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }

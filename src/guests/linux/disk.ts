@@ -6,17 +6,18 @@ import { Segments } from "../../core/segments.ts";
 import { Serial } from "../../core/serial.ts";
 import { SystemError } from "../../core/system_error.ts";
 
-/** A disk in a snapshot, with where its guest has written to it. */
+/** A disk in a snapshot, with the ranges that its guest has written. */
 export interface DiskImage extends SavedDisk {
-  /** Where the bytes of the overlay belong, ascending. */
+  /** The ranges that the overlay holds, ascending. */
   readonly ranges: readonly (readonly [at: number, length: number])[];
 }
 
 const COPY_BYTES = 1024 * 1024;
 
 /**
- * A disk whose base many guests share: each writes into an overlay of its own. Calls are done one
- * after the other, so that a read finds what was written before it.
+ * A disk. Many guests share its base, and each writes into an overlay of its own
+ * (docs/guests.md#disks). Calls are done one after the other, so that a read finds what was written
+ * before it.
  */
 export class Disk {
   readonly #parts: DiskParts;
@@ -60,15 +61,15 @@ export class Disk {
     });
   }
 
-  /** What was written is on stable storage when this resolves. */
+  /** Everything written so far is on stable storage when this resolves. */
   flush(): Promise<void> {
     return this.#serial.run(() => this.#parts.overlay?.sync());
   }
 
   /**
-   * What was written, for a snapshot.
+   * Reads what was written, for a snapshot.
    *
-   * @param roomBytes How much of it may be kept
+   * @param roomBytes How many bytes fit into the snapshot
    * @throws {Fault} `snapshots-exhausted`
    */
   capture(roomBytes: number): Promise<{ image: DiskImage; bytes: Uint8Array<ArrayBuffer>[] }> {
@@ -97,7 +98,7 @@ export class Disk {
   }
 
   /**
-   * Writes what a snapshot kept into the overlay.
+   * Writes what a snapshot holds into the overlay.
    *
    * @param bytes The bytes of all ranges, one after the other
    */
@@ -112,7 +113,7 @@ export class Disk {
     }
   }
 
-  /** Lets go of everything; what was written is gone. */
+  /** Releases base and overlay. What was written is gone. */
   close(): Promise<void> {
     return this.#serial.run(async () => {
       if (this.#isClosed) return;

@@ -10,7 +10,7 @@ const TYPE_EXECUTABLE = 2;
 const MACHINE_386 = 3;
 const SEGMENT_LOAD = 1;
 
-/** What a boot loader tells a kernel that has no setup header of its own. */
+/** The boot protocol to announce to a kernel that has no setup header of its own. */
 const PROTOCOL = 0x020c;
 const COMMAND_LINE_MAX = 2047;
 /** Where the kernel's direct mapping of memory ends in its usual layout. */
@@ -60,7 +60,7 @@ export function elfKernel(kernel: Uint8Array, lowest: number): Kernel {
   };
 }
 
-/** A setup header as the bzImage of the same kernel would have: the kernel reads it at its start. */
+/** A setup header like that of the same kernel's bzImage, because the kernel reads it when it starts. */
 function setupHeader(): Uint8Array {
   const bytes = new Uint8Array(SETUP_HEADER_BYTES);
   const view = new DataView(bytes.buffer);

@@ -4,13 +4,13 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** A kernel, taken apart. */
+/** What a boot loader must know of a kernel. */
 export interface Kernel {
-  /** Where its parts go. */
+  /** Its parts, and where each goes. */
   readonly pieces: readonly Piece[];
   /** Physical address of its 32-bit entry point. */
   readonly entry: number;
-  /** First address above all that it uses before it reads the memory map. */
+  /** First address above everything that it uses before it reads the memory map. */
   readonly end: number;
   /** Its setup header, from offset 0x1f1 of the boot parameters on. */
   readonly setupHeader: Uint8Array;

@@ -13,17 +13,17 @@ import { type MachineImage, overlayBytes } from "./machine_image.ts";
 
 /** The serial line that is a guest's console. */
 const CONSOLE: SerialLine = 0;
-/** The one over which its reseeder and its host talk. */
+/** The serial line over which its reseeder and the host talk. */
 const RESEED: SerialLine = 1;
 
-/** What a Linux guest is plugged into. */
+/** What the devices of a Linux guest are made of. */
 interface MachineParts {
   readonly disks: readonly DiskParts[];
   /** A folder that it sees over 9p. */
   readonly share: Share | undefined;
 }
 
-/** What the devices of a Linux guest lead to. */
+/** The host side of a Linux guest's devices: console, reseed line, disks and 9p. */
 export class LinuxMachine implements PcDevices {
   readonly console = new Console((bytes) => this.#engineNow().send(CONSOLE, bytes));
   readonly reseedLine = new ReseedLine((bytes) => this.#engineNow().send(RESEED, bytes));
@@ -39,12 +39,12 @@ export class LinuxMachine implements PcDevices {
     this.#ninep = new NinepServer(new GuestTree(() => this.#identity, share?.tree));
   }
 
-  /** What the identity file says from now on. */
+  /** Changes what the identity file says. */
   identify(identity: GuestIdentity): void {
     this.#identity = identity;
   }
 
-  /** Leads the devices of an engine's PC here. */
+  /** Connects the devices of an engine's PC to this. */
   plugInto(engine: GuestEngine): void {
     this.#engine = engine;
     engine.serve(this);
@@ -82,7 +82,8 @@ export class LinuxMachine implements PcDevices {
   }
 
   /**
-   * What a snapshot keeps of it. To be called when the guest is captured and its devices rest.
+   * Reads what a snapshot needs of the devices. Call it after the engine was captured, when the
+   * devices are at rest.
    *
    * @throws {Fault} `snapshots-exhausted`
    */
@@ -101,7 +102,7 @@ export class LinuxMachine implements PcDevices {
     return { disks, share: root, fids, reseed: this.reseedLine.image, overlays };
   }
 
-  /** Puts what a snapshot kept where it was. */
+  /** Restores what a snapshot holds of the devices. */
   async restore({ disks, fids, reseed, overlays }: MachineImage): Promise<void> {
     this.reseedLine.image = reseed;
     this.#ninep.image = fids;
@@ -116,7 +117,7 @@ export class LinuxMachine implements PcDevices {
   /** The guest has ended. */
   close(): void {
     this.console.close();
-    // What cannot be closed is told by its inode, and overlays are removed at the next start.
+    // An inode reports what it cannot close, and overlays are removed at the next start.
     for (const disk of this.#disks) disk.close().catch(() => {});
   }
 

@@ -3,22 +3,22 @@ import type { GuestIdentity } from "../../core/ports/guest_engine.ts";
 
 /** What a guest's reseeder says over its line. */
 export type ReseedRequest =
-  /** It is there, and wants to be told of generations from now on. */
+  /** It runs, and wants to hear of generations from now on. */
   | { readonly word: "watch"; readonly name: string }
   /** What runs in the guest has adapted to this generation. */
   | { readonly word: "ack"; readonly generation: number; readonly epoch: bigint }
-  /** It could not. */
+  /** What runs in the guest could not adapt. */
   | {
     readonly word: "fail";
     readonly generation: number;
     readonly reason: string;
   };
 
-/** What a snapshot keeps of the line. */
+/** The state of the line in a snapshot. */
 export interface ReseedLineImage {
   /** Name by which the guest's reseeder watches; none when it does not. */
   readonly watching?: string | undefined;
-  /** The beginning of a line that the guest was writing. */
+  /** The beginning of a line that the guest has not finished. */
   readonly begun: string;
 }
 
@@ -28,7 +28,8 @@ const U32 = /^(?:0|[1-9][0-9]{0,9})$/;
 const U64 = /^(?:0|[1-9][0-9]{0,19})$/;
 
 /**
- * The talk between a guest's reseeder and its host, lines of text over the second serial line:
+ * The conversation between a guest's reseeder and its host: lines of text over the second serial
+ * line (docs/guests.md#reseed).
  *
  * ```text
  * guest: watch NAME                              host: watching NAME
@@ -38,7 +39,7 @@ const U64 = /^(?:0|[1-9][0-9]{0,19})$/;
  *                                                host: error REASON…
  * ```
  *
- * The host says a generation until the guest has confirmed exactly that one.
+ * The host repeats a generation until the guest has confirmed exactly that one.
  */
 export class ReseedLine {
   readonly #send: (bytes: Uint8Array) => Promise<void>;
@@ -46,7 +47,7 @@ export class ReseedLine {
   #begun: number[] = [];
   #isTooLong = false;
   #watching: string | undefined;
-  /** What waits to be said: replies, and the newest generation. */
+  /** What waits to be sent: replies, and the newest generation. */
   #replies: string[] = [];
   #generation: string | undefined;
   #isSaying = false;
@@ -61,7 +62,7 @@ export class ReseedLine {
     return this.#watching;
   }
 
-  /** Who hears what the guest says. It must not throw. */
+  /** Sets who gets the guest's requests. The listener must not throw. */
   onRequest(listener: (request: ReseedRequest) => void): void {
     this.#listener = listener;
   }
@@ -92,19 +93,19 @@ export class ReseedLine {
     this.#listener(request);
   }
 
-  /** Says which generation is to be confirmed; an older one that still waits is forgotten. */
+  /** Sends the generation to be confirmed, in the place of an older one that still waits. */
   generation({ generation, epoch, unique }: GuestIdentity): void {
     this.#generation = `generation ${generation} ${epoch} ${unique}`;
     void this.#sayAll();
   }
 
-  /** Says that a confirmation, or a failure, was taken. */
+  /** Sends that a confirmation, or a failure, was taken. */
   taken(generation: number): void {
     this.#generation = undefined;
     this.#say(`taken ${generation}`);
   }
 
-  /** Says what is wrong with what the guest said. */
+  /** Sends what is wrong with a request. */
   error(reason: string): void {
     this.#say(`error ${reason}`);
   }
@@ -120,12 +121,12 @@ export class ReseedLine {
   }
 
   #say(text: string): void {
-    // A guest that asks and does not read has only itself to blame.
+    // More replies are dropped: they are for a guest that sends requests and does not read.
     if (this.#replies.length < RESEED_REPLIES_MAX) this.#replies.push(text);
     void this.#sayAll();
   }
 
-  /** One line at a time, so that what the guest has not read is never out of date by more. */
+  /** Sends one line at a time, so that at most one that the guest reads late is out of date. */
   async #sayAll(): Promise<void> {
     if (this.#isSaying) return;
     this.#isSaying = true;

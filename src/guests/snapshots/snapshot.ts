@@ -12,7 +12,7 @@
  * | | | device state, in a form of the engine's own; none for a guest without devices |
  * | | | what the guest has written to its disks |
  *
- * The index has a checksum of its own, so that it can be trusted without reading the pages.
+ * The index has a checksum of its own, so that it can be checked without reading the pages.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export interface SnapshotSubject {
 export interface SnapshotHead extends SnapshotSubject {
   readonly engine: string;
   readonly memoryBytes: number;
-  /** What a Linux guest was plugged into. */
+  /** The devices of a Linux guest. */
   readonly machine: MachineHead | undefined;
 }
 
@@ -172,7 +172,7 @@ export class StoredSnapshot implements Disposable {
   }
 
   /**
-   * Reads the guest in it. Once.
+   * Reads the guest in it. It can be called once.
    *
    * @throws {Fault} `snapshot-damaged` when a byte is missing, changed or too many;
    * `state-unavailable`

@@ -38,7 +38,7 @@ interface Taken extends SavedGuest {
   readonly subject: Omit<SnapshotSubject, "createdNs">;
 }
 
-/** The snapshots of a daemon. They are in the store and nothing of them is held in memory. */
+/** The snapshots of a daemon. They are in the store; nothing of them stays in memory. */
 export class Snapshots {
   readonly #ports: SnapshotPorts;
   readonly #store: SnapshotStore;
@@ -65,7 +65,7 @@ export class Snapshots {
           `Cannot keep a snapshot: there are ${length} already; delete one`,
         );
       }
-      // One at a time: each holds a guest's memory twice.
+      // One at a time, because each has a guest's memory twice.
       return await this.#taking.run(async () => await this.#put(await capture()));
     } finally {
       this.#beingTaken--;
@@ -88,7 +88,7 @@ export class Snapshots {
   }
 
   /**
-   * Opens a snapshot, to be closed by whoever asked.
+   * Opens a snapshot. The caller closes it.
    *
    * @throws {Fault} `snapshot-not-found`, `snapshot-damaged`, `snapshot-version`
    */
@@ -108,7 +108,7 @@ export class Snapshots {
     return { ...snapshot.head, id, sizeBytes: snapshot.sizeBytes };
   }
 
-  /** As `get`, for a list: what cannot be read is shown as damaged, what is gone is left out. */
+  /** As `get`, for a list: a damaged snapshot is shown as such, and a missing one is `undefined`. */
   async summary(id: string): Promise<SnapshotSummary | undefined> {
     try {
       return await this.get(id);

@@ -8,7 +8,7 @@
 /** Bytes before the body of a message: its size, its type and its tag. */
 export const HEAD_BYTES = 7;
 
-/** What an object is, beside its path: the 13 bytes of a qid. */
+/** A qid: what identifies a file on the server, in 13 bytes. */
 export interface Qid {
   readonly type: number;
   readonly version: number;
@@ -48,7 +48,7 @@ export class MessageReader {
     return this.#view.getBigUint64(this.#at - 8, true);
   }
 
-  /** A text, as the bytes that it is. */
+  /** A text as bytes, since names need not be UTF-8. */
   text(): Uint8Array {
     const length = this.u16();
     if (this.#at + length > this.message.length) throw new RangeError("text beyond the message");

@@ -7,21 +7,21 @@ import type {
 } from "../../../core/ports/shared_tree.ts";
 import { SystemError } from "../../../core/system_error.ts";
 
-/** Folder at the top of what a guest sees; a file of the share under this name is not seen. */
+/** Our folder at the top of the tree. It hides a file of the share that has the same name. */
 const OURS = new TextEncoder().encode(".innkeeper");
-/** The file in it: generation, epoch and unique as a shell takes them. */
+/** The file in it: generation, epoch and unique as a shell reads them. */
 const IDENTITY = new TextEncoder().encode("identity");
 
 const FOLDER = 0o040555;
 const FILE = 0o100444;
 const TYPE_BITS = 0o170000;
-/** Numbers that no file of the share has, whatever its file system: inode 0 is none. */
+/** A device number that no file of the share has, so that our inode numbers are unique. */
 const DEVICE = 0n;
 const [TOP_INODE, OURS_INODE, IDENTITY_INODE] = [1n, 2n, 3n];
 
 /**
- * What a guest sees over 9p: a share, if there is one, and `.innkeeper/identity` beside its files.
- * It is one tree because Linux mounts a 9p channel only once.
+ * What a guest sees over 9p: a share, if there is one, and `.innkeeper/identity` beside its files
+ * (docs/guests.md#identity). It is one tree because Linux mounts a 9p channel only once.
  */
 export class GuestTree implements SharedTree {
   readonly #identity: () => GuestIdentity;
@@ -82,7 +82,7 @@ export class GuestTree implements SharedTree {
   }
 
   #node(mode: number, inode: bigint, size: number): SharedNode {
-    // The epoch stands for the time of the change: a cache of the guest's takes it for another.
+    // The epoch is the time of the last change, so that a cache in the guest notices every bump.
     const changedNs = this.#identity().epoch * 1_000_000_000n;
     return {
       mode,
@@ -104,7 +104,7 @@ function isOurs(path: NamePath): boolean {
   return path.length === 1 && isSame(path[0], OURS);
 }
 
-/** Below our folder there is one name, and nothing of the share. */
+/** @throws {SystemError} ENOENT for any other path below our folder */
 function isIdentity(path: NamePath): boolean {
   if (path.length < 2 || !isSame(path[0], OURS)) return false;
   if (path.length === 2 && isSame(path[1], IDENTITY)) return true;

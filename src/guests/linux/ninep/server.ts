@@ -8,10 +8,10 @@ import { Serial } from "../../../core/serial.ts";
 import { SystemError } from "../../../core/system_error.ts";
 import { HEAD_BYTES, MessageReader, MessageWriter, type Qid } from "./codec.ts";
 
-/** A fid as a snapshot keeps it. */
+/** A fid in a snapshot. */
 export interface FidImage {
   readonly fid: number;
-  /** Names in base64: they may have any bytes. */
+  /** Names in base64, because they may have any bytes. */
   readonly path: readonly string[];
   readonly device: string;
   readonly inode: string;
@@ -26,7 +26,7 @@ interface Fid {
 type Handler = (request: MessageReader, reply: MessageWriter) => Promise<void> | void;
 
 const [ERROR, FSYNC, FLUSH] = [7, 50, 108];
-/** Messages that would change something: all of them are refused alike. */
+/** Types of messages that would change something. All of them are refused alike. */
 const CHANGES: ReadonlySet<number> = new Set([14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 118, 122]);
 
 /** Errors as Linux numbers them. */
@@ -63,9 +63,9 @@ const OPEN_FOR_WRITING = 0o3;
 const [SLASH, DOT] = [0x2f, 0x2e];
 
 /**
- * A 9P2000.L server of a read-only tree. Messages are answered one after the other, and nothing
- * stays open between them: a fid is a path and the identity of what was found there, so that a
- * clone of the guest goes on with its own.
+ * A 9P2000.L server of a read-only tree. Messages are answered one after the other, and no file
+ * stays open between them: a fid is a path and the identity of what was found there. So a clone of
+ * the guest continues with the fids of its snapshot.
  */
 export class NinepServer {
   readonly #tree: SharedTree;
@@ -138,7 +138,7 @@ export class NinepServer {
         [path, found] = [next, there];
         qids.push(qidOf(there));
       } catch (failure) {
-        // What was walked before is told; only a first name that is not there is an error.
+        // The names that were found are answered. Only a first name that is missing is an error.
         if (qids.length === 0) throw failure;
         break;
       }
@@ -172,7 +172,7 @@ export class NinepServer {
       const { name, inode, type } = names[index] as typeof names[number];
       if (entries.bodyBytes + DIRENT_HEAD_BYTES + name.length > room) break;
       entries.qid({ type: qidType(type), version: 0, path: inode }).u64(BigInt(index + 1));
-      // As DT_DIR and its like: the type bits of the mode, shifted.
+      // DT_DIR and its like are the type bits of the mode, shifted.
       entries.u8(type >> 12).text(name);
     }
     reply.u32(entries.bodyBytes).bytes(entries.message(0, 0).subarray(HEAD_BYTES));
@@ -198,7 +198,11 @@ export class NinepServer {
     if (!this.#fids.delete(request.u32())) throw error("EBADF");
   }
 
-  /** What a fid is now; ESTALE when another node is there. */
+  /**
+   * The node of a fid as it is now.
+   *
+   * @throws {SystemError} ESTALE when another node is in its place
+   */
   async #node(fid: number): Promise<SharedNode> {
     const { path, found } = this.#fid(fid);
     const now = await this.#tree.node(path);
@@ -238,7 +242,7 @@ export class NinepServer {
   }
 }
 
-/** One name further. `..` goes up, and stays at the top: nothing of what is above has a name. */
+/** The path one name further. `..` goes up and stops at the top, so nothing above has a name. */
 function step(path: NamePath, name: Uint8Array): NamePath {
   if (name.length === 0 || name.includes(SLASH) || name.includes(0)) throw error("EINVAL");
   if (name[0] === DOT && name.length === 1) return path;
@@ -271,10 +275,10 @@ function error(errno: string): SystemError {
 }
 
 function numberOf(failure: unknown): number {
-  // A message that is cut short.
+  // The message was cut short.
   if (failure instanceof RangeError) return ERRNO["EPROTO"] ?? 0;
   const errno = failure instanceof SystemError ? failure.errno : "EIO";
-  // A path that leads out is as good as none.
+  // A path that leads out of the tree does not exist for the guest.
   return ERRNO[errno === "EXDEV" ? "ENOENT" : errno] ?? ERRNO["EIO"] ?? 0;
 }
 
