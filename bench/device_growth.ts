@@ -18,7 +18,7 @@ const ROUNDS = 9;
 const SIZES = [1_000, 10_000, 100_000, 1_000_000];
 const collect = (globalThis as { gc?: () => void }).gc;
 
-/** Keeps nothing: what is measured is the registry alone. */
+/** A ledger that stores nothing, so that only the registry is measured. */
 const FORGETFUL: Ledger = {
   load: () => Promise.resolve([]),
   commit: () => Promise.resolve(),
@@ -47,7 +47,7 @@ function heapBytes(): number {
   return Deno.memoryUsage().heapUsed;
 }
 
-/** The floor: a Map with string keys, which grows slower too as it outgrows the processor's caches. */
+/** The floor: a Map with string keys. It slows down too as it outgrows the processor's caches. */
 class BareMap {
   readonly #map = new Map<string, bigint>();
 

@@ -21,7 +21,7 @@ async function refused(code: FaultCode, action: () => Promise<unknown>): Promise
   return fault;
 }
 
-/** A registry with a device of each sort and something to say of each. */
+/** A registry with devices of each sort, all of which have numbers, names or holders. */
 async function filled(bench: DevicesBench): Promise<DeviceRegistry> {
   await bench.disk("sda", 8, 0);
   const registry = await bench.open();
@@ -43,7 +43,7 @@ async function filled(bench: DevicesBench): Promise<DeviceRegistry> {
   return registry;
 }
 
-/** What a state says, without regard to how it is held. */
+/** A state as plain JSON, so that two can be compared. */
 const plain = (state: RegistryState): unknown =>
   JSON.parse(JSON.stringify(state, (_key, item) => typeof item === "bigint" ? String(item) : item));
 
@@ -179,7 +179,7 @@ Deno.test("DeviceRegistry.restore() refuses an image that contradicts itself", a
   }
 });
 
-/** A ledger whose commits take turns of random number. */
+/** A ledger whose commits take a random number of turns. */
 class SlowLedger extends MemoryLedger {
   constructor(readonly random: SeededRandom) {
     super();
@@ -284,7 +284,7 @@ type Act =
   | { readonly do: "free"; readonly inode: bigint }
   | { readonly do: "save" | "restore" | "reopen" };
 
-/** From all of the range, with its ends and a few that meet often. */
+/** Numbers from the whole range: its ends, and a few that come up often. */
 const inode = fc.oneof(
   fc.bigInt({ min: 1n, max: 8n }),
   fc.bigInt({ min: 0n, max: U64_MAX }),

@@ -153,7 +153,7 @@ interface NaiveWatcher {
   outdated: boolean;
 }
 
-/** The driver's rules written down plainly: one flag a watcher, counted anew each time. */
+/** The driver's rules in their plainest form: one flag a watcher, counted anew each time. */
 class NaiveScope {
   generation = 0;
   readonly watchers = new Map<string, NaiveWatcher>();

@@ -93,7 +93,7 @@ Deno.test("ScopeWatchers.watch() back over a second connection: the end of the f
     const scope = await one(bench, { onDisconnect, onLost: "open" });
     const first = await scope.watchers.watch({ name: "a", track: true, leaseMs: 300 });
     const { id, tokenHash } = first.watcher;
-    // As a socket does: it ends within the notification.
+    // A socket ends within the notification, too.
     scope.listen(({ kind }) => kind === "taken" && void scope.watchers.leave(id, tokenHash));
     await scope.watchers.watch({ name: "a", track: true, token: first.token });
     await scope.bump(request);

@@ -74,11 +74,11 @@ export class SimWorld {
   readonly #clock = new FakeClock();
   readonly #pages = new MemoryPages();
   readonly #ledger = new MemoryLedger();
-  /** Kills the process of this life; in the next one there is another. */
+  /** Kills the process of this life. The next life has a point of its own. */
   #point = new CrashPoint();
   readonly #oracle = new Oracle();
   readonly #clients = Array.from({ length: CLIENTS }, (_, n) => new Client(`c${n}`));
-  /** Every generation that was ever told, with its unique. */
+  /** Every generation that was ever announced, with its unique. */
   readonly #used = new Map<string, string>();
   #scope!: LiveScope;
   #scopes!: Scopes;
@@ -94,7 +94,7 @@ export class SimWorld {
   }
 
   /**
-   * Takes so many steps.
+   * Runs this many steps.
    *
    * @throws {Broken} when the daemon breaks a promise
    */
@@ -138,7 +138,7 @@ export class SimWorld {
   }
 
   async #start(): Promise<void> {
-    // Timers of the life before still fire: what they would write, a dead process does not.
+    // Timers of the previous life still fire, but a dead process must not write.
     this.#point.left = 0;
     this.#point = new CrashPoint();
     this.#life++;
@@ -172,7 +172,7 @@ export class SimWorld {
     await this.#restart();
   }
 
-  /** The process is gone: its connections too, and all it had only in memory. */
+  /** The process is gone, with its connections and all that it had only in memory. */
   async #restart(): Promise<void> {
     this.counts.crashes++;
     for (const client of this.#clients) {
@@ -220,7 +220,7 @@ export class SimWorld {
     else this.#clock.after(this.#random.below(60_000), () => void session.end());
   }
 
-  /** The daemon has put a reply on its way: from then on it stands by it. */
+  /** The daemon has sent a reply. From then on it must stand by it. */
   #sent(client: Client, message: Message): void {
     if (message["type"] === "watching") {
       const { watcher, epoch, outdated } = message;
@@ -283,7 +283,7 @@ export class SimWorld {
 
   async #release(client: Client): Promise<void> {
     if (client.session === undefined || client.watcher === undefined) return;
-    // From the moment that it asks to be let go, a barrier may or may not wait for it.
+    // From the request on, a barrier may wait for it or not.
     this.#oracle.released(client.watcher);
     await this.#request(client.session, { type: "unwatch", id: this.#nextId++, scope: SCOPE });
     client.token = undefined;
@@ -293,7 +293,7 @@ export class SimWorld {
     const waitMs = this.#random.pick([0, 0, 5_000]);
     const passed = this.#scope.barrier({}, { waitMs }).then(({ epoch }) => {
       this.counts.opened++;
-      // Here and now, in the turn in which it opened.
+      // This must run in the same turn in which the barrier opened.
       try {
         this.#oracle.opened(epoch);
       } catch (error) {

@@ -23,7 +23,7 @@ export async function openOn(
   return { registry, ledger };
 }
 
-/** The same devices with other numbers: which of the two it is, is in every one of them. */
+/** One of two states of the same devices. Every number in it shows which of the two it is. */
 export function stateNumber(which: bigint): RegistryState {
   const mappings = Array.from({ length: MAPPINGS }, (_, i) => ({
     key: { device: which, secondaryDevice: "", inode: BigInt(i) },

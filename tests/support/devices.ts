@@ -22,7 +22,7 @@ export function openAnonymous(
   return AnonymousDevices.open({ ledger, events }, bounds);
 }
 
-/** A device registry on fakes, which can be opened again as after a restart. */
+/** A device registry on fakes. It can be opened again, as after a restart. */
 export class DevicesBench {
   readonly ledger = new MemoryLedger();
   readonly events = new CollectedEvents();

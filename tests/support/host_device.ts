@@ -3,7 +3,7 @@ import type { SystemError } from "../../src/core/system_error.ts";
 
 /** How a host device of a test behaves. */
 export interface FakeHostDeviceOptions {
-  /** Whether it tells of news, as a driver does; else it is as a file is. */
+  /** Whether it can be polled for news, as a driver can. A file cannot. */
   readonly polls?: boolean;
 }
 

@@ -2,7 +2,7 @@ import { HOST_DIR_ENTRIES_MAX, HOST_FILE_BYTES_MAX } from "../../src/core/limits
 import type { HostNode, HostTree } from "../../src/core/ports/host_tree.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 
-/** Something to build a tree of a host in: in memory or in a folder. Folders come by themselves. */
+/** Builds a host's tree, in memory or in a folder. Parent folders are made where they are missing. */
 export interface HostTreeBuilder {
   directory(path: string): Promise<void>;
   file(path: string, content: string | Uint8Array<ArrayBuffer>): Promise<void>;
@@ -22,7 +22,7 @@ type Entry =
 
 const LINKS_MAX = 40;
 
-/** A host's tree in memory. Any call on a path can be told to fail. */
+/** A host's tree in memory. A test can make any path fail. */
 export class MemoryHostTree implements HostTree, HostTreeBuilder {
   readonly #root: Entry = { kind: "directory", entries: new Map() };
   /** Errno of every call on the path. */

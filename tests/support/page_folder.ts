@@ -2,11 +2,11 @@ import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { OpenedPage, PageFile, PageFolder, PageName } from "../../src/core/ports/page_file.ts";
 import { sysgenidGeneration } from "../../src/generations/sysgenid_page.ts";
 
-/** Pages in memory, which outlive the folder object as files do. */
+/** Pages in memory. They outlive the folder object, as files do. */
 export class MemoryPages implements PageFolder {
   readonly visibility = "all";
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Called at each store, before it happens; what it throws stands for a crash there. */
+  /** Called before each store. If it throws, that stands for a crash there. */
   onStore: (scope: string, name: PageName, offset: number) => void = () => {};
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {

@@ -3,8 +3,8 @@ import { Daemon } from "./daemon.ts";
 import { PageProbe } from "./page_probe.ts";
 
 /**
- * Bumps so many times and asks another program, each time that somebody is told of a generation,
- * what the page shows: never less (case 18).
+ * Bumps this many times. Whenever somebody is notified of a generation, another program reads the
+ * page, which must never show less.
  */
 export async function bumpAndProbe(bumps: number): Promise<void> {
   const program = await PageProbe.compile();

@@ -9,7 +9,7 @@ export class PageProbe implements AsyncDisposable {
     this.#output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** Why it cannot be had here; `undefined` when it can. */
+  /** Why this machine cannot compile it; `undefined` when it can. */
   static missing(): string | undefined {
     try {
       new Deno.Command("cc", { args: ["--version"] }).outputSync();

@@ -6,7 +6,7 @@ import { MemoryLedger } from "./ledger.ts";
 import { MemoryPages } from "./page_folder.ts";
 import { SeededRandom } from "./random.ts";
 
-/** Scopes on fakes, which can be opened again as after a restart. */
+/** Scopes on fakes. They can be opened again, as after a restart. */
 export class ScopesBench {
   readonly ledger = new MemoryLedger();
   readonly pages = new MemoryPages();

@@ -7,7 +7,7 @@ import { openAnonymous } from "../../support/devices.ts";
 import { MemoryLedger } from "../../support/ledger.ts";
 import { SeededRandom, testSeed } from "../../support/random.ts";
 
-/** A ledger whose commits take turns of random number and fail now and then. */
+/** A ledger whose commits take a random number of turns and fail now and then. */
 class UnreliableLedger extends MemoryLedger {
   constructor(readonly random: SeededRandom) {
     super();

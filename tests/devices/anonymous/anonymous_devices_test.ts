@@ -32,7 +32,7 @@ async function inodesOf(
   return items.map((item) => Number(item.mapping.virtualInode));
 }
 
-/** A ledger that keeps its commits waiting until it is told to let them through. */
+/** A ledger whose commits wait until the test lets them through. */
 class HeldLedger implements Ledger {
   readonly inner = new MemoryLedger();
   #waiting: (() => void)[] = [];
@@ -51,7 +51,7 @@ class HeldLedger implements Ledger {
   }
 
   async release(): Promise<void> {
-    // Lets what waits for its turn come to the ledger first.
+    // Changes that wait for their turn must reach the ledger first.
     for (let i = 0; i < 20; i++) await Promise.resolve();
     for (const resolve of this.#waiting.splice(0)) resolve();
     for (let i = 0; i < 20; i++) await Promise.resolve();

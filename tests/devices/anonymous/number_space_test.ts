@@ -4,10 +4,10 @@ import { U64_MAX } from "../../../src/core/limits.ts";
 import { NumberSpace } from "../../../src/devices/anonymous/number_space.ts";
 import { testSeed } from "../../support/random.ts";
 
-/** The numbers of a space the slow way: by trying each from 1 on. */
+/** Finds the numbers of a space the slow way: it tries each from 1 on. */
 class NaiveSpace {
   readonly used = new Set<bigint>();
-  /** Used at some time, so not fresh. */
+  /** Numbers that were used at some time, and so are not fresh. */
   readonly spent = new Set<bigint>();
   last = 0n;
 
@@ -157,6 +157,6 @@ Deno.test("NumberSpace looks at no number again that a draw which came to nothin
   assertEquals(looks, [[4n, 1n, 2n, 3n], [4n]]);
   used.delete(2n);
   space.giveBack(2n);
-  // What the draw itself has handed out, and what lies behind it, stays free when it is given up.
+  // When a draw is given up, the numbers that it has chosen stay free, and so do those after them.
   assertEquals([drawTwo(), drawTwo()], [[4n, 2n], [4n, 2n]]);
 });

@@ -125,7 +125,7 @@ function applyTo(model: Model, one: Exclude<Act, { do: "reopen" }>, id: string):
   else if (holders === undefined) model.set(id, new Set());
 }
 
-/** No index, port or name is there without a holder, and none is there twice. */
+/** Requires that no index, port or name exists without a holder, and none exists twice. */
 function requireSound(devices: readonly HostDevice[]): void {
   for (const sandbox of ["a", "b"]) {
     const there = devices.filter((one) => one.sandbox === sandbox);

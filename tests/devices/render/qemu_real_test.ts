@@ -14,7 +14,7 @@ import { missingProgram, testWhere } from "../../support/skip.ts";
 const missing = missingProgram("qemu-system-x86_64") ?? missingProgram("qemu-storage-daemon");
 const IMAGE_BYTES = 16 * 1024 * 1024;
 
-/** Images and sockets for real, and devices on them that somebody holds. */
+/** Real images and sockets, and held devices that are made of them. */
 class Bench implements AsyncDisposable {
   readonly #libc = Libc.open();
   readonly #tree = new NativeHostTree(this.#libc);
@@ -178,7 +178,7 @@ testWhere(
     assertEquals((await qemu.leftovers()).length, 2);
     const [memory] = await qemu.run("query-memory-devices");
     assertEquals([memory.type, memory.data.size], ["nvdimm", IMAGE_BYTES]);
-    // Why there is no step back for the device itself.
+    // This is why nothing takes the device itself back.
     const id = memory.data.id;
     const refused = await qemu.run("device_del", { id }).then(() => "", (error) => error.message);
     assertStringIncludes(refused, "not supported");
