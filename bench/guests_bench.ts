@@ -87,7 +87,7 @@ class Echo {
     { type: "module" },
   );
 
-  ask(message: unknown): Promise<unknown> {
+  request(message: unknown): Promise<unknown> {
     return new Promise((resolve) => {
       this.#worker.onmessage = ({ data }) => resolve(data);
       this.#worker.postMessage(message);
@@ -107,10 +107,10 @@ const group = { group: `${ROUNDS} runs to a notify` };
 
 Deno.bench("messages to a Worker and back", { ...group, baseline: true }, async (b) => {
   const echo = new Echo();
-  const ask = (id: number) => echo.ask({ id, call: "run", budgetMs: BUDGET_MS });
-  for (let id = 0; id < WARM_UP_ROUNDS; id++) await ask(id);
+  const request = (id: number) => echo.request({ id, call: "run", budgetMs: BUDGET_MS });
+  for (let id = 0; id < WARM_UP_ROUNDS; id++) await request(id);
   b.start();
-  for (let id = 0; id < ROUNDS; id++) await ask(id);
+  for (let id = 0; id < ROUNDS; id++) await request(id);
   b.end();
   echo.close();
 });
@@ -136,7 +136,7 @@ const life = { group: "make a guest of 4 MiB and delete it" };
 
 Deno.bench("a Worker that answers once", { ...life, baseline: true }, async () => {
   const echo = new Echo();
-  await echo.ask(0);
+  await echo.request(0);
   echo.close();
 });
 

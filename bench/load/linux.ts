@@ -20,7 +20,7 @@ if (missing !== undefined) {
   Deno.exit(0);
 }
 const rounds = Number(Deno.args[0] ?? 3);
-await using house = await LinuxDaemon.open();
+await using guests = await LinuxDaemon.open();
 await bootTimes();
 await cloneTimes();
 await delaysWhileBooting();
@@ -31,10 +31,10 @@ async function bootTimes(): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const name = `boot-${round}`;
     const startMs = performance.now();
-    const owner = await house.boot(name);
-    await house.prompt(name);
+    const owner = await guests.boot(name);
+    await guests.prompt(name);
     ours.push(performance.now() - startMs);
-    await house.ask("DELETE", `/v1/guests/${name}`, owner);
+    await guests.request("DELETE", `/v1/guests/${name}`, owner);
     if (noQemu === undefined) theirs.push(await qemuBootMs());
   }
   const beside = noQemu ?? `${QEMU} without KVM: ${seconds(median(theirs))}`;
@@ -42,7 +42,7 @@ async function bootTimes(): Promise<void> {
 }
 
 async function qemuBootMs(): Promise<number> {
-  const { images } = house;
+  const { images } = guests;
   const startMs = performance.now();
   const child = new Deno.Command(QEMU, {
     args: [
@@ -69,17 +69,17 @@ async function qemuBootMs(): Promise<number> {
 }
 
 async function cloneTimes(): Promise<void> {
-  const snapshot = await house.snapshot("original");
+  const snapshot = await guests.snapshot("original");
   const tookMs: number[] = [];
   for (let index = 0; index < CLONES; index++) {
     const name = `clone-${index}`;
     const startMs = performance.now();
-    const owner = await house.clone(name, snapshot);
-    const console = await ConsoleClient.open(house.daemon, name);
+    const owner = await guests.clone(name, snapshot);
+    const console = await ConsoleClient.open(guests.daemon, name);
     await shell(console, "true");
     tookMs.push(performance.now() - startMs);
     await console.close();
-    await house.ask("DELETE", `/v1/guests/${name}`, owner);
+    await guests.request("DELETE", `/v1/guests/${name}`, owner);
   }
   const all = tookMs.map((ms) => `${Math.round(ms)}`).join(", ");
   await write(`clone of 128 MiB, POST to its first answered command: ${all} ms`);
@@ -90,8 +90,8 @@ async function delaysWhileBooting(): Promise<void> {
   const idle = await probe(() => new Promise((resolve) => setTimeout(resolve, 3_000)));
   const names = ["beside-1", "beside-2"];
   const busy = await probe(async () => {
-    await Promise.all(names.map((name) => house.boot(name)));
-    await Promise.all(names.map((name) => house.prompt(name)));
+    await Promise.all(names.map((name) => guests.boot(name)));
+    await Promise.all(names.map((name) => guests.prompt(name)));
   });
   await write(`/healthz while idle: ${idle}; while two guests boot: ${busy}`);
 }
@@ -102,7 +102,7 @@ async function probe(during: () => Promise<unknown>): Promise<string> {
   const probing = (async () => {
     while (!isOver) {
       const startMs = performance.now();
-      await (await fetch(`${house.daemon.url}/healthz`)).body?.cancel();
+      await (await fetch(`${guests.daemon.url}/healthz`)).body?.cancel();
       tookMs.push(performance.now() - startMs);
       await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
     }

@@ -10,7 +10,7 @@ export const ENGINE_NAMES = ["auto", "v86", "kvm"] as const;
 export type EngineName = typeof ENGINE_NAMES[number];
 
 /** What makes engines, by name. An engine that is missing here is not available on this host. */
-export type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
+type Engines = Readonly<Partial<Record<Exclude<EngineName, "auto">, () => GuestEngine>>>;
 
 /** What is needed to make an engine. */
 export interface EnginePorts {

@@ -4,7 +4,7 @@ import { HELLO } from "../support/guest_programs.ts";
 
 const READY = 0x600d;
 
-Deno.test("a channel is followed over the watch socket: told, kept until drained, told again", async () => {
+Deno.test("a channel is followed over the watch socket, which says it until it is drained", async () => {
   await using daemon = await Daemon.start();
   const bytes = HELLO.toBase64();
   const made = await daemon.json(201, "POST", "/v1/guests", {
@@ -22,8 +22,8 @@ Deno.test("a channel is followed over the watch socket: told, kept until drained
       body: '{"budgetMs":300}',
     });
   const running = run();
-  const told = await client.next("notify");
-  assertEquals([told["guest"], told["address"], told["count"]], ["hello", READY, 1]);
+  const notify = await client.next("notify");
+  assertEquals([notify["guest"], notify["address"], notify["count"]], ["hello", READY, 1]);
   const drained = await client.request({ type: "drain", ...frame, count: 1 });
   assertEquals([drained["type"], drained["count"]], ["drained", 0]);
   await (await running).body?.cancel();

@@ -47,10 +47,10 @@ Deno.test("a guest that runs when the daemon is killed is reported as lost (case
   const problem = await daemon.json(410, "POST", "/v1/guests/g/interrupts", { line: 1 });
   assertEquals([problem.code, problem.deathReason], ["guest-dead", "host_restart"]);
   const events = await daemon.fetch("/v1/events", { headers: { accept: "application/json" } });
-  const told = (await events.json()).items.filter(({ kind }: { kind: string }) =>
+  const deaths = (await events.json()).items.filter(({ kind }: { kind: string }) =>
     kind === "guest.dead"
   );
-  assertEquals(told.map(({ reason }: { reason: string }) => reason), ["host_restart"]);
+  assertEquals(deaths.map(({ reason }: { reason: string }) => reason), ["host_restart"]);
   await daemon.json(204, "DELETE", "/v1/guests/g");
   await made(daemon, "g", HELLO);
   assertEquals(await daemon.stop(), 0);

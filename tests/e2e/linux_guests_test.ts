@@ -6,13 +6,13 @@ import { buildPageProgram, QUICK, reseedFiles } from "../../examples/demo/debian
 import { ConsoleClient, missingLinux, writeLinuxImages } from "../support/linux_guest.ts";
 import { missingProgram, testWhere } from "../support/skip.ts";
 
-interface House extends AsyncDisposable {
+interface LinuxHost extends AsyncDisposable {
   readonly daemon: Daemon;
   readonly images: string;
   inode(path: string, access?: "ro" | "rw"): Promise<string>;
 }
 
-async function house(): Promise<House> {
+async function linuxHost(): Promise<LinuxHost> {
   const images = await Deno.makeTempDir({ prefix: "innkeeper-linux-" });
   await writeLinuxImages(images, page === undefined ? [] : reseedFiles(page), "elf");
   const disk = new Uint8Array(DISK_BYTES);
@@ -67,11 +67,11 @@ const missing = missingLinux() ??
   (page === undefined ? "no C compiler for 32-bit x86" : undefined);
 
 testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => {
-  await using inn = await house();
-  const { daemon } = inn;
-  const kernel = await inn.inode("kernel");
-  const initrd = await inn.inode("initrd");
-  const disk = await inn.inode("disk.img");
+  await using host = await linuxHost();
+  const { daemon } = host;
+  const kernel = await host.inode("kernel");
+  const initrd = await host.inode("initrd");
+  const disk = await host.inode("disk.img");
   const share = { root: "images" };
   const made = await daemon.json(201, "POST", "/v1/guests", {
     name: "debian",
@@ -148,17 +148,17 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
       kind === "inode.synced"
     );
     assert(synced.some(({ subject }: { subject: string }) => subject === overlay));
-    const bytes = await Deno.readFile(`${inn.images}/disk.img`);
+    const bytes = await Deno.readFile(`${host.images}/disk.img`);
     assertEquals(bytes.subarray(DISK_TEXT.length).findIndex((byte) => byte !== 0), -1);
   });
 
   await t.step("sees a root over 9p, read-only, and its identity beside it", async () => {
     await new Deno.Command("sh", {
-      args: ["-c", 'printf odd >"$(printf "%s/odd-\\377" "$1")"', "sh", inn.images],
+      args: ["-c", 'printf odd >"$(printf "%s/odd-\\377" "$1")"', "sh", host.images],
     }).output();
-    await Deno.symlink("/etc/passwd", `${inn.images}/leads-out`);
-    await Deno.mkdir(`${inn.images}/folder`);
-    await Deno.writeTextFile(`${inn.images}/folder/hello`, "hello from the host");
+    await Deno.symlink("/etc/passwd", `${host.images}/leads-out`);
+    await Deno.mkdir(`${host.images}/folder`);
+    await Deno.writeTextFile(`${host.images}/folder/hello`, "hello from the host");
     const mount = "mount -t 9p -o trans=virtio,version=9p2000.L,ro";
     await console.shell(`mkdir -p /share; ${mount} host9p /share`);
     assertEquals(
@@ -170,7 +170,7 @@ testWhere("a Linux guest, from its kernel to its clones", missing, async (t) => 
     assertEquals(await console.shell("readlink /share/leads-out"), "/etc/passwd");
     assertEquals(await console.shell("cat /share/leads-out 2>&1 | wc -l"), "1");
     const sum = (await console.shell("sha256sum /share/initrd")).split(" ")[0];
-    const initrdBytes = await Deno.readFile(`${inn.images}/initrd`);
+    const initrdBytes = await Deno.readFile(`${host.images}/initrd`);
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", initrdBytes));
     assertEquals(sum, digest.toHex());
     assertStringIncludes(await console.shell("touch /share/new 2>&1"), "Read-only");

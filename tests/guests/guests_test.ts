@@ -178,12 +178,12 @@ Deno.test("Guests.snapshot() and create() clone a guest with an identity of its 
   clone.guest.interrupt(1);
   assertEquals(await clone.guest.run(1000), { reason: "notify", value: 1 });
   assertEquals((await clone.guest.registers.all()).cx, 8n);
-  const twin = guests.create(spec("twin", { snapshot: snapshot.id }), SECOND);
+  const second = guests.create(spec("second", { snapshot: snapshot.id }), SECOND);
   await refused(
     "already-initialized",
-    () => guests.create(spec("twin", { snapshot: snapshot.id }), SECOND),
+    () => guests.create(spec("second", { snapshot: snapshot.id }), SECOND),
   );
-  await twin;
+  await second;
   await refused(
     "value-not-allowed",
     () => guests.create({ ...spec("h", { snapshot: snapshot.id }), engine: "kvm" }, SECOND),
@@ -221,9 +221,9 @@ Deno.test("Guests.delete() wants the owner or force, and an unknown id is no err
 Deno.test("Guests.close() ends all guests, those in the making too", async () => {
   const { guests, engines } = await opened();
   await guests.create(spec("one"), FIRST);
-  const making = refused("shutting-down", () => guests.create(spec("two"), FIRST));
+  const unfinished = refused("shutting-down", () => guests.create(spec("two"), FIRST));
   guests.close();
-  await making;
+  await unfinished;
   assert(engines.every(({ closed }) => closed === 1));
   await refused("shutting-down", () => guests.create(spec("three"), FIRST));
 });
@@ -262,7 +262,7 @@ Deno.test("Snapshots.summary() shows a damaged snapshot as such, and none that i
   assertEquals(await guests.snapshots.summary("gone"), undefined);
 });
 
-Deno.test("Guests.open() shows guests of an earlier process as lost, once told (case 44)", async () => {
+Deno.test("Guests.open() shows guests of an earlier process as lost, and says so once (case 44)", async () => {
   const bench = await opened();
   const { guest, ownerToken } = await bench.guests.create(spec("g"), FIRST);
   const { guest: crashed } = await bench.guests.create(spec("crashed"), FIRST);
@@ -271,14 +271,14 @@ Deno.test("Guests.open() shows guests of an earlier process as lost, once told (
   crashed.die({ reason: "CRASH: out of beds", errno: "ENOENT" });
   await new Promise((resolve) => setTimeout(resolve, 0));
   bench.guests.close();
-  for (const told of [1, 0]) {
+  for (const reported of [1, 0]) {
     bench.events.facts.length = 0;
     const next = await bench.open();
     assertEquals(next.list().map(({ id, state, death }) => [id, state, death?.reason]), [
       ["crashed", "dead", "CRASH: out of beds"],
       ["g", "dead", "host_restart"],
     ]);
-    assertEquals(bench.events.facts.length, told);
+    assertEquals(bench.events.facts.length, reported);
     const lost = next.owned("g", ownerToken);
     assertEquals([lost.scope, lost.memory.sizeBytes, lost.createdNs], [
       "vm-7",

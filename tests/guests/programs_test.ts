@@ -38,7 +38,7 @@ async function build(
   }
 }
 
-for (const [name, kept] of [["hello", HELLO], ["echo", ECHO], ["clock", CLOCK]] as const) {
+for (const [name, stored] of [["hello", HELLO], ["echo", ECHO], ["clock", CLOCK]] as const) {
   testWhere(
     `${name}.bin is what ${name}.S assembles to`,
     missing("as", "ld", "objcopy"),
@@ -48,7 +48,7 @@ for (const [name, kept] of [["hello", HELLO], ["echo", ECHO], ["clock", CLOCK]] 
         [..."ld -m elf_i386 -Ttext=0x1000 -e _start -o".split(" "), `${out}/elf`, `${out}/o`],
         [..."objcopy -O binary -j .text".split(" "), `${out}/elf`, `${out}/bin`],
       ]);
-      assertEquals(built, kept);
+      assertEquals(built, stored);
     },
   );
 }

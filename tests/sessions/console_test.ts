@@ -52,8 +52,8 @@ Deno.test("ConsoleSession tells a client that did not read what it has missed, a
   session.start();
   console.append(bytes("lost"));
   for (let round = 0; round < 100; round++) console.append(new Uint8Array(CONSOLE_RING_BYTES));
-  const kept = 4 + 99 * CONSOLE_RING_BYTES;
-  assertEquals(pull(), `gap 0 ${kept}`);
+  const stored = 4 + 99 * CONSOLE_RING_BYTES;
+  assertEquals(pull(), `gap 0 ${stored}`);
   assertEquals(pull()?.length, CONSOLE_FRAME_BYTES);
 });
 

@@ -80,7 +80,7 @@ async function blocked(call: Promise<unknown>): Promise<[string, ...string[]]> {
   return [code, ...(members["watchers"] as { name: string }[]).map(({ name }) => name)];
 }
 
-Deno.test("a guest's reseeder watches its scope, is told of a bump until it confirms that one", async () => {
+Deno.test("a guest's reseeder watches its scope, hears of a bump until it confirms that one", async () => {
   const { scopes, boot } = await bench();
   const engine = await boot("deb");
   await engine.say("watch reseed");
@@ -90,11 +90,11 @@ Deno.test("a guest's reseeder watches its scope, is told of a bump until it conf
   const { generation, epoch, unique } = scope.state.current;
   await engine.say("ack 99 1");
   await engine.say(`ack ${generation} ${epoch}`);
-  const told = `generation ${generation} ${epoch} ${unique}`;
+  const notice = `generation ${generation} ${epoch} ${unique}`;
   assertEquals(engine.heard.slice(1), [
-    told,
+    notice,
     "error stale-generation",
-    told,
+    notice,
     `taken ${generation}`,
   ]);
   assertEquals((await scope.barrier({}, { waitMs: 0 })).generation, generation);

@@ -24,7 +24,7 @@ if (missing !== undefined) {
   Deno.exit(0);
 }
 const rounds = Number(Deno.args[0] ?? 20);
-await using house = await LinuxDaemon.open();
+await using guests = await LinuxDaemon.open();
 for (let round = 0; round < WARM_UP_ROUNDS; round++) await bootAndDelete(`warm-${round}`);
 const before = await settledBytes();
 for (let round = 0; round < rounds; round++) await bootAndDelete(`guest-${round}`);
@@ -37,13 +37,13 @@ say(
 if (growth > GROWTH_MAX) Deno.exitCode = 1;
 
 async function bootAndDelete(name: string): Promise<void> {
-  const owner = await house.boot(name);
-  await house.prompt(name);
-  await house.ask("DELETE", `/v1/guests/${name}`, owner);
+  const owner = await guests.boot(name);
+  await guests.prompt(name);
+  await guests.request("DELETE", `/v1/guests/${name}`, owner);
 }
 
 async function settledBytes(): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const pages = Deno.readTextFileSync(`/proc/${house.daemon.child.pid}/statm`).split(" ")[1];
+  const pages = Deno.readTextFileSync(`/proc/${guests.daemon.child.pid}/statm`).split(" ")[1];
   return Number(pages) * PAGE_BYTES;
 }

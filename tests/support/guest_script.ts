@@ -91,8 +91,8 @@ export class Script {
     const status = new Uint32Array(1).fill(0xffff_ffff);
     new Uint8Array(status.buffer).fill(0, 0, calls.length);
     this.store(RING, status[0] as number);
-    for (const [slot, words] of calls.entries()) {
-      for (const [word, value] of words.entries()) {
+    for (const [slot, call] of calls.entries()) {
+      for (const [word, value] of call.entries()) {
         this.store(RING + RING_SLOTS + slot * 20 + word * 4, value);
       }
     }

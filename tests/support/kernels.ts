@@ -54,8 +54,8 @@ export function elfOf(segments: readonly ElfSegment[]): Uint8Array {
   view.setUint16(44, segments.length, true);
   let from = headersEnd;
   for (const [index, { at, bytes, memoryBytes = bytes.length }] of segments.entries()) {
-    const words = [1, from, at, at, bytes.length, memoryBytes, 7, 4096];
-    for (const [word, value] of words.entries()) {
+    const header = [1, from, at, at, bytes.length, memoryBytes, 7, 4096];
+    for (const [word, value] of header.entries()) {
       view.setUint32(52 + 32 * index + 4 * word, value, true);
     }
     file.set(bytes, from);

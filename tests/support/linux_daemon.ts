@@ -45,7 +45,7 @@ export class LinuxDaemon implements AsyncDisposable {
 
   async start(name: string, ownerToken: string): Promise<Record<string, string>> {
     const owner = { "innkeeper-owner": ownerToken, "content-type": "application/json" };
-    await this.ask("PUT", `/v1/guests/${name}/state`, owner, { state: "running" });
+    await this.request("PUT", `/v1/guests/${name}/state`, owner, { state: "running" });
     return owner;
   }
 
@@ -53,8 +53,8 @@ export class LinuxDaemon implements AsyncDisposable {
   async snapshot(name: string): Promise<string> {
     const owner = await this.boot(name);
     await this.prompt(name);
-    await this.ask("PUT", `/v1/guests/${name}/state`, owner, { state: "paused" });
-    return (await this.ask("POST", `/v1/guests/${name}/snapshots`, owner)).id;
+    await this.request("PUT", `/v1/guests/${name}/state`, owner, { state: "paused" });
+    return (await this.request("POST", `/v1/guests/${name}/snapshots`, owner)).id;
   }
 
   /** Waits for a guest's first prompt. */
@@ -64,7 +64,7 @@ export class LinuxDaemon implements AsyncDisposable {
     await console.close();
   }
 
-  async ask(
+  async request(
     method: string,
     path: string,
     headers: Record<string, string>,

@@ -93,10 +93,10 @@ export class BareGuest extends GuestOnThread {
   capture(): GuestImage {
     const { memoryBytes } = this.#vcpu;
     const memory = this.cpu.mem8.subarray(0, memoryBytes);
-    const words = new Int32Array(memory.buffer, memory.byteOffset, memoryBytes / 4);
+    const view = new Int32Array(memory.buffer, memory.byteOffset, memoryBytes / 4);
     const pages: number[] = [];
     for (let page = 0; page < memoryBytes / PAGE_BYTES; page++) {
-      if (!isZero(words, page * WORDS_PER_PAGE, (page + 1) * WORDS_PER_PAGE)) pages.push(page);
+      if (!isZero(view, page * WORDS_PER_PAGE, (page + 1) * WORDS_PER_PAGE)) pages.push(page);
     }
     const bytes = new Uint8Array(pages.length * PAGE_BYTES);
     for (const [index, page] of pages.entries()) {
@@ -125,9 +125,9 @@ function* runsOf(pages: Uint32Array): Iterable<readonly [first: number, end: num
 }
 
 // A plain loop is many times as fast here as subarray() and some(), over 256 MiB.
-function isZero(words: Int32Array, from: number, to: number): boolean {
+function isZero(view: Int32Array, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
-    if (words[at] !== 0) return false;
+    if (view[at] !== 0) return false;
   }
   return true;
 }

@@ -6,8 +6,10 @@ import {
 } from "../../core/ports/guest_registers.ts";
 import type { Cpu } from "./cpu.ts";
 
-/** Indexes of the code and the stack segment in v86's views. */
-export const [CS, SS] = [1, 2];
+/** Index of the code segment in v86's views. */
+export const CS = 1;
+/** Index of the stack segment. */
+export const SS = 2;
 
 const CODE = 0x9b;
 const DATA = 0x93;

@@ -20,7 +20,7 @@ import type { GuestDeath, GuestKind, GuestState } from "./state.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** All of a paused guest. */
-export interface Captured {
+interface Captured {
   readonly image: GuestImage;
   /** Of a Linux guest. */
   readonly machine: MachineImage | undefined;

@@ -135,8 +135,8 @@ Deno.test("GuestAbi.prepareEntry() pushes 12 bytes from ring 0 and 20 from ring 
   kernel.abi.interrupts.raise(3);
   kernel.abi.prepareEntry();
   assertEquals(kernel.vcpu.get("sp"), 0x8000 - 12);
-  const frame = (vcpu: FakeVcpu, words: number): number[] =>
-    Array.from({ length: words }, (_, index) => vcpu.readU32(vcpu.get("sp") + index * 4));
+  const frame = (vcpu: FakeVcpu, count: number): number[] =>
+    Array.from({ length: count }, (_, index) => vcpu.readU32(vcpu.get("sp") + index * 4));
   assertEquals(frame(kernel.vcpu, 3), [0x1234, 0x08, 0x246]);
 
   const user = new Bench().ready("E", 3);
@@ -191,9 +191,9 @@ const RING = 0x4000;
 
 /** Puts calls into the ring, from this slot on. */
 function queue(bench: Bench, from: number, calls: readonly (readonly number[])[]): void {
-  for (const [index, words] of calls.entries()) {
+  for (const [index, call] of calls.entries()) {
     const slot = (from + index) % 64;
-    for (const [word, value] of words.entries()) {
+    for (const [word, value] of call.entries()) {
       bench.vcpu.writeU32(RING + 64 + slot * 20 + word * 4, value);
     }
     bench.vcpu.write(RING + slot, Uint8Array.of(0));
@@ -409,19 +409,19 @@ Deno.test("GuestAbi never reaches outside memory, whatever a guest asks", () => 
     fc.nat(32),
     fc.integer({ min: 0, max: 0xffff_ffff }),
   );
-  const words = fc.oneof(
+  const values = fc.oneof(
     fc.integer({ min: 0, max: 0xffff_ffff }),
     fc.integer({ min: 0xff00, max: 0x10100 }),
     fc.nat(0x40),
   );
   const step = fc.record({
     number: numbers,
-    words: fc.array(words, { minLength: 6, maxLength: 6 }),
+    values: fc.array(values, { minLength: 6, maxLength: 6 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 20 }), fc.boolean(), (steps, begun) => {
       const bench = begun ? new Bench().ready("E", 0, 1, 31) : new Bench();
-      for (const { number, words: [bx, cx, dx, sp, ip, line] } of steps) {
+      for (const { number, values: [bx, cx, dx, sp, ip, line] } of steps) {
         bench.vcpu.values.set("sp", sp ?? 0).set("ip", ip ?? 0).set("cs", (line ?? 0) & 3 | 8);
         bench.abi.interrupts.raise((line ?? 0) & 31);
         // FakeVcpu throws on an access outside its memory.

@@ -175,26 +175,26 @@ Deno.test("V86Engine.restore() puts every page where it was", async () => {
   });
 });
 
-Deno.test("V86Engine.detach() has told every notify before it (case 16)", async () => {
+Deno.test("V86Engine.detach() has reported every notify before it (case 16)", async () => {
   // init; 1: incl 0x1900; NOTIFY 7; jmp 1b
   const code = [
     ...[0xbb, ...u32(0x1800), 0xb8, ...u32(1), 0xe7, 0x1f],
     ...[0xbb, ...u32(7), 0xff, 0x05, ...u32(0x1900), 0xb8, ...u32(17), 0xe7, 0x1f, 0xeb, 0xec],
   ];
   await withGuest(2, code, async (engine) => {
-    let told = 0;
+    let reported = 0;
     engine.onNotified((rings) => {
-      for (const [, count] of rings) told += count;
+      for (const [, count] of rings) reported += count;
     });
     for (let round = 0; round < 10; round++) {
       await engine.attach(7);
       const run = engine.run(LONG_MS);
-      while (told < 100 * (round + 1)) await new Promise((resolve) => setTimeout(resolve, 1));
+      while (reported < 100 * (round + 1)) await new Promise((resolve) => setTimeout(resolve, 1));
       await engine.detach(7);
       assertEquals(await run, { reason: "notify", value: 7 });
       const counted = new DataView((await engine.read(0x1900, 4)).buffer).getUint32(0, true);
       // One notify a round has ended a run instead.
-      assertEquals(counted, told + round + 1);
+      assertEquals(counted, reported + round + 1);
     }
   });
 });

@@ -116,29 +116,29 @@ Deno.test("V86Engine as a PC refuses an image of another version of v86", async 
   });
 });
 
-/** What a guest has asked of a host that answers nothing, after a while. */
-async function askedOf(start: GuestStart, asks: "flushDisk" | "serve9p"): Promise<number> {
-  let asked = 0;
+/** How many calls a guest has made after a while to a host that does not answer. */
+async function requestsOf(start: GuestStart, method: "flushDisk" | "serve9p"): Promise<number> {
+  let requests = 0;
   const engine = new V86Engine();
   const never = (): Promise<never> => {
-    asked++;
+    requests++;
     return new Promise(() => {});
   };
-  engine.serve({ ...new Lines(), written: () => {}, [asks]: never } as unknown as PcDevices);
+  engine.serve({ ...new Lines(), written: () => {}, [method]: never } as unknown as PcDevices);
   try {
     await engine.initialize(start);
     assertEquals(await deadline(engine.run(500), SOON_MS), { reason: "budget" });
-    return asked;
+    return requests;
   } finally {
     engine.close();
   }
 }
 
 Deno.test("V86Engine as a PC asks one thing at a time for a disk, however fast its guest is", async () => {
-  assertEquals(await askedOf(flushingStart(), "flushDisk"), 1);
+  assertEquals(await requestsOf(flushingStart(), "flushDisk"), 1);
 });
 
 Deno.test("V86Engine as a PC asks for so many messages of 9P at once, and for none that is too long", async () => {
-  assertEquals(await askedOf(ninepStart(11), "serve9p"), NINEP_CALLS_MAX);
-  assertEquals(await askedOf(ninepStart(NINEP_MESSAGE_BYTES_MAX + 1), "serve9p"), 0);
+  assertEquals(await requestsOf(ninepStart(11), "serve9p"), NINEP_CALLS_MAX);
+  assertEquals(await requestsOf(ninepStart(NINEP_MESSAGE_BYTES_MAX + 1), "serve9p"), 0);
 });

@@ -13,28 +13,28 @@ class FakeUart {
 
 function port() {
   const uart = new FakeUart();
-  const told: Uint8Array[] = [];
-  return { uart, told, port: new SerialPort(uart, (bytes) => told.push(bytes)) };
+  const reported: Uint8Array[] = [];
+  return { uart, reported, port: new SerialPort(uart, (bytes) => reported.push(bytes)) };
 }
 
-Deno.test("SerialPort.flush() tells nothing more before what it told was heard", () => {
-  const { told, port: line } = port();
+Deno.test("SerialPort.flush() reports nothing more before its last report was heard", () => {
+  const { reported, port: line } = port();
   line.wrote(1);
   line.flush();
   line.wrote(2);
   line.wrote(3);
   line.flush();
-  assertEquals(told.map((bytes) => [...bytes]), [[1]]);
+  assertEquals(reported.map((bytes) => [...bytes]), [[1]]);
   line.heard();
   line.flush();
-  assertEquals(told.map((bytes) => [...bytes]), [[1], [2, 3]]);
+  assertEquals(reported.map((bytes) => [...bytes]), [[1], [2, 3]]);
   line.heard();
   line.flush();
-  assertEquals(told.length, 2);
+  assertEquals(reported.length, 2);
 });
 
 Deno.test("SerialPort.isFull holds the guest at half of the backlog, until it is heard", () => {
-  const { told, port: line } = port();
+  const { reported, port: line } = port();
   line.wrote(0);
   line.flush();
   for (let i = 0; i < SERIAL_BACKLOG_BYTES / 2; i++) line.wrote(i);
@@ -46,7 +46,7 @@ Deno.test("SerialPort.isFull holds the guest at half of the backlog, until it is
   line.heard();
   line.flush();
   assert(!line.isFull);
-  assertEquals(told.at(-1)?.length, SERIAL_BACKLOG_BYTES / 2 + 1);
+  assertEquals(reported.at(-1)?.length, SERIAL_BACKLOG_BYTES / 2 + 1);
 });
 
 Deno.test("SerialPort.feed() gives a FIFO 16 bytes, none one, and waits until they are taken", async () => {

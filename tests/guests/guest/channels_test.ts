@@ -7,7 +7,7 @@ import { FakeClock } from "../../support/clock.ts";
 class Bench {
   readonly clock = new FakeClock();
   readonly calls: string[] = [];
-  readonly told: string[] = [];
+  readonly events: string[] = [];
   isDead = false;
   failing: Error | undefined;
   readonly channels = new Channels({
@@ -18,7 +18,7 @@ class Bench {
     },
     attach: (address) => this.#call(`attach ${address}`),
     detach: (address) => this.#call(`detach ${address}`),
-    emit: (what, address) => this.told.push(`${what} ${address}`),
+    emit: (what, address) => this.events.push(`${what} ${address}`),
   });
 
   async #call(call: string): Promise<void> {
@@ -38,14 +38,14 @@ async function refused(code: FaultCode, call: () => Promise<unknown>): Promise<v
 }
 
 Deno.test("Channels.attach() counts from then on, and again changes nothing (cases 13, 15)", async () => {
-  const { channels, calls, told } = new Bench();
+  const { channels, calls, events } = new Bench();
   const first = await channels.attach(5n);
   assertEquals(first, { channel: { address: 5, count: 0 }, created: true });
   channels.add([[5, 2]]);
   channels.add([[5, 1]]);
   assertEquals(await channels.attach(5n), { channel: { address: 5, count: 3 }, created: false });
   assertEquals(channels.get(5n).count, 3);
-  assertEquals([calls, told], [["attach 5"], ["attached 5"]]);
+  assertEquals([calls, events], [["attach 5"], ["attached 5"]]);
 });
 
 Deno.test("Channels.attach() makes one channel for two who attach at once", async () => {
@@ -56,10 +56,10 @@ Deno.test("Channels.attach() makes one channel for two who attach at once", asyn
 });
 
 Deno.test("Channels.attach() and detach() take effect in the order they are asked for", async () => {
-  const { channels, calls, told } = new Bench();
+  const { channels, calls, events } = new Bench();
   await Promise.all([channels.attach(5n), channels.detach(5n), channels.attach(5n)]);
   assertEquals(calls, ["attach 5", "detach 5", "attach 5"]);
-  assertEquals(told, ["attached 5", "detached 5", "attached 5"]);
+  assertEquals(events, ["attached 5", "detached 5", "attached 5"]);
   assertEquals(channels.list(), [{ address: 5, count: 0 }]);
 });
 
@@ -78,7 +78,7 @@ Deno.test("Channels.attach() leaves nothing behind when the engine fails", async
   const bench = new Bench();
   bench.failing = new Error("gone");
   await assertRejects(() => bench.channels.attach(5n), Error, "gone");
-  assertEquals([bench.channels.list(), bench.told], [[], []]);
+  assertEquals([bench.channels.list(), bench.events], [[], []]);
 });
 
 Deno.test("Channels.attach() keeps to its bound", async () => {
@@ -159,12 +159,12 @@ Deno.test("Channels.listen() tells every count, and what is left after some is t
 });
 
 Deno.test("Channels.detach() drops the count, and of nothing is no error", async () => {
-  const { channels, told } = new Bench();
+  const { channels, events } = new Bench();
   await channels.attach(5n);
   channels.add([[5, 3]]);
   await channels.detach(5n);
   await channels.detach(5n);
   await channels.attach(5n);
   assertEquals(channels.get(5n).count, 0);
-  assertEquals(told, ["attached 5", "detached 5", "attached 5"]);
+  assertEquals(events, ["attached 5", "detached 5", "attached 5"]);
 });

@@ -24,9 +24,9 @@ Deno.test("Console.read() says where it begins when what was asked for is gone",
   console.append(bytes("first"));
   console.append(new Uint8Array(CONSOLE_RING_BYTES).fill(120));
   assertEquals([console.start, console.end], [5, CONSOLE_RING_BYTES + 5]);
-  const { start, bytes: kept } = console.read(0);
-  assertEquals([start, kept.length], [5, CONSOLE_RING_BYTES]);
-  assert(kept.every((byte) => byte === 120));
+  const { start, bytes: stored } = console.read(0);
+  assertEquals([start, stored.length], [5, CONSOLE_RING_BYTES]);
+  assert(stored.every((byte) => byte === 120));
 });
 
 Deno.test("Console keeps the last bytes of any writing, whatever its pieces", () => {
@@ -43,22 +43,22 @@ Deno.test("Console keeps the last bytes of any writing, whatever its pieces", ()
     both.set(piece, all.length);
     const dropped = Math.max(0, both.length - CONSOLE_RING_BYTES);
     all = both.slice(dropped);
-    const { start, bytes: kept } = console.read(0);
+    const { start, bytes: stored } = console.read(0);
     assertEquals(start, console.end - all.length);
-    assertEquals(kept.length, all.length);
-    assert(kept.every((byte, at) => byte === all[at]), `seed ${seed}, round ${round}`);
+    assertEquals(stored.length, all.length);
+    assert(stored.every((byte, at) => byte === all[at]), `seed ${seed}, round ${round}`);
   }
 });
 
 Deno.test("Console.listen() tells of more and of the end, until it is stopped", () => {
   const console = silent();
-  let told = 0;
-  const stop = console.listen(() => told++);
+  let calls = 0;
+  const stop = console.listen(() => calls++);
   console.append(bytes("a"));
   console.close();
   stop();
   console.append(bytes("b"));
-  assertEquals([told, console.isOver], [2, true]);
+  assertEquals([calls, console.isOver], [2, true]);
 });
 
 Deno.test("Console.type() refuses what passes the bound, and takes more once the guest has read", async () => {

@@ -13,13 +13,13 @@ const text = (of: Uint8Array): string => new TextDecoder().decode(of);
 /** A share in memory, by paths as text. */
 class MemoryTree implements SharedTree {
   readonly files = new Map<string, string>([["hello", "hello world"], ["folder/deep", "deep"]]);
-  /** Every path that it was asked for. */
-  readonly asked: string[] = [];
+  /** Every path that was requested. */
+  readonly requested: string[] = [];
 
   // deno-lint-ignore require-await -- a throw is to be a rejection
   async node(path: NamePath): Promise<SharedNode> {
     const where = path.map(text).join("/");
-    this.asked.push(where);
+    this.requested.push(where);
     const content = this.files.get(where);
     const isFolder = [...this.files.keys()].some((file) => file.startsWith(`${where}/`));
     if (content === undefined && !isFolder && where !== "") {
@@ -68,7 +68,7 @@ class Client {
   identity = { generation: 7, epoch: 12n, unique: "ab".repeat(16) };
   server = new NinepServer(new GuestTree(() => this.identity, this.share));
 
-  async ask(type: number, body: MessageWriter): Promise<MessageReader> {
+  async request(type: number, body: MessageWriter): Promise<MessageReader> {
     const reply = new MessageReader(await this.server.answer(body.message(type, 5)));
     assertEquals(reply.tag, 5);
     return reply;
@@ -76,13 +76,13 @@ class Client {
 
   /** The error number that a message is answered with, 0 for none. */
   async errno(type: number, body: MessageWriter): Promise<number> {
-    const reply = await this.ask(type, body);
+    const reply = await this.request(type, body);
     return reply.type === ERROR ? reply.u32() : 0;
   }
 
   static async attached(): Promise<Client> {
     const client = new Client();
-    const version = await client.ask(
+    const version = await client.request(
       T.version,
       new MessageWriter().u32(1 << 20).text(bytes("9P2000.L")),
     );
@@ -99,7 +99,7 @@ class Client {
   }
 
   async read(fid: number, at = 0n, length = 1000): Promise<string> {
-    const reply = await this.ask(T.read, new MessageWriter().u32(fid).u64(at).u32(length));
+    const reply = await this.request(T.read, new MessageWriter().u32(fid).u64(at).u32(length));
     assertEquals(reply.type, T.read + 1);
     const count = reply.u32();
     return text(reply.message.subarray(11, 11 + count));
@@ -115,7 +115,7 @@ Deno.test("NinepServer walks to a file and reads it, from an offset on", async (
     "ep",
     "",
   ]);
-  const attributes = await client.ask(T.getattr, new MessageWriter().u32(1).u64(0x7ffn));
+  const attributes = await client.request(T.getattr, new MessageWriter().u32(1).u64(0x7ffn));
   assertEquals(attributes.message.length, 160);
   assertEquals(await client.errno(CLUNK, new MessageWriter().u32(1)), 0);
   assertEquals(await client.errno(CLUNK, new MessageWriter().u32(1)), 9);
@@ -123,7 +123,7 @@ Deno.test("NinepServer walks to a file and reads it, from an offset on", async (
 
 Deno.test("NinepServer tells how far a walk came, and moves the fid only at its end", async () => {
   const client = await Client.attached();
-  const partly = await client.ask(T.walk, client.walk(0, 1, "folder", "nothing"));
+  const partly = await client.request(T.walk, client.walk(0, 1, "folder", "nothing"));
   assertEquals([partly.type, partly.u16()], [T.walk + 1, 1]);
   assertEquals(await client.errno(T.getattr, new MessageWriter().u32(1).u64(0n)), 9);
   assertEquals(await client.errno(T.walk, client.walk(0, 1, "nothing")), 2);
@@ -139,7 +139,7 @@ Deno.test("NinepServer never leaves its tree, however it is asked", async () => 
   for (const name of ["a/b", "/etc/passwd", "", "a\0b"]) {
     assertEquals(await client.errno(T.walk, client.walk(0, 2, name)), 22, name);
   }
-  assert(client.share.asked.every((path) => !path.split("/").includes("..")));
+  assert(client.share.requested.every((path) => !path.split("/").includes("..")));
 });
 
 Deno.test("NinepServer refuses every change", async () => {
@@ -160,7 +160,7 @@ Deno.test("NinepServer lists a folder in portions that fit", async () => {
   const found: string[] = [];
   for (let from = 0n;;) {
     const body = new MessageWriter().u32(0).u64(from).u32(500);
-    const reply = await client.ask(T.readdir, body);
+    const reply = await client.request(T.readdir, body);
     const count = reply.u32();
     assert(count <= 500);
     if (count === 0) break;
