@@ -1,6 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_MS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { EventSink } from "../core/ports/events.ts";
 import { Serial } from "../core/serial.ts";
 import { waitUntil } from "../core/wait_until.ts";
 import type { Bump } from "./bump.ts";
@@ -31,9 +32,10 @@ export interface Wait {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Orders the changes of one scope, and notifies those who listen. */
+/** Orders the changes of one scope, notifies those who listen, and logs what happened. */
 export class Changes {
   readonly #clock: Clock;
+  readonly #events: EventSink;
   readonly #listeners = new Set<ScopeListener>();
   readonly #followers = new Set<() => void>();
   readonly #serial = new Serial();
@@ -41,8 +43,9 @@ export class Changes {
   #shut = false;
 
   /** @param name Of the scope */
-  constructor(readonly name: string, clock: Clock) {
+  constructor(readonly name: string, { clock, events }: { clock: Clock; events: EventSink }) {
     this.#clock = clock;
+    this.#events = events;
   }
 
   get isDeleted(): boolean {
@@ -93,6 +96,13 @@ export class Changes {
     return waitUntil(lookAlive, { clock: this.#clock, listen, waitMs: waitAtMostMs, signal });
   }
 
+  /** Puts a change into the log of events. */
+  emit(kind: string, data: Readonly<Record<string, unknown>>, reason?: string): void {
+    const why = reason === undefined ? {} : { reason };
+    this.#events.emit({ kind, subject: this.name, ...why, data });
+  }
+
+  /** Calls everybody who listens. */
   notify(change: ScopeChange): void {
     if (change.kind === "deleted") this.#deleted = true;
     for (const listener of this.#listeners) listener(change);

@@ -4,7 +4,7 @@ import { HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
 import { type BarrierOpen, type BarrierRequest, blockedFault, judge } from "./barrier.ts";
 import { type Bump, mintBump } from "./bump.ts";
 import { Changes, type ScopeListener, type Wait } from "./changes.ts";
-import type { Pages } from "./pages.ts";
+import type { Pages, ReadonlyPages } from "./pages.ts";
 import { judgeQuiesce, notQuiescedFault } from "./quiesce.ts";
 import { scopeEntry, watcherGone } from "./records.ts";
 import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
@@ -42,14 +42,16 @@ export class LiveScope {
   readonly watchers: ScopeWatchers;
   readonly #ports: ScopePorts;
   readonly #scope: Scope;
+  readonly #pages: Pages;
   readonly #changes: Changes;
   readonly #history: PastBump[] = [];
   #cancelQuiesce: (() => void) | undefined;
 
-  constructor(scope: Scope, readonly pages: Pages, ports: ScopePorts) {
+  constructor(scope: Scope, pages: Pages, ports: ScopePorts) {
     this.#ports = ports;
     this.#scope = scope;
-    this.#changes = new Changes(scope.name, ports.clock);
+    this.#pages = pages;
+    this.#changes = new Changes(scope.name, ports);
     this.watchers = new ScopeWatchers(scope, this.#changes, ports);
     this.#changes.listen((change) => {
       if (change.kind === "settled") this.#onSettled(change.settled.tookMs);
@@ -59,6 +61,11 @@ export class LiveScope {
   /** The scope as it is, to be read only. */
   get state(): ScopeState {
     return this.#scope;
+  }
+
+  /** The pages of the scope, to be read only. */
+  get pages(): ReadonlyPages {
+    return this.#pages;
   }
 
   /** The last bumps, newest first. */
@@ -91,7 +98,7 @@ export class LiveScope {
       const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
       await this.#commit({ current: bump, previousGeneration: generation });
       try {
-        this.pages.store(bump);
+        this.#pages.store(bump);
       } catch (error) {
         // The ledger has the value and a page may show it, so it counts as used, unannounced.
         this.#scope.apply(bump);
@@ -107,7 +114,7 @@ export class LiveScope {
     await this.#changes.change(async () => {
       await this.#commit({ options });
       this.#scope.options = options;
-      this.#emit("configured", { ...options });
+      this.#changes.emit("scope.configured", { ...options });
       this.#changes.notify({ kind: "blocked" });
     });
   }
@@ -125,7 +132,7 @@ export class LiveScope {
         quiesce.maxMs,
         () => this.#unquiesce(`it lasted ${quiesce.maxMs} ms without a bump`),
       );
-      this.#emit("quiescing", { maxMs: quiesce.maxMs }, quiesce.reason);
+      this.#changes.emit("scope.quiescing", { maxMs: quiesce.maxMs }, quiesce.reason);
       this.#changes.notify({ kind: "quiesce", quiesce });
       if (this.#scope.isQuiesced) this.#changes.notify({ kind: "quiesced" });
     });
@@ -210,7 +217,7 @@ export class LiveScope {
       }
       this.#changes.notify({ kind: "deleted" });
       await this.#stop();
-      this.#emit("deleted", {});
+      this.#changes.emit("scope.deleted", {});
     });
   }
 
@@ -228,7 +235,7 @@ export class LiveScope {
     try {
       await this.watchers.close();
     } finally {
-      this.pages.close();
+      this.#pages.close();
     }
   }
 
@@ -243,7 +250,7 @@ export class LiveScope {
     this.#history.unshift({ bump, outdated, tookMs: undefined });
     if (this.#history.length > HISTORY_BUMPS_MAX) this.#history.pop();
     const { generation, epoch, unique, reason, by } = bump;
-    this.#emit("bumped", { generation, epoch, unique, by, outdated }, reason);
+    this.#changes.emit("scope.bumped", { generation, epoch, unique, by, outdated }, reason);
     this.#changes.notify({ kind: "generation", bump });
     if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
     return { bump, outdated };
@@ -253,23 +260,14 @@ export class LiveScope {
     const [newest] = this.#history;
     const { generation, epoch } = this.#scope;
     if (newest?.bump.epoch === epoch) this.#history[0] = { ...newest, tookMs };
-    this.#emit("settled", { generation, epoch, tookMs });
+    this.#changes.emit("scope.settled", { generation, epoch, tookMs });
   }
 
   #unquiesce(reason: string): void {
     if (this.#scope.quiesce === undefined) return;
     this.#cancelQuiesce?.();
     this.#scope.endQuiesce();
-    this.#emit("unquiesced", {}, reason);
+    this.#changes.emit("scope.unquiesced", {}, reason);
     this.#changes.notify({ kind: "unquiesce" });
-  }
-
-  #emit(what: string, data: Record<string, unknown>, reason?: string): void {
-    this.#ports.events.emit({
-      kind: `scope.${what}`,
-      subject: this.#scope.name,
-      ...(reason === undefined ? {} : { reason }),
-      data,
-    });
   }
 }

@@ -10,6 +10,13 @@ export interface FoundPages {
   readonly epoch: bigint | undefined;
 }
 
+type ReadonlyPage = Pick<PageFile, "path" | "bytes">;
+
+/** The pages of a scope for everybody, who may find and read them and must not store into them. */
+export type ReadonlyPages =
+  & Pick<Pages, "visibility">
+  & { readonly sysgenid: ReadonlyPage; readonly vmclock: ReadonlyPage };
+
 /** The published pages of one scope, which always show the same bump. */
 export class Pages {
   readonly sysgenid: PageFile;

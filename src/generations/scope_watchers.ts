@@ -345,12 +345,7 @@ export class ScopeWatchers {
   }
 
   #emit(what: string, { id, name }: Watcher, reason?: string): void {
-    this.#ports.events.emit({
-      kind: `watcher.${what}`,
-      subject: this.#scope.name,
-      ...(reason === undefined ? {} : { reason }),
-      data: { watcher: id, name },
-    });
+    this.#changes.emit(`watcher.${what}`, { watcher: id, name }, reason);
   }
 
   #commit(watcher: Watcher): Promise<void> {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
 import { Guests } from "../../src/guests/guests.ts";
+import type { Pages } from "../../src/generations/pages.ts";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "../support/guest_engine.ts";
@@ -142,7 +143,7 @@ Deno.test("Innkeeper.close() leaves the scopes of guests that end with it, and t
   await innkeeper.createGuest({ ...hello, name: "g", scope: undefined }, "test");
   await scopes.put("leaving", DEFAULT_OPTIONS);
   let closes = 0;
-  scopes.get("leaving").pages.close = () => void closes++;
+  (scopes.get("leaving").pages as Pages).close = () => void closes++;
   await Promise.all([scopes.delete("leaving", true), innkeeper.close()]);
   assertEquals(closes, 1);
   assert((await bench.open()).has("g"));

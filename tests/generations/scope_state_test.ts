@@ -7,7 +7,7 @@ import type { Watcher } from "../../src/generations/watcher.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
 /** Each line would change a scope without the ledger. `deno check` fails if one of them compiles. */
-function pastTheLedger({ state }: LiveScope, bump: Bump, watcher: Watcher): void {
+function pastTheLedger({ state, pages }: LiveScope, bump: Bump, watcher: Watcher): void {
   // @ts-expect-error: a bump goes through LiveScope.bump()
   state.apply(bump);
   // @ts-expect-error: options go through LiveScope.configure()
@@ -30,6 +30,10 @@ function pastTheLedger({ state }: LiveScope, bump: Bump, watcher: Watcher): void
   state.release("w", 0n);
   // @ts-expect-error: a watcher that is read cannot be changed
   state.watcher("w").ackedEpoch = 1n;
+  // @ts-expect-error: a page shows what LiveScope.bump() has committed
+  pages.store(bump);
+  // @ts-expect-error: nor can one be written by hand
+  pages.sysgenid.write(0, new Uint8Array(4));
   // @ts-expect-error: the state is not a Scope, so nobody can pass it on as one
   const scope: Scope = state;
   void scope;

@@ -53,7 +53,7 @@ export type UndoStep = Step & {
 };
 
 /** What the hypervisor says when a step back is done. Play the next one only then. */
-export interface WaitFor {
+interface WaitFor {
   /** Index of the step back that it belongs to. */
   readonly afterUndo: number;
   readonly event: string;
