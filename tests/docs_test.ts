@@ -73,3 +73,15 @@ Deno.test("docs: every link between pages leads to a page and to a place in it",
   );
   assertEquals(broken.map(({ page, to }) => `${page}: ${to}`), []);
 });
+
+Deno.test("docs/ARCHITECTURE.md: each step of a walk-through names a function of its file", () => {
+  const [, ...walks] = textOf("docs/ARCHITECTURE.md").split("\n## Life of a ");
+  const steps = walks.flatMap((
+    walk,
+  ) => [...walk.matchAll(/^\| *\d+ *\| `([^`]+)` *\| `([^`]+)`/gm)]);
+  assert(walks.length >= 2 && steps.length > 30, `only ${steps.length} steps were found`);
+  const missing = steps.filter(([, file = "", name = ""]) =>
+    !exists(file) || !new RegExp(`(^|[^\\w#])${name}\\b`, "m").test(textOf(file))
+  );
+  assertEquals(missing.map(([, file, name]) => `${file}: ${name}`), []);
+});
