@@ -23,7 +23,7 @@ const restoreImage = endpoint({
   method: "put",
   path: "/v1/devices/image",
   summary: "Put an image in place of the registry, all or nothing",
-  // It replaces what everybody holds.
+  // Not only `write`: it replaces the devices of everybody.
   needs: "admin",
   request: {
     query: RestoreQuery,

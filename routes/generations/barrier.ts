@@ -42,7 +42,7 @@ const passBarrier = endpoint({
   return c.json({ generation, epoch: String(epoch), lost: lostViews }, 200);
 });
 
-/** How long a barrier waits: by `Prefer`, or with the driver's meaning, where 0 is no limit. */
+/** How long a barrier waits: as `Prefer` says, or as the driver's timeout, where 0 is no limit. */
 function barrierWaitMs(timeoutMs: number | undefined, preferredMs: number | undefined): number {
   if (timeoutMs === undefined) return preferredMs ?? 0;
   if (preferredMs !== undefined) {

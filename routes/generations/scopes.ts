@@ -29,9 +29,9 @@ const listScopes = endpoint({
   request: { query: ScopesQuery },
   responses: { 200: json(ScopeList, "A page of scopes, by name") },
 }).handle((c, { scopes }) => {
-  const { limit, cursor, phase } = c.req.valid("query");
+  const { phase, ...query } = c.req.valid("query");
   const list = scopes.list().filter(({ state }) => phase?.includes(state.phase) ?? true);
-  return c.json(pageOf(list, ({ state }) => state.name, scopeView, limit, cursor), 200);
+  return c.json(pageOf(list, ({ state }) => state.name, scopeView, query), 200);
 });
 
 const putScope = endpoint({
@@ -142,7 +142,7 @@ const listBumps = endpoint({
   return c.json({ items }, 200);
 });
 
-/** The epoch of an `If-None-Match` with one ETag of ours. Others match nothing. */
+/** The epoch of an `If-None-Match` that has one ETag of ours. Any other header matches nothing. */
 function knownEpoch(ifNoneMatch: string | undefined): bigint | undefined {
   const epoch = /^\s*(?:W\/)?"([0-9]{1,20})"\s*$/.exec(ifNoneMatch ?? "")?.[1];
   return epoch === undefined ? undefined : BigInt(epoch);

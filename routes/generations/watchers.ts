@@ -32,14 +32,14 @@ const listWatchers = endpoint({
   responses: { 200: json(WatcherList, "A page of watchers") },
   faults: ["scope-not-found"],
 }).handle((c, { scopes }) => {
-  const { limit, cursor, tracked, outdated } = c.req.valid("query");
+  const { tracked, outdated, ...query } = c.req.valid("query");
   const { state } = scopes.get(c.req.valid("param").s);
   const watchers = [...state.watchers]
     .filter((watcher) => tracked === undefined || tracked === watcher.tracked)
     .filter((watcher) => outdated === undefined || outdated === state.isOutdated(watcher))
     .sort((a, b) => a.id < b.id ? -1 : 1);
   const view = (watcher: Watcher) => watcherView(state, watcher);
-  return c.json(pageOf(watchers, ({ id }) => id, view, limit, cursor), 200);
+  return c.json(pageOf(watchers, ({ id }) => id, view, query), 200);
 });
 
 const putWatcher = endpoint({
@@ -121,7 +121,7 @@ const ackGeneration = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}/ack",
   summary: "The driver's write: confirm exactly this generation",
   needs: "watch",
-  // Not "required": the JSON schema would be held against the 4 bytes too.
+  // The body is not "required": else Hono would also hold the 4 bytes against the JSON schema.
   request: { params, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
   responses: { 204: { description: "It is confirmed, or was already" } },
   faults: ["scope-not-found", "watcher-not-found", "stale-generation", "wrong-length"],
@@ -134,7 +134,7 @@ const ackGeneration = endpoint({
   return c.body(null, 204);
 });
 
-/** What is confirmed: in JSON, or in the 4 bytes that the driver takes. */
+/** Reads the generation to confirm: from JSON, or from the 4 bytes that the driver takes. */
 async function ackOf(request: HonoRequest): Promise<z.infer<typeof AckBody>> {
   const type = request.header("content-type");
   if (type === undefined) {

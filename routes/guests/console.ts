@@ -24,7 +24,8 @@ interface ConsoleParts {
 /** Where the first byte of an answer is, and where the next one will be. */
 const [START_HEADER, END_HEADER] = ["innkeeper-console-start", "innkeeper-console-end"];
 
-// Reading needs the permission `read`. The WebSocket types, and needs `guest`.
+// The permission depends on the request: reading needs `read`, and the WebSocket, which also types,
+// needs `guest`.
 const openConsole = endpointsOf<ConsoleParts>("guests")({
   method: "get",
   path: "/v1/guests/{g}/console",

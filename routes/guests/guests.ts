@@ -27,7 +27,7 @@ import {
   ownerHeaders,
 } from "./views.ts";
 
-/** Faults of opening what a guest is made of: its files, its disks, its share. */
+/** Faults of opening what a guest is made of: its files, disks and share. */
 const OPENING_FAULTS = [
   "root-not-found",
   "outside-root",
@@ -66,7 +66,7 @@ const createGuest = endpoint({
 }).handle(async (c, { innkeeper }) => {
   const body = c.req.valid("json");
   const principal = c.get("principal");
-  // Whoever makes a guest reads through it what the guest reads or remembers.
+  // Through a guest its maker can read what the guest reads, or what its snapshot remembers.
   const isBlank = body.bare?.load.every((piece) => !("inode" in piece)) === true;
   if (!isBlank) principal.require("read");
   const { guest, ownerToken } = await innkeeper.createGuest(body, principal.name);
@@ -80,10 +80,9 @@ const listGuests = endpoint({
   needs: "read",
   request: { query: GuestsQuery },
   responses: { 200: json(GuestList, "A page of guests, by id") },
-}).handle((c, { guests }) => {
-  const { limit, cursor } = c.req.valid("query");
-  return c.json(pageOf(guests.list(), ({ id }) => id, guestView, limit, cursor), 200);
-});
+}).handle((c, { guests }) =>
+  c.json(pageOf(guests.list(), ({ id }) => id, guestView, c.req.valid("query")), 200)
+);
 
 const showGuest = endpoint({
   method: "get",
@@ -120,7 +119,7 @@ const changeOwner = endpoint({
   faults: ["guest-not-found", "guest-dead"],
 }).handle((c, { guests }) => c.json({ ownerToken: guests.newOwner(c.req.valid("param").g) }, 201));
 
-/** Any request of the owner renews its lease, and the lease does not end before the request. */
+/** Renews the owner's lease by any request of the owner. It does not end while the request runs. */
 function holdsLease(guests: Guests): MiddlewareHandler<Env> {
   return async (c, next) => {
     const release = guests.hold(c.req.param("g") ?? "", c.req.header(OWNER_HEADER));

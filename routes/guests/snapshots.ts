@@ -15,8 +15,8 @@ const listSnapshots = endpoint({
   request: { query: GuestsQuery },
   responses: { 200: json(SnapshotList, "A page of snapshots, by id") },
 }).handle(async (c, { guests: { snapshots } }) => {
-  const { limit, cursor } = c.req.valid("query");
-  const { items: ids, next } = pageOf(await snapshots.ids(), (id) => id, (id) => id, limit, cursor);
+  const same = (id: string) => id;
+  const { items: ids, next } = pageOf(await snapshots.ids(), same, same, c.req.valid("query"));
   const found = await Promise.all(ids.map((id) => snapshots.summary(id)));
   return c.json({ items: found.filter((one) => one !== undefined).map(snapshotView), next }, 200);
 });

@@ -11,7 +11,7 @@ import type { ExitView, GuestView, SnapshotView } from "../../src/wire/guests.ts
 import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
-/** What makes guests, and the guests. */
+/** The part of the daemon that makes guests and has them. */
 export type GuestMaker = Pick<Innkeeper, "guests" | "createGuest">;
 
 /** Declares an endpoint of guests. `stopping` ends runs and waits when the daemon stops. */
@@ -24,9 +24,10 @@ export const endpoint = endpointsOf<{
 /** The path parameter of a guest. */
 export const guestParams = z.object({ g: Name });
 
-/** The header in which a guest's owner sends the token of its creation. */
+/** The header in which a guest's owner sends the token that it got at the guest's creation. */
 export const OWNER_HEADER = "innkeeper-owner";
-/** The owner's token, as routes describe it. */
+
+/** The owner's token in the description of a route. */
 export const ownerHeaders = z.object({ [OWNER_HEADER]: z.string().optional() });
 
 /** Faults of every request that only the owner may make of a living guest. */

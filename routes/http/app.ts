@@ -4,14 +4,15 @@ import type { Tokens } from "../../src/access/tokens.ts";
 import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
 import { Routes } from "./endpoint.ts";
-import { addressGuard, authGuard, bodyGuard } from "./guard.ts";
+import { bodyGuard } from "./body_guard.ts";
+import { addressGuard, authGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
 import { idempotency, type StoredAnswer } from "./idempotency.ts";
 import { observe } from "./observe.ts";
 import { problemPages, problemResponse } from "./problems.ts";
 import { requestIds } from "./request_id.ts";
 
-/** What the whole HTTP surface is put together from. */
+/** What the HTTP surface is put together from. */
 interface AppParts {
   readonly version: string;
   readonly tokens: Tokens;
@@ -20,13 +21,13 @@ interface AppParts {
   readonly allowedHosts: readonly string[];
   /** Where requests are counted. */
   readonly metrics: Registry;
-  /** Routes that need no token, mounted at the root. */
+  /** Routes that need no token. */
   readonly open: readonly Routes[];
-  /** Routes that need a caller, mounted at the root. */
+  /** Routes that need to know the caller. */
   readonly guarded: readonly Routes[];
 }
 
-/** What holds for every route, in the OpenAPI document. */
+/** What the OpenAPI document says of all routes together. */
 const ABOUT =
   "A POST with `Idempotency-Key` is carried out once within 10 minutes: the same key with the same " +
   "request gets the same answer, with another request 422 `key-reused`. Where the answer has made " +
@@ -55,9 +56,9 @@ export function createApp(parts: AppParts): Routes {
   const auth = authGuard(parts.tokens, parts.tickets);
   app.use("/metrics", auth);
   app.use("/v1/*", auth);
-  // A body is taken only from who has been let in. A GET, called the most, goes past both.
-  const bodyBytesMax = new Map(parts.guarded.flatMap((routes) => [...routes.bodyBytesMax]));
-  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(bodyBytesMax));
+  // Only a caller who is let in may send a body. GET, which is called most, passes neither guard.
+  const declared = parts.guarded.flatMap((routes) => routes.declared);
+  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(declared));
   app.post("/v1/*", idempotency(parts.answers));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {
@@ -81,7 +82,7 @@ function refusalOf(app: Routes, method: string, path: string): Fault {
 
 const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 
-/** The methods by which a path can be called. Routes that end in `*` are guards of many paths. */
+/** The methods by which a path can be called. Routes that end in `*` are guards, not endpoints. */
 function allowedMethods(app: Routes, path: string): string[] {
   return METHODS.filter((method) =>
     app.router.match(method, path)[0].some(([[, route]]) =>

@@ -4,20 +4,23 @@ import type { Permission } from "../../src/access/permissions.ts";
 import type { FaultCode } from "../../src/core/faults.ts";
 import { faultOf } from "../../src/wire/scalars.ts";
 import type { Env } from "./env.ts";
-import { needing } from "./guard.ts";
+import { permissionGuard } from "./guard.ts";
 import { problems } from "./openapi.ts";
 
 /** What is known of an endpoint without calling it: its description, and who may call it. */
 interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
-  /** The permission that a caller needs. An endpoint without one decides by itself. */
+  /** The permission that a caller needs. Without one the handler decides. */
   readonly needs?: Permission;
-  /** What may go wrong beyond what may go wrong everywhere. */
+  /** The faults of this endpoint, besides those that every endpoint can answer with. */
   readonly faults?: readonly FaultCode[];
-  /** The largest body, where it is not that of its media type. Works for paths without parameters. */
+  /**
+   * The largest body in bytes, where the limit of its media type does not fit. Only for a path
+   * without parameters.
+   */
   readonly bodyBytesMax?: number;
   /**
-   * The request is described by schemas and read by hand, for the one endpoint that is called more
-   * than all others.
+   * The schemas of the request only describe it, and the handler reads it by hand: validation would
+   * cost too much where an endpoint is called more than all others.
    */
   readonly isReadByHand?: true;
 }
@@ -25,7 +28,7 @@ interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
 /** A route and what is done when it is called. */
 interface Endpoint<Parts> {
   readonly route: Route;
-  // Each endpoint has a context type of its own, which is checked where the endpoint is declared.
+  // The context has another type for each route. Where an endpoint is declared, it is checked.
   // deno-lint-ignore no-explicit-any
   handle(c: Context<Env, any, any>, parts: Parts): Response | Promise<Response>;
 }
@@ -58,20 +61,23 @@ interface Endpoint<Parts> {
  */
 export function endpointsOf<Parts>(tag: string) {
   return <Path extends string, Declared extends Route & { path: Path }>(declared: Declared) => ({
-    handle: (
+    handle(
       handle: (
         c: Parameters<RouteHandler<Declared, Env>>[0],
         parts: Parts,
       ) => ReturnType<RouteHandler<Declared, Env>>,
-    ): Endpoint<Parts> => // Answers are responses that also carry their types.
-    ({ route: { tags: [tag], ...declared }, handle: handle as Endpoint<Parts>["handle"] }),
+    ): Endpoint<Parts> {
+      const route = { tags: [tag], ...declared };
+      // The types of answers exist for the checker only: at run time each is a Response.
+      return { route, handle: handle as Endpoint<Parts>["handle"] };
+    },
   });
 }
 
 /** A set of routes. A request that does not fit the schemas of its route becomes a fault. */
 export class Routes extends OpenAPIHono<Env> {
-  /** The largest body in bytes by path, where it is not that of its media type. */
-  readonly bodyBytesMax = new Map<string, number>();
+  /** What is known of the endpoints that were added, in their order. */
+  readonly declared: Route[] = [];
 
   constructor() {
     super({
@@ -81,22 +87,20 @@ export class Routes extends OpenAPIHono<Env> {
     });
   }
 
-  /** Adds endpoints in this order. Of two whose paths fit a request, the first answers it. */
+  /**
+   * Adds endpoints. When the paths of two fit a request, the first answers it.
+   *
+   * @param parts What the handlers work with
+   */
   add<Parts>(endpoints: readonly Endpoint<Parts>[], parts: Parts): this {
     for (const { route, handle } of endpoints) {
-      const { needs, faults = [], bodyBytesMax, isReadByHand, ...rest } = route;
-      const described = { ...rest, responses: { ...rest.responses, ...problems(faults) } };
-      if (bodyBytesMax !== undefined) this.bodyBytesMax.set(route.path, bodyBytesMax);
-      this.openAPIRegistry.registerPath(described);
-      const { request: _, ...unchecked } = described;
-      this.openapi(
-        {
-          ...isReadByHand ? unchecked : described,
-          hide: true,
-          middleware: needs === undefined ? [] : [needing(needs)],
-        },
-        (c) => handle(c, parts),
-      );
+      const { needs, faults = [], bodyBytesMax: _, isReadByHand, ...described } = route;
+      const responses = { ...described.responses, ...problems(faults) };
+      const middleware = needs === undefined ? [] : [permissionGuard(needs)];
+      const checked = isReadByHand ? { ...described, request: {} } : described;
+      this.declared.push(route);
+      this.openAPIRegistry.registerPath({ ...described, responses });
+      this.openapi({ ...checked, responses, middleware, hide: true }, (c) => handle(c, parts));
     }
     return this;
   }

@@ -1,11 +1,5 @@
 import type { HonoRequest, MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { Fault } from "../../src/core/faults.ts";
-import {
-  BYTES_BODY_BYTES_MAX,
-  JSON_BODY_BYTES_MAX,
-  MULTIPART_BYTES_MAX,
-} from "../../src/core/limits.ts";
 import type { Permission } from "../../src/access/permissions.ts";
 import type { Principal, Tokens } from "../../src/access/tokens.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
@@ -15,8 +9,8 @@ const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
  * Refuses requests over TCP whose Host header names another machine: a page in a browser that
- * was led here by DNS rebinding sends its own name. Refuses also what a web page of another
- * origin sends: there are no CORS answers, ever.
+ * reached this address by DNS rebinding sends its own name. Refuses also requests of web pages of
+ * another origin: there are no CORS answers, ever.
  */
 export function addressGuard(allowed: readonly string[]): MiddlewareHandler<Env> {
   const known = new Set([...LOOPBACK_HOSTS, ...allowed].map((name) => name.toLowerCase()));
@@ -47,8 +41,8 @@ function requireSame(origin: string, host: string): void {
 }
 
 /**
- * Finds out who calls: the unix socket's principal, the one behind a bearer token, or for a
- * WebSocket the one behind a ticket.
+ * Finds out who calls: the principal of the unix socket, of the bearer token, or for a WebSocket of
+ * the ticket.
  */
 export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<Env> {
   const overTcp = (request: HonoRequest): Principal => {
@@ -69,7 +63,7 @@ export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<E
 }
 
 /** Lets only callers through who have this permission. */
-export function needing(permission: Permission): MiddlewareHandler<Env> {
+export function permissionGuard(permission: Permission): MiddlewareHandler<Env> {
   return (c, next) => {
     c.get("principal").require(permission);
     return next();
@@ -85,57 +79,4 @@ function bearer(authorization: string | undefined): string {
     );
   }
   return match[1] as string;
-}
-
-function tooLarge(max: number): never {
-  throw new Fault("body-too-large", `Cannot read the body: it may have at most ${max} bytes`);
-}
-
-/**
- * Bounds a body of bytes as it passes. Unlike Hono's limit it does not collect a body of unknown
- * length first: the handler that reads it keeps a long one out of memory.
- */
-function passingLimit(max: number): MiddlewareHandler<Env> {
-  const counting = (): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> => {
-    let bytes = 0;
-    return new TransformStream({
-      transform(chunk, controller): void {
-        bytes += chunk.byteLength;
-        if (bytes > max) tooLarge(max);
-        controller.enqueue(chunk);
-      },
-    });
-  };
-  return (c, next) => {
-    const { raw } = c.req;
-    const hasLength = raw.headers.has("content-length") && !raw.headers.has("transfer-encoding");
-    if (hasLength && Number(raw.headers.get("content-length")) > max) tooLarge(max);
-    if (!hasLength && raw.body !== null) {
-      c.req.raw = new Request(raw, { body: raw.body.pipeThrough(counting()) });
-    }
-    return next();
-  };
-}
-
-function collectingLimit(max: number): MiddlewareHandler<Env> {
-  return bodyLimit({ maxSize: max, onError: () => tooLarge(max) });
-}
-
-/**
- * Bounds the body of every request: by its media type, or as the routes of its path say.
- *
- * @param bytesMax The largest body by path, for paths that take more than others
- */
-export function bodyGuard(bytesMax: ReadonlyMap<string, number>): MiddlewareHandler<Env> {
-  const ofPaths = new Map([...bytesMax].map(([path, max]) => [path, collectingLimit(max)]));
-  const ofJson = collectingLimit(JSON_BODY_BYTES_MAX);
-  const ofOctets = passingLimit(BYTES_BODY_BYTES_MAX);
-  const ofParts = passingLimit(MULTIPART_BYTES_MAX);
-  const ofType = (type = ""): MiddlewareHandler<Env> =>
-    /^application\/octet-stream\b/i.test(type)
-      ? ofOctets
-      : /^multipart\/byteranges\b/i.test(type)
-      ? ofParts
-      : ofJson;
-  return (c, next) => (ofPaths.get(c.req.path) ?? ofType(c.req.header("content-type")))(c, next);
 }

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { type FaultCode, FAULTS } from "../../src/core/faults.ts";
+import type { FaultCode } from "../../src/core/faults.ts";
 import { PROBLEM_TYPE, statusOf } from "../../src/wire/problem.ts";
+import { Code } from "../../src/wire/scalars.ts";
 
 /** The problem document as a schema. */
 const ProblemView = z.looseObject({
@@ -9,7 +10,7 @@ const ProblemView = z.looseObject({
   status: z.int().min(400).max(599),
   detail: z.string(),
   instance: z.string().optional(),
-  code: z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]]),
+  code: Code,
   errno: z.string().openapi({ example: "ENOENT" }),
   retryable: z.boolean(),
 }).openapi("Problem");

@@ -1,22 +1,18 @@
 /**
  * One page of a list that is sorted by its items' keys. The cursor is the key of the last item of
- * the page before, so items that come and go in between move no other.
+ * the page before, so items that come and go in between do not move the others.
  *
  * @param items Sorted ascending by `keyOf`
- * @param cursor Where to go on: only items with a greater key
+ * @param query How many items at most, and the key after which to go on
  */
 export function pageOf<Item, View>(
   items: readonly Item[],
   keyOf: (item: Item) => string,
   view: (item: Item) => View,
-  limit: number,
-  cursor: string | undefined,
-): { items: View[]; next?: string } {
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): { items: View[]; next: string | undefined } {
   const rest = cursor === undefined ? items : items.filter((item) => keyOf(item) > cursor);
   const page = rest.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    items: page.map(view),
-    ...(rest.length > limit && last !== undefined ? { next: keyOf(last) } : {}),
-  };
+  const last = rest.length > limit ? page.at(-1) : undefined;
+  return { items: page.map(view), next: last === undefined ? undefined : keyOf(last) };
 }

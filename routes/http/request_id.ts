@@ -4,12 +4,12 @@ import type { Env } from "./env.ts";
 const ACCEPTABLE = /^[\w-]{1,64}$/;
 
 /**
- * Gives every request an id, the client's own where it sent a decent one, and every answer that
- * id in `X-Request-Id`. Ours are counted within this run of the daemon: a random one for each
- * would cost more than authenticating it.
+ * Gives every request an id, and every answer the id of its request in `X-Request-Id`. A client may
+ * send an id of its own. Ours are counted within this run of the daemon: a random id would cost
+ * more than authenticating the request.
  *
- * Set after the answer is made: the headers of a WebSocket upgrade are immutable, and making a
- * copy of that answer would undo the upgrade.
+ * The header is set after the answer is made, and not on a WebSocket upgrade: its headers are
+ * immutable, and a copy of that answer would undo the upgrade.
  */
 export function requestIds(): MiddlewareHandler<Env> {
   const run = crypto.randomUUID();

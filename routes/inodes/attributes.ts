@@ -3,7 +3,7 @@ import type { FaultCode } from "../../src/core/faults.ts";
 import type { TimeName } from "../../src/inodes/writeback/touched_times.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
 import {
-  Discard,
+  DiscardQuery,
   InodePatchBody,
   InodeView,
   LinkBody,
@@ -134,7 +134,7 @@ const invalidateInode = endpoint({
   path: "/v1/inodes/{i}/invalidate",
   summary: "End all translations, write back, or discard what cannot be, and drop the cache",
   needs: "write",
-  request: { params: inodeParams, query: z.strictObject({ discard: Discard }) },
+  request: { params: inodeParams, query: DiscardQuery },
   responses: DONE,
   faults: CHANGE_FAULTS,
 }).handle(async (c, store) => {

@@ -34,13 +34,13 @@ export async function dataResponse(
   if (selection.status === 304) {
     return new Response(null, { status: 304, headers: etag === undefined ? {} : { etag } });
   }
-  const { ranges } = selection;
-  const [{ start, end } = { start: 0n, end: 0n }] = ranges;
-  const isPartial = selection.status === 206;
-  if (ranges.length === 1 && end - start <= BigInt(scratch.byteLength)) {
-    return await shortResponse(inode, { start, end, isPartial }, head);
+  const { status, ranges } = selection;
+  const one = ranges.length === 1 ? ranges[0] : undefined;
+  if (one === undefined || one.end - one.start > BigInt(scratch.byteLength)) {
+    return await longResponse(inode, ranges, status, head);
   }
-  return await longResponse(inode, ranges, isPartial, head);
+  const { start, end } = one;
+  return await shortResponse(inode, { start, end, isPartial: status === 206 }, head);
 }
 
 async function shortResponse(
@@ -86,7 +86,7 @@ function cutResponse(
 async function longResponse(
   inode: CachingInode,
   ranges: readonly Range[],
-  isPartial: boolean,
+  status: 200 | 206,
   { size, etag }: InodeHead,
 ): Promise<Response> {
   const headers = new Headers({
@@ -98,9 +98,9 @@ async function longResponse(
   const [first, ...others] = ranges;
   if (first !== undefined && others.length === 0) {
     headers.set("content-length", String(first.end - first.start));
-    if (isPartial) headers.set("content-range", contentRange(first, size));
+    if (status === 206) headers.set("content-range", contentRange(first, size));
     const body = await streamOf(inode.parts(first));
-    return new Response(body, { status: isPartial ? 206 : 200, headers });
+    return new Response(body, { status, headers });
   }
   const { type, length, pieces } = rangesBody(ranges, size, (range) => {
     if (etag !== undefined && etag !== inode.etag) throw isStale(inode, inode.etag);

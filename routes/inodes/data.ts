@@ -11,7 +11,7 @@ import { rangeOfPath } from "../../src/wire/http/byte_range.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
 import { boundaryOf, byteParts } from "../../src/wire/http/multipart.ts";
 import { bytesOf, requireOctets } from "../../src/wire/http/octets.ts";
-import { Durable, EvictBody, EvictedView, PagesView } from "../../src/wire/inodes.ts";
+import { DurableQuery, EvictBody, EvictedView, PagesView } from "../../src/wire/inodes.ts";
 import { faultOf, Limit, Name, U64 } from "../../src/wire/scalars.ts";
 import { BYTE_RANGES, BYTES, bytes, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
@@ -24,7 +24,6 @@ import {
   rangeView,
 } from "./views.ts";
 
-const durable = z.strictObject({ durable: Durable });
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
 
 const readData = endpoint({
@@ -73,7 +72,7 @@ const replaceData = endpoint({
   needs: "write",
   request: {
     params: inodeParams,
-    query: durable,
+    query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTES },
   },
@@ -101,7 +100,7 @@ const writeRange = endpoint({
   needs: "write",
   request: {
     params: inodeParams.extend({ range: z.string().openapi({ example: "4096-4099" }) }),
-    query: durable,
+    query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTES },
   },
@@ -124,7 +123,7 @@ const writeRanges = endpoint({
   needs: "write",
   request: {
     params: inodeParams,
-    query: durable,
+    query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTE_RANGES },
   },

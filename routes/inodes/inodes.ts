@@ -56,9 +56,8 @@ const listInodes = endpoint({
   responses: { 200: json(InodeListView, "A page of inodes, by id") },
   faults: ["backing-failed"],
 }).handle((c, store) => {
-  const { limit, cursor } = c.req.valid("query");
   const idOf = (inode: CachingInode) => inode.identity.id;
-  return c.json(pageOf(store.list(), idOf, inodeView, limit, cursor), 200);
+  return c.json(pageOf(store.list(), idOf, inodeView, c.req.valid("query")), 200);
 });
 
 const showAllStats = endpoint({

@@ -56,10 +56,9 @@ const listMappings = endpoint({
   responses: { 200: json(MappingListView, "A page of mappings, by offset") },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
-  const { limit, cursor } = c.req.valid("query");
   const mappings = [...store.inode(c.req.valid("param").i).mappings()]
     .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
-  return c.json(pageOf(mappings, keyOf, mappingView, limit, cursor), 200);
+  return c.json(pageOf(mappings, keyOf, mappingView, c.req.valid("query")), 200);
 });
 
 const translateRange = endpoint({

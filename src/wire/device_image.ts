@@ -5,7 +5,7 @@ import type { Mapping } from "../devices/anonymous/mapping.ts";
 import { IMAGE_VERSION, RESTORE_MODES } from "../devices/image_form.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
-import { Name, U64Text, wordOf } from "./scalars.ts";
+import { Name, refuse, U64Text, wordOf } from "./scalars.ts";
 
 const DECIMAL = /^(?:0|[1-9][0-9]{0,19})$/;
 const U64_END = 1n << 64n;
@@ -22,30 +22,21 @@ const TUPLE_DOC = {
 };
 
 /**
- * Mappings as tuples of text. An image may have millions of them, so they are read by hand: a
- * schema of its own for each would take longer than all the rest.
+ * Mappings as tuples of text. They are read by hand, because an image may have millions of them: a
+ * schema for each would take longer than all the rest.
  */
 const Mappings = z.custom<readonly unknown[]>(Array.isArray, "must be an array").transform(
   (tuples, ctx): Mapping[] => {
     if (tuples.length > MAPPINGS_MAX) {
-      ctx.addIssue({
-        code: "custom",
-        message: `must be at most ${MAPPINGS_MAX}: received ${tuples.length}`,
-        params: { fault: "mappings-exhausted" },
-      });
-      return z.NEVER;
+      const message = `must be at most ${MAPPINGS_MAX}: received ${tuples.length}`;
+      return refuse(ctx, message, "mappings-exhausted");
     }
     const mappings: Mapping[] = [];
     for (const [at, tuple] of tuples.entries()) {
       const mapping = readTuple(tuple);
       if (mapping === undefined) {
-        ctx.addIssue({
-          code: "custom",
-          message: "must be [device, secondaryDevice, inode, virtualInode] as text",
-          path: [at],
-          params: { fault: "malformed-request" },
-        });
-        return z.NEVER;
+        const message = "must be [device, secondaryDevice, inode, virtualInode] as text";
+        return refuse(ctx, message, "malformed-request", [at]);
       }
       mappings.push(mapping);
     }
@@ -72,24 +63,16 @@ function readU64(item: unknown): bigint | undefined {
   return number < U64_END ? number : undefined;
 }
 
-const Number64 = U64Text.max(20).transform((text, ctx) => {
-  const number = readU64(text);
-  if (number !== undefined) return number;
-  ctx.addIssue({ code: "custom", message: "must be below 2^64", params: { fault: NOT_ALLOWED } });
-  return z.NEVER;
-}).openapi({ type: "string" });
-const NOT_ALLOWED = "value-not-allowed";
+const Number64 = U64Text.max(20).transform((text, ctx) =>
+  readU64(text) ?? refuse(ctx, "must be below 2^64", "value-not-allowed")
+).openapi({ type: "string" });
 
-/** An image of another version has other members: that is told before they are. */
+/** Refuses the version of an image before its members, which another version has differently. */
 function requireVersion(image: unknown, ctx: z.RefinementCtx): unknown {
   const version = (image as { version?: unknown } | null)?.version;
   if (Number.isInteger(version) && version !== IMAGE_VERSION) {
-    ctx.addIssue({
-      code: "custom",
-      message: `must be ${IMAGE_VERSION}: this Innkeeper knows no other: received ${version}`,
-      path: ["version"],
-      params: { fault: "image-version" },
-    });
+    const message = `must be ${IMAGE_VERSION}: this Innkeeper knows no other: received ${version}`;
+    refuse(ctx, message, "image-version", ["version"]);
   }
   return image;
 }

@@ -2,10 +2,10 @@ import { z } from "@hono/zod-openapi";
 import type { EventPage, LoggedEvent } from "../core/event_log.ts";
 import { rfc3339 } from "../core/time.ts";
 import { toJson } from "./problem.ts";
-import { Limit } from "./scalars.ts";
+import { digits, Limit } from "./scalars.ts";
 
 /** Number of the last event that a reader knows, as text. */
-export const EventSeq = z.string().regex(/^[0-9]{1,15}$/).transform(Number);
+export const EventSeq = digits(15);
 
 /** `?after=&limit=` of the events. */
 export const EventsQuery = z.strictObject({

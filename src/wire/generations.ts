@@ -4,7 +4,19 @@ import { VISIBILITIES } from "../core/ports/page_file.ts";
 import { PHASES } from "../generations/phase.ts";
 import { DEFAULT_OPTIONS, ON_DISCONNECT, ON_LOST } from "../generations/scope_options.ts";
 import { PRESENCES } from "../generations/watcher.ts";
-import { Flag, Name, pageQuery, pageView, Reason, U32, U64, U64Text, wordOf } from "./scalars.ts";
+import {
+  digits,
+  Flag,
+  Name,
+  pageQuery,
+  pageView,
+  Reason,
+  refuse,
+  U32,
+  U64,
+  U64Text,
+  wordOf,
+} from "./scalars.ts";
 
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
@@ -17,9 +29,7 @@ export const ScopeOptionsBody = z.strictObject({
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
 export const BumpBody = z.strictObject({
   minimum: z.number().superRefine((minimum, ctx) => {
-    if (Number.isInteger(minimum)) return;
-    const params = { fault: "malformed-request" };
-    ctx.addIssue({ code: "custom", message: `must be an integer: received ${minimum}`, params });
+    if (!Number.isInteger(minimum)) refuse(ctx, `must be an integer: received ${minimum}`);
   }).optional().openapi({ type: "integer", minimum: 0 }),
   reason: Reason,
   force: z.boolean().optional().openapi({ description: "Although not quiesced; needs admin" }),
@@ -51,12 +61,10 @@ export const FailureBody = z.strictObject({ generation: U32, reason: Reason })
 
 /** `?generation=&epoch=&watcher=&timeoutMs=` of the barrier. */
 export const BarrierQuery = z.strictObject({
-  generation: z.string().regex(/^[0-9]{1,10}$/).transform(Number).pipe(U32).optional()
-    .openapi({ type: "integer" }),
+  generation: digits(10).pipe(U32).optional().openapi({ type: "integer" }),
   epoch: U64.optional(),
   watcher: z.string().max(64).optional(),
-  timeoutMs: z.string().regex(/^[0-9]{1,20}$/).transform(Number).optional()
-    .openapi({ type: "integer" }),
+  timeoutMs: digits(20).optional().openapi({ type: "integer" }),
 });
 
 const ID_CHARS_MAX = 128;

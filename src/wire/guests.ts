@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import { type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   COMMAND_LINE_CHARS_MAX,
   DISKS_PER_GUEST_MAX,
@@ -12,13 +11,10 @@ import {
   RUN_BUDGET_MS_DEFAULT,
   RUN_BUDGET_MS_MAX,
 } from "../core/limits.ts";
+import { EXIT_REASONS } from "../core/ports/guest_engine.ts";
 import { ENGINE_NAMES } from "../guests/engines.ts";
 import { GUEST_KINDS, GUEST_STATES } from "../guests/guest/state.ts";
-import { Name, pageQuery, pageView, U32, U64, U64Text, wordOf } from "./scalars.ts";
-
-function refuseForm(ctx: z.RefinementCtx, message: string): void {
-  ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
-}
+import { Code, Name, pageQuery, pageView, refuse, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 const Base64 = z.base64().openapi({ description: "Bytes in base64", format: "byte" })
   .transform((text) => Uint8Array.fromBase64(text));
@@ -30,7 +26,7 @@ const LoadBody = z.strictObject({
   bytes: Base64.optional(),
 }).superRefine(({ inode, bytes }, ctx) => {
   if ((inode === undefined) === (bytes === undefined)) {
-    refuseForm(ctx, "must have exactly one of inode and bytes");
+    refuse(ctx, "must have exactly one of inode and bytes");
   }
 }).openapi("GuestLoad");
 
@@ -78,25 +74,22 @@ export const CreateGuestBody = z.strictObject({
   snapshot: Name.optional().openapi({ description: "Id of a snapshot to clone" }),
 }).superRefine(({ bare, linux, snapshot }, ctx) => {
   if ([bare, linux, snapshot].filter((one) => one !== undefined).length !== 1) {
-    refuseForm(ctx, "must have exactly one of bare, linux and snapshot");
+    refuse(ctx, "must have exactly one of bare, linux and snapshot");
   }
 }).openapi("CreateGuestRequest");
 
 /** How a run ended. */
 export const ExitView = z.object({
-  reason: z.enum(["notify", "halt", "idle", "dead", "reboot", "interrupted", "budget"]),
+  reason: z.enum(EXIT_REASONS),
   value: U64Text.optional().openapi({ description: "Of a notify" }),
   deathReason: z.string().optional().openapi({ example: "CRASH: out of beds" }),
 }).openapi("GuestExit");
 
-const Kind = z.enum(GUEST_KINDS);
-const State = z.enum(GUEST_STATES);
-
 /** A guest as it is shown. */
 export const GuestView = z.object({
   id: z.string().openapi({ example: "hello" }),
-  kind: Kind,
-  state: State,
+  kind: z.enum(GUEST_KINDS),
+  state: z.enum(GUEST_STATES),
   engine: z.string().openapi({ example: "v86" }),
   scope: z.string(),
   generation: U32.openapi({ description: "What its data page shows" }),
@@ -108,7 +101,7 @@ export const GuestView = z.object({
   deathErrno: z.string().optional().openapi({ example: "ERESTART" }),
 }).openapi("Guest");
 
-/** A guest that was made: its owner's token is shown only here. */
+/** A guest that was just made. Its owner's token is shown only here. */
 export const CreatedGuestView = GuestView.extend({ ownerToken: z.string() })
   .openapi("CreatedGuest");
 
@@ -130,13 +123,12 @@ export const ChannelList = z.object({ items: z.array(ChannelView) }).openapi("Ch
 /** `?limit=&cursor=` of a list. */
 export const GuestsQuery = z.strictObject(pageQuery(128));
 
-/** `?vcpu=`: guests have one, so 0 is the only one there is. */
+/** `?vcpu=`: a guest has one virtual processor, whose number is 0. */
 export const VcpuQuery = z.strictObject({
   vcpu: z.string().superRefine((text, ctx) => {
     if (text === "0") return;
-    const fault: FaultCode = /^[0-9]+$/.test(text) ? "vcpu-out-of-range" : "malformed-request";
     const message = `must be 0: received ${JSON.stringify(text.slice(0, 40))}`;
-    ctx.addIssue({ code: "custom", message, params: { fault } });
+    refuse(ctx, message, /^[0-9]+$/.test(text) ? "vcpu-out-of-range" : "malformed-request");
   }).optional().openapi({ type: "integer", minimum: 0, maximum: 0 }),
 });
 
@@ -149,7 +141,7 @@ export const RunBody = z.strictObject({
 export const StateBody = z.strictObject({ state: wordOf(["ready", "running", "paused"]) })
   .openapi("GuestStateRequest");
 
-/** `POST /v1/guests/{g}/interrupts`. Which lines there are the guest says, after it lives. */
+/** `POST /v1/guests/{g}/interrupts`. The guest knows which lines there are, while it lives. */
 export const InterruptBody = z.strictObject({ line: z.int() }).openapi("InterruptRequest");
 
 /** The registers of a guest, by lguest's names. */
@@ -166,10 +158,10 @@ export const RegisterBody = z.strictObject({ value: U64 }).openapi("RegisterRequ
 /** `PATCH /v1/guests/{g}/registers`: names and values, all or nothing. */
 export const RegistersBody = z.record(z.string().max(40), U64).openapi("RegistersRequest");
 
-/** A snapshot as it is shown; `fault` instead of the rest when it cannot be read. */
+/** A snapshot as it is shown. One that cannot be read has `fault` instead of the rest. */
 export const SnapshotView = z.object({
   id: z.string().openapi({ example: "snapshot-0011223344556677" }),
-  kind: Kind.optional(),
+  kind: z.enum(GUEST_KINDS).optional(),
   sizeBytes: U64Text.optional(),
   guest: z.string().optional(),
   scope: z.string().optional(),
@@ -177,7 +169,7 @@ export const SnapshotView = z.object({
   engine: z.string().optional(),
   memoryBytes: U64Text.optional(),
   createdAt: z.iso.datetime({ precision: 9 }).optional(),
-  fault: z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]]).optional(),
+  fault: Code.optional(),
 }).openapi("Snapshot");
 
 /** A page of snapshots. */

@@ -1,16 +1,14 @@
-/** The inodes part of the API as zod schemas. */
 import { z } from "@hono/zod-openapi";
 import { EVICT_RANGES_MAX, INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
+import { ACCESS_MODES, CREATE_MODES } from "../core/ports/root_folder.ts";
 import { wallNsOf } from "../core/time.ts";
-import { Flag, Name, pageQuery, pageView, U64, U64Text, wordOf } from "./scalars.ts";
+import { CACHE_MODES } from "../inodes/backing/cache_modes.ts";
+import { PAGE_STATES } from "../inodes/ranges/page_states.ts";
+import { Flag, Name, pageQuery, pageView, refuse, U64, U64Text, wordOf } from "./scalars.ts";
 
 const YesNo = Flag.openapi({ type: "boolean" });
-const Access = z.enum(["ro", "rw"]);
-/** A user or group; the host takes the largest number for "as it is". */
+/** A user or group. The largest number is not one: chown(2) reads it as "leave as it is". */
 const OwnerId = z.int().min(0).max(U32_MAX - 1);
-const Cache = z.enum(["host", "own"]).openapi({
-  description: "`host`: the host's page cache; `own`: pages kept by Innkeeper",
-});
 
 const LeaseMs = z.int().min(1).max(INODE_LEASE_MS_MAX).openapi({
   description: "The hold ends when no open of the same holder renews it for so long",
@@ -20,9 +18,9 @@ const LeaseMs = z.int().min(1).max(INODE_LEASE_MS_MAX).openapi({
 export const InodeRequestBody = z.strictObject({
   root: Name.optional(),
   path: z.string().optional().openapi({ example: "images/kernel" }),
-  access: wordOf(["ro", "rw"]).optional(),
-  cache: wordOf(["host", "own"]).optional(),
-  create: wordOf(["never", "if-missing", "exclusive"]).optional(),
+  access: wordOf(ACCESS_MODES).optional(),
+  cache: wordOf(CACHE_MODES).optional(),
+  create: wordOf(CREATE_MODES).optional(),
   permissions: z.int().min(0).max(0o777).optional(),
   noatime: z.boolean().optional(),
   limitTranslation: z.boolean().optional(),
@@ -30,32 +28,21 @@ export const InodeRequestBody = z.strictObject({
   holder: Name,
   leaseMs: LeaseMs.optional(),
 }).openapi("InodeRequest").transform((body, ctx) => {
-  const { url, holder, leaseMs, root, path, access, cache, ...rest } = body;
-  const isWrong = (message: string) => {
-    ctx.addIssue({ code: "custom", message, params: { fault: "malformed-request" } });
-    return z.NEVER;
-  };
+  const { url, holder, leaseMs, ...file } = body;
   if (url !== undefined) {
-    const named = Object.entries({ root, path, access, cache, ...rest })
-      .filter(([, value]) => value !== undefined);
-    if (named.length > 0) return isWrong(`url goes without ${named[0]?.[0]}`);
-    return { url, holder, leaseMs };
+    const [other] = Object.entries(file).filter(([, value]) => value !== undefined);
+    return other === undefined
+      ? { url, holder, leaseMs }
+      : refuse(ctx, `url goes without ${other[0]}`);
   }
+  const { root, path, access, cache } = file;
   if (root === undefined || path === undefined || access === undefined || cache === undefined) {
-    return isWrong("root, path, access and cache are needed, or url");
+    return refuse(ctx, "root, path, access and cache are needed, or url");
   }
-  const { create = "never", permissions = 0o644, noatime = false, limitTranslation = false } = rest;
+  const { create = "never", permissions = 0o644, noatime = false, limitTranslation = false } = file;
   return {
-    root,
-    path,
-    access,
-    cache,
-    create,
-    permissions,
-    noatime,
-    limitTranslation,
-    holder,
-    leaseMs,
+    ...{ root, path, access, cache, holder, leaseMs },
+    ...{ create, permissions, noatime, limitTranslation },
   };
 });
 
@@ -63,12 +50,9 @@ export const InodeRequestBody = z.strictObject({
 const FileTime = z.string().transform((text, ctx): bigint | "now" => {
   const timeNs = text === "now" ? text : wallNsOf(text);
   if (timeNs !== undefined) return timeNs;
-  ctx.addIssue({
-    code: "custom",
-    message: `must be "now" or an RFC 3339 time: received ${JSON.stringify(text.slice(0, 40))}`,
-    params: { fault: "value-not-allowed" },
-  });
-  return z.NEVER;
+  const received = JSON.stringify(text.slice(0, 40));
+  const message = `must be "now" or an RFC 3339 time: received ${received}`;
+  return refuse(ctx, message, "value-not-allowed");
 }).openapi({ type: "string", example: "2026-11-20T12:00:00.000000001Z" });
 
 /** What `PATCH /v1/inodes/{i}` takes: a merge-patch of what can be set. */
@@ -97,8 +81,8 @@ export const RangeBody = z.strictObject({ offset: U64, length: U64 }).openapi("I
 /** What `POST …/revalidate` answers. */
 export const RevalidatedView = z.object({ changed: z.boolean() }).openapi("InodeRevalidated");
 
-/** `?discard=` of an invalidate: whether dirt is dropped instead of written back. */
-export const Discard = YesNo.default(false);
+/** `?discard=` of an invalidate: whether to drop what cannot be written back. */
+export const DiscardQuery = z.strictObject({ discard: YesNo.default(false) });
 
 const MappingMembers = {
   space: Name,
@@ -107,7 +91,6 @@ const MappingMembers = {
   offset: U64,
   writable: z.boolean(),
 };
-const MappingPlace = z.strictObject(MappingMembers);
 
 /** What `POST …/mappings` takes: a mapping, or a copy of one at another address. */
 export const MappingBody = z.strictObject({
@@ -116,23 +99,21 @@ export const MappingBody = z.strictObject({
   length: U64.optional(),
   offset: U64.optional(),
   writable: z.boolean().optional(),
-  copyOf: MappingPlace.optional(),
+  copyOf: z.strictObject(MappingMembers).optional(),
 }).openapi("InodeMappingRequest").transform((body, ctx) => {
-  const { copyOf, address, space, length, offset, writable } = body;
-  const members = [space, length, offset, writable];
-  if (copyOf !== undefined && members.every((member) => member === undefined)) {
+  const { copyOf, address, ...place } = body;
+  const { space, length, offset, writable } = place;
+  if (copyOf !== undefined && Object.values(place).every((member) => member === undefined)) {
     return { copyOf, address };
   }
   if (
     copyOf === undefined && space !== undefined && length !== undefined && offset !== undefined &&
     writable !== undefined
   ) return { space, address, length, offset, writable };
-  ctx.addIssue({
-    code: "custom",
-    message: "space, address, length, offset and writable are needed, or copyOf and address",
-    params: { fault: "malformed-request" },
-  });
-  return z.NEVER;
+  return refuse(
+    ctx,
+    "space, address, length, offset and writable are needed, or copyOf and address",
+  );
 });
 
 /** The query that names a mapping to remove. */
@@ -171,8 +152,10 @@ export const InodeView = z.object({
   id: z.string().openapi({ example: "5f0c9a3be2d1" }),
   root: z.string().optional().openapi({ description: "None for a remote inode" }),
   path: z.string(),
-  access: Access,
-  cache: Cache,
+  access: z.enum(ACCESS_MODES),
+  cache: z.enum(CACHE_MODES).openapi({
+    description: "`host`: the host's page cache; `own`: pages kept by Innkeeper",
+  }),
   device: U64Text,
   inode: U64Text,
   size: U64Text,
@@ -226,7 +209,7 @@ export const PagesView = z.object({
   pageBytes: z.int(),
   size: U64Text,
   items: z.array(RangeView.extend({
-    state: z.enum(["clean", "dirty", "kept-dirty"]),
+    state: z.enum(PAGE_STATES),
     mapped: z.boolean().openapi({ description: "It is mapped: it stays in the cache" }),
   })),
   next: z.string().optional(),
@@ -268,7 +251,7 @@ export const TranslatedView = z.object({
 }).openapi("InodeTranslated");
 
 /** `?durable=` of a write: whether it is on stable storage before the answer. */
-export const Durable = YesNo.default(false);
+export const DurableQuery = z.strictObject({ durable: YesNo.default(false) });
 
 /** `?limit=&cursor=` of a list of inodes or mappings. */
 export const InodesQuery = z.strictObject(pageQuery(256));

@@ -6,7 +6,7 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
-import { Fault, type FaultCode } from "../core/faults.ts";
+import { Fault, type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   LIST_ITEMS_DEFAULT,
   LIST_ITEMS_MAX,
@@ -20,8 +20,19 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
 const SIGNED_DECIMAL = /^-?[0-9]+$/;
 
-function refuse(ctx: z.RefinementCtx, message: string, code: FaultCode): never {
-  ctx.addIssue({ code: "custom", message, params: { fault: code } });
+/**
+ * Refuses a value inside a refinement or a transform of it.
+ *
+ * @param code The fault that the request then ends in
+ * @param path Where in the value the mistake is, when not the whole value is wrong
+ */
+export function refuse(
+  ctx: z.RefinementCtx,
+  message: string,
+  code: FaultCode = "malformed-request",
+  path: PropertyKey[] = [],
+): never {
+  ctx.addIssue({ code: "custom", message, path, params: { fault: code } });
   return z.NEVER;
 }
 
@@ -47,7 +58,7 @@ export const Reason = z.string().min(1).max(REASON_CHARS_MAX);
 export const U64 = z.union([z.string(), z.number()]).transform((value, ctx): bigint => {
   if (typeof value === "number") {
     if (!Number.isInteger(value)) {
-      return refuse(ctx, `must be an integer: received ${value}`, "malformed-request");
+      return refuse(ctx, `must be an integer: received ${value}`);
     }
     if (value < 0 || !Number.isSafeInteger(value)) {
       return refuse(
@@ -59,11 +70,7 @@ export const U64 = z.union([z.string(), z.number()]).transform((value, ctx): big
     return BigInt(value);
   }
   if (!SIGNED_DECIMAL.test(value)) {
-    return refuse(
-      ctx,
-      `must be a decimal number: received ${JSON.stringify(value.slice(0, 40))}`,
-      "malformed-request",
-    );
+    return refuse(ctx, `must be a decimal number: received ${JSON.stringify(value.slice(0, 40))}`);
   }
   if (!DECIMAL.test(value) || value.length > 20 || BigInt(value) > U64_MAX) {
     return refuse(
@@ -81,15 +88,23 @@ export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
 /** An unsigned 32-bit number: generations, counts. */
 export const U32 = z.int().min(0).max(U32_MAX);
 
-/** One of a few words: another word is not allowed, and a missing or other value is malformed. */
-export function wordOf<const Word extends string>(words: readonly Word[]) {
-  return z.string().pipe(z.enum(words)).openapi({ type: "string", enum: [...words] });
+/** The code of a fault. */
+export const Code = z.enum(Object.keys(FAULTS) as FaultCode[]);
+
+/** One of a few words. Another word is not allowed; a missing value or no text is malformed. */
+export function wordOf<const Word extends string>(known: readonly Word[]) {
+  return z.string().pipe(z.enum(known)).openapi({ type: "string", enum: [...known] });
+}
+
+/** An unsigned number of at most so many decimal digits, in a query. */
+export function digits(most: number) {
+  return z.string().regex(new RegExp(`^[0-9]{1,${most}}$`)).transform(Number);
 }
 
 /** `true` or `false` in a query. */
 export const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
-/** `?limit=` of a list. */
+/** `?limit=` of a list: how many items a page has at most. */
 export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
   .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
   .openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX });

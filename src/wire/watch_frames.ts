@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
 import { LeaseMs } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
-import { faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
+import { digits, faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
 
 const Id = z.union([z.int().min(0), z.string().max(64)]);
 
@@ -55,7 +55,7 @@ export const SysgenidQuery = z.strictObject({
   scope: Name,
   name: Name,
   track: z.enum(["", "true", "false"]).default("false").transform((text) => text !== "false"),
-  leaseMs: z.string().regex(/^[0-9]{1,9}$/).transform(Number).pipe(LeaseMs).optional(),
+  leaseMs: digits(9).pipe(LeaseMs).optional(),
 });
 
 /** What a text frame turned out to be. */

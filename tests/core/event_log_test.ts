@@ -51,3 +51,25 @@ Deno.test("EventLog.after() of a number that never was says so", async () => {
   assert(gap !== undefined);
   assertEquals(items.length, 1);
 });
+
+Deno.test("EventLog.next() gives what happens next, or nothing when that takes too long", async () => {
+  const { ledger, clock } = world();
+  const log = await EventLog.open({ ledger, clock });
+  const { signal } = new AbortController();
+  const known = log.lastSeq;
+  const waiting = log.next(known, 10, 1000, signal);
+  log.emit(fact);
+  assertEquals((await waiting)?.items.map(({ seq }) => seq), [known + 1]);
+  assertEquals((await log.next(known, 10, 0, signal))?.items.length, 1);
+  const silent = log.next(log.lastSeq, 10, 1000, signal);
+  clock.advance(1000);
+  assertEquals(await silent, undefined);
+});
+
+Deno.test("EventLog.next() ends its wait when the caller goes away", async () => {
+  const log = await EventLog.open(world());
+  const gone = new AbortController();
+  const waiting = log.next(log.lastSeq, 10, 1000, gone.signal);
+  gone.abort();
+  assertEquals(await waiting, undefined);
+});

@@ -20,7 +20,7 @@ interface Document {
 }
 
 /** What a test says of one request. */
-export interface Ask {
+export interface TestRequest {
   readonly json?: unknown;
   readonly body?: BodyInit;
   readonly headers?: Record<string, string>;
@@ -57,33 +57,44 @@ export class Api {
     }));
   }
 
-  /** Sends a request as the unix socket's admin, unless `ask` says otherwise. */
-  async send(method: string, path: string, ask: Ask = {}): Promise<Response> {
-    const headers = new Headers(ask.headers);
-    let body = ask.body ?? null;
-    if (ask.json !== undefined) {
+  /** Sends a request as the unix socket's admin, unless `request` says otherwise. */
+  async send(method: string, path: string, request: TestRequest = {}): Promise<Response> {
+    const headers = new Headers(request.headers);
+    let body = request.body ?? null;
+    if (request.json !== undefined) {
       if (!headers.has("content-type")) headers.set("content-type", "application/json");
-      body = JSON.stringify(ask.json);
+      body = JSON.stringify(request.json);
     }
-    const request = new Request(`http://localhost${path}`, { method, headers, body });
-    const listener = ask.listener ?? this.#everybody;
-    const response = await this.app.fetch(request, { listener });
-    await this.#conforms(method, new URL(request.url).pathname, response.clone());
+    const url = `http://localhost${path}`;
+    const listener = request.listener ?? this.#everybody;
+    const sent = new Request(url, { method, headers, body });
+    const response = await this.app.fetch(sent, { listener });
+    await this.#conforms(method, new URL(url).pathname, response.clone());
     return response;
   }
 
   /** Sends a request and returns the JSON of an answer that must have this status. */
   // deno-lint-ignore no-explicit-any -- tests read members as they come and assert on each
-  async json(status: number, method: string, path: string, ask: Ask = {}): Promise<any> {
-    const response = await this.send(method, path, ask);
+  async json(
+    status: number,
+    method: string,
+    path: string,
+    request: TestRequest = {},
+  ): Promise<any> {
+    const response = await this.send(method, path, request);
     const text = await response.text();
     assertEquals(response.status, status, `${method} ${path}: ${text}`);
     return text === "" ? undefined : JSON.parse(text);
   }
 
   /** Sends a request that must be refused with this fault. */
-  async refused(code: FaultCode, method: string, path: string, ask: Ask = {}): Promise<unknown> {
-    const response = await this.send(method, path, ask);
+  async refused(
+    code: FaultCode,
+    method: string,
+    path: string,
+    request: TestRequest = {},
+  ): Promise<unknown> {
+    const response = await this.send(method, path, request);
     const problem = await response.json();
     assertEquals(problem.code, code, `${method} ${path}: ${JSON.stringify(problem)}`);
     assertEquals(response.headers.get("content-type"), PROBLEM_TYPE);

@@ -38,6 +38,11 @@ export type GuestExit =
   | { readonly reason: "budget" }
   | Death;
 
+/** Every reason for which a run ends. */
+export const EXIT_REASONS: readonly GuestExit["reason"][] = [
+  ...["notify", "halt", "idle", "dead", "reboot", "interrupted", "budget"] as const,
+];
+
 /** How a new guest begins. */
 export interface GuestStart {
   /** Memory in bytes, whole pages. */

@@ -1,12 +1,17 @@
 import type { BackingFile } from "./backing_file.ts";
 
+/** Whether a file is read only, or also written. */
+export const ACCESS_MODES = ["ro", "rw"] as const;
+
+/** Whether a file that is opened may, or must, be made. */
+export const CREATE_MODES = ["never", "if-missing", "exclusive"] as const;
+
 /** How a file is opened. */
 export interface OpenRequest {
   /** Path below the root. */
   readonly path: string;
-  readonly access: "ro" | "rw";
-  /** Whether the file may, or must, be made. */
-  readonly create: "never" | "if-missing" | "exclusive";
+  readonly access: typeof ACCESS_MODES[number];
+  readonly create: typeof CREATE_MODES[number];
   /** Permission bits of a file that is made. */
   readonly permissions: number;
   /** Reads leave the access time alone, where the host permits it. */

@@ -3,13 +3,13 @@ import type { BackingFile } from "../../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../../core/ports/root_folder.ts";
 import { SystemError } from "../../core/system_error.ts";
+import type { CacheMode } from "./cache_modes.ts";
 import { openFault, requirePath } from "./open_fault.ts";
 
 /** How an inode was opened. Those who share it open it alike. */
 export interface InodeModes {
-  readonly access: "ro" | "rw";
-  /** Whose cache holds its pages: the host's, or one of Innkeeper's own. */
-  readonly cache: "host" | "own";
+  readonly access: OpenRequest["access"];
+  readonly cache: CacheMode;
 }
 
 /** How whoever opens an inode holds it. */

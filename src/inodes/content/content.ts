@@ -2,6 +2,7 @@ import type { Fault } from "../../core/faults.ts";
 import type { AttributeChange, BackingAttributes } from "../../core/ports/backing_file.ts";
 import type { Range } from "../../core/segments.ts";
 import type { Backing } from "../backing/backing.ts";
+import type { PAGE_STATES } from "../ranges/page_states.ts";
 import type { DirtyName, TimeName } from "../writeback/touched_times.ts";
 import type { Translated, TranslateRequest } from "../mapping/translation.ts";
 
@@ -19,7 +20,7 @@ export interface Evicted {
 
 /** A run of cached pages in one state. */
 export interface PageRun extends Range {
-  readonly state: "clean" | "dirty" | "kept-dirty";
+  readonly state: typeof PAGE_STATES[number];
   /** Whether they are mapped or referenced: they stay in the cache. */
   readonly isMapped: boolean;
 }

@@ -31,17 +31,17 @@ export function requestedBytes(rangeHeader: string | undefined, size: bigint): R
  * buffer that is used again (the Fetch standard's "extract a body").
  */
 export function bytesResponse(
-  { isPartial, ...range }: RequestedBytes,
+  requested: RequestedBytes,
   size: bigint,
   bytes: Uint8Array<ArrayBuffer>,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(bytes, {
-    status: isPartial ? 206 : 200,
+    status: requested.isPartial ? 206 : 200,
     headers: {
       "content-type": "application/octet-stream",
       "accept-ranges": "bytes",
-      ...isPartial ? { "content-range": contentRange(range, size) } : {},
+      ...requested.isPartial ? { "content-range": contentRange(requested, size) } : {},
       ...headers,
     },
   });

@@ -54,9 +54,9 @@ Deno.test("POST /v1/devices/anonymous creates devices of both kinds on the next 
 Deno.test("POST /v1/devices/anonymous answers 507 when the minors are used up", async () => {
   const { api } = await setUp({ minorsMax: 1, mappingsMax: 1 });
   await api.json(201, "POST", "/v1/devices/anonymous", { json: { kind: "multi" } });
-  const ask = { json: { kind: "multi" } };
-  await api.refused("minors-exhausted", "POST", "/v1/devices/anonymous", ask);
-  assertEquals((await api.send("POST", "/v1/devices/anonymous", ask)).status, 507);
+  const request = { json: { kind: "multi" } };
+  await api.refused("minors-exhausted", "POST", "/v1/devices/anonymous", request);
+  assertEquals((await api.send("POST", "/v1/devices/anonymous", request)).status, 507);
   await api.refused("mappings-exhausted", "POST", "/v1/devices/anon-1/mappings", {
     json: { keys: [key, { ...key, inode: 43 }] },
   });
@@ -77,9 +77,9 @@ Deno.test("POST /v1/devices/{id}/mappings answers in the order asked, with 64-bi
     secondaryDevice: "sdb",
     inode: "9007199254740993",
   };
-  const asked = [key, large, { device: 8, inode: 42 }, { ...key, secondaryDevice: "" }];
+  const keys = [key, large, { device: 8, inode: 42 }, { ...key, secondaryDevice: "" }];
   assertEquals(
-    await api.json(200, "POST", "/v1/devices/anon-2/mappings", { json: { keys: asked } }),
+    await api.json(200, "POST", "/v1/devices/anon-2/mappings", { json: { keys } }),
     {
       items: [
         { key, virtualInode: "1", created: true },
@@ -202,11 +202,11 @@ Deno.test("POST /v1/devices/resolve answers what the host has and how it knows",
 
 Deno.test("POST /v1/devices/resolve refuses what the host lacks or hides", async () => {
   const { api } = await setUp();
-  const ask = (info: object) => ({ json: { ...NULL, ...info } });
+  const request = (info: object) => ({ json: { ...NULL, ...info } });
   const path = "/v1/devices/resolve";
-  await api.refused("no-such-device", "POST", path, ask({ type: "b", major: 241 }));
-  await api.refused("device-path-escapes", "POST", path, ask({ minor: 4 }));
-  await api.refused("device-unreadable", "POST", path, ask({ minor: 5 }));
+  await api.refused("no-such-device", "POST", path, request({ type: "b", major: 241 }));
+  await api.refused("device-path-escapes", "POST", path, request({ minor: 4 }));
+  await api.refused("device-unreadable", "POST", path, request({ minor: 5 }));
 });
 
 Deno.test("device routes answer 404 for an unknown device and 409 for one of the other kind", async () => {

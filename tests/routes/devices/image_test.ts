@@ -72,8 +72,8 @@ Deno.test("PUT /v1/devices/image by match honours If-Match and gives the new ETa
   const stale = { json: image, headers: { "if-match": etag } };
   await api.refused("image-stale", "PUT", `${PATH}?mode=match`, stale);
   const now = (await api.send("GET", PATH)).headers.get("etag") ?? "";
-  const ask = { json: image, headers: { "if-match": `"other", ${now}` } };
-  const restored = await api.send("PUT", `${PATH}?mode=match`, ask);
+  const request = { json: image, headers: { "if-match": `"other", ${now}` } };
+  const restored = await api.send("PUT", `${PATH}?mode=match`, request);
   assertEquals([restored.status, restored.headers.get("etag") === now], [204, false]);
   assertEquals((await api.json(200, "GET", "/v1/devices/anon-1")).last, "1");
   const any = { json: image, headers: { "if-match": "*" } };

@@ -52,8 +52,10 @@ Deno.test("POST …/bumps answers with the new generation and how many are outda
 
 Deno.test("POST …/bumps without the right to is EACCES and changes nothing (case 3)", async () => {
   const { api, scopes } = await bench();
-  const ask = { json: { reason: "x" }, ...as("read", "watch", "write") };
-  const problem = await api.refused("bump-not-permitted", "POST", BUMPS, ask) as { errno: string };
+  const request = { json: { reason: "x" }, ...as("read", "watch", "write") };
+  const problem = await api.refused("bump-not-permitted", "POST", BUMPS, request) as {
+    errno: string;
+  };
   assertEquals([problem.errno, scopes.get("vm-7").state.epoch], ["EACCES", 0n]);
   await api.json(201, "POST", BUMPS, { json: { reason: "x" }, ...as("bump") });
 });
@@ -163,10 +165,10 @@ Deno.test("GET …/page gives the bytes, or where to find them", async () => {
   await api.json(201, "POST", BUMPS, { json: { reason: "x", minimum: 0x01020304 } });
   const bytes = new Uint8Array(await (await api.send("GET", "/v1/scopes/vm-7/page")).arrayBuffer());
   assertEquals([bytes.byteLength, new Uint32Array(bytes.buffer)[0]], [4096, 0x01020304]);
-  const told = await api.json(200, "GET", "/v1/scopes/vm-7/page", {
+  const place = await api.json(200, "GET", "/v1/scopes/vm-7/page", {
     headers: { accept: "application/json" },
   });
-  assert(told.bindMount.includes(told.path));
+  assert(place.bindMount.includes(place.path));
 });
 
 Deno.test("GET /v1/scopes?phase= lists only scopes in these phases, and what blocks them", async () => {

@@ -93,8 +93,8 @@ Deno.test("…/quiesce: asked, waited for, followed, bumped", async () => {
   await api.json(201, "PUT", W, { json: { track: true } });
   await api.refused("not-quiesced", "POST", `${SCOPE}/bumps`, BUMP);
   await api.refused("not-quiescing", "GET", `${SCOPE}/quiesce`);
-  const asked = await api.json(202, "POST", `${SCOPE}/quiesce`, { json: { reason: "snapshot" } });
-  assertEquals([asked.phase, asked.maxMs], ["quiescing", 30_000]);
+  const quiesce = await api.json(202, "POST", `${SCOPE}/quiesce`, { json: { reason: "snapshot" } });
+  assertEquals([quiesce.phase, quiesce.maxMs], ["quiescing", 30_000]);
   await api.refused("not-quiesced", "GET", `${SCOPE}/quiesce`);
   await api.json(204, "PUT", `${W}/quiesced`);
   await api.json(204, "GET", `${SCOPE}/quiesce`, { headers: { prefer: "wait=1" } });
@@ -157,13 +157,13 @@ Deno.test("GET …/history shows the last bumps, newest first", async () => {
 Deno.test("POST …/bumps with an Idempotency-Key bumps once (case 31)", async () => {
   const { api, scopes } = await bench();
   const key = { "idempotency-key": "op-1" };
-  const ask = { ...BUMP, headers: key };
+  const request = { ...BUMP, headers: key };
   const [one, two] = await Promise.all([
-    api.json(201, "POST", `${SCOPE}/bumps`, ask),
-    api.json(201, "POST", `${SCOPE}/bumps`, ask),
+    api.json(201, "POST", `${SCOPE}/bumps`, request),
+    api.json(201, "POST", `${SCOPE}/bumps`, request),
   ]);
   assertEquals([one, scopes.get("vm-7").state.epoch], [two, 1n]);
-  assertEquals(await api.json(201, "POST", `${SCOPE}/bumps`, ask), one);
+  assertEquals(await api.json(201, "POST", `${SCOPE}/bumps`, request), one);
   const other = { json: { reason: "another" }, headers: key };
   await api.refused("key-reused", "POST", `${SCOPE}/bumps`, other);
   await api.json(201, "POST", `${SCOPE}/bumps`, {

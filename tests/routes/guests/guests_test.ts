@@ -4,7 +4,7 @@ import type { FaultCode } from "../../../src/core/faults.ts";
 import { admin, Principal } from "../../../src/access/tokens.ts";
 import type { CreateGuest } from "../../../src/guests/create_guest.ts";
 import { guestRoutes } from "../../../routes/guests/guests.ts";
-import { Api, type Ask } from "../../support/api.ts";
+import { Api, type TestRequest } from "../../support/api.ts";
 import { FAKE_PROGRAMS } from "../../support/guest_engine.ts";
 import { TestDaemon } from "../../support/stub_guests.ts";
 
@@ -131,7 +131,7 @@ Deno.test("POST /v1/guests wants the scope read for what a guest would read for 
 Deno.test("every guest route refuses an unknown guest and a caller without access (case 1)", async () => {
   const routes = await api();
   const nobody = { kind: "unix", principal: new Principal("nobody", ["watch"]) } as const;
-  const calls: readonly (readonly [string, string, Ask])[] = [
+  const calls: readonly (readonly [string, string, TestRequest])[] = [
     ["GET", "", {}],
     ["POST", "/runs", { json: {} }],
     ["PUT", "/state", { json: { state: "paused" } }],
@@ -150,11 +150,11 @@ Deno.test("every guest route refuses an unknown guest and a caller without acces
     ["POST", "/channels/5/drain", {}],
     ["POST", "/owner", {}],
   ];
-  for (const [method, path, ask] of calls) {
-    await routes.refused("guest-not-found", method, `/v1/guests/none${path}`, ask);
-    await routes.refused("bad-name", method, `/v1/guests/NONE${path}`, ask);
+  for (const [method, path, request] of calls) {
+    await routes.refused("guest-not-found", method, `/v1/guests/none${path}`, request);
+    await routes.refused("bad-name", method, `/v1/guests/NONE${path}`, request);
     await routes.refused("not-permitted", method, `/v1/guests/none${path}`, {
-      ...ask,
+      ...request,
       listener: nobody,
     });
   }
@@ -298,7 +298,7 @@ Deno.test("…/memory reads ranges and writes exactly as many bytes (case 20)", 
   const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/memory";
-  const put = (range: string, body: string, type: Record<string, string> = OCTETS): Ask & {
+  const put = (range: string, body: string, type: Record<string, string> = OCTETS): TestRequest & {
     path: string;
   } => ({ path: `${path}/ranges/${range}`, body, headers: { ...headers, ...type } });
   const write = put("65533-65535", "abc");
@@ -313,7 +313,7 @@ Deno.test("…/memory reads ranges and writes exactly as many bytes (case 20)", 
   await routes.refused("range-not-satisfiable", "GET", path, {
     headers: { ...headers, range: "bytes=65536-65536" },
   });
-  const cases: readonly (readonly [Ask & { path: string }, FaultCode])[] = [
+  const cases: readonly (readonly [TestRequest & { path: string }, FaultCode])[] = [
     [put("65535-65536", "ab"), "address-out-of-range"],
     [put("4294967295-4294967296", "ab"), "address-out-of-range"],
     [put("0-67108864", "ab"), "address-out-of-range"],
@@ -325,7 +325,7 @@ Deno.test("…/memory reads ranges and writes exactly as many bytes (case 20)", 
     [put("x", "ab"), "malformed-request"],
     [put("0-1", "ab", { "content-type": "application/json" }), "wrong-media-type"],
   ];
-  for (const [ask, code] of cases) await routes.refused(code, "PUT", ask.path, ask);
+  for (const [request, code] of cases) await routes.refused(code, "PUT", request.path, request);
   await routes.refused("not-owner", "GET", path);
   await routes.refused("not-owner", "PUT", `${path}/ranges/0-1`, { body: "ab", headers: OCTETS });
   const after = await routes.send("GET", path, { headers: { ...headers, range: "bytes=0-3" } });
@@ -362,7 +362,7 @@ Deno.test("a dead guest answers only why it died (case 24)", async () => {
   const deathReason = "unhandled trap 6 at 0x1000";
   const exit = await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
   assertEquals(exit, { reason: "dead", deathReason });
-  const calls: readonly (readonly [string, string, Ask])[] = [
+  const calls: readonly (readonly [string, string, TestRequest])[] = [
     ["POST", "/runs", { json: {}, headers }],
     ["POST", "/runs", { json: {}, headers }],
     ["PUT", "/state", { json: { state: "ready" }, headers }],
@@ -381,8 +381,8 @@ Deno.test("a dead guest answers only why it died (case 24)", async () => {
     ["POST", "/channels/5/drain", {}],
     ["POST", "/owner", {}],
   ];
-  for (const [method, path, ask] of calls) {
-    const problem = await routes.refused("guest-dead", method, `/v1/guests/g${path}`, ask);
+  for (const [method, path, request] of calls) {
+    const problem = await routes.refused("guest-dead", method, `/v1/guests/g${path}`, request);
     assertEquals((problem as { deathReason: string }).deathReason, deathReason);
   }
   const shown = await routes.json(200, "GET", "/v1/guests/g");

@@ -4,7 +4,7 @@ import { inodeRoutes } from "../../../routes/inodes/inodes.ts";
 import { MIB } from "../../../src/core/limits.ts";
 import { admin } from "../../../src/access/tokens.ts";
 import { SpoolFiles } from "../../../src/storage/spool_files.ts";
-import { Api, type Ask } from "../../support/api.ts";
+import { Api, type TestRequest } from "../../support/api.ts";
 import { HostStore, PAGE, pattern } from "../../support/inode_store.ts";
 
 interface Subject extends AsyncDisposable {
@@ -30,7 +30,7 @@ async function open(api: Api, cache = "own"): Promise<string> {
   return `/v1/inodes/${(await (await api.send("POST", "/v1/inodes", { json })).json()).id}`;
 }
 
-const octets = (body: BodyInit, headers: Record<string, string> = {}): Ask => ({
+const octets = (body: BodyInit, headers: Record<string, string> = {}): TestRequest => ({
   body,
   headers: { "content-type": "application/octet-stream", ...headers },
 });
@@ -118,7 +118,7 @@ for (const cache of ["own", "host"]) {
     await using s = subject();
     await Deno.writeFile(s.host.path("f"), new Uint8Array(20));
     const data = `${await open(s.api, cache)}/data?durable=true`;
-    const send = (...parts: string[]): Ask => ({
+    const send = (...parts: string[]): TestRequest => ({
       body: [...parts, ""].join("--XX").replace(/^/, "--XX") + "--\r\n",
       headers: { "content-type": "multipart/byteranges; boundary=XX" },
     });
@@ -148,7 +148,7 @@ for (const cache of ["own", "host"]) {
       ["wrong-media-type", { ...send(good), headers: { "content-type": "multipart/byteranges" } }],
       ["wrong-media-type", { ...send(good), headers: { "content-type": "application/json" } }],
     ] as const;
-    for (const [code, ask] of bad) await s.api.refused(code, "PATCH", data, ask);
+    for (const [code, request] of bad) await s.api.refused(code, "PATCH", data, request);
     assertEquals(await Deno.readFile(s.host.path("f")), wanted);
   });
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { inodeRoutes } from "../../../routes/inodes/inodes.ts";
 import { Principal } from "../../../src/access/tokens.ts";
 import { HostRoot } from "../../../src/native/host_root.ts";
-import { Api, type Ask } from "../../support/api.ts";
+import { Api, type TestRequest } from "../../support/api.ts";
 import { HostStore, PAGE, pattern } from "../../support/inode_store.ts";
 
 const OPEN = {
@@ -34,11 +34,11 @@ async function open(api: Api, request: Partial<typeof OPEN> = {}): Promise<strin
   return (await response.json()).id;
 }
 
-const octets = (body: Uint8Array<ArrayBuffer>): Ask => ({
+const octets = (body: Uint8Array<ArrayBuffer>): TestRequest => ({
   body,
   headers: { "content-type": "application/octet-stream" },
 });
-const ranged = (range: string): Ask => ({ headers: { range } });
+const ranged = (range: string): TestRequest => ({ headers: { range } });
 const bytesOf = async (response: Response) => new Uint8Array(await response.arrayBuffer());
 
 Deno.test("POST /v1/inodes opens with 201, shares with 200 and refuses other modes with 409", async () => {
@@ -135,7 +135,7 @@ Deno.test("POST /v1/inodes writes in no root that is read-only", async () => {
 
 Deno.test("POST /v1/inodes refuses what it cannot read or does not allow", async () => {
   await using s = subject();
-  const malformed: Ask[] = [
+  const malformed: TestRequest[] = [
     {},
     { body: "", headers: { "content-type": "application/json" } },
     { body: "{", headers: { "content-type": "application/json" } },
@@ -145,9 +145,9 @@ Deno.test("POST /v1/inodes refuses what it cannot read or does not allow", async
     { json: { ...OPEN, extra: 1 } },
     { json: { ...OPEN, holder: undefined } },
   ];
-  for (const ask of malformed) {
-    const { status } = await s.api.send("POST", "/v1/inodes", ask);
-    assertEquals(status, 400, JSON.stringify(ask));
+  for (const request of malformed) {
+    const { status } = await s.api.send("POST", "/v1/inodes", request);
+    assertEquals(status, 400, JSON.stringify(request));
   }
   await s.api.refused("bad-name", "POST", "/v1/inodes", { json: { ...OPEN, holder: "A/b" } });
   await s.api.refused("bad-name", "POST", "/v1/inodes", { json: { ...OPEN, root: ".." } });
@@ -204,10 +204,10 @@ for (const cache of ["host", "own"]) {
     await Deno.writeFile(s.host.path("f"), pattern(100));
     const data = `/v1/inodes/${await open(s.api, { cache })}/data`;
     const etag = (await s.api.send("GET", data)).headers.get("etag") ?? "";
-    const ask = { headers: { range: "bytes=0-1", "if-range": etag } };
-    assertEquals((await s.api.send("GET", data, ask)).status, 206);
+    const request = { headers: { range: "bytes=0-1", "if-range": etag } };
+    assertEquals((await s.api.send("GET", data, request)).status, 206);
     await s.api.json(204, "PUT", data.replace("data", "ranges/0-0"), octets(pattern(1, 9)));
-    assertEquals((await s.api.send("GET", data, ask)).status, 200);
+    assertEquals((await s.api.send("GET", data, request)).status, 200);
   });
 
   Deno.test(`PUT …/data in mode ${cache} replaces the whole content`, async () => {
@@ -261,8 +261,8 @@ for (const cache of ["host", "own"]) {
     await s.api.refused("body-too-large", "PUT", `${ranges}/0-99999999999`, octets(pattern(1)));
     for (const type of ["text/plain", "application/json", undefined]) {
       const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
-      const ask = { body: pattern(1), headers };
-      await s.api.refused("wrong-media-type", "PUT", `${ranges}/0-0`, ask);
+      const request = { body: pattern(1), headers };
+      await s.api.refused("wrong-media-type", "PUT", `${ranges}/0-0`, request);
     }
     const query = `${ranges}/0-0?durable=maybe`;
     await s.api.refused("value-not-allowed", "PUT", query, octets(pattern(1)));
@@ -356,7 +356,7 @@ Deno.test("DELETE …/holders ends a hold, and the inode with the last one", asy
 
 Deno.test("every route of an inode answers 404 for one that is not open, and 422 for no name", async () => {
   await using s = subject();
-  const calls: [string, string, Ask?][] = [
+  const calls: [string, string, TestRequest?][] = [
     ["GET", ""],
     ["GET", "/data"],
     ["GET", "/pages"],
@@ -367,16 +367,16 @@ Deno.test("every route of an inode answers 404 for one that is not open, and 422
     ["POST", "/evict", { json: {} }],
     ["DELETE", "/holders/me"],
   ];
-  for (const [method, path, ask] of calls) {
-    await s.api.refused("inode-not-found", method, `/v1/inodes/0123456789ab${path}`, ask);
-    await s.api.refused("bad-name", method, `/v1/inodes/.%2e%2f${path}`, ask);
+  for (const [method, path, request] of calls) {
+    await s.api.refused("inode-not-found", method, `/v1/inodes/0123456789ab${path}`, request);
+    await s.api.refused("bad-name", method, `/v1/inodes/.%2e%2f${path}`, request);
   }
 });
 
 Deno.test("inodes are read with the scope read, and changed with write only", async () => {
   await using s = subject();
   const id = await open(s.api);
-  const as = (access: "read" | "write"): Ask => ({
+  const as = (access: "read" | "write"): TestRequest => ({
     listener: { kind: "unix", principal: new Principal("test", [access]) },
   });
   for (const path of ["", "/stats", `/${id}`, `/${id}/data`, `/${id}/pages`, `/${id}/stats`]) {
@@ -384,7 +384,7 @@ Deno.test("inodes are read with the scope read, and changed with write only", as
     await s.api.refused("not-permitted", "GET", `/v1/inodes${path}`, as("write"));
   }
   const body = octets(pattern(1));
-  const changes: [string, string, Ask][] = [
+  const changes: [string, string, TestRequest][] = [
     ["POST", "", { json: OPEN }],
     ["PUT", `/${id}/data`, body],
     ["PUT", `/${id}/ranges/0-0`, body],
@@ -392,9 +392,15 @@ Deno.test("inodes are read with the scope read, and changed with write only", as
     ["POST", `/${id}/evict`, { json: {} }],
     ["DELETE", `/${id}/holders/me`, {}],
   ];
-  for (const [method, path, ask] of changes) {
-    await s.api.refused("not-permitted", method, `/v1/inodes${path}`, { ...ask, ...as("read") });
-    const { status } = await s.api.send(method, `/v1/inodes${path}`, { ...ask, ...as("write") });
+  for (const [method, path, request] of changes) {
+    await s.api.refused("not-permitted", method, `/v1/inodes${path}`, {
+      ...request,
+      ...as("read"),
+    });
+    const { status } = await s.api.send(method, `/v1/inodes${path}`, {
+      ...request,
+      ...as("write"),
+    });
     assert(status < 300, `${method} ${path}: ${status}`);
   }
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { inodeRoutes } from "../../../routes/inodes/inodes.ts";
 import { Principal } from "../../../src/access/tokens.ts";
-import { Api, type Ask } from "../../support/api.ts";
+import { Api, type TestRequest } from "../../support/api.ts";
 import { HostStore, PAGE, pattern } from "../../support/inode_store.ts";
 
 const OPEN = {
@@ -156,7 +156,9 @@ Deno.test("the routes of attributes and mappings refuse what is malformed, not a
     await s.api.refused("malformed-request", method, at, empty);
     const unknown = at.replace(/inodes\/[0-9a-f]+/, "inodes/0123456789ab");
     await s.api.refused("inode-not-found", method, unknown, { json });
-    const reader: Ask = { listener: { kind: "unix", principal: new Principal("t", ["read"]) } };
+    const reader: TestRequest = {
+      listener: { kind: "unix", principal: new Principal("t", ["read"]) },
+    };
     await s.api.refused("not-permitted", method, at, { json, ...reader });
   }
   const notAllowed: [string, string, unknown][] = [
