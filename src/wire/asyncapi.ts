@@ -46,6 +46,6 @@ const console = {
 };
 
 function message(schema: z.ZodType): { payload: unknown } {
-  // What a client may send, before it is read: numbers as text, defaults left out.
+  // The form that a client may send: 64-bit numbers also as text, and defaults left out.
   return { payload: z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) };
 }

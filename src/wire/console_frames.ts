@@ -21,14 +21,14 @@ export const ConsoleQuery = z.strictObject({
     .openapi({ type: "integer", minimum: 0, description: "Offset of the first byte wanted" }),
 });
 
-/** Says that bytes of the console are no longer kept. */
+/** Says which bytes of the console are no longer stored. */
 export function gapText(after: number, before: number): string {
   return JSON.stringify(
     { type: "gap", after, before } satisfies z.infer<typeof CONSOLE_FRAMES.gap>,
   );
 }
 
-/** Says why what a client sent was not taken. */
+/** Says why the daemon did not take what a client sent. */
 export function refusalText(fault: Fault): string {
   return toJson({ type: "error", problem: problemOf(fault) });
 }

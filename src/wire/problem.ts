@@ -37,7 +37,7 @@ const STATUS = {
 /** An HTTP status that a fault can have. */
 type ProblemStatus = typeof STATUS[FaultKind];
 
-/** The HTTP status of a fault: the one place that knows. */
+/** The HTTP status of a fault. Nothing else maps faults to statuses. */
 export function statusOf(code: FaultCode): ProblemStatus {
   return STATUS[FAULTS[code].kind];
 }
