@@ -2,12 +2,12 @@ import { z } from "@hono/zod-openapi";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { TimeName } from "../../src/inodes/writeback/touched_times.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
+import { RangeBody } from "../../src/wire/inode_ranges.ts";
 import {
   DiscardQuery,
   InodePatchBody,
   InodeView,
   LinkBody,
-  RangeBody,
   RevalidatedView,
   TouchBody,
 } from "../../src/wire/inodes.ts";

@@ -11,8 +11,14 @@ import { rangeOfPath } from "../../src/wire/http/byte_range.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
 import { boundaryOf, byteParts } from "../../src/wire/http/multipart.ts";
 import { bytesOf, requireOctets } from "../../src/wire/http/octets.ts";
-import { DurableQuery, EvictBody, EvictedView, PagesView } from "../../src/wire/inodes.ts";
-import { faultOf, Limit, Name, U64 } from "../../src/wire/scalars.ts";
+import {
+  DurableQuery,
+  EvictBody,
+  EvictedView,
+  PagesQuery,
+  PagesView,
+} from "../../src/wire/inode_ranges.ts";
+import { faultOf, Name } from "../../src/wire/scalars.ts";
 import { BYTE_RANGES, BYTES, bytes, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
 import {
@@ -179,10 +185,7 @@ const listPages = endpoint({
   path: "/v1/inodes/{i}/pages",
   summary: "Show which pages are cached, and in what state",
   needs: "read",
-  request: {
-    params: inodeParams,
-    query: z.strictObject({ limit: Limit, cursor: U64.optional() }),
-  },
+  request: { params: inodeParams, query: PagesQuery },
   responses: { 200: json(PagesView, "Runs of pages, by offset") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle((c, store) => {

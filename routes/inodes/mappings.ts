@@ -1,17 +1,17 @@
 import type { z } from "@hono/zod-openapi";
 import type { Mapping } from "../../src/inodes/mapping/mapping_set.ts";
 import {
-  InodesQuery,
   MappedView,
   MappingBody,
   MappingListView,
   MappingQuery,
   type MappingView,
-  RangeBody,
   TranslateBody,
   TranslatedView,
   UnmappedView,
-} from "../../src/wire/inodes.ts";
+} from "../../src/wire/inode_mappings.ts";
+import { RangeBody } from "../../src/wire/inode_ranges.ts";
+import { InodesQuery } from "../../src/wire/inodes.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { endpoint, inodeParams, rangeOf, rangeView } from "./views.ts";

@@ -80,14 +80,16 @@ export const ScopesQuery = z.strictObject({
     }),
 });
 
+const OptionalFlag = Flag.optional().openapi({ type: "string", enum: ["true", "false"] });
+
 /** `?force=true` of a deletion. */
-export const ForceQuery = z.strictObject({ force: Flag.optional() });
+export const ForceQuery = z.strictObject({ force: OptionalFlag });
 
 /** `?tracked=&outdated=&limit=&cursor=` of the list of watchers. */
 export const WatchersQuery = z.strictObject({
   ...pageQuery(ID_CHARS_MAX),
-  tracked: Flag.optional(),
-  outdated: Flag.optional(),
+  tracked: OptionalFlag,
+  outdated: OptionalFlag,
 });
 
 /** A scope as it is shown. */

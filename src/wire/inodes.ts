@@ -1,12 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { EVICT_RANGES_MAX, INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
+import { INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
 import { ACCESS_MODES, CREATE_MODES } from "../core/ports/root_folder.ts";
 import { wallNsOf } from "../core/time.ts";
 import { CACHE_MODES } from "../inodes/backing/cache_modes.ts";
-import { PAGE_STATES } from "../inodes/ranges/page_states.ts";
 import { Flag, Name, pageQuery, pageView, refuse, U64, U64Text, wordOf } from "./scalars.ts";
 
-const YesNo = Flag.openapi({ type: "boolean" });
 /** A user or group. The largest number is not one: chown(2) reads it as "leave as it is". */
 const OwnerId = z.int().min(0).max(U32_MAX - 1);
 
@@ -75,60 +73,11 @@ export const TouchBody = z.strictObject({
 /** What `POST …/links` takes. */
 export const LinkBody = z.strictObject({ path: z.string() }).openapi("InodeLink");
 
-/** A range of an inode, as requests name it. */
-export const RangeBody = z.strictObject({ offset: U64, length: U64 }).openapi("InodeRange");
-
 /** What `POST …/revalidate` answers. */
 export const RevalidatedView = z.object({ changed: z.boolean() }).openapi("InodeRevalidated");
 
 /** `?discard=` of an invalidate: whether to drop what cannot be written back. */
-export const DiscardQuery = z.strictObject({ discard: YesNo.default(false) });
-
-const MappingMembers = {
-  space: Name,
-  address: U64,
-  length: U64,
-  offset: U64,
-  writable: z.boolean(),
-};
-
-/** What `POST …/mappings` takes: a mapping, or a copy of one at another address. */
-export const MappingBody = z.strictObject({
-  space: Name.optional(),
-  address: U64,
-  length: U64.optional(),
-  offset: U64.optional(),
-  writable: z.boolean().optional(),
-  copyOf: z.strictObject(MappingMembers).optional(),
-}).openapi("InodeMappingRequest").transform((body, ctx) => {
-  const { copyOf, address, ...place } = body;
-  const { space, length, offset, writable } = place;
-  if (copyOf !== undefined && Object.values(place).every((member) => member === undefined)) {
-    return { copyOf, address };
-  }
-  if (
-    copyOf === undefined && space !== undefined && length !== undefined && offset !== undefined &&
-    writable !== undefined
-  ) return { space, address, length, offset, writable };
-  return refuse(
-    ctx,
-    "space, address, length, offset and writable are needed, or copyOf and address",
-  );
-});
-
-/** The query that names a mapping to remove. */
-export const MappingQuery = z.strictObject({
-  ...MappingMembers,
-  writable: YesNo,
-});
-
-/** What `POST …/translate` takes; without `optional` only what is required is translated. */
-export const TranslateBody = z.strictObject({
-  required: RangeBody,
-  optional: RangeBody.optional(),
-  access: wordOf(["read", "write"]),
-  holder: Name,
-}).openapi("InodeTranslateRequest");
+export const DiscardQuery = z.strictObject({ discard: Flag.default(false) });
 
 const Count = z.int().min(0);
 
@@ -178,6 +127,9 @@ export const InodeView = z.object({
   }),
 }).openapi("Inode");
 
+/** `?limit=&cursor=` of a list of inodes or mappings. */
+export const InodesQuery = z.strictObject(pageQuery(256));
+
 /** The open inodes. */
 export const InodeListView = pageView(InodeView).openapi("InodeList");
 
@@ -190,68 +142,3 @@ export const InodesStatsView = z.object({
   inodes: Count,
   cacheLimitBytes: U64Text,
 }).openapi("InodesStats");
-
-/** What `POST …/evict` takes; no ranges for all. */
-export const EvictBody = z.strictObject({
-  ranges: z.array(z.strictObject({ offset: U64, length: U64 })).max(EVICT_RANGES_MAX).optional(),
-}).openapi("EvictRequest");
-
-const RangeView = z.object({ offset: U64Text, length: U64Text });
-
-/** What `POST …/evict` answers. */
-export const EvictedView = z.object({
-  evictedBytes: U64Text,
-  refused: z.array(z.object({ range: RangeView, why: z.string() })),
-}).openapi("Evicted");
-
-/** The cached pages of an inode, as runs in one state. */
-export const PagesView = z.object({
-  pageBytes: z.int(),
-  size: U64Text,
-  items: z.array(RangeView.extend({
-    state: z.enum(PAGE_STATES),
-    mapped: z.boolean().openapi({ description: "It is mapped: it stays in the cache" }),
-  })),
-  next: z.string().optional(),
-}).openapi("InodePages");
-
-/** A mapping of an inode. */
-export const MappingView = RangeView.extend({
-  space: z.string(),
-  address: U64Text,
-  writable: z.boolean(),
-}).openapi("InodeMapping");
-
-/** The mappings of an inode. */
-export const MappingListView = pageView(MappingView).openapi("InodeMappingList");
-
-/** What `POST …/mappings` answers. */
-export const MappedView = z.object({
-  newlyMapped: z.array(RangeView).openapi({ description: "Ranges that nobody had mapped before" }),
-}).openapi("InodeMapped");
-
-/** What `DELETE …/mappings` answers. */
-export const UnmappedView = z.object({
-  noLongerMapped: z.array(RangeView).openapi({ description: "Ranges that nobody maps any more" }),
-}).openapi("InodeUnmapped");
-
-/** What `POST …/translate` answers. */
-export const TranslatedView = z.object({
-  translations: z.array(z.object({
-    source: RangeView,
-    file: z.string().openapi({ description: "The file to map, on this host" }),
-    offset: U64Text,
-    permissions: z.enum(["read", "read-write"]),
-  })),
-  busError: z.object({
-    offset: U64Text.openapi({ description: "An access from here on is a bus error" }),
-    code: z.string().openapi({ description: "`end-of-file`, or the code of a problem" }),
-    detail: z.string(),
-  }).optional(),
-}).openapi("InodeTranslated");
-
-/** `?durable=` of a write: whether it is on stable storage before the answer. */
-export const DurableQuery = z.strictObject({ durable: YesNo.default(false) });
-
-/** `?limit=&cursor=` of a list of inodes or mappings. */
-export const InodesQuery = z.strictObject(pageQuery(256));

@@ -102,7 +102,8 @@ export function digits(most: number) {
 }
 
 /** `true` or `false` in a query. */
-export const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
+export const Flag = z.enum(["true", "false"]).transform((text) => text === "true")
+  .openapi({ type: "boolean" });
 
 /** `?limit=` of a list: how many items a page has at most. */
 export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
