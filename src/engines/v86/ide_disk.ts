@@ -118,7 +118,7 @@ export class IdeDisk {
   #do<Result>(start: () => Promise<Result>, done: (result: Result) => void): void {
     // A guest that starts a transfer while another one is under way gets no answer.
     if (this.underWay.count > 0) return;
-    this.underWay.add(start().then(done, () => this.#fail()));
+    this.underWay.add(start(), done, () => this.#fail());
   }
 
   /** Ends the command with an error, as a drive that cannot read a sector does. */

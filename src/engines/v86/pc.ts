@@ -168,6 +168,6 @@ class Calls9p {
   readonly handle = (message: Uint8Array, reply: (bytes: Uint8Array) => void): void => {
     // v86 takes as much from its queue as a guest puts there. More than allowed is not answered.
     if (message.length > NINEP_MESSAGE_BYTES_MAX || this.underWay.count >= NINEP_CALLS_MAX) return;
-    this.underWay.add(this.#devices.serve9p(new Uint8Array(message)).then(reply));
+    this.underWay.add(this.#devices.serve9p(new Uint8Array(message)), reply);
   };
 }

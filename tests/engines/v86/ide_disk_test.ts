@@ -119,3 +119,12 @@ Deno.test("IdeDisk.underWay waits for all that is under way; what is written is 
   assertEquals(written, 1);
   await disk.underWay.none();
 });
+
+Deno.test("IdeDisk takes the command that a guest gives as soon as it has its answer", async () => {
+  const { disk, calls, settle } = bench();
+  disk.get(0, 512, () => disk.set(512, new Uint8Array(512), () => disk.get(1024, 512, () => {})));
+  await settle();
+  await settle();
+  await settle();
+  assertEquals(calls, ["read 0 512", "write 512 512 0", "read 1024 512"]);
+});
