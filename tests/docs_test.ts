@@ -79,7 +79,7 @@ Deno.test("docs/ARCHITECTURE.md: each step of a walk-through names a function of
   const steps = walks.flatMap((
     walk,
   ) => [...walk.matchAll(/^\| *\d+ *\| `([^`]+)` *\| `([^`]+)`/gm)]);
-  assert(walks.length >= 2 && steps.length > 30, `only ${steps.length} steps were found`);
+  assert(walks.length === 3 && steps.length > 60, `only ${steps.length} steps were found`);
   const missing = steps.filter(([, file = "", name = ""]) =>
     !exists(file) || !new RegExp(`(^|[^\\w#])${name}\\b`, "m").test(textOf(file))
   );
