@@ -2,13 +2,6 @@ import type { GuestConsole } from "../../src/client/mod.ts";
 import { environment } from "../../src/cli/environment.ts";
 import { initramfs, type InitramfsFile } from "./initramfs.ts";
 
-/** The files that `.ci/linux-guest` has fetched: a kernel of Debian, and the parts of a root. */
-interface DebianGuest {
-  readonly folder: string;
-  /** A name below the folder. */
-  readonly kernel: string;
-}
-
 /** The first program of the guest: it mounts, loads modules and starts a shell on the console. */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -22,17 +15,17 @@ echo "init: ready"
 exec setsid cttyhack sh
 `;
 
-function debianGuestFolder(): string {
-  const cache = environment.env("XDG_CACHE_HOME") ?? `${environment.env("HOME") ?? ""}/.cache`;
-  return environment.env("INNKEEPER_LINUX_GUEST") ?? `${cache}/innkeeper/linux-guest`;
-}
-
-/** The fetched files; `undefined` where nothing was fetched. */
-export function debianGuest(): DebianGuest | undefined {
-  const folder = debianGuestFolder();
+/**
+ * The folder with what `.ci/linux-guest` has fetched, a kernel of Debian (`vmlinuz`) and the parts
+ * of a root; `undefined` where nothing was fetched.
+ */
+export function debianGuest(): string | undefined {
+  const { env } = environment;
+  const cache = env("XDG_CACHE_HOME") ?? `${env("HOME") ?? ""}/.cache`;
+  const folder = env("INNKEEPER_LINUX_GUEST") ?? `${cache}/innkeeper/linux-guest`;
   try {
     Deno.statSync(`${folder}/ready`);
-    return { folder, kernel: "vmlinuz" };
+    return folder;
   } catch {
     return undefined;
   }
@@ -104,7 +97,7 @@ export async function buildPageProgram(): Promise<Uint8Array | undefined> {
 
 /** Makes an initial root with busybox, the modules for disks and 9p, and these files. */
 export function debianInitrd(
-  { folder }: DebianGuest,
+  folder: string,
   files: readonly InitramfsFile[],
 ): Uint8Array<ArrayBuffer> {
   const read = (name: string): Uint8Array => Deno.readFileSync(`${folder}/${name}`);

@@ -9,10 +9,8 @@ import { playDevices, showDevices } from "./devices.ts";
 import { allNotified, playGenerations, settle, watchScope } from "./generations.ts";
 import { bootAndSnapshot, cloneTwice, playGuests, runClones } from "./guests.ts";
 import { openImage } from "./inodes.ts";
-import { linuxImages, playLinux } from "./linux.ts";
+import { playLinux } from "./linux.ts";
 import { say, Stage } from "./stage.ts";
-
-const PROGRAMS = new URL("../guests", import.meta.url).pathname;
 
 /** The parts by the names that they are played by. */
 const PARTS: Readonly<Record<string, (stage: Stage) => Promise<unknown>>> = {
@@ -33,19 +31,16 @@ async function playAll(stage: Stage): Promise<void> {
   const notices = await allNotified(watchers, "clone");
   await runClones(stage, clones);
   await settle(stage, "clone-1", watchers, notices);
+  await playLinux(stage);
 }
 
 async function demo(part: string | undefined): Promise<void> {
-  if (part !== undefined && !Object.hasOwn(PARTS, part)) {
+  const play = part === undefined ? playAll : PARTS[part];
+  if (play === undefined) {
     throw new Error(`there is no part "${part}"; the parts are ${Object.keys(PARTS).join(", ")}`);
   }
-  const images = part === undefined || part === "linux" ? await linuxImages() : undefined;
-  await using _images = typeof images === "object" ? images : undefined;
-  const roots = typeof images === "object" ? [`linux=${images.folder}:ro`] : [];
-  await using stage = await Stage.open([`images=${PROGRAMS}:ro`, ...roots]);
-  if (part !== "linux") await (PARTS[part ?? ""] ?? playAll)(stage);
-  if (typeof images === "string") say(`\n# Linux guests are left out: ${images}.`);
-  if (typeof images === "object") await playLinux(stage);
+  await using stage = await Stage.open();
+  await play(stage);
   say("\nEvery step held.");
 }
 

@@ -5,13 +5,8 @@ import { type Answer, hold, say, type Stage } from "./stage.ts";
 const HELLO_AT = "4096";
 const HELLO_READY = "24589";
 
-/** Two clones of one snapshot. */
-export interface Clones {
-  /** The header by which each owner is known. */
-  readonly owners: readonly Record<string, string>[];
-  /** The generation of the first clone's scope. */
-  readonly generation: number;
-}
+/** The header by which the owner of a guest is known. */
+type Owner = Readonly<Record<string, string>>;
 
 /**
  * Boots a program, interrupts it and snapshots it.
@@ -41,10 +36,10 @@ export async function bootAndSnapshot(stage: Stage, inode: string): Promise<stri
   return snapshot.body.id;
 }
 
-/** Clones a snapshot twice, each with a scope of its own. */
-export async function cloneTwice(stage: Stage, snapshot: string): Promise<Clones> {
+/** Clones a snapshot twice, each with a scope of its own, and returns the owners of both. */
+export async function cloneTwice(stage: Stage, snapshot: string): Promise<readonly Owner[]> {
   say("\n# Two clones of one snapshot: each bumps its own scope.");
-  const owners: Record<string, string>[] = [];
+  const owners: Owner[] = [];
   for (const name of ["clone-1", "clone-2"]) {
     const { body } = await stage.request("POST", "/v1/guests", { json: { name, snapshot } });
     owners.push({ "innkeeper-owner": body.ownerToken });
@@ -52,13 +47,13 @@ export async function cloneTwice(stage: Stage, snapshot: string): Promise<Clones
   const one = await stage.request("GET", "/v1/scopes/clone-1");
   const other = await stage.request("GET", "/v1/scopes/clone-2");
   hold(one.body.unique !== other.body.unique, "the clones have different identities");
-  return { owners, generation: one.body.generation };
+  return owners;
 }
 
 /** Runs one clone to its next event, and the other in the background. */
 export async function runClones(
   stage: Stage,
-  { owners: [owner = {}, other = {}], generation }: Clones,
+  [owner = {}, other = {}]: readonly Owner[],
 ): Promise<void> {
   say("\n# The clone itself sees its own generation before its first instruction.");
   await stage.request("POST", "/v1/guests/clone-1/interrupts", { json: { line: 1 } });
@@ -66,7 +61,8 @@ export async function runClones(
   hold(count === "2", "it goes on counting where the snapshot was taken");
   const register = "/v1/guests/clone-1/registers/cx";
   const { body: { value } } = await stage.request("GET", register, { headers: owner });
-  hold(value === String(generation), "it read its generation from its data page");
+  const scope = await stage.client.request<{ generation: number }>("GET", "/v1/scopes/clone-1");
+  hold(value === String(scope.body.generation), "it read its generation from its data page");
 
   say("\n# The other clone runs in the background; a channel counts what it notifies.");
   // The snapshot was taken after 1, so the next count that it notifies is 2. A notify of an address
@@ -82,7 +78,7 @@ export async function runClones(
   hold(paused.body.state === "paused", "it is paused in the middle of its run");
 }
 
-async function run(stage: Stage, name: string, headers: Record<string, string>): Promise<string> {
+async function run(stage: Stage, name: string, headers: Owner): Promise<string> {
   const path = `/v1/guests/${name}/runs`;
   return (await stage.request("POST", path, { json: { budgetMs: 5000 }, headers })).body.value;
 }
@@ -92,7 +88,7 @@ export async function setState(
   stage: Stage,
   name: string,
   state: string,
-  headers: Record<string, string>,
+  headers: Owner = {},
 ): Promise<Answer> {
   return await stage.request("PUT", `/v1/guests/${name}/state`, { json: { state }, headers });
 }

@@ -1,6 +1,8 @@
 import { HttpClient } from "../../src/client/mod.ts";
 import { write } from "../../src/cli/output.ts";
 
+const PROGRAMS = new URL("../guests", import.meta.url).pathname;
+
 /** A request of the story. */
 interface Request {
   readonly json?: unknown;
@@ -29,17 +31,14 @@ export class Stage implements AsyncDisposable {
     this.#unix = Deno.createHttpClient({ proxy: { transport: "unix", path: socketPath } });
   }
 
-  /**
-   * Starts a daemon as `deno task start` does.
-   *
-   * @param roots The folders in which it may open inodes, as `--root` takes them
-   */
-  static async open(roots: readonly string[]): Promise<Stage> {
+  /** Starts a daemon as `deno task start` does. */
+  static async open(): Promise<Stage> {
     const folder = await Deno.makeTempDir({ prefix: "innkeeper-demo-" });
     const socketPath = `${folder}/run/private/innkeeper.sock`;
     const flags = ["--state", `${folder}/state`, "--run", `${folder}/run`]
       .concat(["--listen", `unix:${socketPath}`, "--listen", "127.0.0.1:0"])
-      .concat(roots.flatMap((root) => ["--root", root]));
+      .concat(["--root", `images=${PROGRAMS}:ro`, "--root", `linux=${folder}/linux:ro`]);
+    await Deno.mkdir(`${folder}/linux`);
     const launcher = new URL("../../src/cli/launch.ts", import.meta.url).pathname;
     const daemon = new Deno.Command(Deno.execPath(), {
       args: ["run", "-P=launch", launcher, ...flags],

@@ -26,8 +26,8 @@ export async function writeLinuxImages(
 ): Promise<void> {
   const debian = debianGuest();
   if (debian === undefined) throw new Error("there is no kernel");
-  const unpacked = `${debian.folder}/vmlinux`;
-  const packed = `${debian.folder}/${debian.kernel}`;
+  const unpacked = `${debian}/vmlinux`;
+  const packed = `${debian}/vmlinuz`;
   const isElf = form === "elf" && await exists(unpacked);
   await Deno.copyFile(isElf ? unpacked : packed, `${folder}/kernel`);
   await Deno.writeFile(`${folder}/initrd`, debianInitrd(debian, files));
