@@ -61,19 +61,15 @@ export function reseedFiles(page: Uint8Array): InitramfsFile[] {
   const read = (name: string): Uint8Array => Deno.readFileSync(new URL(name, RESEED));
   const hook = "10-kernel-random";
   return [
-    { path: "bin/innkeeper-page", content: page, executable: true },
-    { path: "bin/innkeeper-reseed", content: read("innkeeper-reseed"), executable: true },
-    {
-      path: `etc/innkeeper/reseed.d/${hook}`,
-      content: read(`hooks/${hook}`),
-      executable: true,
-    },
-    {
-      path: "etc/start.d/reseed",
-      content: "#!/bin/sh\nexec innkeeper-reseed\n",
-      executable: true,
-    },
+    program("bin/innkeeper-page", page),
+    program("bin/innkeeper-reseed", read("innkeeper-reseed")),
+    program(`etc/innkeeper/reseed.d/${hook}`, read(`hooks/${hook}`)),
+    program("etc/start.d/reseed", "#!/bin/sh\nexec innkeeper-reseed\n"),
   ];
+}
+
+function program(path: string, content: Uint8Array | string): InitramfsFile {
+  return { path, content, executable: true };
 }
 
 /** Builds `innkeeper-page`; `undefined` where there is no compiler that can. */
@@ -103,8 +99,8 @@ export function debianInitrd(
   const read = (name: string): Uint8Array => Deno.readFileSync(`${folder}/${name}`);
   const order = new TextDecoder().decode(read("modules/order"));
   return initramfs([
-    { path: "init", content: INIT, executable: true },
-    { path: "bin/busybox", content: read("busybox"), executable: true },
+    program("init", INIT),
+    program("bin/busybox", read("busybox")),
     { path: "modules/order", content: order },
     ...order.trim().split("\n").map((name) => ({
       path: `modules/${name}`,

@@ -9,12 +9,12 @@ const FLAGS = { reason: "text", minimum: "number", key: "text", force: "switch" 
 export const bump = command(
   USAGE,
   { names: ["scope"], flags: FLAGS },
-  async ({ scope, reason, minimum, key, force }, { client, out }) => {
+  async ({ scope, reason, minimum, key, force }, { client }) => {
     if (reason === undefined) throw new UsageError(`--reason is missing\nusage: ${USAGE}`);
     const { body } = await client.request("POST", path`/v1/scopes/${scope}/bumps`, {
       json: { reason, minimum, force },
       headers: key === undefined ? {} : { "idempotency-key": key },
     });
-    out(JSON.stringify(body));
+    return body;
   },
 );

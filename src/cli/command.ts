@@ -25,7 +25,7 @@ export type Command = Run & { readonly usage: string };
 /**
  * Declares a command.
  *
- * @param run Returns the exit status, or nothing for a clean end
+ * @param run Returns its exit status, or an answer of the daemon that is printed as JSON, or nothing
  */
 export function command<
   const Name extends string = never,
@@ -33,10 +33,14 @@ export function command<
 >(
   usage: string,
   { names = [], flags = {} as F }: Partial<Syntax<Name, F>>,
-  run: (args: Args<Name, F>, context: CommandContext) => Promise<number | void>,
+  run: (args: Args<Name, F>, context: CommandContext) => Promise<unknown>,
 ): Command {
-  const start: Run = async (args, context) =>
-    await run(readArgs(args, { names, flags }, usage), context) ?? EXIT.clean;
+  const start: Run = async (args, context) => {
+    const result = await run(readArgs(args, { names, flags }, usage), context);
+    if (typeof result === "number") return result;
+    if (result !== undefined) context.out(JSON.stringify(result));
+    return EXIT.clean;
+  };
   return Object.assign(start, { usage });
 }
 

@@ -35,7 +35,7 @@ const list = command(
 const resolve = command(
   RESOLVE_USAGE,
   { names: ["type", "numbers", "containerPath"] },
-  async ({ type, numbers, containerPath }, { client, out }) => {
+  async ({ type, numbers, containerPath }, { client }) => {
     const [, major, minor] = /^([0-9]{1,20}):([0-9]{1,20})$/.exec(numbers) ?? [];
     if (major === undefined) {
       throw new UsageError(
@@ -43,19 +43,16 @@ const resolve = command(
       );
     }
     const json = { containerPath, type, major, minor };
-    const { body } = await client.request("POST", "/v1/devices/resolve", { json });
-    out(JSON.stringify(body));
+    return (await client.request("POST", "/v1/devices/resolve", { json })).body;
   },
 );
 
 const attach = command(
   "innkeeper devices attach ID HOLDER [--lease-ms N]",
   { names: ["id", "holder"], flags: { "lease-ms": "number" } },
-  async ({ id, holder, "lease-ms": leaseMs }, { client, out }) => {
-    const { body } = await client.request("PUT", path`/v1/devices/${id}/holders/${holder}`, {
-      json: { leaseMs },
-    });
-    out(JSON.stringify(body));
+  async ({ id, holder, "lease-ms": leaseMs }, { client }) => {
+    const url = path`/v1/devices/${id}/holders/${holder}`;
+    return (await client.request("PUT", url, { json: { leaseMs } })).body;
   },
 );
 
@@ -70,16 +67,17 @@ const detach = command(
 const render = command(
   "innkeeper devices render ID firecracker|cloud-hypervisor|qemu|libkrun|crosvm [--bus B] [--addr A]",
   { names: ["id", "hypervisor"], flags: { bus: "text", addr: "text" } },
-  async ({ id, hypervisor, bus, addr }, { client, out }) => {
-    const query = { for: hypervisor, bus, addr };
-    const plan = withQuery(path`/v1/devices/${id}/render`, query);
-    out(JSON.stringify((await client.request("GET", plan)).body));
+  async ({ id, hypervisor, bus, addr }, { client }) => {
+    const url = withQuery(path`/v1/devices/${id}/render`, { for: hypervisor, bus, addr });
+    return (await client.request("GET", url)).body;
   },
 );
 
-const printImage = command(IMAGE_USAGE, {}, async (_none, { client, out }) => {
-  out(JSON.stringify((await client.request("GET", "/v1/devices/image")).body));
-});
+const printImage = command(
+  IMAGE_USAGE,
+  {},
+  async (_none, { client }) => (await client.request("GET", "/v1/devices/image")).body,
+);
 
 const putImage = command(
   IMAGE_USAGE,

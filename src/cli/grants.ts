@@ -12,18 +12,17 @@ import { envName } from "./serve_flags.ts";
  * @param libcPath The one library that may be opened
  */
 export function grantsOf(config: Config, appFolder: string, libcPath: string): readonly string[] {
-  const sockets = config.listen.filter((address) => address.kind === "unix")
-    .map((address) => address.path);
+  const sockets = config.listen.flatMap((address) =>
+    address.kind === "unix" ? [address.path, dirname(address.path)] : []
+  );
   const tls = config.tls === undefined ? [] : [config.tls.certFile, config.tls.keyFile];
-  const read = [appFolder, config.state, config.run, config.tokenFile, ...tls];
-  const write = [config.state, config.run];
   const remotes = config.remotes.map((prefix) => {
     const { hostname, port, protocol } = new URL(prefix);
     return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
   });
   return [
-    allow("read", [...read, ...sockets, ...sockets.map(dirname)]),
-    allow("write", [...write, ...sockets, ...sockets.map(dirname)]),
+    allow("read", [appFolder, config.state, config.run, config.tokenFile, ...tls, ...sockets]),
+    allow("write", [config.state, config.run, ...sockets]),
     allow("net", [...config.listen.map(addressText), ...remotes]),
     allow("env", [envName("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),

@@ -55,7 +55,7 @@ const create = command(CREATE_USAGE, { flags: BARE }, async (args, context) => {
   const start = args.start === undefined ? at : Number(address(args.start, "--start"));
   const content = image === undefined ? { inode } : { bytes: await base64Of(image) };
   const bare = { pfnLimit: memory * MIB / PAGE_BYTES, start, load: [{ at, ...content }] };
-  await make(args, { bare }, context);
+  return await make(args, { bare }, context);
 });
 
 const boot = command(BOOT_USAGE, { flags: LINUX }, async (args, context) => {
@@ -69,7 +69,7 @@ const boot = command(BOOT_USAGE, { flags: LINUX }, async (args, context) => {
     disks: disk.map((id) => ({ inode: id.replace(/:ro$/, ""), readOnly: id.endsWith(":ro") })),
     share: share === undefined ? undefined : { root: share },
   };
-  await make(args, { linux }, context);
+  return await make(args, { linux }, context);
 });
 
 const clone = command(
@@ -78,14 +78,14 @@ const clone = command(
   async ({ snapshot, ...args }, context) => await make(args, { snapshot }, context),
 );
 
-/** Makes a guest and prints it with the token of its owner. */
+/** Makes a guest, and returns it with the token of its owner. */
 async function make(
   { name, scope, lease }: { name?: string; scope?: string; lease?: number },
   from: Record<string, unknown>,
-  { client, out }: CommandContext,
-): Promise<void> {
+  { client }: CommandContext,
+): Promise<unknown> {
   const json = { name, scope, leaseMs: lease, ...from };
-  out(JSON.stringify((await client.request("POST", "/v1/guests", { json })).body));
+  return (await client.request("POST", "/v1/guests", { json })).body;
 }
 
 const run = command(
@@ -105,10 +105,9 @@ const run = command(
 const state = command(
   "innkeeper guests state NAME ready|running|paused",
   { names: ["name", "state"], flags: OWNER },
-  async ({ name, state, owner }, { client, out }) => {
-    const options = { json: { state }, headers: ownerHeaders(owner) };
-    const { body } = await client.request("PUT", path`/v1/guests/${name}/state`, options);
-    out(JSON.stringify(body));
+  async ({ name, state, owner }, { client }) => {
+    const request = { json: { state }, headers: ownerHeaders(owner) };
+    return (await client.request("PUT", path`/v1/guests/${name}/state`, request)).body;
   },
 );
 
@@ -126,15 +125,14 @@ const interrupt = command(
 const registers = command(
   "innkeeper guests registers NAME [--set REGISTER=VALUE]...",
   { names: ["name"], flags: { ...OWNER, set: "texts" } },
-  async ({ name, set, owner }, { client, out }) => {
+  async ({ name, set, owner }, { client }) => {
     const json = set && Object.fromEntries(set.map((pair) => {
       const [register, value = ""] = pair.split("=");
       return [register, String(address(value, `--set ${pair}`))];
     }));
     const method = set === undefined ? "GET" : "PATCH";
-    const options = { json, headers: ownerHeaders(owner) };
-    const { body } = await client.request(method, path`/v1/guests/${name}/registers`, options);
-    out(JSON.stringify(body));
+    const request = { json, headers: ownerHeaders(owner) };
+    return (await client.request(method, path`/v1/guests/${name}/registers`, request)).body;
   },
 );
 
@@ -167,10 +165,9 @@ const memory = command(
 const snapshot = command(
   "innkeeper guests snapshot NAME",
   { names: ["name"], flags: OWNER },
-  async ({ name, owner }, { client, out }) => {
-    const options = { headers: ownerHeaders(owner) };
-    const { body } = await client.request("POST", path`/v1/guests/${name}/snapshots`, options);
-    out(JSON.stringify(body));
+  async ({ name, owner }, { client }) => {
+    const headers = ownerHeaders(owner);
+    return (await client.request("POST", path`/v1/guests/${name}/snapshots`, { headers })).body;
   },
 );
 

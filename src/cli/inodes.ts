@@ -43,12 +43,12 @@ const list = command(
 const stat = command(
   "innkeeper inodes stat ID",
   { names: ["id"] },
-  async ({ id }, { client, out }) => {
+  async ({ id }, { client }) => {
     const [inode, stats] = await Promise.all([
       client.request<object>("GET", path`/v1/inodes/${id}`),
       client.request<object>("GET", path`/v1/inodes/${id}/stats`),
     ]);
-    out(JSON.stringify({ ...inode.body, stats: stats.body }));
+    return { ...inode.body, stats: stats.body };
   },
 );
 
@@ -104,13 +104,12 @@ const sync = command("innkeeper inodes sync ID", { names: ["id"] }, async ({ id 
 const evict = command(
   EVICT_USAGE,
   { names: ["id"], flags: RANGE },
-  async ({ id, offset, length }, { client, out }) => {
+  async ({ id, offset, length }, { client }) => {
     if ((offset === undefined) !== (length === undefined)) {
       throw new UsageError(`--offset and --length go together\nusage: ${EVICT_USAGE}`);
     }
     const json = offset === undefined ? {} : { ranges: [{ offset, length }] };
-    const { body } = await client.request("POST", path`/v1/inodes/${id}/evict`, { json });
-    out(JSON.stringify(body));
+    return (await client.request("POST", path`/v1/inodes/${id}/evict`, { json })).body;
   },
 );
 

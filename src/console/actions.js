@@ -25,16 +25,16 @@ function reasonInput(value) {
 }
 
 /**
- * Asks for a reason and bumps.
+ * Opens a dialog for a reason, and bumps.
  *
  * @param {Api} api
  * @param {Scope} scope
  */
-export function openBump(api, scope) {
+function openBump(api, scope) {
   const reason = reasonInput("restore");
   const force = el("input", { type: "checkbox" });
   const mayForce = scope.requireQuiesce && scope.phase !== "quiesced";
-  // One key a dialog: a second try after a lost answer does not bump twice.
+  // One key a dialog, so that a second try after a lost answer does not bump twice.
   const headers = { "idempotency-key": newKey() };
   openDialog({
     title: `Bump ${scope.name}`,
@@ -60,12 +60,12 @@ export function openBump(api, scope) {
 }
 
 /**
- * Asks for a reason and a time, and asks the watchers to stand still.
+ * Opens a dialog for a reason and a time, and begins a quiesce.
  *
  * @param {Api} api
  * @param {Scope} scope
  */
-export function openQuiesce(api, scope) {
+function openQuiesce(api, scope) {
   const reason = reasonInput("snapshot");
   const seconds = el("input", {
     type: "number",
@@ -91,7 +91,7 @@ export function openQuiesce(api, scope) {
 }
 
 /**
- * The buttons of a scope. They keep their places, whatever its phase.
+ * The buttons of a scope. They keep their places in every phase.
  *
  * @param {Api} api
  */

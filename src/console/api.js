@@ -1,6 +1,6 @@
 import { learnClock } from "./time.js";
 
-/** The daemon has refused a request: what its problem document says. */
+/** The daemon refused a request, for the reason in its problem document. */
 export class Refused extends Error {
   /**
    * @param {number} status
@@ -19,7 +19,7 @@ export class Refused extends Error {
 /** The daemon did not answer. */
 export class Unreachable extends Error {}
 
-/** Requests to the daemon that has served this page, with the token of this tab. */
+/** Requests to the daemon that served this page, with the token of this tab. */
 export class Api {
   /** @param {string} token */
   constructor(token) {
@@ -42,18 +42,17 @@ export class Api {
    * @throws {Refused | Unreachable}
    */
   async send(method, path, { body, headers = {}, signal } = {}) {
-    /** @type {RequestInit} */
-    const init = {
+    const response = await fetch(path, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...headers },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      body: body === undefined ? null : JSON.stringify(body),
       cache: "no-store",
-      ...(signal === undefined ? {} : { signal }),
-    };
-    if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { ...init.headers, "content-type": "application/json" };
-    }
-    const response = await fetch(path, init).catch((error) => {
+      signal: signal ?? null,
+    }).catch((error) => {
       throw new Unreachable(String(error));
     });
     learnClock(response.headers.get("date"));
@@ -68,10 +67,7 @@ export class Api {
   }
 }
 
-/** Words that name one thing to the daemon, to repeat a request without doing it twice. */
+/** An Idempotency-Key, by which a request can be repeated without being carried out twice. */
 export function newKey() {
-  return Array.from(
-    crypto.getRandomValues(new Uint8Array(16)),
-    (byte) => byte.toString(16).padStart(2, "0"),
-  ).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

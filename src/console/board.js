@@ -12,11 +12,11 @@ import { Pace } from "./pace.js";
 import { CARD_WATCHERS } from "./scope_card.js";
 
 const UNSETTLED = "/v1/scopes?phase=settling,quiescing,quiesced&limit=25";
-/** Between two looks at the same thing while it changes. */
+/** How long to rest between two looks, in milliseconds. */
 const REST_MS = 300;
 
 /**
- * The settling board: who is in the way, where, and since when.
+ * The settling board: which watchers are late, in which scope, and since when.
  *
  * @param {Api} api
  * @param {Live} live
@@ -27,8 +27,7 @@ export function settlingBoard(api, live, onError) {
   const cards = new Cards(api);
   const summary = el("p", { class: "summary", role: "status" });
   const all = allScopes(api);
-  const unsettledCurl = curlLine("scopes that are not settled");
-  unsettledCurl.update(curlText(UNSETTLED));
+  const unsettledCurl = curlLine("scopes that are not settled", curlText(UNSETTLED));
   const element = el(
     "div",
     { class: "board" },
@@ -37,7 +36,7 @@ export function settlingBoard(api, live, onError) {
       "section",
       { class: "unsettled", "aria-labelledby": "unsettled" },
       el("h2", { id: "unsettled" }, "Not settled"),
-      // Above the cards, where none that comes pushes it down.
+      // Above the cards, so that a new card does not move it.
       unsettledCurl.element,
       cards.element,
     ),
@@ -45,24 +44,24 @@ export function settlingBoard(api, live, onError) {
   );
 
   /**
-   * Scopes of which something was heard since they were looked at; `undefined` for all.
+   * The scopes that have changed since the last look; `undefined` when any may have.
    *
    * @type {Set<string> | undefined}
    */
-  let heard;
+  let changed;
   /** @type {ReadonlyMap<string, CardData>} */
   let known = new Map();
 
   const look = async () => {
-    const news = heard;
-    heard = new Set();
+    const stale = changed;
+    changed = new Set();
     try {
       /** @type {[List<Scope>, void]} */
       const [list] = await Promise.all([api.get(UNSETTLED), all.look()]);
       const data = await Promise.all(list.items.map((scope) => {
         const before = known.get(scope.name);
-        const isNew = before === undefined || (news?.has(scope.name) ?? true);
-        return isNew ? withLate(api, scope) : { ...before, scope };
+        const isStale = before === undefined || (stale?.has(scope.name) ?? true);
+        return isStale ? withLate(api, scope) : { ...before, scope };
       }));
       known = new Map(data.map((card) => [card.scope.name, card]));
       await cards.show(data);
@@ -71,19 +70,19 @@ export function settlingBoard(api, live, onError) {
       const plural = list.items.length === 1 ? "scope is" : "scopes are";
       setText(summary, list.items.length === 0 ? "" : `${count} ${plural} not settled`);
     } catch (error) {
-      heard = undefined;
+      changed = undefined;
       onError(error);
     }
   };
   const pace = new Pace(REST_MS, look);
-  pace.ask();
+  pace.request();
   return {
     element,
     title: "Settling board",
     changed(scope) {
-      if (scope === undefined) heard = undefined;
-      else heard?.add(scope);
-      pace.ask();
+      if (scope === undefined) changed = undefined;
+      else changed?.add(scope);
+      pace.request();
     },
     stop() {
       pace.stop();
@@ -99,7 +98,7 @@ export function settlingBoard(api, live, onError) {
  * @returns {Promise<CardData>}
  */
 async function withLate(api, scope) {
-  // While a quiesce is on nobody may be outdated: then it is of interest who stands still.
+  // During a quiesce often nobody is outdated. Then the card shows who has quiesced.
   const which = scope.outdated > 0 ? "tracked=true&outdated=true" : "tracked=true";
   const path = `${scopePath(scope.name)}/watchers?${which}&limit=${CARD_WATCHERS}`;
   /** @type {List<Watcher>} */

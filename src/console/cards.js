@@ -1,26 +1,18 @@
 /** @import { Api } from "./api.js" */
-/** @import { CardData, CardRow } from "./scope_card.js" */
+/** @import { CardData, CardRow, ShownCard } from "./scope_card.js" */
 /** @import { PastBump, Scope } from "./types.ts" */
-/** @import { View } from "./views.ts" */
 import { scopePath } from "./actions.js";
 import { el, Keyed } from "./dom.js";
 import { CARD_WATCHERS, scopeCard } from "./scope_card.js";
 
-/** A settled card stays this long, so that its end can be read. */
+/** A settled card stays this long, so that people can read how it ended. */
 const LINGER_MS = 8_000;
-/** Settled cards that stay however long somebody points at them. */
+/** How many settled cards stay while somebody points at the cards. */
 const SETTLED_MAX = 25;
 
 /**
- * A card with its rows: watchers that it has named stay in their places when they are no longer
- * late, so that nothing jumps when somebody confirms.
- *
- * @typedef {CardData & { rows: readonly CardRow[], settledAtMs?: number }} ShownCard
- */
-
-/**
- * The cards of scopes that are not settled. New ones come last and settled ones stay a while, and
- * as long as somebody points at the cards or works in them: nothing moves under a hand.
+ * The cards of scopes that are not settled. New ones come last. Settled ones stay for a while, and
+ * for as long as somebody points at the cards or works in them, so that nothing moves under a hand.
  */
 export class Cards {
   /** @type {Map<string, ShownCard>} */
@@ -38,7 +30,7 @@ export class Cards {
     this.#keyed = new Keyed(
       this.list,
       /** @param {ShownCard} card */ ({ scope }) => scope.name,
-      () => shownCard(api),
+      () => scopeCard(api),
     );
   }
 
@@ -68,7 +60,7 @@ export class Cards {
         /** @type {Promise<Scope>} */ (this.api.get(path)),
         /** @type {Promise<{ items: PastBump[] }>} */ (this.api.get(`${path}/history`)),
       ]);
-      // It has only made room on the first page of those that are not settled.
+      // It is still unsettled, and only left the first page of those.
       if (scope.phase !== "running") return void this.#shown.delete(scope.name);
       const [newest] = history.items;
       this.#shown.set(scope.name, {
@@ -80,7 +72,7 @@ export class Cards {
         ...(newest?.tookMs === undefined ? {} : { tookMs: newest.tookMs }),
       });
     } catch {
-      // Deleted meanwhile, or the connection is lost, which is said elsewhere.
+      // It was deleted meanwhile, or the connection is lost, which the page shows elsewhere.
       this.#shown.delete(card.scope.name);
     }
   }
@@ -105,21 +97,9 @@ export class Cards {
 }
 
 /**
- * @param {Api} api
- * @returns {View<ShownCard>}
- */
-function shownCard(api) {
-  const card = scopeCard(api);
-  return {
-    element: card.element,
-    update(data) {
-      card.element.toggleAttribute("data-settled", data.settledAtMs !== undefined);
-      card.update(data);
-    },
-  };
-}
-
-/**
+ * The rows of a card. Watchers that it has named keep their places when they are no longer late, so
+ * that nothing jumps when somebody confirms.
+ *
  * @param {ShownCard | undefined} before
  * @param {CardData} card
  * @returns {readonly CardRow[]}
@@ -127,12 +107,12 @@ function shownCard(api) {
 function rowsOf(before, { scope, watchers }) {
   const old = before?.scope.epoch === scope.epoch ? before.rows : [];
   const late = new Map(watchers.map((watcher) => [watcher.watcher, watcher]));
-  const kept = old.map(({ watcher: { watcher: id }, watcher }) => {
+  const known = old.map(({ watcher: { watcher: id }, watcher }) => {
     const now = late.get(id);
     late.delete(id);
     return now === undefined ? { watcher, isCleared: true } : { watcher: now, isCleared: false };
   });
-  const rows = [...kept, ...late.values().map((watcher) => ({ watcher, isCleared: false }))];
+  const rows = [...known, ...late.values().map((watcher) => ({ watcher, isCleared: false }))];
   let spare = rows.length - CARD_WATCHERS;
   return rows.filter(({ isCleared }) => !isCleared || spare-- <= 0);
 }

@@ -1,8 +1,7 @@
 import { el, setText } from "./dom.js";
 
 /**
- * The words of a curl line that asks the same as a panel does. The token stays in the reader's own
- * environment.
+ * The curl line for the request that a panel makes. The token stays in the reader's environment.
  *
  * @param {string} path
  * @param {{ json?: unknown, flags?: string }} [more]
@@ -16,7 +15,7 @@ export function curlText(path, { json, flags = "" } = {}) {
 }
 
 /**
- * A word of a shell, whatever is in it.
+ * Quotes a text for a shell, whatever is in it.
  *
  * @param {string} text
  */
@@ -27,10 +26,11 @@ function quoted(text) {
 /**
  * A curl line that can be copied.
  *
- * @param {string} label What it gives
+ * @param {string} label What it answers
+ * @param {string} [text]
  */
-export function curlLine(label) {
-  const code = el("code");
+export function curlLine(label, text = "") {
+  const code = el("code", {}, text);
   const said = el("span", { class: "said", role: "status" });
   const line = el("pre", { tabindex: "0", role: "group", "aria-label": `curl: ${label}` }, code);
   const copy = el("button", {
@@ -38,7 +38,7 @@ export function curlLine(label) {
     class: "quiet",
     "aria-label": `Copy the curl line: ${label}`,
     click: async () => {
-      // Without a secure context there is no clipboard: then the line is selected.
+      // There is no clipboard outside of a secure context. Then the line is selected instead.
       const isCopied = await navigator.clipboard?.writeText(code.textContent ?? "")
         .then(() => true, () => false);
       if (!isCopied) getSelection()?.selectAllChildren(code);

@@ -1,10 +1,31 @@
 /** @import { Scope } from "./types.ts" */
+/** @import { Detailed } from "./labels.js" */
 /** @import { View } from "./views.ts" */
 import { el, setText } from "./dom.js";
+import { barrierState, quiesceState } from "./labels.js";
 import { stateMark } from "./marks.js";
 import { ticking } from "./ticking.js";
 import { durationText } from "./time.js";
-import { barrierState, quiesceState } from "./words.js";
+
+/**
+ * A line that says whether something is open, and why.
+ *
+ * @param {string} subject
+ * @param {...Node} more
+ * @returns {View<Detailed>}
+ */
+function gateLine(subject, ...more) {
+  const mark = stateMark();
+  const detail = el("span");
+  const element = el("p", { class: "gate" }, el("b", {}, subject), mark.element, detail, ...more);
+  return {
+    element,
+    update(state) {
+      mark.update(state);
+      setText(detail, state.detail);
+    },
+  };
+}
 
 /**
  * Whether the barrier is open, and why.
@@ -12,17 +33,14 @@ import { barrierState, quiesceState } from "./words.js";
  * @returns {View<{ scope: Scope, tookMs?: number }>}
  */
 export function barrierLine() {
-  const state = stateMark();
-  const detail = el("span");
-  const element = el("p", { class: "gate" }, el("b", {}, "Barrier "), state.element, detail);
+  const line = gateLine("Barrier ");
   return {
-    element,
+    element: line.element,
     update({ scope, tookMs }) {
-      const barrier = barrierState(scope);
-      state.update(barrier);
+      const state = barrierState(scope);
       const isOver = tookMs !== undefined && scope.outdated === 0;
       const took = isOver ? ` It took ${durationText(tookMs)}.` : "";
-      setText(detail, `${barrier.detail}${took}`);
+      line.update({ ...state, detail: `${state.detail}${took}` });
     },
   };
 }
@@ -33,21 +51,15 @@ export function barrierLine() {
  * @returns {View<Scope>}
  */
 export function quiesceLine() {
-  const state = stateMark();
-  const detail = el("span");
   const left = ticking("left");
-  const ending = el("span", { class: "muted" }, "ends in ", left.element);
-  const subject = el("b", {}, "Quiesce ");
-  const element = el("p", { class: "gate" }, subject, state.element, detail, ending);
+  const line = gateLine("Quiesce ", el("span", { class: "muted" }, "ends in ", left.element));
   return {
-    element,
+    element: line.element,
     update(scope) {
       const { quiesce } = scope;
-      element.hidden = quiesce === undefined;
+      line.element.hidden = quiesce === undefined;
       if (quiesce === undefined) return;
-      const far = quiesceState(scope);
-      state.update(far);
-      setText(detail, far.detail);
+      line.update(quiesceState(scope));
       left.update(new Date(Date.parse(quiesce.since) + quiesce.maxMs).toISOString());
     },
   };

@@ -6,10 +6,10 @@ import { Watches } from "./watches.js";
 
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 8_000;
-/** How often the page asks anew where it is not told of each step. */
+/** How often the page looks anew while it does not hear of each step. */
 const POLL_MS = 2_000;
 
-/** Keeps the page connected: with the events of all scopes, and with each step of a few. */
+/** The page's connections: one for the events of all scopes, one for each step of a few. */
 export class Live {
   #stop = new AbortController();
   /** @type {Connection} */
@@ -30,8 +30,8 @@ export class Live {
   }
 
   start() {
-    void this.#keep(() => this.#follow());
-    void this.#keep(() => this.#watch());
+    void this.#reconnect(() => this.#follow());
+    void this.#reconnect(() => this.#watch());
     const poll = setInterval(() => {
       if (this.connection.state === "slow") this.onChange();
     }, POLL_MS);
@@ -43,11 +43,12 @@ export class Live {
   }
 
   /**
-   * Makes a connection again and again.
+   * Makes a connection, and makes it again whenever it ends.
    *
-   * @param {() => Promise<void>} connect Ends when the connection ends; rejects when it cannot be
+   * @param {() => Promise<void>} connect Resolves when the connection ends; rejects when there was
+   * none
    */
-  async #keep(connect) {
+  async #reconnect(connect) {
     let retryMs = RETRY_MS_MIN;
     while (!this.#stop.signal.aborted) {
       try {

@@ -5,7 +5,7 @@ import { Live } from "./live.js";
 import { scopePage } from "./scope_page.js";
 import { shell } from "./shell.js";
 import { tickAll } from "./ticking.js";
-import { forgetToken, keepToken, takeToken } from "./token.js";
+import { forgetToken, storeToken, takeToken } from "./token.js";
 import { tokenPage } from "./token_page.js";
 
 const BOARD = { href: "#/", title: "Settling board" };
@@ -13,7 +13,7 @@ const TICK_MS = 1000;
 
 const frame = shell([BOARD], () => {
   forgetToken();
-  ask(undefined);
+  requestToken(undefined);
 });
 /** @type {Live | undefined} */
 let live;
@@ -21,7 +21,7 @@ let live;
 let panel;
 
 /** @param {string | undefined} refusal */
-function ask(refusal) {
+function requestToken(refusal) {
   panel?.stop();
   live?.stop();
   panel = undefined;
@@ -29,7 +29,7 @@ function ask(refusal) {
   frame.tokenKnown(false);
   frame.show(
     tokenPage(refusal, (token) => {
-      keepToken(token);
+      storeToken(token);
       open(token);
     }),
     "Token",
@@ -43,7 +43,7 @@ function open(token) {
     api,
     (connection) => {
       frame.connected(connection);
-      if (connection.state === "refused") ask(connection.why);
+      if (connection.state === "refused") requestToken(connection.why);
     },
     (scope) => panel?.changed(scope),
   );
@@ -56,10 +56,10 @@ function open(token) {
 
 /** @param {unknown} error */
 function refused(error) {
-  // That the daemon is away is seen by the connection, which also comes back by itself.
+  // The connection shows when the daemon is away, and comes back by itself.
   if (error instanceof Unreachable || live === undefined) return;
   if (error instanceof Refused && error.status !== 401 && error.status !== 403) return;
-  ask(error instanceof Error ? error.message : String(error));
+  requestToken(error instanceof Error ? error.message : String(error));
 }
 
 /**
@@ -77,7 +77,7 @@ function route(api, connected) {
 
 addEventListener("hashchange", () => {
   const token = takeToken();
-  if (token === undefined) return ask(undefined);
+  if (token === undefined) return requestToken(undefined);
   if (live?.api.token !== token) {
     live?.stop();
     return open(token);
@@ -89,5 +89,5 @@ addEventListener("hashchange", () => {
 setInterval(tickAll, TICK_MS);
 
 const token = takeToken();
-if (token === undefined) ask(undefined);
+if (token === undefined) requestToken(undefined);
 else open(token);

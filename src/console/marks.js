@@ -1,4 +1,4 @@
-/** @import { Mark, State } from "./words.js" */
+/** @import { Mark, State } from "./labels.js" */
 import { el, setAttribute, setText } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";

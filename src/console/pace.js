@@ -1,16 +1,16 @@
 /**
- * Runs a task now and then, never twice at a time: asked for while it runs or rests, it runs once
- * more afterwards. So a burst of changes costs one or two requests.
+ * Runs a task on request, never twice at a time. Requests that come while it runs or rests make it
+ * run once more afterwards, so a burst of changes costs one or two requests to the daemon.
  */
 export class Pace {
   /** @type {number | undefined} */
   #timer;
   #isRunning = false;
-  #isAsked = false;
+  #isRequested = false;
   #isStopped = false;
 
   /**
-   * @param {number} restMs Between the end of one run and the start of the next
+   * @param {number} restMs From the end of one run to the start of the next
    * @param {() => Promise<void>} task It must not reject
    */
   constructor(restMs, task) {
@@ -19,8 +19,8 @@ export class Pace {
   }
 
   /** Runs the task, soon. */
-  ask() {
-    this.#isAsked = true;
+  request() {
+    this.#isRequested = true;
     if (!this.#isRunning && this.#timer === undefined) void this.#run();
   }
 
@@ -32,8 +32,8 @@ export class Pace {
 
   async #run() {
     this.#timer = undefined;
-    if (!this.#isAsked || this.#isStopped) return;
-    this.#isAsked = false;
+    if (!this.#isRequested || this.#isStopped) return;
+    this.#isRequested = false;
     this.#isRunning = true;
     await this.task();
     this.#isRunning = false;

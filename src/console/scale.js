@@ -1,8 +1,6 @@
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+import { HOUR, MINUTE, SECOND } from "./time.js";
 
-/** The least time that is shown apart from zero. */
+/** Less than this is drawn as nothing. */
 const LEAST_MS = 0.1;
 const TICKS = [
   1,
@@ -18,14 +16,14 @@ const TICKS = [
   1000 * HOUR,
 ];
 
-/** It ends no earlier, so that a round of the usual length is drawn on one scale. */
+/** The scale is at least this long, so that it stays the same for bumps of the usual length. */
 const END_MS_MIN = 10 * SECOND;
-/** Percent of the width that the words of the last tick take from the one before. */
-const LAST_WORDS = 16;
+/** The text of the last tick takes this percentage of the width, where no other tick fits. */
+const LAST_TICK = 16;
 
-/** From nothing to `endMs`, each decade of time as long as the others. */
+/** A logarithmic scale from nothing to `endMs`: each decade of time is as long as the others. */
 export class Scale {
-  /** @param {number} longestMs It ends at the next tick, so that it seldom changes */
+  /** @param {number} longestMs The scale ends at the next tick, so that it seldom changes */
   constructor(longestMs) {
     this.endMs = TICKS.find((tick) => tick >= Math.max(longestMs, END_MS_MIN)) ?? longestMs;
   }
@@ -40,12 +38,12 @@ export class Scale {
   }
 
   get ticks() {
-    return TICKS.filter((tick) => tick === this.endMs || this.at(tick) < 100 - LAST_WORDS);
+    return TICKS.filter((tick) => tick === this.endMs || this.at(tick) < 100 - LAST_TICK);
   }
 }
 
 /**
- * What stands at a tick.
+ * The text at a tick.
  *
  * @param {number} ms
  */

@@ -7,7 +7,7 @@ import { barrierLine, quiesceLine } from "./gate_line.js";
 import { stateMark } from "./marks.js";
 import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
-import { phaseState, watcherState, watcherWhy } from "./words.js";
+import { phaseState, watcherState, watcherWhy } from "./labels.js";
 
 /** How many watchers a card names; the scope's own page names them all. */
 export const CARD_WATCHERS = 6;
@@ -19,16 +19,25 @@ export const CARD_WATCHERS = 6;
  * @property {Scope} scope
  * @property {readonly Watcher[]} watchers
  * @property {boolean} hasMore
- * @property {number} [tookMs] It has settled, after this long
  */
 
-/** @typedef {{ readonly watcher: Watcher, readonly isCleared: boolean }} CardRow */
+/**
+ * A watcher that is in the way, or was since the card is shown.
+ *
+ * @typedef {{ readonly watcher: Watcher, readonly isCleared: boolean }} CardRow
+ */
 
 /**
- * A scope that has not settled: what it waits for, and what can be done.
+ * A card with its rows, and for a settled scope when that was seen and how long it took.
+ *
+ * @typedef {CardData & { rows: readonly CardRow[], settledAtMs?: number, tookMs?: number }} ShownCard
+ */
+
+/**
+ * The card of a scope: what it waits for, and what can be done.
  *
  * @param {Api} api
- * @returns {View<CardData & { rows: readonly CardRow[] }>}
+ * @returns {View<ShownCard>}
  */
 export function scopeCard(api) {
   const link = el("a", { class: "name" });
@@ -59,7 +68,8 @@ export function scopeCard(api) {
   );
   return {
     element,
-    update({ scope, rows, hasMore, tookMs }) {
+    update({ scope, rows, hasMore, settledAtMs, tookMs }) {
+      element.toggleAttribute("data-settled", settledAtMs !== undefined);
       setText(link, scope.name);
       link.href = `#/scopes/${scope.name}`;
       phase.update(phaseState(scope));

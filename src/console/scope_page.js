@@ -12,13 +12,13 @@ import { stateMark } from "./marks.js";
 import { Pace } from "./pace.js";
 import { ticking } from "./ticking.js";
 import { waterfall } from "./waterfall.js";
-import { phaseState } from "./words.js";
+import { phaseState } from "./labels.js";
 
 const REST_MS = 250;
-/** Watchers of one sort that the page names. */
+/** How many late watchers the page draws, and how many of the others. */
 const WATCHERS_SHOWN = 50;
 const ORDER = new Intl.Collator("en", { numeric: true });
-/** How often waiting bars grow. */
+/** How often the bars of late watchers grow, in milliseconds. */
 const GROW_MS = 1000;
 
 /**
@@ -64,7 +64,7 @@ export function scopePage(api, live, onError, name) {
       body.hidden = false;
       head.update(scope);
       barrier.update(scope);
-      // By name, so that nobody moves who confirms.
+      // By name, so that a watcher keeps its place when it confirms.
       const watchers = [...late.items, ...done.items].sort((a, b) => ORDER.compare(a.name, b.name));
       steps.update(scope, watchers, history.items[0]);
       past.update(history.items);
@@ -80,12 +80,12 @@ export function scopePage(api, live, onError, name) {
   const pace = new Pace(REST_MS, look);
   const growing = setInterval(() => steps.grow(), GROW_MS);
   live.watches.want([name]);
-  pace.ask();
+  pace.request();
   return {
     element,
     title: name,
     changed(scope) {
-      if (scope === undefined || scope === name) pace.ask();
+      if (scope === undefined || scope === name) pace.request();
     },
     stop() {
       pace.stop();
@@ -107,18 +107,13 @@ function scopeHead(api, name) {
   const watchers = el("dd");
   const bumped = ticking("ago");
   const reason = el("q");
-  const pairs = [
-    ["Generation", generation],
-    ["Epoch", epoch],
-    ["Watchers", watchers],
+  const facts = terms("facts", {
+    Generation: generation,
+    Epoch: epoch,
+    Watchers: watchers,
     // Last, since its length changes by itself.
-    ["Bumped", el("dd", {}, reason, " · ", bumped.element)],
-  ];
-  const facts = el(
-    "dl",
-    { class: "facts" },
-    ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
-  );
+    Bumped: el("dd", {}, reason, " · ", bumped.element),
+  });
   const known = [phase.element, buttons.element, facts];
   const forget = () => known.forEach((part) => part.hidden = true);
   forget();
@@ -155,8 +150,8 @@ function scopeHead(api, name) {
 function barrierSection(path) {
   const barrier = barrierLine();
   const quiesce = quiesceLine();
-  const curl = curlLine("passes only an open barrier");
-  curl.update(curlText(`${path}/barrier`, { flags: " -f" }));
+  const text = curlText(`${path}/barrier`, { flags: " -f" });
+  const curl = curlLine("passes only an open barrier", text);
   const element = section("Safe to route?", barrier.element, quiesce.element, curl.element);
   return {
     element,
@@ -177,8 +172,7 @@ function stepsSection(path) {
     "No tracked watchers. Untracked ones and programs that map the page are never waited for.",
   );
   const rest = el("p", { class: "hint" });
-  const curl = curlLine("the tracked watchers");
-  curl.update(curlText(`${path}/watchers?tracked=true`));
+  const curl = curlLine("the tracked watchers", curlText(`${path}/watchers?tracked=true`));
   const element = section("From bump to settled", chart.element, empty, rest, curl.element);
   let grow = () => {};
   return {
@@ -208,8 +202,7 @@ function stepsSection(path) {
 function pastSection(path) {
   const table = historyTable();
   const empty = el("p", { class: "hint" }, "No bump since the daemon's start.");
-  const curl = curlLine("the last bumps");
-  curl.update(curlText(`${path}/history`));
+  const curl = curlLine("the last bumps", curlText(`${path}/history`));
   const frame = el("div", { class: "scroll", tabindex: "0", role: "group" }, table.element);
   frame.setAttribute("aria-label", "History");
   const element = section("History", frame, empty, curl.element);
@@ -229,14 +222,8 @@ function setupSection(path) {
   const options = el("dd");
   const file = el("dd", { class: "path" });
   const mount = el("dd", { class: "path" });
-  const curl = curlLine("the scope with its options");
-  curl.update(curlText(path));
-  const pairs = [["Options", options], ["Page", file], ["In a container", mount]];
-  const list = el(
-    "dl",
-    { class: "setup" },
-    ...pairs.map(([term = "", value = ""]) => el("div", {}, el("dt", {}, term), value)),
-  );
+  const curl = curlLine("the scope with its options", curlText(path));
+  const list = terms("setup", { Options: options, Page: file, "In a container": mount });
   const element = section("Set-up", list, curl.element);
   return {
     element,
@@ -245,7 +232,7 @@ function setupSection(path) {
      * @param {Page} page
      */
     update(scope, page) {
-      const words = [
+      const clauses = [
         scope.requireQuiesce ? "bumps need a quiesce" : "bumps need no quiesce",
         scope.trackOnOpen ? "every watcher is tracked" : "watchers ask to be tracked",
         scope.onDisconnect === "hold"
@@ -255,11 +242,24 @@ function setupSection(path) {
           ? "lost watchers keep the barrier shut"
           : "lost watchers let the barrier open",
       ];
-      setText(options, `${words.join("; ")}.`);
+      setText(options, `${clauses.join("; ")}.`);
       setText(file, page.path);
       setText(mount, page.bindMount);
     },
   };
+}
+
+/**
+ * A list of terms with their descriptions.
+ *
+ * @param {string} name Its class
+ * @param {Readonly<Record<string, HTMLElement>>} pairs
+ */
+function terms(name, pairs) {
+  const items = Object.entries(pairs).map(([term, value]) =>
+    el("div", {}, el("dt", {}, term), value)
+  );
+  return el("dl", { class: name }, ...items);
 }
 
 let nextId = 1;

@@ -4,7 +4,7 @@ import { el, setAttribute, setText } from "./dom.js";
 import { stateMark } from "./marks.js";
 import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
-import { scopeState } from "./words.js";
+import { scopeState } from "./labels.js";
 
 /**
  * One page of all scopes by name. Rows do not move when phases change.

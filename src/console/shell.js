@@ -86,7 +86,7 @@ function skipLink(main) {
   return el("a", { class: "skip", href: "#main", click: skip }, "Skip to content");
 }
 
-/** @type {Readonly<Record<Connection["state"], import("./words.js").State>>} */
+/** @type {Readonly<Record<Connection["state"], import("./labels.js").State>>} */
 const CONNECTIONS = {
   connecting: { mark: "wait", word: "Connecting" },
   live: { mark: "ok", word: "Live" },

@@ -1,6 +1,6 @@
 /**
- * Milliseconds since 1970 of a time of the API, with its fractions: Date.parse drops what is below
- * a millisecond, where most of a bump happens.
+ * Milliseconds since 1970 of a time of the API, with fractions. Date.parse drops what is below a
+ * millisecond, and most of a bump happens there.
  *
  * @param {string} text RFC 3339 in UTC, with up to 9 digits of a second
  */
@@ -9,9 +9,9 @@ export function timeMs(text) {
   return Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1000;
 }
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
@@ -41,8 +41,8 @@ export function roundText(ms) {
 let skewMs = 0;
 
 /**
- * Learns the daemon's clock from an answer's `Date`, which counts whole seconds: a page may be
- * read on another machine than the one it tells of.
+ * Learns the daemon's clock from the `Date` of an answer, in whole seconds. The page may run on
+ * another machine than the daemon.
  *
  * @param {string | null} date
  */

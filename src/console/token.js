@@ -1,15 +1,15 @@
 const KEY = "innkeeper-token";
 
 /**
- * The token of this tab. One in the address goes into the session's storage and out of the
- * address, where it would stay in the history and be copied along.
+ * The token of this tab. One in the address is moved to the session's storage, because in the
+ * address it would stay in the history and be copied along.
  *
  * @returns {string | undefined}
  */
 export function takeToken() {
   const inAddress = /^#token=([^&]+)/.exec(location.hash)?.[1];
   if (inAddress !== undefined) {
-    keepToken(decoded(inAddress));
+    storeToken(decoded(inAddress));
     history.replaceState(null, "", `${location.pathname}#/`);
   }
   return sessionStorage.getItem(KEY) ?? undefined;
@@ -25,7 +25,7 @@ function decoded(text) {
 }
 
 /** @param {string} token */
-export function keepToken(token) {
+export function storeToken(token) {
   sessionStorage.setItem(KEY, token);
 }
 

@@ -4,7 +4,7 @@ import { el, Keyed, setText } from "./dom.js";
 import { stateMark } from "./marks.js";
 import { Scale, tickText } from "./scale.js";
 import { durationText, nowMs, timeMs } from "./time.js";
-import { watcherState, watcherWhy } from "./words.js";
+import { watcherState, watcherWhy } from "./labels.js";
 
 /**
  * One scope with a page of its tracked watchers, and how long the last bump took to settle.
@@ -18,8 +18,8 @@ import { watcherState, watcherWhy } from "./words.js";
 /** @typedef {{ readonly watcher: Watcher, readonly scope: Scope, readonly scale: Scale }} RowData */
 
 /**
- * Bump → told → confirmed → settled, a row for each watcher. The scale of time is logarithmic:
- * milliseconds of those who were quick stand beside minutes of those who are late.
+ * The way from a bump over notices and confirmations to settled, a row for each watcher. The scale of
+ * time is logarithmic, so that quick watchers with milliseconds and late ones with minutes fit.
  *
  * @returns {View<WaterfallData>}
  */
@@ -33,8 +33,8 @@ export function waterfall() {
     "p",
     { class: "legend" },
     ...[["told", "bump to told"], ["confirmed", "told to confirmed"], ["open", "still waiting"]]
-      .map(([part = "", words = ""]) =>
-        el("span", {}, el("i", { class: `bar ${part}`, "aria-hidden": "true" }), words)
+      .map(([part = "", meaning = ""]) =>
+        el("span", {}, el("i", { class: `bar ${part}`, "aria-hidden": "true" }), meaning)
       ),
   );
   const result = el("p", { class: "result" });
@@ -84,14 +84,14 @@ function axisTick() {
 function row() {
   const name = el("span", { class: "name" });
   const state = stateMark();
-  const told = el("i", { class: "bar told" });
+  const notified = el("i", { class: "bar told" });
   const rest = el("i", { class: "bar" });
   const said = el("span", { class: "said" });
   const element = el(
     "li",
     {},
     el("div", { class: "who" }, name, state.element),
-    el("div", { class: "track", "aria-hidden": "true" }, told, rest),
+    el("div", { class: "track", "aria-hidden": "true" }, notified, rest),
     said,
   );
   return {
@@ -99,48 +99,48 @@ function row() {
     update({ watcher, scope, scale }) {
       setText(name, watcher.name);
       state.update(watcherState(scope, watcher));
-      const { toldMs, ackedMs } = stepsOf(watcher, scope);
+      const { notifiedMs, ackedMs } = stepsOf(watcher, scope);
       const waitedMs = nowMs() - timeMs(scope.changedAt);
       const endMs = ackedMs ?? (watcher.outdated ? waitedMs : 0);
-      place(told, 0, scale.at(toldMs ?? endMs));
-      place(rest, scale.at(toldMs ?? endMs), scale.at(endMs));
-      told.className = toldMs === undefined && watcher.outdated ? "bar open" : "bar told";
+      place(notified, 0, scale.at(notifiedMs ?? endMs));
+      place(rest, scale.at(notifiedMs ?? endMs), scale.at(endMs));
+      notified.className = notifiedMs === undefined && watcher.outdated ? "bar open" : "bar told";
       rest.className = watcher.outdated ? "bar open" : "bar confirmed";
-      setText(said, stepsText(watcher, toldMs, ackedMs));
+      setText(said, stepsText(watcher, notifiedMs, ackedMs));
     },
   };
 }
 
 /**
- * When a watcher was told and has confirmed, in milliseconds after the bump.
+ * When a watcher was notified and when it confirmed, in milliseconds after the bump.
  *
  * @param {Watcher} watcher
  * @param {Scope} scope
  */
 function stepsOf({ toldAt, ackedAt, outdated }, { changedAt }) {
   const bumpMs = timeMs(changedAt);
-  const toldMs = toldAt === undefined ? undefined : timeMs(toldAt) - bumpMs;
-  // One that joined after the bump is up to date and has confirmed nothing of it.
+  const notifiedMs = toldAt === undefined ? undefined : timeMs(toldAt) - bumpMs;
+  // One that joined after the bump is up to date, and its last ack is an older one.
   const ackedMs = outdated || ackedAt === undefined || timeMs(ackedAt) < bumpMs
     ? undefined
     : timeMs(ackedAt) - bumpMs;
-  return { toldMs, ackedMs };
+  return { notifiedMs, ackedMs };
 }
 
 /**
  * @param {Watcher} watcher
- * @param {number | undefined} toldMs
+ * @param {number | undefined} notifiedMs
  * @param {number | undefined} ackedMs
  */
-function stepsText(watcher, toldMs, ackedMs) {
-  const told = toldMs === undefined ? "" : `told after ${durationText(toldMs)}`;
+function stepsText(watcher, notifiedMs, ackedMs) {
+  const notified = notifiedMs === undefined ? "" : `told after ${durationText(notifiedMs)}`;
   if (ackedMs !== undefined) {
-    return [told, `confirmed after ${durationText(ackedMs)}`].filter((text) => text !== "")
+    return [notified, `confirmed after ${durationText(ackedMs)}`].filter((text) => text !== "")
       .join(", ");
   }
   if (!watcher.outdated) return "joined after this bump";
   const why = watcherWhy(watcher);
-  return told === "" || watcher.failed ? why : told;
+  return notified === "" || watcher.failed ? why : notified;
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * @typedef {"ok" | "wait" | "pause" | "bad" | "held" | "lost"} Mark
  * @typedef {{ readonly mark: Mark, readonly word: string }} State
+ * @typedef {State & { readonly detail: string }} Detailed
  */
 
 /** @type {Readonly<Record<Scope["phase"], State>>} */
@@ -24,7 +25,7 @@ export function phaseState({ phase }) {
 }
 
 /**
- * The phase, or what keeps it from passing by itself.
+ * The phase, or the reason why it cannot end by itself.
  *
  * @param {Scope} scope
  * @returns {State}
@@ -53,7 +54,7 @@ export function watcherState(scope, watcher) {
 }
 
 /**
- * Why a watcher is in its state, in its own words where it has given any.
+ * Why a watcher is in its state; in its own words if it gave a reason.
  *
  * @param {Watcher} watcher
  */
@@ -69,7 +70,7 @@ export function watcherWhy(watcher) {
  * Whether the barrier is open, and if not, why.
  *
  * @param {Scope} scope
- * @returns {State & { readonly detail: string }}
+ * @returns {Detailed}
  */
 export function barrierState(scope) {
   const { outdated, tracked, failed, lost, onLost } = scope;
@@ -90,10 +91,10 @@ export function barrierState(scope) {
 }
 
 /**
- * How far the quiesce is that is on.
+ * How far the current quiesce is.
  *
  * @param {Scope} scope
- * @returns {State & { readonly detail: string }}
+ * @returns {Detailed}
  */
 export function quiesceState({ quiesce, tracked }) {
   const waiting = quiesce?.waiting ?? 0;

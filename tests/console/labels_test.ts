@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Scope, Watcher } from "../../src/console/types.ts";
-import { barrierState, quiesceState, scopeState, watcherState } from "../../src/console/words.js";
+import { barrierState, quiesceState, scopeState, watcherState } from "../../src/console/labels.js";
 
 const SCOPE: Scope = {
   name: "vm-7",
