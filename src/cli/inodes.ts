@@ -1,4 +1,6 @@
+import type { z } from "@hono/zod-openapi";
 import { MIB } from "../core/limits.ts";
+import type { InodeView } from "../wire/inodes.ts";
 import { command, commandGroup } from "./command.ts";
 import { UsageError } from "./exit.ts";
 import { openInput } from "./input.ts";
@@ -12,23 +14,11 @@ const RANGE = { offset: "number", length: "number" } as const;
 /** Bytes of one request: a long read or write is made in several. */
 const REQUEST_BYTES = 8 * MIB;
 
-interface InodeRow {
-  readonly id: string;
-  readonly root?: string;
-  readonly path: string;
-  readonly cache: string;
-  readonly size: string;
-  readonly residentBytes: string;
-  readonly dirtyBytes: string;
-  readonly holders: readonly string[];
-  readonly failure?: { readonly code: string };
-}
-
 const list = command(
   "innkeeper inodes list [--json]",
   { flags: { json: "switch" } },
   async ({ json }, { client, out }) => {
-    printRows(out, await fetchAll<InodeRow>(client, "/v1/inodes"), {
+    printRows(out, await fetchAll<z.infer<typeof InodeView>>(client, "/v1/inodes"), {
       json,
       head: "INODE  CACHE  SIZE  CACHED  DIRTY  HELD BY  FILE",
       cells: ({ id, root, path, cache, size, residentBytes, dirtyBytes, holders, failure }) => {

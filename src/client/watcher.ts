@@ -1,6 +1,5 @@
-import type { Problem } from "../wire/problem.ts";
-import { WATCH_PROTOCOL } from "../wire/subprotocols.ts";
 import { ProblemError } from "./problem_error.ts";
+import { type Frame, WatchConnection } from "./watch_connection.ts";
 
 /** A change of generation that a program has to adapt to. */
 export interface Generation {
@@ -13,7 +12,7 @@ export interface Generation {
   readonly reason: string;
 }
 
-/** A quiesce that a program is asked to follow. */
+/** A request to stop using what a bump would change. */
 export interface QuiesceRequest {
   readonly scope: string;
   readonly reason: string;
@@ -36,28 +35,15 @@ export interface WatcherOptions {
   readonly onGeneration: (generation: Generation, signal: AbortSignal) => Promise<void> | void;
   /** Stops using what a bump would change; the watcher says so once this resolves. */
   readonly onQuiesce?: (request: QuiesceRequest) => Promise<void> | void;
-  /** The quiesce is over: by a bump that all confirmed, or without one. */
+  /** The quiesce is over, by a bump that everybody confirmed or without one. */
   readonly onResume?: () => void;
-  /** Every connection that is made or lost, for a log. */
+  /** Hears of every connection that is made or lost, for a log. */
   readonly onConnection?: (state: "connected" | "lost", detail: string) => void;
 }
 
-/** A frame of the server. */
-interface Frame {
-  readonly type: string;
-  readonly id?: number;
-  readonly problem?: Problem;
-  readonly [member: string]: unknown;
-}
-
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 5_000;
-/** The server pings more often than this; silence means that the connection is dead. */
-const SILENCE_MS = 45_000;
-
 /**
- * A program's watcher of one scope: it reconnects as the same watcher, adapts once to each
- * generation that it has to know of, and confirms exactly that one. Web standards only.
+ * A program's watcher of one scope. It reconnects as the same watcher, adapts once to each
+ * generation, and confirms exactly that one. Web standards only.
  *
  * @example
  * ```ts ignore
@@ -76,49 +62,52 @@ export class Watcher implements AsyncDisposable {
   /** Resolves after {@linkcode stop}; rejects when the daemon refuses the watcher for good. */
   readonly done: Promise<void>;
   readonly #options: WatcherOptions;
+  readonly #connection: WatchConnection;
   readonly #ready = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
-  #socket: WebSocket | undefined;
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
   #unwatchId: number | undefined;
+  #isRegistered = false;
+  #isStopping = false;
   #isQuiesced = false;
   #quiesceEnd: ReturnType<typeof setTimeout> | undefined;
-  #retryMs = RETRY_MS_MIN;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopping = false;
-  #isRegistered = false;
-  /** The generation that is being adapted to. */
+  /** The generation that the program adapts to now. */
   #adapting: { readonly epoch: string; readonly abort: AbortController } | undefined;
-  /** How the last adaptation ended, to be said again after a reconnect. */
+  /** How the last adaptation ended, to be reported again after a reconnect. */
   #verdict: { readonly generation: Generation; readonly failure?: string } | undefined;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.ready = this.#ready.promise;
     this.done = this.#done.promise;
-    // Whoever waits for neither must not be ended by an unhandled rejection.
+    // A program that waits for neither must not be ended by an unhandled rejection.
     this.ready.catch(() => {});
     this.done.catch(() => {});
-    void this.#connect();
+    this.#connection = new WatchConnection({
+      open: options.open,
+      onFrame: (frame) => this.#receive(frame),
+      onLost: (detail) => this.#lost(detail),
+    });
   }
 
   /** Releases the watcher, so that no barrier waits for it any more, and ends. */
   async stop(): Promise<void> {
-    if (this.#stopping) return await this.done;
-    this.#stopping = true;
+    if (this.#isStopping) return await this.done;
+    this.#isStopping = true;
     this.#adapting?.abort.abort();
-    if (this.#isRegistered && this.#socket?.readyState === WebSocket.OPEN) {
+    if (this.#isRegistered && this.#connection.isOpen) {
       this.#unwatchId = this.#nextId++;
-      this.#send({ type: "unwatch", id: this.#unwatchId, scope: this.#options.scope });
+      const { scope } = this.#options;
+      this.#connection.send({ type: "unwatch", id: this.#unwatchId, scope });
     } else this.#end();
     await this.done;
   }
 
-  /** Ends without a word: the daemon holds the watcher until its lease runs out. */
+  /** Ends without releasing the watcher: the daemon holds it until its lease runs out. */
   disconnect(): void {
-    this.#stopping = true;
+    this.#isStopping = true;
     this.#adapting?.abort.abort();
     this.#end();
   }
@@ -127,28 +116,12 @@ export class Watcher implements AsyncDisposable {
     await this.stop();
   }
 
-  async #connect(): Promise<void> {
-    try {
-      const socket = await this.#options.open(WATCH_PROTOCOL);
-      if (this.#stopping) return socket.close();
-      this.#socket = socket;
-      socket.onmessage = ({ data }) => this.#receive(JSON.parse(String(data)));
-      socket.onclose = ({ code, reason }) => this.#lost(socket, reason || `closed with ${code}`);
-      socket.onerror = () => socket.close();
-    } catch (error) {
-      this.#retry(error instanceof Error ? error.message : String(error));
-    }
-  }
-
   #receive(frame: Frame): void {
-    this.#watchSilence();
     // Any answer to the release will do: a watcher that is not there any more is released too.
     if (frame.id !== undefined && frame.id === this.#unwatchId) return this.#end();
     switch (frame.type) {
       case "hello":
         return this.#register();
-      case "ping":
-        return this.#send({ type: "pong", at: frame["at"] });
       case "watching":
         return this.#registered(frame);
       case "generation":
@@ -168,7 +141,7 @@ export class Watcher implements AsyncDisposable {
   #register(): void {
     const { scope, name, track = true, leaseMs } = this.#options;
     this.#watchId = this.#nextId++;
-    this.#send({
+    this.#connection.send({
       type: "watch",
       id: this.#watchId,
       scope,
@@ -180,11 +153,11 @@ export class Watcher implements AsyncDisposable {
   }
 
   #registered(frame: Frame): void {
-    this.#retryMs = RETRY_MS_MIN;
+    this.#connection.accepted();
     this.#isRegistered = true;
     if (typeof frame["token"] === "string") this.#token = frame["token"];
     const isSame = frame["resumed"] === true;
-    // A token that was spent before means that this process is a clone: what the original has
+    // A token that was spent before means that this process is a clone. What the original has
     // adapted to does not count for it.
     if (!isSame) this.#verdict = undefined;
     this.#options.onConnection?.("connected", isSame ? "as the same watcher" : "as a new watcher");
@@ -193,19 +166,17 @@ export class Watcher implements AsyncDisposable {
 
   #refused({ id, problem }: Frame): void {
     if (id !== this.#watchId || problem === undefined) return;
-    // It may pass: the daemon is asked again over a new connection.
-    if (problem.retryable && this.#socket !== undefined) {
-      return this.#lost(this.#socket, problem.detail);
-    }
+    // A later request may succeed, so it is made again over a new connection.
+    if (problem.retryable) return this.#connection.renew(problem.detail);
     const error = new ProblemError(problem);
-    this.#stopping = true;
+    this.#isStopping = true;
     this.#ready.reject(error);
     this.#end(error);
   }
 
   #adapt(generation: Generation): void {
     const { epoch } = generation;
-    if (this.#verdict?.generation.epoch === epoch) return this.#say();
+    if (this.#verdict?.generation.epoch === epoch) return this.#report();
     if (this.#adapting?.epoch === epoch) return;
     this.#adapting?.abort.abort();
     const adapting = { epoch, abort: new AbortController() };
@@ -216,32 +187,38 @@ export class Watcher implements AsyncDisposable {
       if (this.#adapting !== adapting) return;
       this.#adapting = undefined;
       this.#verdict = { generation, ...(failure === undefined ? {} : { failure }) };
-      this.#say();
+      this.#report();
     };
     run().then(() => end(), (error) => end(error instanceof Error ? error.message : String(error)));
   }
 
-  /** Confirms, or says that it failed. */
-  #say(): void {
+  /** Confirms, or reports the failure. */
+  #report(): void {
     if (this.#verdict === undefined) return;
     const { generation: { scope, generation, epoch }, failure } = this.#verdict;
     const id = this.#nextId++;
-    if (failure === undefined) this.#send({ type: "ack", id, scope, generation, epoch });
-    else this.#send({ type: "fail", id, scope, generation, reason: failure.slice(0, 256) || "?" });
+    if (failure === undefined) this.#connection.send({ type: "ack", id, scope, generation, epoch });
+    else {this.#connection.send({
+        type: "fail",
+        id,
+        scope,
+        generation,
+        reason: failure.slice(0, 256) || "?",
+      });}
   }
 
   async #quiesce(request: QuiesceRequest): Promise<void> {
     this.#isQuiesced = true;
     clearTimeout(this.#quiesceEnd);
-    // The daemon ends it by then too; told or not, the program goes on.
+    // The daemon ends the quiesce by then too. The program goes on even if it does not hear of that.
     this.#quiesceEnd = setTimeout(() => this.#resume(), request.maxMs);
     try {
       await this.#options.onQuiesce?.(request);
     } catch {
-      // It has not quiesced, so it does not say that it has: the waiting caller names it.
+      // It has not quiesced, so it does not say so, and the waiting caller sees its name.
       return;
     }
-    this.#send({ type: "quiesced", id: this.#nextId++, scope: request.scope });
+    this.#connection.send({ type: "quiesced", id: this.#nextId++, scope: request.scope });
   }
 
   #resume(): void {
@@ -251,41 +228,15 @@ export class Watcher implements AsyncDisposable {
     this.#options.onResume?.();
   }
 
-  #send(frame: Record<string, unknown>): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
-  }
-
-  #watchSilence(): void {
-    clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#timer = setTimeout(() => socket && this.#lost(socket, "silent for too long"), SILENCE_MS);
-  }
-
-  #lost(socket: WebSocket, detail: string): void {
-    if (socket !== this.#socket) return;
-    this.#socket = undefined;
+  #lost(detail: string): void {
     this.#isRegistered = false;
-    socket.onclose = null;
-    socket.close();
-    this.#retry(detail);
-  }
-
-  #retry(detail: string): void {
-    clearTimeout(this.#timer);
-    if (this.#stopping) return this.#end();
-    this.#options.onConnection?.("lost", detail);
-    // Spread out, so that a thousand watchers do not come back in the same instant.
-    const delayMs = this.#retryMs * (0.5 + Math.random());
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
-    this.#timer = setTimeout(() => void this.#connect(), delayMs);
+    if (this.#isStopping) this.#end();
+    else this.#options.onConnection?.("lost", detail);
   }
 
   #end(error?: Error): void {
-    clearTimeout(this.#timer);
     this.#resume();
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.close();
+    this.#connection.close();
     if (error === undefined) this.#done.resolve();
     else this.#done.reject(error);
   }

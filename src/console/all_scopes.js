@@ -47,20 +47,10 @@ export function allScopes(api) {
     if (next !== undefined) cursors.push(next);
     void look();
   });
-  const element = el(
-    "section",
-    { class: "all", "aria-labelledby": "all" },
-    el(
-      "div",
-      { class: "head" },
-      el("h2", { id: "all" }, "All scopes"),
-      goForm(),
-    ),
-    curl.element,
-    table.element,
-    empty,
-    el("div", { class: "pages" }, back, on),
-  );
+  const head = el("div", { class: "head" }, el("h2", { id: "all" }, "All scopes"), goForm());
+  const pages = el("div", { class: "pages" }, back, on);
+  const parts = [head, curl.element, table.element, empty, pages];
+  const element = el("section", { class: "all", "aria-labelledby": "all" }, ...parts);
   return { element, look };
 }
 

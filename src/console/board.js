@@ -28,20 +28,16 @@ export function settlingBoard(api, live, onError) {
   const summary = el("p", { class: "summary", role: "status" });
   const all = allScopes(api);
   const unsettledCurl = curlLine("scopes that are not settled", curlText(UNSETTLED));
-  const element = el(
-    "div",
-    { class: "board" },
-    el("div", { class: "title" }, el("h1", {}, "Settling board"), summary),
-    el(
-      "section",
-      { class: "unsettled", "aria-labelledby": "unsettled" },
-      el("h2", { id: "unsettled" }, "Not settled"),
-      // Above the cards, so that a new card does not move it.
-      unsettledCurl.element,
-      cards.element,
-    ),
-    all.element,
+  const title = el("div", { class: "title" }, el("h1", {}, "Settling board"), summary);
+  const unsettled = el(
+    "section",
+    { class: "unsettled", "aria-labelledby": "unsettled" },
+    el("h2", { id: "unsettled" }, "Not settled"),
+    // Above the cards, so that a new card does not move it.
+    unsettledCurl.element,
+    cards.element,
   );
+  const element = el("div", { class: "board" }, title, unsettled, all.element);
 
   /**
    * The scopes that have changed since the last look; `undefined` when any may have.

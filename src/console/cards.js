@@ -118,16 +118,14 @@ function rowsOf(before, { scope, watchers }) {
 }
 
 function emptyCards() {
+  const hint = "A scope is listed here from its bump until every tracked watcher has confirmed. " +
+    "Let a program watch:";
+  const watch = "deno task innkeeper watch vm-7 --name app --exec ./reseed.sh";
   return el(
     "div",
     { class: "empty" },
     el("p", {}, el("b", {}, "Every scope is settled.")),
-    el(
-      "p",
-      {},
-      "A scope is listed here from its bump until every tracked watcher has confirmed. " +
-        "Let a program watch:",
-    ),
-    el("pre", { tabindex: "0" }, "deno task innkeeper watch vm-7 --name app --exec ./reseed.sh"),
+    el("p", {}, hint),
+    el("pre", { tabindex: "0" }, watch),
   );
 }

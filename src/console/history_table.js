@@ -32,18 +32,10 @@ function bumpRow() {
   const reason = el("td", { class: "reason" });
   const by = el("td", { class: "by" });
   const when = ticking("ago");
+  const since = el("td", { class: "since" }, when.element);
   const outdated = el("td", { class: "number" });
   const took = el("td", { class: "number" });
-  const element = el(
-    "tr",
-    {},
-    generation,
-    reason,
-    by,
-    el("td", { class: "since" }, when.element),
-    outdated,
-    took,
-  );
+  const element = el("tr", {}, generation, reason, by, since, outdated, took);
   return {
     element,
     update({ bump, isNewest }) {

@@ -50,22 +50,10 @@ export function scopeCard(api) {
   const quiesce = quiesceLine();
   const watchers = lateTable();
   const more = el("a", { class: "more" });
-  const element = el(
-    "article",
-    { class: "card" },
-    el(
-      "header",
-      {},
-      el("h3", {}, link),
-      phase.element,
-      el("p", { class: "facts" }, generation, " · ", reason, " · ", since.element),
-      buttons.element,
-    ),
-    barrier.element,
-    quiesce.element,
-    watchers.element,
-    more,
-  );
+  const facts = el("p", { class: "facts" }, generation, " · ", reason, " · ", since.element);
+  const header = el("header", {}, el("h3", {}, link), phase.element, facts, buttons.element);
+  const parts = [header, barrier.element, quiesce.element, watchers.element, more];
+  const element = el("article", { class: "card" }, ...parts);
   return {
     element,
     update({ scope, rows, hasMore, settledAtMs, tookMs }) {
@@ -111,14 +99,10 @@ function lateRow() {
   const since = ticking("for");
   const acked = el("span");
   const ackedAt = ticking("ago");
-  const element = el(
-    "tr",
-    {},
-    name,
-    el("td", { class: "state-cell" }, state.element, why),
-    el("td", { class: "since" }, since.element),
-    el("td", { class: "acked" }, acked, ackedAt.element),
-  );
+  const stateCell = el("td", { class: "state-cell" }, state.element, why);
+  const sinceCell = el("td", { class: "since" }, since.element);
+  const ackedCell = el("td", { class: "acked" }, acked, ackedAt.element);
+  const element = el("tr", {}, name, stateCell, sinceCell, ackedCell);
   return {
     element,
     update({ scope, watcher, isCleared }) {
@@ -134,10 +118,8 @@ function lateRow() {
       state.update(watcherState(scope, watcher));
       setText(why, watcherWhy(watcher));
       since.update(watcher.outdatedSince ?? scope.quiesce?.since ?? watcher.presenceSince);
-      setText(
-        acked,
-        watcher.ackedGeneration === undefined ? "never" : `generation ${watcher.ackedGeneration}, `,
-      );
+      const { ackedGeneration } = watcher;
+      setText(acked, ackedGeneration === undefined ? "never" : `generation ${ackedGeneration}, `);
       ackedAt.update(watcher.ackedAt);
     },
   };

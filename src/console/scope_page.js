@@ -37,14 +37,8 @@ export function scopePage(api, live, onError, name) {
   const steps = stepsSection(path);
   const past = pastSection(path);
   const setup = setupSection(path);
-  const body = el(
-    "div",
-    { class: "parts" },
-    barrier.element,
-    steps.element,
-    past.element,
-    setup.element,
-  );
+  const parts = [barrier, steps, past, setup].map((part) => part.element);
+  const body = el("div", { class: "parts" }, ...parts);
   const note = el("p", { class: "hint", role: "status" }, "Loading…");
   const element = el("div", { class: "scope" }, head.element, note, body);
   body.hidden = true;
@@ -117,14 +111,9 @@ function scopeHead(api, name) {
   const known = [phase.element, buttons.element, facts];
   const forget = () => known.forEach((part) => part.hidden = true);
   forget();
-  const element = el(
-    "header",
-    { class: "scope-head" },
-    el("a", { href: "#/", class: "back" }, "← Settling board"),
-    el("div", { class: "title" }, el("h1", { class: "name" }, name), phase.element),
-    buttons.element,
-    facts,
-  );
+  const back = el("a", { href: "#/", class: "back" }, "← Settling board");
+  const title = el("div", { class: "title" }, el("h1", { class: "name" }, name), phase.element);
+  const element = el("header", { class: "scope-head" }, back, title, buttons.element, facts);
   return {
     element,
     forget,
@@ -138,10 +127,8 @@ function scopeHead(api, name) {
       bumped.update(scope.changedAt);
       setText(reason, scope.reason);
       const others = scope.watchers - scope.tracked;
-      setText(
-        watchers,
-        `${scope.tracked} tracked${others === 0 ? "" : `, ${others} not waited for`}`,
-      );
+      const untracked = others === 0 ? "" : `, ${others} not waited for`;
+      setText(watchers, `${scope.tracked} tracked${untracked}`);
     },
   };
 }

@@ -28,15 +28,9 @@ function scopeRow() {
   const generation = el("td", { class: "number" });
   const confirmed = el("td", { class: "number" });
   const bumped = ticking("ago");
-  const element = el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, link),
-    el("td", {}, state.element),
-    generation,
-    confirmed,
-    el("td", { class: "since" }, bumped.element),
-  );
+  const since = el("td", { class: "since" }, bumped.element);
+  const name = el("th", { scope: "row" }, link);
+  const element = el("tr", {}, name, el("td", {}, state.element), generation, confirmed, since);
   return {
     element,
     update(scope) {
@@ -44,10 +38,8 @@ function scopeRow() {
       setAttribute(link, "href", `#/scopes/${scope.name}`);
       state.update(scopeState(scope));
       setText(generation, String(scope.generation));
-      setText(
-        confirmed,
-        scope.tracked === 0 ? "–" : `${scope.tracked - scope.outdated} of ${scope.tracked}`,
-      );
+      const { tracked, outdated } = scope;
+      setText(confirmed, tracked === 0 ? "–" : `${tracked - outdated} of ${tracked}`);
       bumped.update(scope.changedAt);
     },
   };
