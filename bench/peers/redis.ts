@@ -26,8 +26,8 @@ export const redis: Peer = {
       async bump() {
         const start = performance.now();
         const generation = String(await bumper.send("INCR", "generation"));
-        const told = await bumper.send("PUBLISH", "generations", generation);
-        if (told !== count) throw new Error(`${told} of ${count} were told`);
+        const notified = await bumper.send("PUBLISH", "generations", generation);
+        if (notified !== count) throw new Error(`${notified} of ${count} were notified`);
         const done = await bumper.send("BLPOP", `done:${generation}`, "60");
         if (done === null) throw new Error("not all have confirmed in time");
         return performance.now() - start;

@@ -1,5 +1,5 @@
 /**
- * As much of Redis' protocol (RESP3) as the comparison needs: commands of words, and answers of
+ * As much of Redis' protocol (RESP3) as the comparison needs: commands, and answers of
  * numbers, strings, arrays and pushed messages. Less than a client library does, which is to
  * Redis' favour.
  *
@@ -41,10 +41,10 @@ export class RedisConnection {
   }
 
   /** Sends a command and returns its answer. */
-  async send(...words: readonly string[]): Promise<Reply> {
+  async send(...args: readonly string[]): Promise<Reply> {
     const { promise, resolve } = Promise.withResolvers<Reply>();
     this.#waiting.push(resolve);
-    await this.#write(words);
+    await this.#write(args);
     return await promise;
   }
 
@@ -57,9 +57,9 @@ export class RedisConnection {
     this.#connection.close();
   }
 
-  async #write(words: readonly string[]): Promise<void> {
-    const text = words.map((word) => `$${encoder.encode(word).length}\r\n${word}\r\n`).join("");
-    const bytes = encoder.encode(`*${words.length}\r\n${text}`);
+  async #write(args: readonly string[]): Promise<void> {
+    const text = args.map((arg) => `$${encoder.encode(arg).length}\r\n${arg}\r\n`).join("");
+    const bytes = encoder.encode(`*${args.length}\r\n${text}`);
     for (let sent = 0; sent < bytes.length;) {
       sent += await this.#connection.write(bytes.subarray(sent));
     }

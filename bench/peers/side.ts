@@ -23,10 +23,10 @@ const START_TRIES = 200;
 const START_WAIT_MS = 50;
 
 /** Waits until a server that has just been started answers. */
-export async function answering(ask: () => Promise<unknown>): Promise<void> {
+export async function answering(request: () => Promise<unknown>): Promise<void> {
   for (let tries = 1;; tries++) {
     try {
-      await ask();
+      await request();
       return;
     } catch (error) {
       if (tries === START_TRIES) throw error;

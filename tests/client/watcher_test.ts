@@ -73,7 +73,7 @@ class Bench {
   }
 
   /** Answers the registration. */
-  async welcome(socket: FakeSocket, resumed = false): Promise<void> {
+  async acceptWatch(socket: FakeSocket, resumed = false): Promise<void> {
     await soon();
     socket.says({ type: "hello" });
     socket.says({ type: "watching", id: socket.of("watch")[0]?.["id"], resumed, token: "t1" });
@@ -84,7 +84,7 @@ async function connected(options: Partial<WatcherOptions> = {}) {
   const bench = new Bench();
   const watcher = bench.watcher(options);
   const [socket] = bench.sockets as [FakeSocket];
-  await bench.welcome(socket);
+  await bench.acceptWatch(socket);
   await watcher.ready;
   return { bench, watcher, socket };
 }
@@ -138,7 +138,7 @@ Deno.test("Watcher comes back with its token and says again what it has done, wi
   const again = bench.next();
   socket.drops();
   const second = await again;
-  await bench.welcome(second, true);
+  await bench.acceptWatch(second, true);
   assertEquals(second.of("watch")[0]?.["token"], "t1");
   second.says(generation(3));
   await soon();
@@ -154,7 +154,7 @@ Deno.test("Watcher whose token was spent is a clone: it adapts anew (case 23)", 
   const again = bench.next();
   socket.drops();
   const second = await again;
-  await bench.welcome(second, false);
+  await bench.acceptWatch(second, false);
   second.says(generation(3));
   await soon();
   assertEquals([runs, second.of("ack").length], [2, 1]);
@@ -219,7 +219,7 @@ Deno.test("Watcher that is refused for a while asks again over a new connection"
   const again = bench.next();
   const problem = { code: "state-unavailable", detail: "disk full", retryable: true };
   socket.says({ type: "error", id: socket.of("watch")[0]?.["id"], problem });
-  await bench.welcome(await again);
+  await bench.acceptWatch(await again);
   await watcher.ready;
   watcher.disconnect();
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
 
 /** Everything that a daemon says of its devices. */
-async function told(daemon: Daemon, ids: readonly string[]): Promise<unknown> {
+async function shown(daemon: Daemon, ids: readonly string[]): Promise<unknown> {
   const image = await daemon.json(200, "GET", "/v1/devices/image");
   const list = await daemon.json(200, "GET", "/v1/devices");
   const mappings = await daemon.json(200, "GET", "/v1/devices/anon-2/mappings");
@@ -34,11 +34,11 @@ Deno.test("two daemons one after the other on one state folder agree on every nu
   await first.json(204, "DELETE", `/v1/devices/${ids[1]}/holders/c1`);
   await first.json(200, "PATCH", `/v1/devices/${ids[2]}`, { pciAddr: "02/03" });
   const held = [ids[0], ids[2]] as [string, string];
-  const before = await told(first, held);
+  const before = await shown(first, held);
   await first.stop("SIGKILL");
 
   await using second = await Daemon.start({ folder });
-  assertEquals(await told(second, held), before);
+  assertEquals(await shown(second, held), before);
   const next = await second.json(201, "POST", "/v1/devices/anonymous", { kind: "simple" });
   assertEquals(next.id, "anon-4");
   assertEquals(await second.json(201, "POST", "/v1/devices/anon-1/inodes"), { inode: "2" });

@@ -23,9 +23,9 @@ Deno.test("a watcher is told, finds the page ahead of the frame, confirms, and t
     if (frame.type === "generation") assertGreaterOrEqual(page.generation, frame.generation);
   });
   for (let generation = 1; generation <= 200; generation++) {
-    const told = client.next("generation");
+    const notice = client.next("generation");
     await daemon.json(201, "POST", `${scope}/bumps`, bump);
-    assertEquals((await told)["generation"], generation);
+    assertEquals((await notice)["generation"], generation);
     const late = await daemon.json(409, "GET", `${scope}/barrier`);
     assertEquals([late.code, late.watchers[0].name], ["watchers-outdated", "app"]);
     const stale = await client.request({ type: "ack", scope: "vm-7", generation: generation - 1 });
