@@ -49,8 +49,8 @@ export class EventLog implements EventSink {
 
   /** Goes on where the process before has stopped. */
   static async open({ ledger, clock }: { ledger: Ledger; clock: Clock }): Promise<EventLog> {
-    const kept = (await ledger.load("counter")).find(({ id }) => id === COUNTER_ID);
-    const log = new EventLog(ledger, clock, typeof kept?.body === "number" ? kept.body : 1);
+    const counter = (await ledger.load("counter")).find(({ id }) => id === COUNTER_ID);
+    const log = new EventLog(ledger, clock, typeof counter?.body === "number" ? counter.body : 1);
     await log.#reserve();
     return log;
   }

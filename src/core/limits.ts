@@ -1,6 +1,6 @@
 /**
- * Every bound of the system, each with its reason. What passes a bound is refused with a clear
- * fault; nothing is ever cut off or dropped in silence.
+ * Every bound of the system, each with its reason. A request that exceeds a bound is refused with a
+ * clear fault; nothing is cut off or dropped in silence.
  *
  * @module
  */
@@ -18,11 +18,11 @@ export const PAGE_BYTES = 4096;
 // calls to the host
 
 /**
- * A call that failed on a thread within this time is made again on the event loop, for its errno:
- * that stands as long as for the largest request. One that took longer waits for storage.
+ * errno is lost across FFI threads, so a failed call is repeated on the event loop to read it. Only
+ * calls that failed within this time are repeated; a slower one could block the loop on storage.
  */
 export const SLOW_FAILURE_MS = 100;
-/** Slow failures after which a call counts as failed: a cold cache makes one, a busy machine another. */
+/** Slow failures until a call is given up: a cold cache causes one, a busy machine another. */
 export const SLOW_FAILURES_MAX = 3;
 
 // requests
@@ -35,7 +35,7 @@ export const REASON_CHARS_MAX = 256;
 export const JSON_BODY_BYTES_MAX = 2 * MIB;
 /** A body of bytes: one request may hold this much memory while it is read. */
 export const BYTES_BODY_BYTES_MAX = 64 * MIB;
-/** One answer of bytes; a client asks for more with further ranges. */
+/** One answer of bytes; a client gets more with further ranges. */
 export const BYTES_REPLY_BYTES_MAX = 64 * MIB;
 /** Items of one page of a list. */
 export const LIST_ITEMS_MAX = 1000;
@@ -43,10 +43,10 @@ export const LIST_ITEMS_MAX = 1000;
 export const LIST_ITEMS_DEFAULT = 100;
 /** Longest `Prefer: wait`, in seconds: below the idle time-outs of common proxies. */
 export const PREFER_WAIT_SECONDS_MAX = 60;
-/** Requests that may be running when the daemon stops get this long to end. */
+/** Requests that are running when the daemon stops have this long to end. */
 export const DRAIN_MS = 5_000;
 
-/** How long a ticket for a WebSocket of a browser is good for. */
+/** Lifetime of a ticket with which a browser opens a WebSocket. */
 export const TICKET_MS = 30_000;
 /** Tickets that wait to be used. */
 export const TICKETS_MAX = 10_000;
@@ -54,7 +54,7 @@ export const TICKETS_MAX = 10_000;
 export const IDEMPOTENCY_MS = 10 * 60_000;
 /** Idempotency-Keys remembered: about 0.5 KiB each, and 160 new ones a second for as long. */
 export const IDEMPOTENCY_KEYS_MAX = 100_000;
-/** Stored answers, in bytes: enough for the last seconds, and clients repeat soon. */
+/** Stored answers, in bytes: enough for the last seconds, and clients that repeat do so soon. */
 export const IDEMPOTENCY_BYTES_MAX = 64 * MIB;
 /** The size of a stored answer beside its body: mostly its headers. */
 export const IDEMPOTENCY_ANSWER_BYTES = 1 * KIB;
@@ -63,23 +63,23 @@ export const IDEMPOTENCY_KEY_CHARS_MAX = 128;
 
 // events
 
-/** Followers of the events at once: each has an answer open. */
+/** Followers of the events at once: each holds an answer open. */
 export const EVENT_FOLLOWERS_MAX = 1_000;
 /** Events that one answer in JSON holds. */
 export const EVENTS_PAGE_MAX = 1_000;
-/** Silence on an event stream is broken this often, so that proxies leave it open. */
+/** An event stream sends a comment after this much silence, so that proxies leave it open. */
 export const EVENT_COMMENT_MS = 15_000;
 
-/** Events that are kept for readers who come back: about 500 bytes each. */
+/** Events retained for readers that reconnect: about 500 bytes each. */
 export const EVENTS_RETAINED_MAX = 10_000;
-/** Event numbers reserved in the ledger at a time: one commit for so many events. */
+/** Event numbers reserved in the ledger at a time: one commit serves this many events. */
 export const EVENT_SEQ_BLOCK = 1_000_000;
 
 // generations
 
 /** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
 export const SCOPES_MAX = 10_000;
-/** Deleted scopes whose counters are kept, so that none repeats: about 300 bytes each. */
+/** Deleted scopes whose counters are remembered, so that no generation repeats: about 300 bytes each. */
 export const TOMBSTONES_MAX = 100_000;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
@@ -89,37 +89,37 @@ export const BARRIER_NAMES_MAX = 100;
 export const BARRIER_MS_MAX = 10 * 60_000;
 /** Bumps that a scope remembers for its history. */
 export const HISTORY_BUMPS_MAX = 32;
-/** How long a watcher is held before it is lost, when it does not say: a restart and a reconnect. */
+/** How long a watcher is held before it is lost, by default: time for a restart and a reconnect. */
 export const LEASE_MS_DEFAULT = 60_000;
 /** Longest lease of a watcher: a night of a paused machine. */
 export const LEASE_MS_MAX = 24 * 60 * 60_000;
-/** How long a quiesce lasts when its caller does not say: as long as a snapshot may take. */
+/** How long a quiesce lasts by default: as long as a snapshot may take. */
 export const QUIESCE_MS_DEFAULT = 30_000;
 /** Longest quiesce: watchers stand still in it. */
 export const QUIESCE_MS_MAX = 10 * 60_000;
 /** Acknowledgements are written to the ledger in groups this long after the first of a group. */
 export const ACK_FLUSH_MS = 20;
 
-/** Longest wait for news of a host's counter in one call: a stop of the daemon waits for it. */
+/** Longest wait for a host's counter in one call. A stop of the daemon waits this long for it. */
 export const HOST_SOURCE_WAIT_MS = 250;
-/** Between two looks at a host's counter that does not tell of news. */
+/** Interval between looks at a host's counter that gives no notice of changes. */
 export const HOST_SOURCE_LOOK_MS = 100;
-/** Between two looks at a host's counter that cannot be read. */
+/** Interval between looks at a host's counter that cannot be read. */
 export const HOST_SOURCE_RETRY_MS = 5_000;
-/** Looks at a vmclock until it is at rest, a millisecond apart; its writer needs microseconds. */
+/** Looks at a vmclock until its sequence is even, a millisecond apart; its writer needs microseconds. */
 export const VMCLOCK_TRIES = 100;
 
 // watch sockets
 
 /** One text frame from a client: every legal one is far smaller. */
 export const FRAME_BYTES_MAX = 64 * KIB;
-/** Scopes that one connection may watch: one slot each is kept in memory. */
+/** Scopes that one connection may watch: each takes one slot in memory. */
 export const SCOPES_PER_CONNECTION_MAX = 1_000;
-/** Guest channels that one connection may follow: one slot each is kept in memory. */
+/** Guest channels that one connection may follow: each takes one slot in memory. */
 export const CHANNELS_PER_CONNECTION_MAX = 1_000;
-/** Sockets told of a change before input is taken again: below a millisecond of sending. */
+/** Sockets that are sent a change before input is read again: below a millisecond of sending. */
 export const CHANGES_PER_TURN = 64;
-/** Sockets answered before input is taken again: confirmations that are there come first. */
+/** Sockets answered before input is read again, because confirmations that wait there come first. */
 export const ANSWERS_PER_TURN = 8;
 /** Replies waiting for a socket that does not drain; past it the client is too slow. */
 export const REPLIES_WAITING_MAX = 256;
@@ -132,9 +132,9 @@ export const CONNECTIONS_MAX = 20_000;
 
 // devices
 
-/** Minors of anonymous devices: the 20 bits that Linux has for them, less the last. */
+/** Minors of anonymous devices: Linux has 20 bits for them, and the last value stays unused. */
 export const MINORS_MAX = (1 << 20) - 2;
-/** Keys of one map request: reading, keeping and answering them holds the event loop 0.1 s. */
+/** Keys of one map request: reading, committing and answering them holds the event loop 0.1 s. */
 export const MAP_KEYS_MAX = 10_000;
 /** Mappings of all multi devices together: about 300 bytes of memory each. */
 export const MAPPINGS_MAX = 2_000_000;
@@ -146,12 +146,12 @@ export const HOST_FILE_BYTES_MAX = 64 * KIB;
 export const HOST_DIR_ENTRIES_MAX = 65_536;
 /** Host devices of all sandboxes together: about 2 KiB of memory each. */
 export const HOST_DEVICES_MAX = 10_000;
-/** Named holders of one host device: they are kept in its ledger entry. */
+/** Named holders of one host device: they stand in its ledger entry. */
 export const HOLDERS_PER_DEVICE_MAX = 1_000;
 /** Driver options of one host device, and the characters of each. */
 export const DRIVER_OPTIONS_MAX = 64;
 export const DRIVER_OPTION_CHARS_MAX = 256;
-/** Highest block index of a sandbox: SCSI addresses have 256 targets of 256 units (seed 002). */
+/** Highest block index of a sandbox: SCSI addresses have 256 targets of 256 units (docs/devices.md#8). */
 export const BLOCK_INDEX_MAX = 65_534;
 /** Root ports of a sandbox's machine: one PCI bus has 32 slots. */
 export const ROOT_PORTS_MAX = 32;
@@ -173,17 +173,17 @@ export const CACHE_BYTES_MIN = 1 * MIB;
 /** Share of the budget that may be dirty, as a divisor: the rest can always make room for reads. */
 export const CACHE_DIRTY_DIVISOR = 2;
 /**
- * Runs of dirt of all inodes together: each is a record to replay and a write of its own. That many
- * pages, none beside another, are the dirt that the default cache may hold.
+ * Dirty ranges of all inodes together. Each is a journal record to replay and a write of its own.
+ * The default cache may hold this many dirty pages, if no two of them touch.
  */
 export const DIRTY_RUNS_MAX = 32_768;
-/** Runs of written bytes that are remembered until a sync; more are taken for one. */
+/** Written ranges that are remembered until a sync; more than this are merged into one. */
 export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const NONBLOCKING_READ_BYTES_MAX = 1 * MIB;
 /** Bytes that one write to a backing file carries in a write-back. */
 export const WRITE_BACK_BYTES = 1 * MIB;
-/** Records after which a journal is rewritten as the dirt that they amount to: about 400 KiB. */
+/** Records after which a journal is rewritten as the dirty ranges that remain: about 400 KiB. */
 export const JOURNAL_RECORDS_MAX = 10_000;
 /** Open inodes: up to three file descriptors each, within a common ulimit of 65,536. */
 export const OPEN_INODES_MAX = 10_000;
@@ -191,36 +191,36 @@ export const OPEN_INODES_MAX = 10_000;
 export const EVICT_RANGES_MAX = 1_000;
 /** Named holders of one inode. */
 export const HOLDERS_PER_INODE_MAX = 1_000;
-/** Bytes that one fill may read beyond what was asked (seed 001, maxFillRange). */
+/** Bytes that one fill may read beyond the request (gVisor's maxFillRange). */
 export const FILL_BYTES_MAX = 64 * KIB;
 /** Largest window of a sequential read-ahead: what a disk reads in some milliseconds. */
 export const READ_AHEAD_BYTES_MAX = 1 * MIB;
 /** Most memory for one fill or write-back: as much as the larger of the two moves at once. */
 export const COPY_BUFFER_BYTES = Math.max(READ_AHEAD_BYTES_MAX, WRITE_BACK_BYTES);
-/** So many of each size are kept for the next; more are made while more are under way. */
+/** Free copy buffers of each size that are reused; further ones are made as they are needed. */
 export const COPY_BUFFERS_MAX = 4;
-/** Share of the cache that one read-ahead may take, as a divisor: others read as well. */
+/** Share of the cache that one read-ahead may take, as a divisor, because others read as well. */
 export const READ_AHEAD_CACHE_DIVISOR = 8;
-/** Dirt is written back this long after it was made: a crash of the host loses no more. */
+/** Dirty bytes are written back after this long, so a crash of the host loses no more than that. */
 export const WRITE_BACK_DELAY_MS = 5_000;
 /** Longest time between two tries of a write-back, and between those of mapped pages. */
 export const WRITE_BACK_DELAY_MS_MAX = 60_000;
 /**
- * Mappings of one inode, one that others cut into runs counted once for each run: about 300 bytes
- * each, and a mapping of the whole file is added to every run.
+ * Mapping segments of one inode (overlapping mappings split each other): about 300 bytes each.
+ * Mapping the whole file touches every segment.
  */
 export const MAPPINGS_PER_INODE_MAX = 10_000;
 /** Longest lease of a holder of an inode: a night of a paused machine. */
 export const INODE_LEASE_MS_MAX = 24 * 60 * 60_000;
 /** Parts of one multipart write, and ranges of one multipart read. */
 export const BYTE_PARTS_MAX = 1_000;
-/** A body of several parts is held whole, to be undone when a part of it fails. */
+/** A body of several parts is held in memory whole, so that a failing part undoes the others. */
 export const MULTIPART_BYTES_MAX = 16 * MIB;
 /** Bytes of a long body that are in memory at one time. */
 export const STREAM_PART_BYTES = 1 * MIB;
 /** A body above this many bytes waits in a file until all of it is there. */
 export const SPOOL_BYTES_MIN = 1 * MIB;
-/** A remote storage that says nothing for this long counts as failed. */
+/** A remote store that sends nothing for this long counts as failed. */
 export const REMOTE_MS_MAX = 30_000;
 /** Chunk of a mapped cache file: one huge page (gVisor's host file mapper). */
 export const CHUNK_BYTES = 2 * MIB;
@@ -243,33 +243,33 @@ export const GUEST_LOADS_MAX = 16;
 export const CHANNELS_PER_GUEST_MAX = 256;
 /** Longest lease of a guest's owner: a night of a paused machine. */
 export const OWNER_LEASE_MS_MAX = 24 * 60 * 60_000;
-/** Interrupt lines: 0 is the timer (seed 003, LGUEST_IRQS). */
+/** Interrupt lines: 0 is the timer (lguest's LGUEST_IRQS). */
 export const INTERRUPT_LINES = 32;
 /** Longest run that one request may ask for, in milliseconds. */
 export const RUN_BUDGET_MS_MAX = 60_000;
 /** A run without a budget ends after this long, in milliseconds. */
 export const RUN_BUDGET_MS_DEFAULT = 60_000;
-/** A Worker that has not made its guest within this time is terminated; it takes a tenth of a second. */
+/** A Worker that has not made its guest within this time is terminated; 0.1 s is usual. */
 export const ENGINE_MAKE_MS = 30_000;
 /** A Worker that does not answer a stop within this time is terminated. */
 export const ENGINE_STOP_MS = 2_000;
 /** Snapshots kept in the state folder. */
 export const SNAPSHOTS_MAX = 1_000;
 /**
- * Index of one snapshot: in the largest guest every second page can be a run of its own, and one
- * with a share has a path for each file that it has open.
+ * Index of one snapshot. In the largest guest every second page can be a range of its own, and a
+ * guest with a share adds a path for each open file.
  */
 export const SNAPSHOT_INDEX_BYTES_MAX = 4 * MIB;
 
 // Linux guests
 
-/** Bytes that a guest may write to a serial line before its host has taken any; it waits then. */
+/** Bytes that a guest may write to a serial line before the host has taken any; then it waits. */
 export const SERIAL_BACKLOG_BYTES = 128 * KIB;
-/** What is kept of a guest's console: twice what Debian's kernel says while it boots. */
+/** Console output that is retained: twice what Debian's kernel prints while it boots. */
 export const CONSOLE_RING_BYTES = 128 * KIB;
-/** What may wait for a guest that does not read its console: more than is ever pasted. */
+/** Console input that may wait for a guest that does not read: more than anybody pastes. */
 export const CONSOLE_INPUT_BYTES_MAX = 64 * KIB;
-/** What of a console is put into one WebSocket frame. */
+/** Console output in one WebSocket frame. */
 export const CONSOLE_FRAME_BYTES = 16 * KIB;
 /** A kernel's command line: COMMAND_LINE_SIZE of Linux on x86, less the NUL. */
 export const COMMAND_LINE_CHARS_MAX = 2047;
@@ -277,21 +277,21 @@ export const COMMAND_LINE_CHARS_MAX = 2047;
 export const DISKS_PER_GUEST_MAX = 2;
 /** Size of a disk: what 28-bit block addresses reach. */
 export const DISK_BYTES_MAX = 128 * 1024 * MIB;
-/** What guests have written to their disks goes into a snapshot: it is held in memory once. */
+/** Bytes that a guest wrote to its disks, in a snapshot: they are held in memory once. */
 export const SNAPSHOT_OVERLAY_BYTES_MAX = 256 * MIB;
-/** Ranges in which that may lie: they are listed in the snapshot's index. */
+/** Ranges of those bytes: the snapshot's index lists them. */
 export const OVERLAY_RANGES_MAX = 16_384;
-/** Times that a write to a full cache is tried, each after a write-back. */
+/** Tries of a guest's write to a full cache, each after a write-back. */
 export const CACHE_FULL_TRIES = 3;
-/** A line that a guest's reseeder says: a failure with its reason is the longest. */
+/** A line of a guest's reseeder; a failure with its reason is the longest. */
 export const RESEED_LINE_BYTES_MAX = 512;
-/** Replies that wait for a reseeder that asks and does not read. */
+/** Replies that wait for a reseeder that sends requests and does not read. */
 export const RESEED_REPLIES_MAX = 16;
-/** How long the reseeder of a guest that died is held before it is lost: it cannot come back. */
+/** Lease of the reseeder of a dead guest: it is lost at once, because it cannot come back. */
 export const RESEEDER_LEASE_MS = 1;
-/** Least memory of a Linux guest, in MiB: a distribution's kernel unpacks itself at 16. */
+/** Least memory of a Linux guest, in MiB: a distribution's kernel unpacks itself at 16 MiB. */
 export const LINUX_MIB_MIN = 16;
-/** A 9P message: what a guest reads of a share at a time, and v86 copies twice. */
+/** A 9P message: a guest reads this much of a share at a time, and v86 copies it twice. */
 export const NINEP_MESSAGE_BYTES_MAX = 64 * KIB;
 /** 9P messages of a guest under way: as many as its queue has places. */
 export const NINEP_CALLS_MAX = 32;

@@ -1,6 +1,6 @@
 /**
- * Half-open ranges of a file. Offsets are `bigint`: they are the 64-bit numbers of the wire, and a
- * sparse file may really end at 2^63 - 1, where a `number` would round without a word.
+ * Half-open ranges of a file. Offsets are `bigint`, because a sparse file may really end at 2^63 - 1,
+ * where a `number` would round without an error.
  *
  * @module
  */
@@ -35,9 +35,9 @@ export function maxOf(a: bigint, b: bigint): bigint {
 const SPLICE_ITEMS_MAX = 1024;
 
 /**
- * Ordered set of non-empty half-open ranges that do not overlap, each with a value: the algebra
- * under residency and dirt. Touching ranges with the same value are always one (seed 001,
- * `FileRangeSet`, `DirtySet` and `FrameRefSet` over gVisor's segment set).
+ * Ordered set of non-empty half-open ranges that do not overlap, each with a value. Residency, dirty
+ * ranges and page references rest on it, as gVisor's `FileRangeSet`, `DirtySet` and `FrameRefSet`
+ * rest on its segment set. Touching ranges with the same value are always merged.
  *
  * @example
  * ```ts

@@ -32,9 +32,9 @@ const CHUNK = BigInt(CHUNK_BYTES);
 const CHUNK_BITS = BigInt(Math.log2(CHUNK_BYTES));
 
 /**
- * The chunks in which a file is mapped, and how many of their pages are in use: a chunk is mapped
- * when a page of it is first asked for, and unmapped with the last reference to any of its pages
- * (seed 001, `HostFileMapper`).
+ * The chunks in which a file is mapped, and how many of their pages are in use. A chunk is mapped when
+ * one of its pages is first needed, and unmapped with the last reference to any of its pages (gVisor's
+ * `HostFileMapper`).
  */
 export class HostFileMapper {
   readonly #memory: ChunkMemory;

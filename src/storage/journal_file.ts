@@ -14,7 +14,7 @@ const SUFFIX = ".journal";
 /** A rewritten journal grows under this name until it takes the place of the old one. */
 const DRAFT_SUFFIX = ".journal.draft";
 
-/** Journals as append-only files in a folder of ours, one for each inode (spec decision 6). */
+/** Journals as append-only files in a folder of ours, one for each inode (docs/inodes.md#6). */
 export class JournalFiles implements Journals {
   /** @param folder Is made when it is not there; its parent must be */
   constructor(readonly folder: string) {

@@ -9,8 +9,8 @@ import type {
 } from "../core/ports/page_file.ts";
 
 /**
- * Pages as regular files, one folder a scope, readable for all (spec decision 5). Programs map
- * them, also through a bind mount into a container.
+ * Pages as regular files, one folder a scope, readable for all (docs/generations.md#5).
+ * Programs map them, also through a bind mount into a container.
  */
 export class PageFiles implements PageFolder {
   /**

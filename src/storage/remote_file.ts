@@ -93,7 +93,7 @@ class RemoteFile implements BackingFile {
   async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     const { etag, sizeBytes, version } = this.#described;
     if (offset >= sizeBytes || into.byteLength === 0) return 0;
-    const response = await ask(this.#url, {
+    const response = await request(this.#url, {
       headers: {
         range: `bytes=${offset}-${offset + BigInt(into.byteLength) - 1n}`,
         ...(etag === undefined ? {} : { "if-match": etag }),
@@ -171,7 +171,7 @@ async function nothing(response: Response, url: string): Promise<number> {
 }
 
 async function describe(url: string, ending?: AbortSignal): Promise<Described> {
-  const response = await ask(url, { method: "HEAD" }, ending);
+  const response = await request(url, { method: "HEAD" }, ending);
   await response.body?.cancel();
   const length = response.headers.get("content-length");
   if (response.status !== 200) throw new SystemError(errnoOf(response.status), "HEAD", url);
@@ -195,7 +195,7 @@ function versionOf(headers: Headers, sizeBytes: bigint): string {
   return JSON.stringify([headers.get("etag"), headers.get("last-modified"), String(sizeBytes)]);
 }
 
-async function ask(url: string, init: RequestInit, ending?: AbortSignal): Promise<Response> {
+async function request(url: string, init: RequestInit, ending?: AbortSignal): Promise<Response> {
   const signals = [AbortSignal.timeout(REMOTE_MS_MAX), ...ending === undefined ? [] : [ending]];
   const headers = new Headers(init.headers);
   // A compressed answer has other offsets.

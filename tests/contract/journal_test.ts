@@ -124,10 +124,10 @@ Deno.test("JournalFiles.left() cuts a torn journal at its last whole record, whe
     await Deno.writeFile(`${folder}/a.journal`, whole.subarray(0, length));
     const [left] = await subject.journals.left();
     const hasHeader = length >= headerBytes;
-    const kept = hasHeader ? Math.floor((length - headerBytes) / frame) : 0;
+    const stored = hasHeader ? Math.floor((length - headerBytes) / frame) : 0;
     assertEquals(left?.header, hasHeader ? HEADER : undefined);
-    assertEquals(left?.records, records.slice(0, kept), `cut at ${length}`);
-    assertEquals(left?.cutBytes, hasHeader ? length - headerBytes - kept * frame : length);
+    assertEquals(left?.records, records.slice(0, stored), `cut at ${length}`);
+    assertEquals(left?.cutBytes, hasHeader ? length - headerBytes - stored * frame : length);
   }
 });
 

@@ -6,7 +6,7 @@ import { MappedPage } from "../support/mapped_page.ts";
 const scope = "/v1/scopes/vm-7";
 const bump = { reason: "restore" };
 
-Deno.test("a watcher is told, finds the page ahead of the frame, confirms, and the barrier opens", async () => {
+Deno.test("a watcher is notified, finds the page ahead of the frame, confirms, and the barrier opens", async () => {
   await using daemon = await Daemon.start();
   await daemon.json(201, "PUT", scope, {});
   using page = new MappedPage(`${daemon.pageFolder}/vm-7/sysgenid`);

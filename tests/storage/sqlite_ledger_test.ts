@@ -63,9 +63,9 @@ Deno.test("SqliteLedger keeps every commit that was acknowledged before a kill -
     child.kill("SIGKILL");
     await child.status;
     const ledger = new SqliteLedger(path);
-    const kept = (await ledger.load("device")).map(({ id }) => Number(id));
+    const stored = (await ledger.load("device")).map(({ id }) => Number(id));
     await ledger.close();
     assert(acknowledged > 50, "the writer acknowledged too little to mean anything");
-    for (let n = 1; n <= acknowledged; n++) assert(kept.includes(n), `commit ${n} is lost`);
+    for (let n = 1; n <= acknowledged; n++) assert(stored.includes(n), `commit ${n} is lost`);
   }
 });

@@ -6,8 +6,8 @@ export class MemoryLedger implements Ledger {
   failing: Error | undefined;
 
   load(kind: LedgerKind): Promise<readonly LedgerRow[]> {
-    const kept = [...this.#entries.get(kind) ?? []].sort(([a], [b]) => a < b ? -1 : 1);
-    return Promise.resolve(kept.map(([id, body]) => ({ id, body: JSON.parse(body) as unknown })));
+    const stored = [...this.#entries.get(kind) ?? []].sort(([a], [b]) => a < b ? -1 : 1);
+    return Promise.resolve(stored.map(([id, body]) => ({ id, body: JSON.parse(body) as unknown })));
   }
 
   async commit(entries: readonly LedgerEntry[]): Promise<void> {

@@ -49,7 +49,7 @@ export class Qemu implements AsyncDisposable {
   readonly #connection: Deno.UnixConn;
   readonly #events: Answer[] = [];
   #answered = Promise.withResolvers<Answer>();
-  #told = Promise.withResolvers<void>();
+  #notices = Promise.withResolvers<void>();
   readonly #reading: Promise<void>;
 
   private constructor(program: Program, connection: Deno.UnixConn) {
@@ -122,7 +122,7 @@ export class Qemu implements AsyncDisposable {
         event === name && data.device === device
       );
       if (at >= 0) return void this.#events.splice(at, 1);
-      await deadline(this.#told.promise, ANSWER_MS);
+      await deadline(this.#notices.promise, ANSWER_MS);
     }
   }
 
@@ -171,8 +171,8 @@ export class Qemu implements AsyncDisposable {
             continue;
           }
           this.#events.push(message);
-          this.#told.resolve();
-          this.#told = Promise.withResolvers();
+          this.#notices.resolve();
+          this.#notices = Promise.withResolvers();
         }
       }
     } catch (error) {

@@ -39,24 +39,24 @@ export interface BackingLook {
 }
 
 /**
- * An open regular file below a root (seed 001, `CachedFileObject`). Every failure is a
- * {@linkcode SystemError}. No promise is pending when {@linkcode BackingFile.close} is called.
+ * An open regular file below a root (gVisor's `CachedFileObject`). Every failure is a
+ * {@linkcode SystemError}. Callers close it only when no call is pending.
  */
 export interface BackingFile {
   /** Path by which another process of this host can open it, where there is one. */
   readonly hostPath: string | undefined;
-  /** The attributes as the host has them in memory: asks no storage. */
+  /** The attributes as the host has them in memory, without asking storage. */
   attributes(): BackingAttributes;
   /** The attributes and the name as the storage has them now. */
   look(): Promise<BackingLook>;
   /**
    * Reads what can be had without waiting for storage.
    *
-   * @returns How many bytes were read, perhaps fewer than asked, 0 at the end of the file;
-   * `undefined` when storage would have to be waited for
+   * @returns How many bytes were read, perhaps fewer than requested, 0 at the end of the file;
+   * `undefined` when the read would have to wait for storage
    */
   readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
-  /** Reads; perhaps fewer bytes than asked, 0 at the end of the file. */
+  /** Reads; perhaps fewer bytes than requested, 0 at the end of the file. */
   read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
   /** Writes; perhaps fewer bytes than given. */
   write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
@@ -64,14 +64,15 @@ export interface BackingFile {
   truncate(sizeBytes: bigint): Promise<void>;
   /** Sets attributes: owner first, then permissions, then times. */
   change(change: AttributeChange): Promise<void>;
-  /** Reserves storage, and makes the file so long at least. */
+  /** Reserves storage, and extends the file to the end of the range if it is shorter. */
   allocate(offset: bigint, length: bigint): Promise<void>;
   /** Gives the file another name below its root. EEXIST when that is taken. */
   link(path: string): Promise<void>;
   /** Takes a name below its root away. ENOENT when it leads to no file, ESTALE to another one. */
   unlink(path: string): Promise<void>;
   /**
-   * Opens anew what its path leads to, perhaps another file by now. Calls under way end on either.
+   * Opens again what its path leads to, perhaps another file by now. Calls that are under way end on
+   * the old file or on the new one.
    *
    * @param accept Sees what was found first; when it throws, the file stays as it is
    */

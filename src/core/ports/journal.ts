@@ -16,15 +16,15 @@ export type JournalRecord =
   | { readonly kind: "clean"; readonly start: bigint; readonly end: bigint }
   /** The backing file is as Innkeeper left it with this size and time. */
   | { readonly kind: "settled"; readonly sizeBytes: bigint; readonly modificationTimeNs: bigint }
-  /** Innkeeper is changing the backing file: its size and time tell nothing. */
+  /** Innkeeper is changing the backing file, so its size and time prove nothing. */
   | { readonly kind: "changing" }
-  /** Somebody else changed the backing file below the dirt: it must not be written back. */
+  /** Somebody else changed the backing file: the dirty ranges must not be written back. */
   | { readonly kind: "overtaken" };
 
 /**
- * The dirt of one inode, kept through the death of the process (spec decision 6). Records are
- * kept in the order in which they were added. A record that could not be written stays queued and
- * is tried again first, so that no later one is kept without it.
+ * The dirty ranges of one inode, which survive the death of the process (docs/inodes.md#6). Records
+ * are written in the order in which they were added. A record that could not be written stays queued
+ * and is tried again first, so that no later record is stored without it.
  */
 export interface Journal {
   /** Records added since the journal was made or rewritten. */
@@ -33,15 +33,15 @@ export interface Journal {
   append(...records: readonly JournalRecord[]): void;
   /** Puts these records in the place of all earlier ones, at once or not at all. */
   rewrite(records: readonly JournalRecord[]): void;
-  /** Begins the journal anew for another file at its path: no earlier record stays. */
+  /** Starts the journal again for another file at its path. No earlier record stays. */
   readdress(device: bigint, inode: bigint): void;
   /**
-   * Resolves when all that was added so far is kept; at once when nothing waits.
+   * Resolves when all records added so far are written; at once when none waits.
    *
    * @throws {SystemError} when it cannot be written now
    */
   flush(): Promise<void>;
-  /** Waits for a running write and lets go of the file, which stays. */
+  /** Waits for a running write and closes the file, which stays. */
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export interface LeftJournal {
 
 /** The folder of journals. */
 export interface Journals {
-  /** Makes the journal of an inode, with its header kept. */
+  /** Makes the journal of an inode and writes its header. */
   create(id: string, header: JournalHeader): Promise<Journal>;
   /** The journals that are there, each up to its last whole record. */
   left(): Promise<readonly LeftJournal[]>;
