@@ -14,5 +14,5 @@ export { type Problem, PROBLEM_TYPE } from "./src/wire/problem.ts";
 /** The handler that `deno serve` looks for. The daemon is put together at the first request. */
 export default { fetch: edge };
 
-// Under `deno serve` this module counts as main too, with no words for a command line.
+// Under `deno serve` this module counts as main too, with no arguments.
 if (import.meta.main && Deno.args.length > 0) main(Deno.args).then((status) => Deno.exit(status));

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "./exit.ts";
 
-/** What a flag holds, by the word that declares it. */
+/** The kinds of flags, and the type of their values. */
 interface FlagTypes {
   readonly switch: boolean;
   readonly text: string;
@@ -11,17 +11,17 @@ interface FlagTypes {
   readonly number: number;
 }
 
-/** Flags by name, with what each holds. */
+/** Flags by name, with the kind of each. */
 export type Flags = Readonly<Record<string, keyof FlagTypes>>;
 
 /** What a command takes. */
 export interface Syntax<Name extends string, F extends Flags> {
-  /** What it takes beside its flags, in this order. */
+  /** The arguments that are no flags, in their order. */
   readonly names: readonly Name[];
   readonly flags: F;
 }
 
-/** What a command was given, by name. */
+/** The values of arguments and flags, by name. */
 export type Args<Name extends string, F extends Flags> =
   & { readonly [N in Name]: string }
   & { readonly [N in keyof F]?: FlagTypes[F[N]] };
@@ -65,10 +65,21 @@ export function readArgs<const Name extends string, const F extends Flags>(
 /**
  * Reads a whole number.
  *
- * @param what What it is, for the message
+ * @param what Names the number in the message
  * @throws {UsageError}
  */
 export function wholeNumber(text: string, what: string): number {
   if (/^[0-9]{1,15}$/.test(text)) return Number(text);
   throw new UsageError(`Cannot use ${what} "${text}": it must be a whole number`);
+}
+
+/**
+ * Reads a number of up to 64 bits, decimal or hexadecimal.
+ *
+ * @param what Names the number in the message
+ * @throws {UsageError}
+ */
+export function parseAddress(text: string, what: string): bigint {
+  if (/^(?:0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return BigInt(text);
+  throw new UsageError(`Cannot use ${what}: "${text}" must be a number, decimal or 0x…`);
 }

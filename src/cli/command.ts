@@ -25,7 +25,8 @@ export type Command = Run & { readonly usage: string };
 /**
  * Declares a command.
  *
- * @param run Returns its exit status, or an answer of the daemon that is printed as JSON, or nothing
+ * @param run Returns the exit status, or an answer of the daemon, which is printed as JSON, or
+ * nothing
  */
 export function command<
   const Name extends string = never,

@@ -53,7 +53,7 @@ function overTcp(url: string, token: string): { endpoint: Endpoint; options: Web
   return { endpoint: { url, token }, options: { headers: { authorization: `Bearer ${token}` } } };
 }
 
-/** Takes {@linkcode FLAGS} out wherever they stand, so that a command parses only its own. */
+/** Takes {@linkcode FLAGS} out wherever they stand, so that a command parses only its own flags. */
 function split(args: readonly string[]): { values: FlagValues; rest: string[] } {
   const end = args.indexOf("--");
   const { tokens } = parseArgs({

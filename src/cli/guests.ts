@@ -1,92 +1,20 @@
-import { MIB, PAGE_BYTES } from "../core/limits.ts";
-import { wholeNumber } from "./args.ts";
-import { type Command, command, type CommandContext, commandGroup } from "./command.ts";
+import { parseAddress, wholeNumber } from "./args.ts";
+import { type Command, command, commandGroup } from "./command.ts";
 import { environment } from "./environment.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { guestConsole } from "./guest_console.ts";
-import { openInput } from "./input.ts";
+import { boot, clone, create } from "./guest_create.ts";
 import { fetchAll, path } from "./listing.ts";
 
-const CREATE_USAGE =
-  `innkeeper guests create --image FILE|--inode ID [--at ADDRESS] [--start ADDRESS]
-                               [--memory MIB] [--name NAME] [--scope SCOPE] [--lease MS]`;
-const BOOT_USAGE =
-  `innkeeper guests boot --kernel ID [--initrd ID] [--memory MIB] [--command-line TEXT]
-                             [--disk ID[:ro]]... [--share ROOT] [--name NAME] [--scope SCOPE]
-                             [--lease MS]`;
 const DELETE_USAGE = `innkeeper guests delete NAME
 create, boot and clone print the owner's token; the others take it as --owner TOKEN or INNKEEPER_OWNER`;
 
 const OWNER = { owner: "text" } as const;
-const NEW_GUEST = { name: "text", scope: "text", lease: "number" } as const;
-const BARE = {
-  ...NEW_GUEST,
-  image: "text",
-  inode: "text",
-  at: "text",
-  start: "text",
-  memory: "number",
-} as const;
-const LINUX = {
-  ...NEW_GUEST,
-  kernel: "text",
-  initrd: "text",
-  memory: "number",
-  "command-line": "text",
-  disk: "texts",
-  share: "text",
-} as const;
-
-const LINUX_MIB_DEFAULT = 128;
-const IMAGE_AT_DEFAULT = 0x1000;
-const MEMORY_MIB_DEFAULT = 1;
 const DUMP_ROW_BYTES = 16;
 
 const list = command("innkeeper guests list", {}, async (_none, { client, out }) => {
   for (const guest of await fetchAll(client, "/v1/guests")) out(JSON.stringify(guest));
 });
-
-const create = command(CREATE_USAGE, { flags: BARE }, async (args, context) => {
-  const { image, inode, memory = MEMORY_MIB_DEFAULT } = args;
-  if ((image === undefined) === (inode === undefined)) {
-    throw new UsageError(`Give either --image or --inode\nusage: ${CREATE_USAGE}`);
-  }
-  const at = args.at === undefined ? IMAGE_AT_DEFAULT : Number(address(args.at, "--at"));
-  const start = args.start === undefined ? at : Number(address(args.start, "--start"));
-  const content = image === undefined ? { inode } : { bytes: await base64Of(image) };
-  const bare = { pfnLimit: memory * MIB / PAGE_BYTES, start, load: [{ at, ...content }] };
-  return await make(args, { bare }, context);
-});
-
-const boot = command(BOOT_USAGE, { flags: LINUX }, async (args, context) => {
-  const { kernel, initrd, memory = LINUX_MIB_DEFAULT, disk = [], share } = args;
-  if (kernel === undefined) throw new UsageError(`Give --kernel\nusage: ${BOOT_USAGE}`);
-  const linux = {
-    memoryMiB: memory,
-    kernel,
-    initrd,
-    commandLine: args["command-line"],
-    disks: disk.map((id) => ({ inode: id.replace(/:ro$/, ""), readOnly: id.endsWith(":ro") })),
-    share: share === undefined ? undefined : { root: share },
-  };
-  return await make(args, { linux }, context);
-});
-
-const clone = command(
-  "innkeeper guests clone SNAPSHOT [--name NAME] [--scope SCOPE] [--lease MS]",
-  { names: ["snapshot"], flags: NEW_GUEST },
-  async ({ snapshot, ...args }, context) => await make(args, { snapshot }, context),
-);
-
-/** Makes a guest, and returns it with the token of its owner. */
-async function make(
-  { name, scope, lease }: { name?: string; scope?: string; lease?: number },
-  from: Record<string, unknown>,
-  { client }: CommandContext,
-): Promise<unknown> {
-  const json = { name, scope, leaseMs: lease, ...from };
-  return (await client.request("POST", "/v1/guests", { json })).body;
-}
 
 const run = command(
   "innkeeper guests run NAME [--budget MS]",
@@ -128,7 +56,7 @@ const registers = command(
   async ({ name, set, owner }, { client }) => {
     const json = set && Object.fromEntries(set.map((pair) => {
       const [register, value = ""] = pair.split("=");
-      return [register, String(address(value, `--set ${pair}`))];
+      return [register, String(parseAddress(value, `--set ${pair}`))];
     }));
     const method = set === undefined ? "GET" : "PATCH";
     const request = { json, headers: ownerHeaders(owner) };
@@ -141,7 +69,7 @@ const memory = command(
   { names: ["name", "range"], flags: { ...OWNER, write: "text" } },
   async ({ name, range, write, owner }, { client, out }) => {
     const [first = "", last = first] = range.split("-");
-    const [from, to] = [address(first, "the range"), address(last, "the range")];
+    const [from, to] = [parseAddress(first, "the range"), parseAddress(last, "the range")];
     const headers = ownerHeaders(owner);
     const memory = path`/v1/guests/${name}/memory`;
     if (write !== undefined) {
@@ -193,15 +121,6 @@ export const guests: Command = Object.assign(
 
 function ownerHeaders(owner = environment.env("INNKEEPER_OWNER")): Record<string, string> {
   return owner === undefined ? {} : { "innkeeper-owner": owner };
-}
-
-async function base64Of(file: string): Promise<string> {
-  return (await new Response(await openInput(file)).bytes()).toBase64();
-}
-
-function address(text: string, what: string): bigint {
-  if (/^(?:0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return BigInt(text);
-  throw new UsageError(`Cannot use ${what}: "${text}" must be a number, decimal or 0x…`);
 }
 
 function hexBytes(text: string): Uint8Array<ArrayBuffer> {

@@ -9,8 +9,8 @@ import { write } from "./output.ts";
 import { serveHelp } from "./serve_flags.ts";
 
 /**
- * Becomes the daemon, under grants that fit its flags. Deno has no way to narrow a running
- * process, so this one, which may read everything, makes room for one that may not.
+ * Becomes the daemon, under grants that fit its flags. Deno cannot narrow the permissions of a
+ * running process, so this one, which may read everything, is replaced by one that may not.
  */
 function launch(args: readonly string[]): void {
   if (args.includes("--help")) return write(Deno.stdout, serveHelp());
@@ -34,7 +34,7 @@ function launch(args: readonly string[]): void {
     `${app}/src/cli/main.ts`,
     "serve",
     ...args,
-    // The daemon may not ask who it is, so what depends on that is settled here.
+    // Their defaults depend on the user, which the daemon has no permission to look up.
     ...["--state", config.state, "--run", config.run],
   ]);
 }

@@ -1,8 +1,8 @@
 const CONSOLE = new URL("../console/", import.meta.url);
 
 /**
- * The files of the pages. Those of the console lie in the program's own folder, which the daemon
- * may read; those of Swagger UI are modules of text, for which no permission is needed.
+ * The files of the web pages. The daemon may read the program's own folder, where those of the
+ * console are. It imports those of Swagger UI as text, which needs no permission.
  */
 export const pageFiles = {
   async console(name: string): Promise<string | undefined> {
@@ -26,5 +26,5 @@ export const pageFiles = {
   },
 };
 
-/** What of the console's folder belongs to the page of the API. */
+/** Files of the API's page that are in the console's folder. */
 const OF_DOCS: ReadonlySet<string> = new Set(["index.html", "docs.js"]);

@@ -21,7 +21,7 @@ export const wait = command(
   { names: ["scope"], flags: { timeout: "number", generation: "number" } },
   async ({ scope, timeout = TIMEOUT_SECONDS_DEFAULT, generation }, { client, out, err }) => {
     const barrier = withQuery(path`/v1/scopes/${scope}/barrier`, {
-      // For the API 0 means no limit, here it means to look once, which is what no timeout does.
+      // 0 means to look once. The API looks once when there is no timeout, and forever for 0.
       timeoutMs: timeout === 0 ? undefined : String(1000 * timeout),
       generation: generation?.toString(),
     });

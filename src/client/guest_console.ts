@@ -1,8 +1,8 @@
-/** A guest's console over a WebSocket of `innkeeper.console.v1`: type, and wait for what comes. */
+/** A guest's console over a WebSocket of `innkeeper.console.v1`: send text, and wait for text. */
 export class GuestConsole {
-  /** What has come and was not waited for yet. */
+  /** The text that has come and was not waited for yet. */
   text = "";
-  /** What the daemon said beside: gaps, and input that was not taken. */
+  /** Frames of the daemon itself: gaps in the text, and refusals of input. */
   readonly frames: unknown[] = [];
   /** Resolves with the close code. */
   readonly closed: Promise<number>;
@@ -25,19 +25,27 @@ export class GuestConsole {
     });
   }
 
-  /** @throws {Error} when the daemon refuses */
+  /**
+   * Waits until the console is open.
+   *
+   * @throws {Error} when the daemon refuses it
+   */
   async opened(): Promise<this> {
     if (this.socket.readyState === WebSocket.OPEN) return this;
     await new Promise<void>((resolve, reject) => {
       this.socket.addEventListener("open", () => resolve(), { once: true });
-      this.socket.addEventListener("error", () => reject(new Error("the console is refused")), {
-        once: true,
-      });
+      this.socket.addEventListener(
+        "error",
+        () => reject(new Error(`Cannot open the console at ${this.socket.url}: it was refused`)),
+        {
+          once: true,
+        },
+      );
     });
     return this;
   }
 
-  /** Types this. */
+  /** Sends a text, as if it was typed. */
   send(text: string): void {
     this.socket.send(new TextEncoder().encode(text));
   }
@@ -64,7 +72,9 @@ export class GuestConsole {
         }
         if (isLate || this.socket.readyState === WebSocket.CLOSED) {
           const end = this.text.slice(-500);
-          throw new Error(`no ${JSON.stringify(text)} on the console: ${JSON.stringify(end)}`);
+          throw new Error(
+            `Cannot find ${JSON.stringify(text)} on the console: ${JSON.stringify(end)}`,
+          );
         }
         await new Promise<void>((resolve) => this.#wake = resolve);
       }

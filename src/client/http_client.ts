@@ -107,7 +107,8 @@ function readProblem(response: Response, text: string): Problem {
     type: "about:blank",
     title: response.statusText,
     status: response.status,
-    detail: `${response.url} answered ${response.status}, which is no answer of Innkeeper`,
+    detail:
+      `${response.url} answered ${response.status}, which is no answer of Innkeeper: check the address`,
     code: "internal-error",
     errno: "EIO",
     retryable: false,

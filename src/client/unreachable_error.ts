@@ -1,4 +1,4 @@
-/** The daemon cannot be reached. */
+/** The daemon did not answer: it is not there, or something in between refused. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
 

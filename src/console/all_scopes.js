@@ -29,7 +29,7 @@ export function allScopes(api) {
       (cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`);
     /** @type {List<Scope>} */
     const list = await api.get(path);
-    // The reader has turned the page meanwhile.
+    // The answer came too late: the reader has turned the page.
     if (cursor !== cursors.at(-1)) return;
     next = list.next;
     table.update(list.items);

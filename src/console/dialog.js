@@ -2,9 +2,9 @@ import { curlLine, curlText } from "./curl.js";
 import { el, setText } from "./dom.js";
 
 /**
- * What a dialog asks for and does.
+ * The parts of a dialog, and what it does.
  *
- * @typedef {object} Ask
+ * @typedef {object} DialogParts
  * @property {string} title
  * @property {string} lead What will happen
  * @property {string} action The word on the button
@@ -16,9 +16,9 @@ import { el, setText } from "./dom.js";
 let nextId = 1;
 
 /**
- * Opens a dialog that sends one request, and stays with the reason when that is refused.
+ * Opens a dialog that sends one request. When that is refused, it stays open and shows why.
  *
- * @param {Ask} ask
+ * @param {DialogParts} parts
  */
 export function openDialog({ title, lead, action, fields, request, send }) {
   const id = `dialog-${nextId++}`;

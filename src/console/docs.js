@@ -1,4 +1,4 @@
-// For reading only: a page that could also send would need a token, and the console has one.
+// For reading only. To send requests the page would need a token, and the console has that.
 /** @type {any} */ (globalThis).SwaggerUIBundle({
   dom_id: "#api",
   url: "/openapi.json",

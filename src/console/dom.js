@@ -1,12 +1,12 @@
 /** @import { View } from "./views.ts" */
 
 /**
- * Makes an element. Texts go in as text nodes, so nothing that a client has sent is ever markup.
+ * Makes an element. Texts become text nodes, so nothing that a client has sent is ever markup.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Readonly<Record<string, string | boolean | ((event: Event) => void)>>} [attributes]
- *   Functions listen to the event of that name
+ *   A function listens to the event of that name
  * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -19,6 +19,19 @@ export function el(tag, attributes = {}, ...children) {
   }
   element.append(...children);
   return element;
+}
+
+/**
+ * A list of terms with their descriptions.
+ *
+ * @param {string} name Its class
+ * @param {Readonly<Record<string, HTMLElement>>} pairs
+ */
+export function terms(name, pairs) {
+  const items = Object.entries(pairs).map(([term, value]) =>
+    el("div", {}, el("dt", {}, term), value)
+  );
+  return el("dl", { class: name }, ...items);
 }
 
 /**
@@ -43,7 +56,7 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * Elements of one parent, one for each item, kept over updates by the items' keys.
+ * The children of an element, one for each item. An item that stays keeps its child.
  *
  * @template Item
  */
@@ -75,7 +88,7 @@ export class Keyed {
       const view = this.#views.get(key) ?? this.make(item);
       this.#views.set(key, view);
       view.update(item);
-      // Moving an element takes the focus from it, so those in their place are not touched.
+      // Moving an element takes the focus from it, so it is only moved when it must be.
       const there = this.parent.children[index];
       if (there !== view.element) this.parent.insertBefore(view.element, there ?? null);
     }

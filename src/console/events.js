@@ -1,12 +1,12 @@
 /** @import { Api } from "./api.js" */
 /** @import { DaemonEvent } from "./types.ts" */
 
-/** The daemon breaks its silence every 15 s; after three of those it is gone. */
+/** The daemon sends something every 15 s. After three such times of silence it is gone. */
 const SILENCE_MS = 45_000;
 
 /**
- * Reads the daemon's events until the connection ends. By fetch, since an EventSource cannot send
- * a token.
+ * Reads the daemon's events until the connection ends. It uses fetch, because an EventSource cannot
+ * send a token.
  *
  * @param {Api} api
  * @param {AbortSignal} stop

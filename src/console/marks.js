@@ -4,7 +4,7 @@ import { el, setAttribute, setText } from "./dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * A shape for each mark, so that nobody needs to tell colours apart.
+ * Each mark has a shape of its own, so that nobody needs to tell colours apart.
  *
  * @type {Readonly<Record<Mark, string>>}
  */
@@ -20,9 +20,8 @@ const PATHS = {
 /** A state as a mark and a word. */
 export function stateMark() {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of [["viewBox", "0 0 16 16"], ["aria-hidden", "true"]]) {
-    svg.setAttribute(name ?? "", value ?? "");
-  }
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
   svg.append(path);
   const word = el("span");

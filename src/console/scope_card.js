@@ -9,7 +9,7 @@ import { keyedTable } from "./tables.js";
 import { ticking } from "./ticking.js";
 import { phaseState, watcherState, watcherWhy } from "./labels.js";
 
-/** How many watchers a card names; the scope's own page names them all. */
+/** How many watchers a card names. The page of the scope has more. */
 export const CARD_WATCHERS = 6;
 
 /**
@@ -66,7 +66,7 @@ export function scopeCard(api) {
       setText(reason, scope.quiesce?.reason ?? scope.reason);
       buttons.update(scope);
       barrier.update({ scope, ...(tookMs === undefined ? {} : { tookMs }) });
-      // One of the two: what is waited for first.
+      // Only one of the two is shown: a quiesce comes before its bump.
       barrier.element.hidden = scope.quiesce !== undefined;
       quiesce.update(scope);
       watchers.update(rows.map((row) => ({ ...row, scope })));

@@ -3,10 +3,10 @@ import { el, setText } from "./dom.js";
 import { stateMark } from "./marks.js";
 
 /**
- * The frame around every panel: where one is, where one can go, and whether what is shown is true.
+ * The frame around every panel: where the reader is and can go, and whether the panel is up to date.
  *
  * @param {readonly { href: string, title: string }[]} panels
- * @param {() => void} onForget The reader takes the token back
+ * @param {() => void} onForget Called when the reader wants the token forgotten
  */
 export function shell(panels, onForget) {
   const main = el("main", { id: "main", tabindex: "-1" });

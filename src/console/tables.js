@@ -2,7 +2,7 @@
 import { el, Keyed } from "./dom.js";
 
 /**
- * A table with a row for each item, kept by the items' keys.
+ * A table with a row for each item. An item that stays keeps its row.
  *
  * @template Item
  * @param {object} parts

@@ -9,7 +9,7 @@ const PHRASES = {
 };
 
 /**
- * A time that is shown relative to now and goes on by itself.
+ * A time that is shown relative to now and keeps up with it.
  *
  * @param {keyof typeof PHRASES} phrase
  */

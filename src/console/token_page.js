@@ -1,9 +1,9 @@
 import { el } from "./dom.js";
 
 /**
- * Asks for the token.
+ * The page that asks for the token.
  *
- * @param {string | undefined} refusal Why the one before was not enough
+ * @param {string | undefined} refusal Why the daemon refused the last token
  * @param {(token: string) => void} onToken
  */
 export function tokenPage(refusal, onToken) {

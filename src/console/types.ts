@@ -1,5 +1,5 @@
 /**
- * What the console reads of the API, held to the schemas that the daemon answers with.
+ * The types of what the console reads from the API, taken from the schemas of the daemon.
  *
  * @module
  */

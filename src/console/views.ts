@@ -1,11 +1,11 @@
 /**
- * What the pages are put together from. Apart from the data, which is also read where there is no
- * document.
+ * The parts that pages consist of. They are not in types.ts because that is also used where there
+ * is no document.
  *
  * @module
  */
 
-/** Something on the page that is kept up to date. */
+/** An element of the page, and how it follows its data. */
 export interface View<Data> {
   readonly element: HTMLElement;
   update(data: Data): void;
@@ -15,7 +15,7 @@ export interface View<Data> {
 export interface Panel {
   readonly element: HTMLElement;
   readonly title: string;
-  /** Something happened to a scope; all of them when no name is given. */
+  /** Something happened to a scope; to any of them when no name is given. */
   changed(scope?: string): void;
   /** It is no longer shown. */
   stop(): void;

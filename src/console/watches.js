@@ -2,12 +2,12 @@
 
 const PROTOCOL = "innkeeper.watch.v1";
 
-/** What a page may watch at once: the cards of one board, and a bound for the daemon. */
+/** How many scopes a page watches at once: enough for the cards of one board. */
 const SCOPES_MAX = 25;
 
 /**
- * Watches scopes without being tracked, so no barrier waits for this page, and hears of each step
- * of their watchers.
+ * Watches scopes to hear of each step of their watchers. It is not tracked, so no barrier waits for
+ * this page.
  */
 export class Watches {
   /** @type {Set<string>} */
@@ -28,7 +28,7 @@ export class Watches {
   }
 
   /**
-   * Opens the socket with a ticket, since a page can give a WebSocket no header.
+   * Opens the socket with a ticket, because a page can set no header on a WebSocket.
    *
    * @param {AbortSignal} stop
    * @returns {Promise<{ closed: Promise<void> }>} When it is open
