@@ -1,14 +1,14 @@
 import { Fault } from "../../src/core/faults.ts";
 import { BARRIER_MS_MAX } from "../../src/core/limits.ts";
 import {
+  BarrierOpenView,
   BarrierQuery,
-  OpenWithLostView,
   QuiesceBody,
   QuiesceView,
 } from "../../src/wire/generations.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { waitOf } from "../http/wait.ts";
-import { endpoint, scopeParams } from "./views.ts";
+import { barrierOpenView, endpoint, scopeParams } from "./views.ts";
 
 const passBarrier = endpoint({
   method: "get",
@@ -17,8 +17,8 @@ const passBarrier = endpoint({
   needs: "read",
   request: { params: scopeParams, query: BarrierQuery },
   responses: {
-    204: { description: "Every tracked watcher has confirmed this generation" },
-    200: json(OpenWithLostView, "All but lost ones have, and the scope lets that pass"),
+    204: { description: "It is open: everybody who is waited for has confirmed this generation" },
+    200: json(BarrierOpenView, "The same with the evidence, for `Accept: application/json`"),
   },
   faults: [
     "scope-not-found",
@@ -26,6 +26,7 @@ const passBarrier = endpoint({
     "watchers-outdated",
     "watchers-failed",
     "watchers-lost",
+    "expectations-unmet",
     "generation-changed",
     "caller-outdated",
   ],
@@ -33,13 +34,14 @@ const passBarrier = endpoint({
   const { timeoutMs, ...request } = c.req.valid("query");
   const { preferredMs, signal } = waitOf(c, stopping);
   const waitMs = barrierWaitMs(timeoutMs, preferredMs);
-  const { generation, epoch, lost } = await scopes.get(c.req.valid("param").s)
-    .barrier(request, { waitMs, signal });
-  c.header("etag", `"${epoch}"`);
-  c.header("innkeeper-generation", String(generation));
-  if (lost.length === 0) return c.body(null, 204);
-  const lostViews = lost.map(({ id, name }) => ({ watcher: id, name }));
-  return c.json({ generation, epoch: String(epoch), lost: lostViews }, 200);
+  const scope = scopes.get(c.req.valid("param").s);
+  const open = await scope.barrier(request, { waitMs, signal });
+  c.header("etag", `"${open.epoch}"`);
+  c.header("innkeeper-generation", String(open.generation));
+  // Whoever was lost is named, whatever the caller accepts.
+  const wantsBody = c.req.header("accept")?.includes("application/json") === true;
+  if (!wantsBody && open.lost.length === 0) return c.body(null, 204);
+  return c.json(barrierOpenView(open, scope.state.options), 200);
 });
 
 /** How long a barrier waits: as `Prefer` says, or as the driver's timeout, where 0 is no limit. */

@@ -1,11 +1,19 @@
 import { z } from "@hono/zod-openapi";
+import { LIST_ITEMS_MAX } from "../../src/core/limits.ts";
 import { rfc3339 } from "../../src/core/time.ts";
+import type { BarrierOpen } from "../../src/generations/barrier.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import type { Bump } from "../../src/generations/bump.ts";
-import type { ScopeState } from "../../src/generations/scope.ts";
+import type { Departure, ScopeState } from "../../src/generations/scope.ts";
+import type { ScopeOptions } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
-import type { GenerationView, ScopeView, WatcherView } from "../../src/wire/generations.ts";
+import type {
+  BarrierOpenView,
+  GenerationView,
+  ScopeView,
+  WatcherView,
+} from "../../src/wire/generations.ts";
 import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
@@ -37,6 +45,9 @@ export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView
     },
     page: pages.sysgenid.path,
     ...state.options,
+    expect: [...state.options.expect],
+    confirmed: state.confirmed.length,
+    unmet: [...state.unmet().names],
   };
 }
 
@@ -69,6 +80,25 @@ export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof
     failedAt: timeOf(failure?.atNs),
     ackedGeneration,
     ackedAt: timeOf(ackedAtNs),
+  };
+}
+
+/** An open barrier with its evidence, as the API shows it. */
+export function barrierOpenView(
+  { generation, epoch, confirmed, departed, lost }: BarrierOpen,
+  { expect, atLeast }: ScopeOptions,
+): z.infer<typeof BarrierOpenView> {
+  const named = ({ id, name }: Departure) => ({ watcher: id, name });
+  return {
+    generation,
+    epoch: String(epoch),
+    confirmed: confirmed.slice(0, LIST_ITEMS_MAX)
+      .map((watcher) => ({ ...named(watcher), at: rfc3339(watcher.ackedAtNs ?? 0n) })),
+    confirmedCount: confirmed.length,
+    lost: lost.map(named),
+    left: departed.map(named),
+    expect: [...expect],
+    atLeast,
   };
 }
 

@@ -96,6 +96,12 @@ export const FAULTS = {
   },
   "watchers-failed": { kind: "conflict", errno: "EIO", title: "Watchers could not adapt" },
   "watchers-lost": { kind: "conflict", errno: "ETIME", title: "Watchers were lost" },
+  "expectations-unmet": {
+    kind: "conflict",
+    errno: "ETIME",
+    title: "Somebody who is expected has not confirmed",
+    retryable: true,
+  },
   "already-confirmed": { kind: "conflict", errno: "EINVAL", title: "Generation is confirmed" },
   "not-quiesced": {
     kind: "conflict",

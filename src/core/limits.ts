@@ -83,6 +83,8 @@ export const SCOPES_MAX = 10_000;
 export const TOMBSTONES_MAX = 100_000;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
+/** Names and prefixes that a scope may expect: each is compared with the name of every watcher. */
+export const EXPECTED_NAMES_MAX = 64;
 /** Names that one barrier answer lists; the count is always whole. */
 export const BARRIER_NAMES_MAX = 100;
 /** Longest barrier wait by `timeoutMs`; a huge or zero value means this. */

@@ -1,6 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
-import type { ScopeState } from "./scope.ts";
+import type { Departure, ScopeState } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** Which generation a caller of the barrier means, and who it is. */
@@ -9,26 +9,33 @@ export interface BarrierRequest {
   readonly epoch?: bigint | undefined;
   /** The caller, when it is a watcher of the scope itself. */
   readonly watcher?: string | undefined;
+  /** How many must have confirmed at least, for this call alone. */
+  readonly atLeast?: number | undefined;
 }
 
-/** The generation for which a barrier opened. */
+/** The generation for which a barrier opened, and the evidence for it. */
 export interface BarrierOpen {
   readonly generation: number;
   readonly epoch: bigint;
   /** Watchers that were lost and have not confirmed; empty unless the scope lets that pass. */
   readonly lost: readonly Watcher[];
+  /** Who has confirmed this generation, each with its time. */
+  readonly confirmed: readonly Watcher[];
+  /** Tracked watchers that left before they had confirmed it. */
+  readonly departed: readonly Departure[];
 }
 
 /**
  * Judges whether a barrier is open: only when every tracked watcher has confirmed the generation
- * that was current when the caller came. This is the sysgenid driver's WAIT_WATCHERS, made
- * fail-closed (docs/generations.md#7).
+ * that was current when the caller came, and every expectation is met. This is the sysgenid
+ * driver's WAIT_WATCHERS, made fail-closed (docs/generations.md#7).
  *
  * @param boundEpoch The epoch that was current when the caller came
  * @returns `undefined` while there is somebody to wait for
  * @throws {Fault} `generation-changed` (EINTR) when bumped since, or when the caller means another
  * one; `caller-outdated` (EINTR); `watchers-failed`; `watchers-lost` when only lost ones are left
- * and the scope does not let that pass; `watcher-not-found`
+ * and the scope does not let that pass; `expectations-unmet` when somebody who was expected left
+ * without confirming; `watcher-not-found`
  */
 export function judge(
   scope: ScopeState,
@@ -39,13 +46,18 @@ export function judge(
   requireCallerCurrent(scope, request.watcher);
   const { generation, epoch } = scope;
   const late = [...scope.late()];
-  if (late.length === 0) return { generation, epoch, lost: [] };
   const failed = late.filter((watcher) => scope.hasFailed(watcher));
   if (failed.length > 0) throw blockedFault("watchers-failed", scope, failed);
   const lost = late.filter(({ presence }) => presence === "lost");
   if (lost.length < late.length) return undefined;
-  if (scope.options.onLost === "block") throw blockedFault("watchers-lost", scope, lost);
-  return { generation, epoch, lost };
+  if (lost.length > 0 && scope.options.onLost === "block") {
+    throw blockedFault("watchers-lost", scope, lost);
+  }
+  const { names, broken, missing } = scope.unmet(request.atLeast);
+  // Nobody else can confirm in the place of somebody who left.
+  if (broken.length > 0) throw unmetFault(scope, request);
+  if (names.length > 0 || missing > 0) return undefined;
+  return { generation, epoch, lost, confirmed: scope.confirmed, departed: scope.departed };
 }
 
 function requireMeant(scope: ScopeState, request: BarrierRequest, boundEpoch: bigint): void {
@@ -98,6 +110,38 @@ export function blockedFault(
         epoch: String(epoch),
         outdated: scope.counts.outdated,
         watchers: watchers.slice(0, BARRIER_NAMES_MAX).map(describe),
+      },
+    },
+  );
+}
+
+/** The fault of a barrier that waits for somebody who is expected and has not confirmed. */
+export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): Fault {
+  const { generation, epoch } = scope;
+  const { names, broken, missing } = scope.unmet(atLeast);
+  const wanted = Math.max(atLeast, scope.options.atLeast);
+  const why = [
+    ...names.map((name) =>
+      broken.includes(name)
+        ? `"${name}" left without confirming`
+        : `"${name}" has not confirmed generation ${generation}`
+    ),
+    ...missing > 0
+      ? [`${wanted - missing} of at least ${wanted} have confirmed generation ${generation}`]
+      : [],
+    ...scope.counts.tracked === 0 ? ["nobody is waited for otherwise"] : [],
+  ];
+  return new Fault(
+    "expectations-unmet",
+    `Cannot pass the barrier of scope "${scope.name}": ${why.join("; ")}`,
+    {
+      members: {
+        generation,
+        epoch: String(epoch),
+        expected: names,
+        left: broken,
+        confirmed: scope.confirmed.length,
+        atLeast: wanted,
       },
     },
   );

@@ -30,6 +30,8 @@ export interface Wait {
   readonly waitMs: number;
   /** Ends the wait when the caller goes away. */
   readonly signal?: AbortSignal | undefined;
+  /** Look at each step of every watcher too, not only at changes of the scope. */
+  readonly eachStep?: boolean | undefined;
 }
 
 /** Orders the changes of one scope, notifies those who listen, and logs what happened. */
@@ -86,12 +88,16 @@ export class Changes {
    * @returns `undefined` when there was nothing in time
    * @throws {Fault} `scope-not-found` when the scope is deleted meanwhile; what `look` throws
    */
-  wait<Found>(look: () => Found | undefined, { waitMs, signal }: Wait): Promise<Found | undefined> {
+  wait<Found>(
+    look: () => Found | undefined,
+    { waitMs, signal, eachStep = false }: Wait,
+  ): Promise<Found | undefined> {
     const lookAlive = (): Found | undefined => {
       this.requireAlive();
       return look();
     };
-    const listen = (onChange: () => void): () => void => this.listen(onChange);
+    const listen = (onChange: () => void): () => void =>
+      eachStep ? this.follow(onChange) : this.listen(onChange);
     const waitAtMostMs = Math.min(waitMs, BARRIER_MS_MAX);
     return waitUntil(lookAlive, { clock: this.#clock, listen, waitMs: waitAtMostMs, signal });
   }

@@ -1,7 +1,13 @@
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
 import { HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
-import { type BarrierOpen, type BarrierRequest, blockedFault, judge } from "./barrier.ts";
+import {
+  type BarrierOpen,
+  type BarrierRequest,
+  blockedFault,
+  judge,
+  unmetFault,
+} from "./barrier.ts";
 import { type Bump, mintBump } from "./bump.ts";
 import { Changes, type ScopeListener, type Wait } from "./changes.ts";
 import type { Pages, ReadonlyPages } from "./pages.ts";
@@ -96,7 +102,7 @@ export class LiveScope {
       const next = this.#scope.next(minimum);
       const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
       const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
-      await this.#commit({ current: bump, previousGeneration: generation });
+      await this.#commit({ current: bump, previousGeneration: generation, broken: new Set() });
       try {
         this.#pages.store(bump);
       } catch (error) {
@@ -112,10 +118,11 @@ export class LiveScope {
   /** Gives the scope other options. */
   async configure(options: ScopeOptions): Promise<void> {
     await this.#changes.change(async () => {
-      await this.#commit({ options });
-      this.#scope.options = options;
+      await this.#commit({ options, broken: new Set() });
+      const settled = this.#scope.configure(options, this.#ports.clock.wallNs());
       this.#changes.emit("scope.configured", { ...options });
       this.#changes.notify({ kind: "blocked" });
+      if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
     });
   }
 
@@ -154,15 +161,25 @@ export class LiveScope {
   }
 
   /**
-   * Waits until every tracked watcher has confirmed the generation that is current now.
+   * Waits until every tracked watcher has confirmed the generation that is current now, and every
+   * expectation is met.
    *
-   * @throws {Fault} as {@linkcode judge}, and `watchers-outdated` (ETIME) when the time is up
+   * @throws {Fault} as {@linkcode judge}; `watchers-outdated` or `expectations-unmet` (both ETIME)
+   * when the time is up
    */
   async barrier(request: BarrierRequest, wait: Wait): Promise<BarrierOpen> {
     const boundEpoch = request.epoch ?? this.#scope.epoch;
-    const open = await this.#changes.wait(() => judge(this.#scope, request, boundEpoch), wait);
+    const open = await this.#changes.wait(() => judge(this.#scope, request, boundEpoch), {
+      ...wait,
+      // With a count of its own it has to look at each ack, not only at the last.
+      eachStep: request.atLeast !== undefined,
+    });
     if (open !== undefined) return open;
-    throw blockedFault("watchers-outdated", this.#scope, [...this.#scope.late()]);
+    const late = [...this.#scope.late()];
+    const { names, missing } = this.#scope.unmet(request.atLeast);
+    throw late.length === 0 && (names.length > 0 || missing > 0)
+      ? unmetFault(this.#scope, request)
+      : blockedFault("watchers-outdated", this.#scope, late);
   }
 
   /**

@@ -7,7 +7,7 @@
 import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
 import type { Bump } from "./bump.ts";
 import { Scope, type ScopeState } from "./scope.ts";
-import type { ScopeOptions } from "./scope_options.ts";
+import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
 
 interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
@@ -16,6 +16,7 @@ interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
   readonly epoch: string;
   readonly atNs: string;
   readonly deleted?: true | undefined;
+  readonly broken?: readonly string[] | undefined;
 }
 
 interface WatcherBody
@@ -25,7 +26,10 @@ interface WatcherBody
   readonly ackedAtNs: string | undefined;
 }
 
-type SavedScope = Pick<ScopeState, "name" | "options" | "current" | "previousGeneration">;
+type SavedScope = Pick<
+  ScopeState,
+  "name" | "options" | "current" | "previousGeneration" | "broken"
+>;
 
 /**
  * The entry of a scope.
@@ -37,8 +41,8 @@ export function scopeEntry(
   scope: SavedScope,
   change: Partial<SavedScope> & { readonly deleted?: true } = {},
 ): LedgerEntry {
-  const { options, current, previousGeneration } = scope;
-  const saved = { options, current, previousGeneration, ...change };
+  const { options, current, previousGeneration, broken } = scope;
+  const saved = { options, current, previousGeneration, broken, ...change };
   const { generation, epoch, unique, reason, by, atNs } = saved.current;
   const body: ScopeBody = {
     options: saved.options,
@@ -50,15 +54,18 @@ export function scopeEntry(
     by,
     atNs: String(atNs),
     deleted: saved.deleted,
+    broken: saved.broken.size === 0 ? undefined : [...saved.broken],
   };
   return { kind: "scope", id: scope.name, body };
 }
 
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
-  const { options, previousGeneration, deleted = false, ...bump } = body as ScopeBody;
+  const { options, previousGeneration, deleted = false, broken, ...bump } = body as ScopeBody;
   const current = { ...bump, epoch: BigInt(bump.epoch), atNs: BigInt(bump.atNs) };
-  return { scope: new Scope(id, options, current, previousGeneration), deleted };
+  // Rows of earlier versions lack the options that came since.
+  const all = { ...DEFAULT_OPTIONS, ...options };
+  return { scope: new Scope(id, all, current, previousGeneration, broken), deleted };
 }
 
 function watcherEntryId(scope: string, watcher: string): string {

@@ -7,30 +7,37 @@
  *   ▲ ▲                         │                                        │
  *   │ └── endQuiesce() ─────────┴────────────────────────────────────────┤
  *   │                                                                    │ apply(bump)
- *   │   no tracked watcher is outdated, or only lost                     │
- *   │   ones are and the scope says onLost: open                         ▼
+ *   │   no tracked watcher is outdated (or only lost ones are and the    │
+ *   │   scope says onLost: open), and every expectation is met           ▼
  *   └───────────────────────────────────────────────────────────────  settling
  *                                                                        ▲
  *                                         apply(bump) in any phase ──────┘
  * ```
  *
- * A bump that leaves no tracked watcher outdated goes straight to running.
+ * A bump after which nobody is waited for goes straight to running.
  *
  * @module
  */
 import { Fault } from "../core/faults.ts";
-import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import { BARRIER_NAMES_MAX, U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
 import type { Bump } from "./bump.ts";
+import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
 import type { Phase } from "./phase.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
 
-/** Every tracked watcher has confirmed this generation. */
+/** Nobody is left whom a barrier would wait for. */
 export interface Settled {
   readonly generation: number;
   readonly epoch: bigint;
   /** From the bump to the last confirmation, in milliseconds. */
   readonly tookMs: number;
+}
+
+/** Somebody who watched the scope and left before it had confirmed the current generation. */
+export interface Departure {
+  readonly id: string;
+  readonly name: string;
 }
 
 /** A request that watchers stop using what a bump would change under their hands. */
@@ -57,7 +64,8 @@ type BumpQuery = "current" | "generation" | "epoch" | "previousGeneration" | "ne
 type PhaseQuery = "phase" | "quiesce" | "isQuiesced" | "notQuiesced" | "settledGeneration";
 type WatcherQuery =
   | ("watchers" | "watcher" | "has" | "byToken" | "counts" | "troubles" | "late")
-  | ("isOutdated" | "hasFailed" | "hasQuiesced" | "isSettled" | "awaitsOnlyLost");
+  | ("isOutdated" | "hasFailed" | "hasQuiesced" | "isSettled" | "awaitsOnlyLost")
+  | ("unmet" | "confirmed" | "departed" | "broken");
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -72,20 +80,35 @@ export class Scope {
   readonly #outdated = new Set<string>();
   /** The watchers that have followed the quiesce that is on. */
   readonly #quiesced = new Set<string>();
+  /** By id, who has confirmed the current generation by an ack of its own. */
+  readonly #confirmed = new Map<string, Watcher>();
+  /** Tracked watchers that left before they had confirmed the current generation. */
+  readonly #departed: Departure[] = [];
+  /** Expected patterns by which somebody left before it had confirmed. */
+  readonly #broken: Set<string>;
+  #options: ScopeOptions;
   #current: Bump;
   #previousGeneration: number | undefined;
   #settledGeneration: number | undefined;
   #tracked = 0;
   #quiesce: BegunQuiesce | undefined;
 
+  /** @param broken See {@linkcode broken} */
   constructor(
     readonly name: string,
-    public options: ScopeOptions,
+    options: ScopeOptions,
     first: Bump,
     previousGeneration?: number,
+    broken: Iterable<string> = [],
   ) {
+    this.#options = options;
     this.#current = first;
     this.#previousGeneration = previousGeneration;
+    this.#broken = new Set(broken);
+  }
+
+  get options(): ScopeOptions {
+    return this.#options;
   }
 
   /** The bump that made the current generation. */
@@ -118,8 +141,39 @@ export class Scope {
 
   /** Whether a barrier has nobody left to wait for. */
   get isSettled(): boolean {
-    if (this.#outdated.size === 0) return true;
-    return this.options.onLost === "open" && this.awaitsOnlyLost;
+    if (this.#outdated.size > 0 && !(this.#options.onLost === "open" && this.awaitsOnlyLost)) {
+      return false;
+    }
+    const { names, missing } = this.unmet();
+    return names.length === 0 && missing === 0;
+  }
+
+  /**
+   * What is still missing of whom the scope expects.
+   *
+   * @param atLeast More confirmations than the scope itself wants
+   */
+  unmet(atLeast = 0): Unmet {
+    const expectations = {
+      expect: this.#options.expect,
+      atLeast: Math.max(atLeast, this.#options.atLeast),
+    };
+    return unmetOf(expectations, this.#confirmed, this.#watchers.values(), this.#broken);
+  }
+
+  /** Who has confirmed the current generation by an ack of its own, also when it left since. */
+  get confirmed(): readonly Watcher[] {
+    return [...this.#confirmed.values()];
+  }
+
+  /** The last tracked watchers that left before they had confirmed the current generation. */
+  get departed(): readonly Departure[] {
+    return this.#departed;
+  }
+
+  /** Expected patterns that stay unmet, since somebody left before it had confirmed. */
+  get broken(): ReadonlySet<string> {
+    return this.#broken;
   }
 
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */
@@ -201,11 +255,22 @@ export class Scope {
     this.#previousGeneration = this.generation;
     this.#current = bump;
     this.endQuiesce();
+    this.#confirmed.clear();
+    this.#departed.length = 0;
+    this.#broken.clear();
     for (const watcher of this.#watchers.values()) {
       watcher.outdatedSinceNs ??= bump.atNs;
       if (watcher.tracked) this.#outdated.add(watcher.id);
     }
-    return this.#outdated.size === 0 ? this.#settle(bump.atNs) : undefined;
+    return this.isSettled ? this.#settle(bump.atNs) : undefined;
+  }
+
+  /** Changes the options. Expectations begin anew: who left before no longer counts. */
+  configure(options: ScopeOptions, nowNs: bigint): Settled | undefined {
+    return this.#settling(nowNs, () => {
+      this.#options = options;
+      this.#broken.clear();
+    });
   }
 
   /** @throws {Fault} `watchers-exhausted` when the scope is full */
@@ -229,6 +294,10 @@ export class Scope {
       outdatedSinceNs: this.isOutdated(watcher) ? this.#current.atNs : undefined,
     });
     if (watcher.tokenHash !== undefined) this.#byToken.set(watcher.tokenHash, watcher.id);
+    // Whoever is new has the current epoch too, but has not confirmed it.
+    if (!this.isOutdated(watcher) && watcher.ackedGeneration !== undefined) {
+      this.#confirmed.set(watcher.id, watcher);
+    }
     if (!watcher.tracked) return;
     this.#tracked++;
     if (this.isOutdated(watcher)) this.#outdated.add(watcher.id);
@@ -238,10 +307,12 @@ export class Scope {
   track(id: string, on: boolean, nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
     if (watcher.tracked === on) return undefined;
-    watcher.tracked = on;
-    this.#tracked += on ? 1 : -1;
-    if (on && this.isOutdated(watcher)) this.#outdated.add(id);
-    return on ? undefined : this.#noLongerLate(id, nowNs);
+    return this.#settling(nowNs, () => {
+      watcher.tracked = on;
+      this.#tracked += on ? 1 : -1;
+      if (on && this.isOutdated(watcher)) this.#outdated.add(id);
+      else this.#outdated.delete(id);
+    });
   }
 
   /**
@@ -259,12 +330,15 @@ export class Scope {
     const watcher = this.#find(id);
     this.#requireCurrent("confirm", generation, epoch);
     watcher.failure = undefined;
-    if (!this.isOutdated(watcher)) return undefined;
-    watcher.ackedEpoch = this.epoch;
-    watcher.ackedGeneration = generation;
-    watcher.ackedAtNs = nowNs;
-    watcher.outdatedSinceNs = undefined;
-    return this.#noLongerLate(id, nowNs);
+    if (this.#confirmed.has(id)) return undefined;
+    return this.#settling(nowNs, () => {
+      watcher.ackedEpoch = this.epoch;
+      watcher.ackedGeneration = generation;
+      watcher.ackedAtNs = nowNs;
+      watcher.outdatedSinceNs = undefined;
+      this.#confirmed.set(id, watcher);
+      this.#outdated.delete(id);
+    });
   }
 
   /**
@@ -292,10 +366,11 @@ export class Scope {
 
   /** Changes whether a watcher is there. One that comes or goes no longer counts as quiesced. */
   setPresence(id: string, presence: Watcher["presence"], nowNs: bigint): Settled | undefined {
-    const wasSettled = this.isSettled;
-    Object.assign(this.#find(id), { presence, presenceSinceNs: nowNs });
-    this.#quiesced.delete(id);
-    return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
+    const watcher = this.#find(id);
+    return this.#settling(nowNs, () => {
+      Object.assign(watcher, { presence, presenceSinceNs: nowNs });
+      this.#quiesced.delete(id);
+    });
   }
 
   /** A watcher came back with its token. That spends the token, and the watcher gets another. */
@@ -317,14 +392,31 @@ export class Scope {
     Object.assign(this.#find(id), change);
   }
 
+  /** The expected patterns that stay unmet when a watcher leaves now. */
+  brokenBy(id: string): readonly string[] {
+    const { name } = this.#find(id);
+    if (this.#confirmed.has(id)) return [];
+    return this.#options.expect.filter((pattern) => matchesPattern(pattern, name));
+  }
+
   /** Removes a watcher (the driver's close). */
   release(id: string, nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
-    this.#watchers.delete(id);
-    this.#quiesced.delete(id);
-    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
-    if (watcher.tracked) this.#tracked--;
-    return this.#noLongerLate(id, nowNs);
+    return this.#settling(nowNs, () => {
+      for (const pattern of this.brokenBy(id)) this.#broken.add(pattern);
+      if (this.#outdated.delete(id)) this.#depart(watcher);
+      this.#watchers.delete(id);
+      this.#quiesced.delete(id);
+      if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
+      if (watcher.tracked) this.#tracked--;
+      // Past the bound it is as if those who left had never confirmed: the barrier stays shut.
+      if (this.#confirmed.size > WATCHERS_PER_SCOPE_MAX) this.#confirmed.delete(id);
+    });
+  }
+
+  #depart({ id, name }: Watcher): void {
+    this.#departed.push({ id, name });
+    if (this.#departed.length > BARRIER_NAMES_MAX) this.#departed.shift();
   }
 
   /** Begins a quiesce. If one is on, it begins anew. */
@@ -365,7 +457,7 @@ export class Scope {
   *notQuiesced(): IterableIterator<Watcher> {
     for (const watcher of this.#watchers.values()) {
       if (!watcher.tracked || this.#quiesced.has(watcher.id)) continue;
-      if (watcher.presence === "lost" && this.options.onLost === "open") continue;
+      if (watcher.presence === "lost" && this.#options.onLost === "open") continue;
       yield watcher;
     }
   }
@@ -380,9 +472,11 @@ export class Scope {
     );
   }
 
-  #noLongerLate(id: string, nowNs: bigint): Settled | undefined {
-    const wasLate = this.#outdated.delete(id);
-    return wasLate && this.isSettled ? this.#settle(nowNs) : undefined;
+  /** Makes a change, and says whether it was the one after which nobody is waited for. */
+  #settling(nowNs: bigint, change: () => void): Settled | undefined {
+    const wasSettled = this.isSettled;
+    change();
+    return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
   }
 
   #settle(nowNs: bigint): Settled {

@@ -12,6 +12,13 @@ export interface ScopeOptions {
   readonly trackOnOpen: boolean;
   readonly onDisconnect: typeof ON_DISCONNECT[number];
   readonly onLost: typeof ON_LOST[number];
+  /**
+   * Names, or prefixes that end in `*`. Somebody of each must confirm every generation, whether
+   * anybody of it watches yet or not (docs/generations.md#expect).
+   */
+  readonly expect: readonly string[];
+  /** How many watchers at least must confirm every generation. */
+  readonly atLeast: number;
 }
 
 /** The options of a scope that nobody set any for. */
@@ -20,4 +27,6 @@ export const DEFAULT_OPTIONS: ScopeOptions = {
   trackOnOpen: false,
   onDisconnect: "hold",
   onLost: "block",
+  expect: [],
+  atLeast: 0,
 };

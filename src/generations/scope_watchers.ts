@@ -9,7 +9,7 @@ import type { Random } from "../core/ports/random.ts";
 import { AckWriter } from "./ack_writer.ts";
 import type { Bump } from "./bump.ts";
 import type { Changes } from "./changes.ts";
-import { watcherEntry, watcherGone } from "./records.ts";
+import { scopeEntry, watcherEntry, watcherGone } from "./records.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
 import type { Scope, Settled } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
@@ -245,7 +245,7 @@ export class ScopeWatchers {
   async release(id: string): Promise<void> {
     await this.#changes.change(async () => {
       const watcher = this.#scope.watcher(id);
-      if (watcher.tracked) await this.#forget(id);
+      await this.#commitRelease(watcher);
       this.#leases.end(id);
       const settled = this.#scope.release(id, this.#ports.clock.wallNs());
       this.#emit("released", watcher);
@@ -350,6 +350,18 @@ export class ScopeWatchers {
 
   #commit(watcher: Watcher): Promise<void> {
     return commit(this.#ports.ledger, [watcherEntry(this.#scope.name, watcher)]);
+  }
+
+  /** A release may leave an expectation unmet, which must survive a restart as the release does. */
+  async #commitRelease({ id, tracked }: Watcher): Promise<void> {
+    const brokenNow = this.#scope.brokenBy(id);
+    const broken = new Set([...this.#scope.broken, ...brokenNow]);
+    const entries = [
+      ...tracked ? [watcherGone(this.#scope.name, id)] : [],
+      ...brokenNow.length > 0 ? [scopeEntry(this.#scope, { broken })] : [],
+    ];
+    if (entries.length > 0) await commit(this.#ports.ledger, entries);
+    if (tracked) this.#acks.forget(id);
   }
 
   async #forget(id: string): Promise<void> {

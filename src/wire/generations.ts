@@ -1,5 +1,14 @@
 import { z } from "@hono/zod-openapi";
-import { LEASE_MS_MAX, QUIESCE_MS_DEFAULT, QUIESCE_MS_MAX } from "../core/limits.ts";
+import {
+  BARRIER_NAMES_MAX,
+  EXPECTED_NAMES_MAX,
+  LEASE_MS_MAX,
+  LIST_ITEMS_MAX,
+  NAME_CHARS_MAX,
+  QUIESCE_MS_DEFAULT,
+  QUIESCE_MS_MAX,
+  WATCHERS_PER_SCOPE_MAX,
+} from "../core/limits.ts";
 import { VISIBILITIES } from "../core/ports/page_file.ts";
 import { PHASES } from "../generations/phase.ts";
 import { DEFAULT_OPTIONS, ON_DISCONNECT, ON_LOST } from "../generations/scope_options.ts";
@@ -18,12 +27,30 @@ import {
   wordOf,
 } from "./scalars.ts";
 
+/** A name, or a prefix that ends in `*`. */
+const NamePattern = z.string().max(NAME_CHARS_MAX + 1).superRefine((pattern, ctx) => {
+  const name = pattern.endsWith("*") ? pattern.slice(0, -1) : pattern;
+  if (pattern !== "*" && !Name.safeParse(name).success) {
+    refuse(ctx, `must be a name, or a prefix that ends in "*": received "${pattern}"`);
+  }
+});
+
+const AtLeast = z.int().min(0).max(WATCHERS_PER_SCOPE_MAX).openapi({
+  description: "How many watchers must have confirmed the generation at least",
+});
+
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
   requireQuiesce: z.boolean().default(DEFAULT_OPTIONS.requireQuiesce),
   trackOnOpen: z.boolean().default(DEFAULT_OPTIONS.trackOnOpen),
   onDisconnect: wordOf(ON_DISCONNECT).default(DEFAULT_OPTIONS.onDisconnect),
   onLost: wordOf(ON_LOST).default(DEFAULT_OPTIONS.onLost),
+  expect: z.array(NamePattern).max(EXPECTED_NAMES_MAX).default([]).openapi({
+    description:
+      "Names, or prefixes that end in `*`, of which somebody must confirm each generation",
+    example: ["app", "worker-*"],
+  }),
+  atLeast: AtLeast.default(DEFAULT_OPTIONS.atLeast),
 }).openapi("ScopeOptions");
 
 /** `POST /v1/scopes/{s}/bumps`. The domain judges the minimum's range: it has a code of its own. */
@@ -65,6 +92,7 @@ export const BarrierQuery = z.strictObject({
   epoch: U64.optional(),
   watcher: z.string().max(64).optional(),
   timeoutMs: digits(20).optional().openapi({ type: "integer" }),
+  atLeast: digits(5).pipe(AtLeast).optional().openapi({ type: "integer" }),
 });
 
 const ID_CHARS_MAX = 128;
@@ -119,6 +147,10 @@ export const ScopeView = z.object({
   trackOnOpen: z.boolean(),
   onDisconnect: z.enum(ON_DISCONNECT),
   onLost: z.enum(ON_LOST),
+  expect: z.array(z.string()),
+  atLeast: z.int(),
+  confirmed: z.int().openapi({ description: "Watchers that have confirmed this generation" }),
+  unmet: z.array(z.string()).openapi({ description: "Expected names that have not confirmed it" }),
 }).openapi("Scope");
 
 /** A page of scopes. */
@@ -178,12 +210,22 @@ export const WatcherView = z.object({
 /** A page of watchers. */
 export const WatcherList = pageView(WatcherView).openapi("WatcherList");
 
-/** A barrier that opened although watchers were lost. */
-export const OpenWithLostView = z.object({
+const NamedWatcher = z.object({ watcher: z.string(), name: Name });
+
+/** An open barrier, with the evidence for it: who has confirmed, and who was not waited for. */
+export const BarrierOpenView = z.object({
   generation: U32,
   epoch: U64Text,
-  lost: z.array(z.object({ watcher: z.string(), name: Name })),
-}).openapi("OpenWithLost");
+  confirmed: z.array(NamedWatcher.extend({ at: z.string() }))
+    .openapi({ description: `Who has confirmed, the first ${LIST_ITEMS_MAX}` }),
+  confirmedCount: z.int(),
+  lost: z.array(NamedWatcher).openapi({ description: "Lost, and the scope lets that pass" }),
+  left: z.array(NamedWatcher).openapi({
+    description: `Tracked and gone before they had confirmed, the last ${BARRIER_NAMES_MAX}`,
+  }),
+  expect: z.array(z.string()),
+  atLeast: z.int(),
+}).openapi("BarrierOpen");
 
 /** Where the pages of a scope are, and how to give them to a container. */
 export const PageView = z.object({

@@ -21,6 +21,10 @@ const SCOPE: Scope = {
   trackOnOpen: false,
   onDisconnect: "hold",
   onLost: "block",
+  expect: [],
+  atLeast: 0,
+  confirmed: 1,
+  unmet: [],
 };
 const WATCHER: Watcher = {
   watcher: "w-1",

@@ -111,7 +111,9 @@ Deno.test("LiveScope.barrier() opens when the last tracked watcher confirms", as
   const open = scope.barrier({}, { waitMs: 1000 });
   scope.watchers.ack(a, 1);
   scope.watchers.ack(b, 1);
-  assertEquals(await open, { generation: 1, epoch: 1n, lost: [] });
+  const { generation, epoch, lost, confirmed } = await open;
+  assertEquals([generation, epoch, lost], [1, 1n, []]);
+  assertEquals(confirmed.map(({ id }) => id), [a, b]);
 });
 
 Deno.test("LiveScope.barrier() times out with ETIME and names who is late (case 13)", async () => {
