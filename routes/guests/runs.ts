@@ -84,9 +84,9 @@ const snapshotGuest = endpoint({
   request: { params: guestParams, headers: ownerHeaders },
   responses: { 201: json(SnapshotView, "The snapshot, on stable storage") },
   faults: [...OWNED_FAULTS, "snapshots-exhausted"],
-}).handle(async (c, { guests }) => {
+}).handle(async (c, { innkeeper }) => {
   const { g } = c.req.valid("param");
-  return c.json(snapshotView(await guests.snapshot(g, c.req.header(OWNER_HEADER))), 201);
+  return c.json(snapshotView(await innkeeper.snapshotGuest(g, c.req.header(OWNER_HEADER))), 201);
 });
 
 /** Running, pausing, interrupting and snapshotting a guest. */

@@ -11,8 +11,8 @@ import type { ExitView, GuestView, SnapshotView } from "../../src/wire/guests.ts
 import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
-/** The part of the daemon that makes guests and has them. */
-export type GuestMaker = Pick<Innkeeper, "guests" | "createGuest">;
+/** The part of the daemon that makes guests, snapshots them and has them. */
+export type GuestMaker = Pick<Innkeeper, "guests" | "createGuest" | "snapshotGuest">;
 
 /** Declares an endpoint of guests. `stopping` ends runs and waits when the daemon stops. */
 export const endpoint = endpointsOf<{

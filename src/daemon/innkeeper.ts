@@ -3,11 +3,13 @@ import { U32_MAX } from "../core/limits.ts";
 import type { DeviceRegistry } from "../devices/registry.ts";
 import type { DeviceResolver } from "../devices/resolve/resolve.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
+import { DEFAULT_OPTIONS, type ScopeOptions } from "../generations/scope_options.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { CreateGuest } from "../guests/create_guest.ts";
 import type { Guest } from "../guests/guest/guest.ts";
 import type { CreatedGuest, Guests } from "../guests/guests.ts";
 import type { SnapshotHead } from "../guests/snapshots/snapshot.ts";
+import type { SnapshotInfo } from "../guests/snapshots/snapshots.ts";
 import type { InodeStore } from "../inodes/store/store.ts";
 import { ScopeRefs } from "./scope_refs.ts";
 
@@ -68,7 +70,8 @@ export class Innkeeper {
     let entered: { readonly guest: string; readonly scope: LiveScope } | undefined;
     try {
       const made = await this.guests.create(command, async (guest, original) => {
-        const scope = await this.#scopeRefs.enter(command.scope ?? guest);
+        const options = optionsOf(original);
+        const scope = await this.#scopeRefs.enter(command.scope ?? guest, options);
         entered = { guest, scope };
         if (original !== undefined) await this.#bumpForClone(guest, scope, original, by);
         return { scope: scope.state.name, identity: scope.state.current };
@@ -79,6 +82,18 @@ export class Innkeeper {
       if (entered !== undefined) await this.#leaveScope(entered.scope, entered.guest);
       throw fault;
     }
+  }
+
+  /**
+   * Snapshots a paused guest with the options of its scope, so that the scope of a clone expects
+   * whom the original's expects before the clone runs.
+   *
+   * @throws {Fault} as {@linkcode Guests.snapshot}
+   */
+  async snapshotGuest(id: string, ownerToken: string | undefined): Promise<SnapshotInfo> {
+    const { scope } = this.guests.owned(id, ownerToken);
+    const options = this.scopes.has(scope) ? this.scopes.get(scope).state.options : undefined;
+    return await this.guests.snapshot(id, ownerToken, options);
   }
 
   /** Closes the barrier for what runs in a clone, and bumps its scope. */
@@ -128,6 +143,11 @@ export class Innkeeper {
     await this.scopes.close();
     return unsaved;
   }
+}
+
+/** The options of a scope that is made for a guest: of a clone those that its snapshot recorded. */
+function optionsOf(original: SnapshotHead | undefined): ScopeOptions {
+  return { ...DEFAULT_OPTIONS, ...original?.scopeOptions as Partial<ScopeOptions> | undefined };
 }
 
 /** One past the snapshot's own generation, so that no clone shows what the original has shown. */

@@ -1,5 +1,5 @@
 import type { LiveScope } from "../generations/live_scope.ts";
-import { DEFAULT_OPTIONS } from "../generations/scope_options.ts";
+import type { ScopeOptions } from "../generations/scope_options.ts";
 import type { Scopes } from "../generations/scopes.ts";
 
 /** Counts the guests of each scope: a scope that was made for guests goes with the last of them. */
@@ -12,14 +12,18 @@ export class ScopeRefs {
     this.#scopes = scopes;
   }
 
-  /** Finds the scope of a guest that is to come, or makes it. */
-  async enter(name: string): Promise<LiveScope> {
+  /**
+   * Finds the scope of a guest that is to come, or makes it.
+   *
+   * @param options Of a scope that is made
+   */
+  async enter(name: string, options: ScopeOptions): Promise<LiveScope> {
     const ref = this.#refs.get(name) ?? { guests: 0, wasMade: !this.#scopes.has(name) };
     this.#refs.set(name, ref);
     ref.guests++;
     try {
       if (this.#scopes.has(name)) return this.#scopes.get(name);
-      return (await this.#scopes.put(name, DEFAULT_OPTIONS)).scope;
+      return (await this.#scopes.put(name, options)).scope;
     } catch (fault) {
       await this.leave(name);
       throw fault;

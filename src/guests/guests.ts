@@ -233,17 +233,22 @@ export class Guests {
   /**
    * Snapshots a paused guest.
    *
+   * @param scopeOptions Options of the guest's scope, for the scopes of its clones
    * @throws {Fault} `guest-not-found`, `not-owner`, `guest-dead`, `wrong-state`,
    * `snapshots-exhausted`, `state-unavailable`
    */
-  async snapshot(id: string, token: string | undefined): Promise<SnapshotInfo> {
+  async snapshot(
+    id: string,
+    token: string | undefined,
+    scopeOptions?: unknown,
+  ): Promise<SnapshotInfo> {
     const guest = this.owned(id, token);
     return await this.snapshots.take(async () => {
       const captured = await guest.capture();
       // Read after the capture: the image may already contain this generation, and a clone must
       // get a newer one.
       const { scope, identity: { generation } } = guest;
-      return { subject: { guest: id, scope, generation }, ...captured };
+      return { subject: { guest: id, scope, generation, scopeOptions }, ...captured };
     });
   }
 

@@ -78,6 +78,21 @@ Deno.test("Innkeeper.createGuest() makes one guest of a name, and does nothing f
   await assertRejects(() => innkeeper.createGuest(clone, "test"), Fault, "exists already");
 });
 
+Deno.test("a clone's own scope expects whom the original's expects, before the clone is bumped", async () => {
+  const { innkeeper, scopes } = await joined();
+  const { guest, ownerToken } = await innkeeper.createGuest(hello, "test");
+  await scopes.put("vm-7", { ...DEFAULT_OPTIONS, expect: ["app"], atLeast: 1, onLost: "open" });
+  await guest.pause();
+  const { id } = await innkeeper.snapshotGuest("g", ownerToken);
+  await innkeeper.createGuest({ name: "clone", engine: "auto", snapshot: id }, "test");
+  const { state } = scopes.get("clone");
+  assertEquals(state.options, scopes.get("vm-7").state.options);
+  assertEquals([state.phase, state.unmet().names], ["settling", ["app"]]);
+  await scopes.put("theirs", DEFAULT_OPTIONS);
+  await innkeeper.createGuest({ name: "b", engine: "auto", scope: "theirs", snapshot: id }, "test");
+  assertEquals(scopes.get("theirs").state.options, DEFAULT_OPTIONS);
+});
+
 Deno.test("Innkeeper.createGuest() shows a bump that came while the guest was made", async () => {
   const late: { scopes?: Scopes } = {};
   const made = await joined((engine) => {

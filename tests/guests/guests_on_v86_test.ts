@@ -114,7 +114,8 @@ Deno.test("Guests on v86: clients that vanish lose no notify and double none (ca
     const from = program(Uint8Array.from(COUNTER));
     const { guest, ownerToken } = await guests.create(spec("g", from), identity(1));
     await guest.channels.attach(7n);
-    const daemon: GuestMaker = { guests, createGuest: () => Promise.reject(new Error("unused")) };
+    const unused = () => Promise.reject(new Error("unused"));
+    const daemon: GuestMaker = { guests, createGuest: unused, snapshotGuest: unused };
     const { app } = Api.of(guestRoutes(daemon, new AbortController().signal));
     const listener = { kind: "unix", principal: admin("test") } as const;
     const server = Deno.serve(

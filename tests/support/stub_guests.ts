@@ -1,6 +1,7 @@
 import type { GuestMaker } from "../../routes/guests/views.ts";
 import type { CreateGuest } from "../../src/guests/create_guest.ts";
 import { type CreatedGuest, Guests } from "../../src/guests/guests.ts";
+import type { SnapshotInfo } from "../../src/guests/snapshots/snapshots.ts";
 import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { FAKE_PROGRAMS, FakeEngine } from "./guest_engine.ts";
@@ -31,6 +32,10 @@ export class TestDaemon implements GuestMaker {
       random: new SeededRandom(1),
     });
     return new TestDaemon(guests, clock);
+  }
+
+  snapshotGuest(id: string, ownerToken: string | undefined): Promise<SnapshotInfo> {
+    return this.guests.snapshot(id, ownerToken);
   }
 
   createGuest(command: CreateGuest): Promise<CreatedGuest> {

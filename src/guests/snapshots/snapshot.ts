@@ -38,6 +38,8 @@ export interface SnapshotSubject {
   /** Scope of that guest, and its generation: a clone's must be a later one. */
   readonly scope: string;
   readonly generation: number;
+  /** Options of that scope as its domain writes them: the scope of a clone gets them. */
+  readonly scopeOptions?: unknown;
   /** When, in nanoseconds since 1970-01-01T00:00:00Z. */
   readonly createdNs: bigint;
 }
@@ -138,9 +140,12 @@ export class StoredSnapshot implements Disposable {
   readonly #bodyBytes: number;
 
   private constructor(file: SnapshotFile, index: Index, bodyBytes: number) {
-    const { guest, scope, generation, createdNs, engine, memoryBytes, machine } = index;
+    const { guest, scope, generation, scopeOptions, createdNs } = index;
+    const { engine, memoryBytes, machine } = index;
     const subject = { guest, scope, generation, createdNs: BigInt(createdNs) };
-    this.head = { ...subject, engine, memoryBytes, machine };
+    // Snapshots of earlier versions have no options.
+    const options = scopeOptions === undefined ? {} : { scopeOptions };
+    this.head = { ...subject, ...options, engine, memoryBytes, machine };
     this.#index = index;
     this.#file = file;
     this.#bodyBytes = bodyBytes;
