@@ -248,7 +248,8 @@ export class Guests {
       // Read after the capture: the image may already contain this generation, and a clone must
       // get a newer one.
       const { scope, identity: { generation } } = guest;
-      return { subject: { guest: id, scope, generation, scopeOptions }, ...captured };
+      const options = scopeOptions === undefined ? {} : { scopeOptions };
+      return { subject: { guest: id, scope, generation, ...options }, ...captured };
     });
   }
 
