@@ -28,8 +28,8 @@ const addMapping = endpoint({
   const inode = store.inode(c.req.valid("param").i);
   const body = c.req.valid("json");
   const fresh = "copyOf" in body
-    ? inode.copyMapping(mappingOf(body.copyOf), body.address)
-    : inode.addMapping(mappingOf(body));
+    ? inode.mappings.copy(mappingOf(body.copyOf), body.address)
+    : inode.mappings.add(mappingOf(body));
   return c.json({ newlyMapped: fresh.map(rangeView) }, 201);
 });
 
@@ -43,7 +43,7 @@ const removeMapping = endpoint({
   faults: ["inode-not-found", "mapping-not-found"],
 }).handle((c, store) => {
   const inode = store.inode(c.req.valid("param").i);
-  const gone = inode.removeMapping(mappingOf(c.req.valid("query")));
+  const gone = inode.mappings.remove(mappingOf(c.req.valid("query")));
   return c.json({ noLongerMapped: gone.map(rangeView) }, 200);
 });
 
@@ -56,7 +56,7 @@ const listMappings = endpoint({
   responses: { 200: json(MappingListView, "A page of mappings, by offset") },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
-  const mappings = [...store.inode(c.req.valid("param").i).mappings()]
+  const mappings = [...store.inode(c.req.valid("param").i).mappings.list()]
     .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
   return c.json(pageOf(mappings, keyOf, mappingView, c.req.valid("query")), 200);
 });
@@ -77,7 +77,7 @@ const translateRange = endpoint({
     isWrite: access === "write",
   };
   const inode = store.inode(c.req.valid("param").i);
-  const { translations, busError } = await inode.translate(request, holder);
+  const { translations, busError } = await inode.mappings.translate(request, holder);
   return c.json({
     translations: translations.map(({ source, file, offset, permissions }) => ({
       source: rangeView(source),
@@ -102,7 +102,7 @@ const addReference = endpoint({
   responses: { 204: { description: "They stay" } },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
-  store.inode(c.req.valid("param").i).addReference(rangeOf(c.req.valid("json")));
+  store.inode(c.req.valid("param").i).mappings.addReference(rangeOf(c.req.valid("json")));
   return c.body(null, 204);
 });
 
@@ -115,7 +115,7 @@ const removeReference = endpoint({
   responses: { 204: { description: "One reference less" } },
   faults: ["inode-not-found", "reference-not-found"],
 }).handle((c, store) => {
-  store.inode(c.req.valid("param").i).removeReference(rangeOf(c.req.valid("query")));
+  store.inode(c.req.valid("param").i).mappings.removeReference(rangeOf(c.req.valid("query")));
   return c.body(null, 204);
 });
 

@@ -72,9 +72,9 @@ Deno.test("case 4: a write over the end, partly cached, reads whole before and a
 Deno.test("case 5: whole pages that are dirty through a mapping are written back up to the size", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, pattern(PAGE + 9));
-  inode.addMapping(whole(2));
+  inode.mappings.add(whole(2));
   const { range } = whole(2);
-  await inode.translate({ required: range, optional: range, isWrite: true }, "test");
+  await inode.mappings.translate({ required: range, optional: range, isWrite: true }, "test");
   assertEquals(inode.stats().dirtyBytes, BigInt(2 * PAGE));
   await inode.sync();
   assertEquals(node.bytes, pattern(PAGE + 9));
@@ -176,9 +176,9 @@ Deno.test("case 25: a release with mappings, or with dirt and a dead backing fil
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(PAGE));
   const { id } = inode.identity;
-  inode.addMapping(whole(1));
+  inode.mappings.add(whole(1));
   await refused("inode-mapped", () => memory.store.release(id, "test"));
-  inode.removeMapping(whole(1));
+  inode.mappings.remove(whole(1));
   await inode.write(pattern(9), 0n);
   node.failing.set("look", "EIO").set("write", "EIO");
   await refused("backing-failed", () => memory.store.release(id, "test"));

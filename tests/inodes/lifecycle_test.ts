@@ -163,8 +163,8 @@ Deno.test("InodeStore ends a hold whose lease nobody renews, with the mappings o
   memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store, { holder: "vm", leaseMs: 100 });
   const range = { start: 0n, end: BigInt(PAGE) };
-  inode.addMapping({ space: "vm", address: 0n, range, isWritable: true });
-  await inode.translate({ required: range, optional: range, isWrite: true }, "vm");
+  inode.mappings.add({ space: "vm", address: 0n, range, isWritable: true });
+  await inode.mappings.translate({ required: range, optional: range, isWrite: true }, "vm");
   memory.clock.advance(60);
   await openInode(memory.store, { holder: "vm", leaseMs: 100 });
   memory.clock.advance(60);
@@ -244,9 +244,9 @@ Deno.test("InodeStore tells every change once, and no read or write", async () =
   await inode.allocate(0n, 9n);
   await inode.link("g");
   await inode.unlink("g");
-  inode.addMapping(mapping);
+  inode.mappings.add(mapping);
   await inode.invalidate();
-  inode.removeMapping(mapping);
+  inode.mappings.remove(mapping);
   await memory.store.reopen(inode.identity.id);
   await memory.store.release(inode.identity.id, "test");
   assertEquals(memory.events.kinds, [
@@ -271,9 +271,9 @@ Deno.test("InodeStore.recover() tells what it restored, discarded or kept", asyn
   const memory = new MemoryStore();
   await dirty(memory);
   await memory.restart("boot-2").recover();
-  const [, told] = memory.events.facts;
-  assertEquals(told?.kind, "inode.discarded");
-  assertEquals([told?.subject, told?.data?.["dirtyBytes"]], ["r/f", 9n]);
+  const [, notified] = memory.events.facts;
+  assertEquals(notified?.kind, "inode.discarded");
+  assertEquals([notified?.subject, notified?.data?.["dirtyBytes"]], ["r/f", 9n]);
 });
 
 for (const cache of ["own", "host"] as const) {

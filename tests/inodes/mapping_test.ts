@@ -34,20 +34,20 @@ function refusedNow(code: FaultCode, call: () => unknown): void {
 
 function translate(inode: CachingInode, from: number, to: number, isWrite = false) {
   const required = pages(from, to);
-  return inode.translate({ required, optional: required, isWrite }, "test");
+  return inode.mappings.translate({ required, optional: required, isWrite }, "test");
 }
 
-Deno.test("CachingInode.addMapping() tells what was not mapped before, and removeMapping() what no longer is (case 27)", async () => {
+Deno.test("CachingInode.mappings.add() tells what was not mapped before, and removeMapping() what no longer is (case 27)", async () => {
   const memory = new MemoryStore();
   memory.root.put("f", pattern(8 * PAGE));
   const inode = await openInode(memory.store);
-  assertEquals(inode.addMapping(mapping(0, 4)), [pages(0, 4)]);
-  assertEquals(inode.addMapping(mapping(0, 4)), []);
-  assertEquals(inode.addMapping(mapping(2, 6, { space: "other" })), [pages(4, 6)]);
-  refusedNow("mapping-not-found", () => inode.removeMapping(mapping(0, 4, { isWritable: true })));
-  refusedNow("mapping-not-found", () => inode.removeMapping(mapping(0, 4, { address: 0n })));
-  assertEquals(inode.removeMapping(mapping(1, 3)), [pages(1, 2)]);
-  assertEquals(inode.mappings().map(({ space, range }) => `${space} ${range.start / 4096n}`), [
+  assertEquals(inode.mappings.add(mapping(0, 4)), [pages(0, 4)]);
+  assertEquals(inode.mappings.add(mapping(0, 4)), []);
+  assertEquals(inode.mappings.add(mapping(2, 6, { space: "other" })), [pages(4, 6)]);
+  refusedNow("mapping-not-found", () => inode.mappings.remove(mapping(0, 4, { isWritable: true })));
+  refusedNow("mapping-not-found", () => inode.mappings.remove(mapping(0, 4, { address: 0n })));
+  assertEquals(inode.mappings.remove(mapping(1, 3)), [pages(1, 2)]);
+  assertEquals(inode.mappings.list().map(({ space, range }) => `${space} ${range.start / 4096n}`), [
     "vm 0",
     "other 2",
     "vm 3",
@@ -62,20 +62,20 @@ Deno.test("CachingInode.addMapping() tells what was not mapped before, and remov
     mapping(0, 1, { range: { start: 8192n, end: 4096n } }),
   ];
   for (const bad of wrong) {
-    refusedNow("value-not-allowed", () => inode.addMapping(bad));
-    refusedNow("value-not-allowed", () => inode.removeMapping(bad));
+    refusedNow("value-not-allowed", () => inode.mappings.add(bad));
+    refusedNow("value-not-allowed", () => inode.mappings.remove(bad));
   }
   assertEquals(inode.stats().mappedBytes, BigInt(5 * PAGE));
 });
 
-Deno.test("CachingInode.copyMapping() maps the same bytes at another address", async () => {
+Deno.test("CachingInode.mappings.copy() maps the same bytes at another address", async () => {
   const memory = new MemoryStore();
   const inode = await openInode(memory.store);
-  inode.addMapping(mapping(0, 2));
-  assertEquals(inode.copyMapping(mapping(0, 2), 0x90000n), []);
-  refusedNow("mapping-not-found", () => inode.copyMapping(mapping(4, 6), 0n));
-  assertEquals(inode.removeMapping(mapping(0, 2)), []);
-  assertEquals(inode.removeMapping(mapping(0, 2, { address: 0x90000n })), [pages(0, 2)]);
+  inode.mappings.add(mapping(0, 2));
+  assertEquals(inode.mappings.copy(mapping(0, 2), 0x90000n), []);
+  refusedNow("mapping-not-found", () => inode.mappings.copy(mapping(4, 6), 0n));
+  assertEquals(inode.mappings.remove(mapping(0, 2)), []);
+  assertEquals(inode.mappings.remove(mapping(0, 2, { address: 0x90000n })), [pages(0, 2)]);
 });
 
 Deno.test("CachingInode.evict() leaves mapped and referenced pages, and says why (cases 13 and 14)", async () => {
@@ -83,8 +83,8 @@ Deno.test("CachingInode.evict() leaves mapped and referenced pages, and says why
   memory.root.put("f", pattern(8 * PAGE));
   const inode = await openInode(memory.store);
   await readOf(inode);
-  inode.addMapping(mapping(1, 3));
-  inode.addReference(pages(5, 6));
+  inode.mappings.add(mapping(1, 3));
+  inode.mappings.addReference(pages(5, 6));
   const { bytes, refused } = await inode.evict();
   assertEquals(bytes, BigInt(5 * PAGE));
   assertEquals(refused, [
@@ -95,11 +95,11 @@ Deno.test("CachingInode.evict() leaves mapped and referenced pages, and says why
   await readOf(inode);
   await inode.write(pattern(1), 0n);
   const evicted = inode.evict();
-  inode.addMapping(mapping(0, 1));
+  inode.mappings.add(mapping(0, 1));
   assert((await evicted).refused.some(({ range }) => range.start === 0n));
-  inode.removeReference(pages(5, 6));
-  refusedNow("reference-not-found", () => inode.removeReference(pages(5, 6)));
-  refusedNow("value-not-allowed", () => inode.addReference({ start: 1n, end: 2n }));
+  inode.mappings.removeReference(pages(5, 6));
+  refusedNow("reference-not-found", () => inode.mappings.removeReference(pages(5, 6)));
+  refusedNow("value-not-allowed", () => inode.mappings.addReference({ start: 1n, end: 2n }));
 });
 
 Deno.test("CachingInode.translate() names the cache file, and keeps written pages dirty until they are unmapped", async () => {
@@ -107,7 +107,7 @@ Deno.test("CachingInode.translate() names the cache file, and keeps written page
   const node = memory.root.put("f", pattern(4 * PAGE));
   const inode = await openInode(memory.store);
   await refused("not-mapped", () => translate(inode, 0, 2));
-  inode.addMapping(mapping(0, 2));
+  inode.mappings.add(mapping(0, 2));
   await refused("not-mapped", () => translate(inode, 0, 2, true));
   await refused("not-mapped", () => translate(inode, 1, 3));
   const { translations, busError } = await translate(inode, 0, 2);
@@ -119,7 +119,7 @@ Deno.test("CachingInode.translate() names the cache file, and keeps written page
     ],
   );
   assertEquals(inode.stats().dirtyBytes, 0n);
-  inode.addMapping(mapping(1, 2, { isWritable: true }));
+  inode.mappings.add(mapping(1, 2, { isWritable: true }));
   await translate(inode, 1, 2, true);
   assertEquals(inode.pages().map(({ state, isMapped }) => `${state} ${isMapped}`), [
     "clean true",
@@ -129,9 +129,9 @@ Deno.test("CachingInode.translate() names the cache file, and keeps written page
   assertEquals(inode.etag, undefined);
   await inode.sync();
   assertEquals(inode.stats().dirtyBytes, BigInt(PAGE));
-  inode.removeMapping(mapping(1, 2, { isWritable: true }));
+  inode.mappings.remove(mapping(1, 2, { isWritable: true }));
   assertEquals(inode.stats().dirtyBytes, BigInt(PAGE));
-  inode.removeMapping(mapping(0, 2));
+  inode.mappings.remove(mapping(0, 2));
   await inode.sync();
   assertEquals(inode.stats().dirtyBytes, 0n);
   assertEquals(inode.stats().referencedBytes, 0n);
@@ -143,7 +143,7 @@ Deno.test("CachingInode.translate() is cut by a bus error at the end of the cont
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(40 * PAGE + 5));
   const inode = await openInode(memory.store);
-  inode.addMapping(mapping(0, 60));
+  inode.mappings.add(mapping(0, 60));
   const past = await translate(inode, 41, 42);
   assertEquals([past.translations.length, past.busError?.offset], [0, BigInt(41 * PAGE)]);
   const over = await translate(inode, 40, 44);
@@ -165,15 +165,19 @@ Deno.test("CachingInode.translate() returns at most a fill window of the optiona
   const memory = new MemoryStore();
   memory.root.put("f", pattern(100 * PAGE));
   const inode = await openInode(memory.store);
-  inode.addMapping(mapping(0, 80));
+  inode.mappings.add(mapping(0, 80));
   const wide = { required: pages(2, 3), optional: pages(0, 100), isWrite: false };
-  const { translations } = await inode.translate(wide, "test");
+  const { translations } = await inode.mappings.translate(wide, "test");
   assertEquals(translations.map(({ source }) => source), [pages(2, 18)]);
   await refused(
     "value-not-allowed",
-    () => inode.translate({ required: pages(2, 3), optional: pages(3, 9), isWrite: false }, "test"),
+    () =>
+      inode.mappings.translate(
+        { required: pages(2, 3), optional: pages(3, 9), isWrite: false },
+        "test",
+      ),
   );
-  await refused("holder-not-found", () => inode.translate(wide, "nobody"));
+  await refused("holder-not-found", () => inode.mappings.translate(wide, "nobody"));
 });
 
 Deno.test("CachingInode: a store through a mapping after a shrink and a growth is not lost (case 3)", async () => {
@@ -181,7 +185,7 @@ Deno.test("CachingInode: a store through a mapping after a shrink and a growth i
   await Deno.writeFile(host.path("f"), pattern(2 * PAGE));
   const inode = await openInode(host.store);
   const whole = mapping(0, 2, { isWritable: true });
-  inode.addMapping(whole);
+  inode.mappings.add(whole);
   const { translations: [place] } = await translate(inode, 0, 2, true);
   assert(place !== undefined);
   await inode.setAttributes({ sizeBytes: 100n });
@@ -191,10 +195,10 @@ Deno.test("CachingInode: a store through a mapping after a shrink and a growth i
   await file.seek(200, Deno.SeekMode.Start);
   await file.write(pattern(5, 9));
   file.close();
-  inode.removeMapping(mapping(0, 1, { isWritable: true }));
+  inode.mappings.remove(mapping(0, 1, { isWritable: true }));
   await inode.sync();
   assertEquals((await Deno.readFile(host.path("f"))).subarray(200, 205), pattern(5, 9));
-  inode.removeMapping(mapping(1, 2, { isWritable: true }));
+  inode.mappings.remove(mapping(1, 2, { isWritable: true }));
 });
 
 for (const cache of ["own", "host"] as const) {
@@ -203,7 +207,7 @@ for (const cache of ["own", "host"] as const) {
     await Deno.writeTextFile(host.path("f"), "old ".repeat(4 * PAGE / 4));
     const inode = await openInode(host.store, { cache });
     const whole = mapping(1, 3, { isWritable: true });
-    inode.addMapping(whole);
+    inode.mappings.add(whole);
     const { translations: [place] } = await translate(inode, 1, 3, true);
     assert(place !== undefined);
     const { file, offset } = place;
@@ -215,7 +219,7 @@ for (const cache of ["own", "host"] as const) {
     const synced = await Deno.readFile(host.path("f"));
     assertEquals(new TextDecoder().decode(synced.subarray(PAGE, PAGE + 12)), "map!API!old ");
     await inOtherProcess(file, offset, 12, "map!last");
-    inode.removeMapping(whole);
+    inode.mappings.remove(whole);
     await host.store.release(inode.identity.id, "test");
     const closed = await Deno.readFile(host.path("f"));
     assertEquals(new TextDecoder().decode(closed.subarray(PAGE, PAGE + 12)), "map!last" + "old ");
@@ -227,10 +231,10 @@ Deno.test("CachingInode.etag is another one after pages could be changed unseen"
   memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store);
   const before = inode.etag;
-  inode.addMapping(mapping(0, 1, { isWritable: true }));
+  inode.mappings.add(mapping(0, 1, { isWritable: true }));
   await translate(inode, 0, 1, true);
   assertEquals(inode.etag, undefined);
-  inode.removeMapping(mapping(0, 1, { isWritable: true }));
+  inode.mappings.remove(mapping(0, 1, { isWritable: true }));
   await inode.sync();
   assert(inode.etag !== undefined && inode.etag !== before);
 });
@@ -239,9 +243,9 @@ Deno.test("CachingInode.translate() ends when its mapping does, however small th
   const memory = new MemoryStore({ cacheBytes: 64 * PAGE });
   memory.root.put("f", pattern(200 * PAGE));
   const inode = await openInode(memory.store);
-  inode.addMapping(mapping(0, 200));
+  inode.mappings.add(mapping(0, 200));
   const translated = translate(inode, 0, 200);
-  inode.removeMapping(mapping(0, 200));
+  inode.mappings.remove(mapping(0, 200));
   await refused("not-mapped", () => translated);
   await memory.store.release(inode.identity.id, "test");
 });
@@ -251,7 +255,7 @@ Deno.test("CachingInode.translate() pins nothing for a holder that left meanwhil
   const node = memory.root.put("f", pattern(4 * PAGE));
   const inode = await openInode(memory.store);
   await openInode(memory.store, { holder: "other" });
-  inode.addMapping(mapping(0, 4, { isWritable: true }));
+  inode.mappings.add(mapping(0, 4, { isWritable: true }));
   const release = node.hold("read");
   const translated = translate(inode, 0, 1, true);
   await memory.store.release(inode.identity.id, "test");
@@ -260,31 +264,31 @@ Deno.test("CachingInode.translate() pins nothing for a holder that left meanwhil
   assertEquals([inode.stats().referencedBytes, inode.stats().dirtyBytes], [0n, 0n]);
 });
 
-Deno.test("CachingInode.addMapping() costs the same however long the mapping is", async () => {
+Deno.test("CachingInode.mappings.add() costs the same however long the mapping is", async () => {
   const memory = new MemoryStore();
   memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store);
   const whole = { space: "vm", address: 0n, range: { start: 0n, end: 1n << 63n } };
-  inode.addMapping({ ...whole, isWritable: false });
+  inode.mappings.add({ ...whole, isWritable: false });
   assertEquals([inode.stats().mappedBytes, inode.stats().mappedChunks], [1n << 63n, 2 ** 42]);
-  inode.addMapping(mapping(600, 601));
-  inode.addMapping(mapping(1023, 1025));
-  inode.removeMapping({ ...whole, isWritable: false });
+  inode.mappings.add(mapping(600, 601));
+  inode.mappings.add(mapping(1023, 1025));
+  inode.mappings.remove({ ...whole, isWritable: false });
   assertEquals(inode.stats().mappedBytes, BigInt(3 * PAGE));
   // The pages 600 and 1023 are in one chunk of 512, page 1024 is in the next.
   assertEquals(inode.stats().mappedChunks, 2);
 });
 
-Deno.test("CachingInode.addMapping() refuses more than so many, runs of each counted, and adds nothing", async () => {
+Deno.test("CachingInode.mappings.add() refuses more than so many, runs of each counted, and adds nothing", async () => {
   const memory = new MemoryStore();
   memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store);
-  for (let page = 0; page < 200; page += 2) inode.addMapping(mapping(page, page + 1));
+  for (let page = 0; page < 200; page += 2) inode.mappings.add(mapping(page, page + 1));
   const whole = (space: number) => mapping(0, 200, { space: `s${space}` });
   let added = 0;
   while (added < MAPPINGS_PER_INODE_MAX) {
     try {
-      inode.addMapping(whole(added));
+      inode.mappings.add(whole(added));
       added++;
     } catch (error) {
       assertEquals((error as Fault).code, "mappings-exhausted");
@@ -293,7 +297,7 @@ Deno.test("CachingInode.addMapping() refuses more than so many, runs of each cou
   }
   // Each is cut into some 200 runs.
   assert(added > 40 && added < 60, `${added}`);
-  assertEquals(inode.mappings().filter(({ space }) => space === `s${added}`), []);
+  assertEquals(inode.mappings.list().filter(({ space }) => space === `s${added}`), []);
 });
 
 Deno.test("CachingInode.invalidate() writes back what a translation that came meanwhile made dirty", async () => {
@@ -301,7 +305,7 @@ Deno.test("CachingInode.invalidate() writes back what a translation that came me
   const node = memory.root.put("f", new Uint8Array(PAGE));
   const inode = await openInode(memory.store);
   await readOf(inode);
-  inode.addMapping(mapping(0, 1, { isWritable: true }));
+  inode.mappings.add(mapping(0, 1, { isWritable: true }));
   await inode.write(pattern(1), 0n);
   // The last look before the cache is dropped; the one before it belongs to the write-back.
   let looks = 0;

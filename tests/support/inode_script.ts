@@ -56,7 +56,7 @@ class InodeScript {
         assertEquals(inode.attributes().permissions, this.#permissions);
       }
       name = "the end";
-      for (const mapping of inode.mappings()) inode.removeMapping(mapping);
+      for (const mapping of inode.mappings.list()) inode.mappings.remove(mapping);
       await this.#sync(inode);
       assertSame(node.bytes, this.#bytes, "backing file");
       assertEquals(inode.stats().dirtyBytes, 0n);
@@ -156,14 +156,14 @@ class InodeScript {
         };
         if (this.#mapped.size >= 3) return;
         this.#mapped.set(`${mapping.space} ${first} ${length}`, mapping);
-        inode.addMapping(mapping);
+        inode.mappings.add(mapping);
         await this.#store(inode, mapping);
       },
       // deno-lint-ignore require-await -- like the others
       unmap: async () => {
         for (const mapping of this.#mapped.values()) {
           // One that another overlaps may have taken parts of it away.
-          if (inode.mappings().length > 0) attemptNow(() => inode.removeMapping(mapping));
+          if (inode.mappings.list().length > 0) attemptNow(() => inode.mappings.remove(mapping));
         }
         this.#mapped.clear();
       },
@@ -174,7 +174,7 @@ class InodeScript {
   async #store(inode: CachingInode, { range }: Mapping): Promise<void> {
     if (this.#cache === "host") return;
     const request = { required: range, optional: range, isWrite: true };
-    const found = await attempt(() => inode.translate(request, "test"));
+    const found = await attempt(() => inode.mappings.translate(request, "test"));
     const pages = this.#memory.caches.files.get(inode.identity.id);
     for (const { source } of found?.translations ?? []) {
       const end = Math.min(Number(source.end), this.#bytes.byteLength);

@@ -319,59 +319,61 @@ function reserved(page: Uint8Array | undefined): Uint8Array {
   return page;
 }
 
-interface KeptJournal {
+interface StoredJournal {
   header: JournalHeader;
   records: JournalRecord[];
 }
 
 /** Journals in memory. They outlive a store, as real ones outlive a process. */
 export class MemoryJournals implements Journals {
-  readonly kept = new Map<string, KeptJournal>();
+  readonly stored = new Map<string, StoredJournal>();
   /** Writing fails. */
   isFull = false;
 
   create(id: string, header: JournalHeader): Promise<Journal> {
-    const kept: KeptJournal = { header, records: [] };
-    this.kept.set(id, kept);
-    return Promise.resolve(new MemoryJournal(this, kept));
+    const stored: StoredJournal = { header, records: [] };
+    this.stored.set(id, stored);
+    return Promise.resolve(new MemoryJournal(this, stored));
   }
 
   left(): Promise<readonly LeftJournal[]> {
-    return Promise.resolve([...this.kept].map(([id, kept]) => ({ id, cutBytes: 0, ...kept })));
+    return Promise.resolve(
+      [...this.stored].map(([id, stored]) => ({ id, cutBytes: 0, ...stored })),
+    );
   }
 
   remove(id: string): Promise<void> {
-    this.kept.delete(id);
+    this.stored.delete(id);
     return Promise.resolve();
   }
 }
 
 class MemoryJournal implements Journal {
   records = 0;
-  #waiting: ((kept: KeptJournal) => void)[] = [];
+  #waiting: ((stored: StoredJournal) => void)[] = [];
 
-  constructor(readonly owner: MemoryJournals, readonly kept: KeptJournal) {}
+  constructor(readonly owner: MemoryJournals, readonly stored: StoredJournal) {}
 
   append(...records: readonly JournalRecord[]): void {
     this.records += records.length;
-    this.#waiting.push((kept) => kept.records.push(...records));
+    this.#waiting.push((stored) => stored.records.push(...records));
   }
 
   rewrite(records: readonly JournalRecord[]): void {
     this.records = records.length;
-    this.#waiting = [(kept) => kept.records = [...records]];
+    this.#waiting = [(stored) => stored.records = [...records]];
   }
 
   readdress(device: bigint, inode: bigint): void {
     this.rewrite([]);
-    this.#waiting.push((kept) => kept.header = { ...kept.header, device, inode });
+    this.#waiting.push((stored) => stored.header = { ...stored.header, device, inode });
   }
 
   async flush(): Promise<void> {
     if (this.#waiting.length === 0) return;
     await Promise.resolve();
     if (this.owner.isFull) throw new SystemError("ENOSPC", "write", "journal");
-    for (const step of this.#waiting.splice(0)) step(this.kept);
+    for (const step of this.#waiting.splice(0)) step(this.stored);
   }
 
   close(): Promise<void> {

@@ -9,8 +9,8 @@ export class SmallDisk implements Disposable {
    */
   static mount(bytes: number): SmallDisk {
     const folder = Deno.makeTempDirSync({ prefix: "innkeeper-disk-" });
-    const words = ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder];
-    const { success, stderr } = new Deno.Command("mount", { args: words }).outputSync();
+    const args = ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder];
+    const { success, stderr } = new Deno.Command("mount", { args }).outputSync();
     if (success) return new SmallDisk(folder);
     Deno.removeSync(folder);
     throw new Error(new TextDecoder().decode(stderr).trim());

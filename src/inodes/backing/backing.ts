@@ -12,7 +12,7 @@ import { WHOLE } from "../ranges/dirty_set.ts";
 import { openFault } from "./open_fault.ts";
 import { Unsynced } from "../ranges/unsynced.ts";
 
-/** What the errnos of a backing file mean; any other is `backing-failed`. */
+/** Faults by the errno of a call on a backing file. Any other errno is `backing-failed`. */
 const FAULT_OF: Readonly<Record<string, FaultCode>> = {
   ENOSPC: "backing-full",
   EDQUOT: "backing-full",
@@ -22,7 +22,7 @@ const FAULT_OF: Readonly<Record<string, FaultCode>> = {
   EACCES: "file-not-permitted",
 };
 
-/** A read that stopped before the end of what was asked. */
+/** How far a read came. */
 interface PartialRead {
   readonly done: number;
   /** Why it stopped; `undefined` at the end of the file. */
@@ -30,13 +30,14 @@ interface PartialRead {
 }
 
 /**
- * A backing file that reads and writes whole: short reads and writes go on where they stopped,
- * an answer of nothing is an error and no endless loop, host errors are faults.
+ * A backing file that reads and writes whole. Short reads and writes go on where they stopped, a
+ * write of no byte is an error instead of an endless loop, and host errors become faults
+ * (docs/inodes.md#4).
  */
 export class Backing {
   readonly #unsynced = new Unsynced();
 
-  /** @param name How faults call the file */
+  /** @param name Names the file in faults */
   constructor(readonly file: BackingFile, readonly name: string) {}
 
   /** @throws {Fault} `backing-failed` */
@@ -60,8 +61,8 @@ export class Backing {
   /**
    * Reads from memory alone.
    *
-   * @returns How many bytes there were up to the end of the file, `undefined` when storage would
-   * have to be waited for, or there are too many to copy on the event loop
+   * @returns How many bytes there were up to the end of the file; `undefined` when that would wait
+   * for storage, or copy too many bytes on the event loop (docs/inodes.md#11)
    */
   readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
     if (into.byteLength > NONBLOCKING_READ_BYTES_MAX) return undefined;
@@ -150,9 +151,9 @@ export class Backing {
   }
 
   /**
-   * Opens anew what the path leads to.
+   * Opens whatever the path leads to now.
    *
-   * @throws {Fault} as the host's answer to an open means, and what `accept` throws
+   * @throws {Fault} of an open that fails, and what `accept` throws
    */
   async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     try {
@@ -176,7 +177,7 @@ export class Backing {
   }
 
   /**
-   * Takes a name of the file below its root away.
+   * Removes a name of the file below its root.
    *
    * @throws {Fault} as {@linkcode reopen}; `file-not-found` for a name that is not the file's
    */
@@ -195,15 +196,15 @@ export class Backing {
   }
 
   /**
-   * Resolves when all that was written is on stable storage.
+   * Resolves when everything that was written is on stable storage.
    *
-   * @throws {Fault} `backing-failed`, also when an earlier sync has lost bytes that were not written
+   * @throws {Fault} `backing-failed`, also when an earlier sync lost bytes that were not written
    * again; `backing-full`
    */
   async sync(): Promise<void> {
     await this.#unsynced.during(() => this.#try("sync", () => this.file.sync()));
     if (this.#unsynced.lostBytes === 0n) return;
-    // Whoever cut the file had no use for them.
+    // Nobody needs lost bytes behind the end of a file that was cut.
     this.#unsynced.forget({ start: this.attributes().sizeBytes, end: WHOLE.end });
     const { lostBytes } = this.#unsynced;
     if (lostBytes === 0n) return;
@@ -215,17 +216,17 @@ export class Backing {
     );
   }
 
-  /** What a failed sync has lost and nobody has written again. */
+  /** The bytes that a failed sync lost and nobody has written again. */
   lost(): readonly Range[] {
     return this.#unsynced.lost();
   }
 
-  /** Says that lost bytes are of no interest any more, or will be written again. */
+  /** Forgets lost bytes that nobody needs any more, or that will be written again. */
   forgetLost(range: Range): void {
     this.#unsynced.forget(range);
   }
 
-  /** The fault of a file that gives fewer bytes than its size says, for no reason that is seen. */
+  /** The fault of a file that ends before its size although nobody changed it. */
   endedEarly(at: bigint, size: bigint): Fault {
     return new Fault(
       "backing-failed",

@@ -1,4 +1,4 @@
-/** Bytes that are all at hand, perhaps not in memory: a body that has arrived whole. */
+/** Bytes that are all there, perhaps not in memory: a body that has arrived whole. */
 export interface ByteSource {
   readonly byteLength: number;
   /** The bytes in ascending parts. */

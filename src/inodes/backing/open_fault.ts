@@ -2,7 +2,7 @@ import { Fault, type FaultCode } from "../../core/faults.ts";
 import { PATH_BYTES_MAX } from "../../core/limits.ts";
 import { NotRegularFileError, type SystemError } from "../../core/system_error.ts";
 
-/** What the errnos of an open mean; any other is `backing-failed`. */
+/** Faults by the errno of an open. Any other errno is `backing-failed`. */
 const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   EXDEV: ["outside-root", "it leads out of the root"],
   ELOOP: ["outside-root", "it leads through a magic link or too many links"],
@@ -22,7 +22,7 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   EMLINK: ["value-not-allowed", "the file has as many names as its file system lets it have"],
 };
 
-/** What the host's answer to an open of a path means. */
+/** The fault of a path that the host does not open. */
 export function openFault(error: SystemError, path: string): Fault {
   const [code, why] = error instanceof NotRegularFileError
     ? ["not-a-file", "it is no regular file"] as const
@@ -31,7 +31,7 @@ export function openFault(error: SystemError, path: string): Fault {
 }
 
 /**
- * Lets only paths through that the host can be asked for.
+ * Refuses paths that no host call can take.
  *
  * @throws {Fault} `value-not-allowed`
  */

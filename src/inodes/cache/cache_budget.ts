@@ -3,33 +3,33 @@ import { CACHE_DIRTY_DIVISOR, DIRTY_RUNS_MAX } from "../../core/limits.ts";
 import type { Range } from "../../core/segments.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 
-/** Whoever has pages in the cache. */
+/** An inode that has pages in the cache. */
 export interface PageOwner {
   readonly dirtyBytes: bigint;
   /**
-   * Drops the clean pages of a range. They are counted out before this returns; the promise, which
+   * Drops the clean pages of a range. They are counted out before this returns. The promise, which
    * never rejects, ends when their storage is given back.
    */
   dropClean(range: Range): Promise<void>;
-  /** Writes the dirt of a range back, so that its pages become clean. */
+  /** Writes the dirty bytes of a range back, so that its pages become clean. */
   writeBack(range: Range): Promise<void>;
 }
 
-/** Neighbouring pages that are taken and dropped together. */
+/** Neighbouring pages of one owner, which the clock visits together. */
 export interface Block extends Range {
   readonly owner: PageOwner;
-  /** It was used since the clock's hand came by. */
+  /** Whether it was used since the clock's hand came by. */
   referenced: boolean;
 }
 
 /**
- * The bytes that the caches of all inodes share (spec decision 5). Room is made by a second-chance
- * clock: clean pages go first, then dirty ones after their write-back.
+ * The bytes that the caches of all inodes share. A second-chance clock makes room: clean pages go
+ * first, then dirty ones after their write-back (docs/inodes.md#5).
  */
 export class CacheBudget {
-  /** Bytes that may be dirty at one time. */
+  /** How many bytes may be dirty at one time. */
   readonly dirtyLimitBytes: number;
-  /** The clock: a hand that takes from the front and puts back at the end. */
+  /** The clock. Its hand takes from the front and puts back at the end. */
   readonly #ring = new Set<Block>();
   #usedBytes = 0;
   #dirtyBytes = 0n;
@@ -39,7 +39,7 @@ export class CacheBudget {
     this.dirtyLimitBytes = Math.floor(limitBytes / CACHE_DIRTY_DIVISOR);
   }
 
-  /** Bytes of cached pages, with those that are reserved for fills under way. */
+  /** Bytes of cached pages, including what is reserved for fills in flight. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
@@ -56,13 +56,13 @@ export class CacheBudget {
     this.#ring.delete(block);
   }
 
-  /** Counts dirt that came (positive) or went, and the runs in which it lies. */
-  countDirt(bytes: bigint, runs: number): void {
+  /** Counts dirty bytes that came (positive) or went, and the runs in which they lie. */
+  countDirty(bytes: bigint, runs: number): void {
     this.#dirtyBytes += bytes;
     this.#dirtyRuns += runs;
   }
 
-  /** Takes room for pages, dropping others where it must. `false` when there is none to be had. */
+  /** Takes room for pages, dropping others where it must; `false` when there is none to be had. */
   async reserve(bytes: number): Promise<boolean> {
     return await this.#dropFor(bytes) || await this.#writeBackFor(bytes);
   }
@@ -73,21 +73,21 @@ export class CacheBudget {
   }
 
   /** Whether so many more bytes may become dirty now. */
-  admitsDirt(bytes: bigint): boolean {
+  admitsDirty(bytes: bigint): boolean {
     return this.#dirtyRuns < DIRTY_RUNS_MAX &&
       this.#dirtyBytes + bytes <= BigInt(this.dirtyLimitBytes);
   }
 
-  /** Writes dirt back until so many more bytes may become dirty. `false` when that fails. */
+  /** Writes back until so many more bytes may become dirty; `false` when that does not help. */
   async relieve(bytes: bigint): Promise<boolean> {
     for (const owner of this.#owners()) {
-      if (this.admitsDirt(bytes)) return true;
+      if (this.admitsDirty(bytes)) return true;
       if (owner.dirtyBytes > 0n) await owner.writeBack(WHOLE).catch(() => {});
     }
-    return this.admitsDirt(bytes);
+    return this.admitsDirty(bytes);
   }
 
-  /** The fault of whoever finds no room, for a backing file that is called so. */
+  /** The fault of a caller that finds no room, for a backing file of this name. */
   fullFault(name: string): Fault {
     return new Fault(
       "cache-full",
@@ -98,7 +98,7 @@ export class CacheBudget {
 
   async #dropFor(bytes: number): Promise<boolean> {
     const dropping: Promise<void>[] = [];
-    // Two rounds: the first may find every block referenced.
+    // Two rounds, because the first may find every block referenced.
     for (let left = 2 * this.#ring.size; left > 0 && !this.#hasRoom(bytes); left--) {
       const [block] = this.#ring;
       if (block === undefined) break;
@@ -108,7 +108,7 @@ export class CacheBudget {
       else dropping.push(block.owner.dropClean(block));
     }
     const fits = this.#hasRoom(bytes);
-    // Taken before the first wait, or another fill could take it meanwhile.
+    // Taken before the first wait: otherwise another fill could take it meanwhile.
     if (fits) this.#usedBytes += bytes;
     await Promise.all(dropping);
     return fits;

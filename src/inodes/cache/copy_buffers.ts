@@ -1,20 +1,20 @@
 import { COPY_BUFFER_BYTES, COPY_BUFFERS_MAX, FILL_BYTES_MAX } from "../../core/limits.ts";
 
-/** A fill of a few pages must not hold as much memory as the largest read-ahead. */
+/** Two sizes, so that a fill of a few pages does not hold as much as the largest read-ahead. */
 const SIZES = [FILL_BYTES_MAX, COPY_BUFFER_BYTES];
 
 /**
- * Memory through which bytes pass between backing files and cache files. It is lent again and
- * again: fresh memory for each fill would grow by the size of a small cache before it is collected.
+ * Memory through which bytes pass between backing files and cache files. It is reused, because
+ * fresh memory for each fill would add up to a small cache before it is collected.
  */
 export class CopyBuffers {
   readonly #free = new Map(SIZES.map((bytes) => [bytes, [] as Uint8Array<ArrayBuffer>[]]));
 
   /**
-   * Lends memory of so many bytes until `use` ends. What is in it is left over from others.
+   * Lends memory of so many bytes until `use` ends. It holds what earlier users left in it.
    *
    * @param bytes At most `COPY_BUFFER_BYTES`
-   * @param use Must not keep it
+   * @param use Must not use the memory after it ends
    * @throws {RangeError}
    */
   async lend<Result>(

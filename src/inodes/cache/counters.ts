@@ -1,4 +1,4 @@
-/** What is counted of an inode, and of all together. Each only grows. */
+/** What is counted, for one inode and for all together (docs/inodes.md#10). Each only grows. */
 export interface Counts {
   /** Reads answered from memory at once. */
   hits: number;
@@ -8,13 +8,13 @@ export interface Counts {
   fills: number;
   /** Bytes dropped from the cache to make room or on request. */
   evictedBytes: number;
-  /** Write-backs that were carried through. */
+  /** Write-backs that succeeded. */
   writeBacks: number;
   /** Fills, write-backs and syncs that failed. */
   errors: number;
 }
 
-/** The counts of one inode, which add to those of the store as well. */
+/** The counts of one inode, which also add to those of the store. */
 export class Counters {
   readonly #own: Counts = zero();
   readonly #total: Counters | undefined;

@@ -1,3 +1,4 @@
+import type { Fault } from "../../core/faults.ts";
 import {
   FILL_BYTES_MAX,
   READ_AHEAD_BYTES_MAX,
@@ -15,15 +16,15 @@ import { pageEnd, pageStart, Residency } from "./residency.ts";
 
 const FILL = BigInt(FILL_BYTES_MAX);
 
-/** What became of a range that was in flight: `uncached` when its pages found no room. */
+/** What became of a range in flight. Its pages are `uncached` when they found no room. */
 type Outcome = "cached" | "uncached" | "again";
 
-/** What the cache asks of the content that it caches. */
+/** The content that a page cache serves. */
 export interface PageSource extends PageOwner {
   readonly size: bigint;
-  /** Changes when content from outside is taken over: what was read before is stale. */
+  /** Changes when foreign content is taken over, which makes earlier reads stale. */
   readonly takeovers: number;
-  /** Called when the backing file ended before the size; rejects when that explains nothing. */
+  /** Called when the backing file ended before the size; rejects when nothing explains that. */
   endedEarly(at: bigint): Promise<void>;
   /** Resolves when no restart would write a page back that is clean now. */
   settled(): Promise<void>;
@@ -43,22 +44,14 @@ export class PageCache {
   readonly inFlight = new RangesInFlight<Outcome>();
   readonly resident: Residency;
   readonly file: CacheFile;
-  readonly #backing: Backing;
-  readonly #budget: CacheBudget;
-  readonly #buffers: CopyBuffers;
-  readonly #counters: Counters;
+  readonly #parts: PageCacheParts;
   readonly #source: PageSource;
   readonly #ahead: ReadAhead;
 
-  constructor(
-    { backing, file, budget, buffers, counters }: PageCacheParts,
-    source: PageSource,
-  ) {
+  constructor(parts: PageCacheParts, source: PageSource) {
+    const { budget, file } = parts;
     this.file = file;
-    this.#backing = backing;
-    this.#budget = budget;
-    this.#buffers = buffers;
-    this.#counters = counters;
+    this.#parts = parts;
     this.#source = source;
     this.resident = new Residency(budget, source);
     const share = Math.floor(budget.limitBytes / READ_AHEAD_CACHE_DIVISOR);
@@ -66,15 +59,15 @@ export class PageCache {
     this.#ahead = new ReadAhead(FILL_BYTES_MAX, Number(pageStart(BigInt(most))));
   }
 
-  /** The free pages around an offset: not in the cache and with nothing under way. */
+  /** The free pages around an offset: not in the cache, and with nothing in flight. */
   gapAround(offset: bigint): Range {
     const bounds = { start: 0n, end: pageEnd(this.#source.size) };
     return this.inFlight.freeAround(offset, this.resident.gapAround(offset, bounds));
   }
 
   /**
-   * Waits for the page of an offset that is not in the cache: for what is under way there, or for
-   * a fill. However many wait, each page is read once.
+   * Waits for the page at an offset that is not in the cache: for what is in flight there, or for a
+   * new fill. Each page is read once, however many wait for it.
    *
    * @param end Where the request ends
    */
@@ -88,35 +81,41 @@ export class PageCache {
     return this.inFlight.run(window, () => this.#fill(window));
   }
 
-  /** Takes pages out of the cache at once and gives their storage back. Never rejects. */
+  /** Takes pages out of the cache at once, and gives their storage back. Never rejects. */
   async drop(ranges: readonly Range[]): Promise<void> {
     const runs = ranges.flatMap((range) => this.resident.remove(range));
     await Promise.all(runs.map((run) => this.inFlight.run(run, () => this.#punch(run))));
   }
 
+  /** The fault of a caller that finds no room in the cache. */
+  fullFault(): Fault {
+    return this.#parts.budget.fullFault(this.#parts.backing.name);
+  }
+
   async #fill(window: Range): Promise<Outcome> {
+    const { budget, buffers, counters } = this.#parts;
     const windowBytes = Number(window.end - window.start);
-    if (!await this.#budget.reserve(windowBytes)) return "uncached";
-    let keptBytes = 0;
+    if (!await budget.reserve(windowBytes)) return "uncached";
+    let storedBytes = 0;
     try {
-      return await this.#buffers.lend(windowBytes, async (buffer) => {
+      return await buffers.lend(windowBytes, async (buffer) => {
         const bytes = await this.#readWindow(buffer, window);
         if (typeof bytes === "string") return bytes;
         this.file.store(bytes, window.start);
-        keptBytes = bytes.byteLength;
-        this.resident.add({ start: window.start, end: window.start + BigInt(keptBytes) });
-        this.#counters.count("fills");
+        storedBytes = bytes.byteLength;
+        this.resident.add({ start: window.start, end: window.start + BigInt(storedBytes) });
+        counters.count("fills");
         return "cached";
       });
     } catch (error) {
-      this.#counters.count("errors");
+      counters.count("errors");
       throw error;
     } finally {
-      this.#budget.release(windowBytes - keptBytes);
+      budget.release(windowBytes - storedBytes);
     }
   }
 
-  /** The bytes of whole pages from the start of a window on, for which there is storage. */
+  /** Reads whole pages from the start of a window on, as many as have storage in the cache. */
   async #readWindow(
     buffer: Uint8Array<ArrayBuffer>,
     window: Range,
@@ -124,7 +123,7 @@ export class PageCache {
     const { takeovers } = this.#source;
     const wantedBytes = Number(minOf(window.end, this.#source.size) - window.start);
     if (wantedBytes <= 0) return "again";
-    const { done, failure } = await this.#backing.readSome(
+    const { done, failure } = await this.#parts.backing.readSome(
       buffer.subarray(0, wantedBytes),
       window.start,
     );
@@ -132,9 +131,9 @@ export class PageCache {
       await this.#source.endedEarly(window.start + BigInt(done));
       return "again";
     }
-    // What is past the end of the content must be zero.
+    // The rest of the last page, behind the end of the content, must read as zeros.
     buffer.fill(0, wantedBytes);
-    // Whole pages that came before a failure are good; the failure is met again at its own page.
+    // Whole pages before a failure are good. The failing page fails again when it is read itself.
     const goodBytes = failure === undefined ? buffer.byteLength : Number(pageStart(BigInt(done)));
     if (goodBytes === 0) throw failure;
     const isStored = await this.#reserve({
@@ -145,13 +144,13 @@ export class PageCache {
     return isStored ? buffer.subarray(0, goodBytes) : "uncached";
   }
 
-  /** A cache that cannot grow must not keep anybody from reading. */
+  /** Takes storage for pages. A cache that cannot grow must not keep anybody from reading. */
   async #reserve(range: Range): Promise<boolean> {
     try {
       await this.file.reserve(range);
       return true;
     } catch {
-      this.#counters.count("errors");
+      this.#parts.counters.count("errors");
       return false;
     }
   }
@@ -161,15 +160,15 @@ export class PageCache {
       await this.#source.settled();
       await this.file.punch(run);
     } catch {
-      // The pages are out of use either way; only their storage is not given back.
-      this.#counters.count("errors");
+      // The pages are out of use either way. Only their storage is not given back.
+      this.#parts.counters.count("errors");
     }
     return "again";
   }
 }
 
 /**
- * What one fill reads of a gap to have what is wanted (seed 001, `maxFillRange`).
+ * What one fill reads of a gap to get the wanted range (gVisor's maxFillRange, docs/inodes.md#3).
  *
  * @param bytes How much of a large gap
  */

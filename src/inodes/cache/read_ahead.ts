@@ -1,18 +1,21 @@
-/** Readers that go on where they stopped, of which the place is remembered. */
+/** How many sequential readers of one file are remembered. */
 const STREAMS = 8;
 
 /**
- * How much one fill reads: little for a reader that jumps about, twice as much as before each time
- * that one goes on where its last fill ended. Several readers of one file do not disturb each
- * other.
+ * How much one fill reads. A reader that jumps about gets the smallest window. One that goes on
+ * where its last fill ended gets twice as much each time. Several readers of one file do not
+ * disturb each other.
  */
 export class ReadAhead {
   readonly #least: number;
   readonly #most: number;
-  /** The last window of each reader, by where it ended; the oldest first. */
+  /** The last window of each reader by its end, in the order of their last use. */
   readonly #windows = new Map<bigint, number>();
 
-  /** @param least Bytes of the first window, and those of the largest one, `most` */
+  /**
+   * @param least Bytes of the first window
+   * @param most Bytes of the largest window
+   */
   constructor(least: number, most: number) {
     this.#least = least;
     this.#most = most;

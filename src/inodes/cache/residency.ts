@@ -4,7 +4,7 @@ import type { Block, CacheBudget, PageOwner } from "./cache_budget.ts";
 
 const PAGE = BigInt(PAGE_BYTES);
 const BLOCK = BigInt(FILL_BYTES_MAX);
-/** The same as a shift, which costs half as much as a division. */
+/** Block size as a shift, which costs half as much as a division. */
 const BLOCK_BITS = BigInt(Math.log2(FILL_BYTES_MAX));
 
 /** Start of the page that holds an offset. */
@@ -22,10 +22,10 @@ export function pagesOf(range: Range): Range {
   return { start: pageStart(range.start), end: pageEnd(range.end) };
 }
 
-/** Which pages of one inode are in the cache. They are counted in the shared budget. */
+/** Which pages of one inode are in the cache. They count in the shared budget. */
 export class Residency {
   readonly #pages = new Segments<true>();
-  /** By their number in the file: it is below 2^48. */
+  /** By their index in the file, which is below 2^48. */
   readonly #blocks = new Map<number, Block>();
   readonly #budget: CacheBudget;
   readonly #owner: PageOwner;

@@ -17,7 +17,8 @@ import type {
   PageRun,
 } from "./content.ts";
 import type { Counters } from "../cache/counters.ts";
-import type { DirtLog } from "../writeback/dirty_log.ts";
+import type { DirtyLog } from "../writeback/dirty_log.ts";
+import { LastFailure } from "../writeback/last_failure.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import type { MappedPages } from "../mapping/mapped_pages.ts";
 import { PageCache, type PageCacheParts, type PageSource } from "../cache/page_cache.ts";
@@ -29,39 +30,40 @@ import { Translator } from "../mapping/translator.ts";
 import { WriteBack } from "../writeback/write_back.ts";
 import { WriteBackTimer } from "../writeback/write_back_timer.ts";
 
-/** Why translations of a range are void. */
+/** Why translations of a range no longer hold. */
 type InvalidReason = TakeoverReason | "truncated";
 
 /** What cached content is put together from. */
 export interface CachedContentParts extends PageCacheParts {
-  readonly dirt: DirtLog;
+  readonly dirty: DirtyLog;
   readonly clock: Clock;
   readonly maps: MappedPages;
   /** Reads leave the access time alone. */
   readonly noatime: boolean;
-  /** Whether times may be brought to the backing file. */
+  /** Whether the backing file may be given times. */
   readonly isWritable: boolean;
-  /** Called when content from outside was taken over, or pages were cut off. */
+  /** Called when foreign content was taken over, or pages were cut off. */
   readonly onInvalid: (range: Range, reason: InvalidReason) => void;
-  /** Called when a write-back or sync failed that did not fail before. */
+  /** Called for a failure of a write-back or sync of another kind than the one before. */
   readonly onFailure: (fault: Fault) => void;
 }
 
 /**
- * Content cached in pages of our own (seed 001, `CachingInodeOperations` with `ForcePageCache`).
+ * Content cached in pages of our own (docs/inodes.md#1, gVisor's `CachingInodeOperations` with
+ * `ForcePageCache`).
  *
- * Reads fill the cache by whole pages. Writes go to the cache where their page is in it, otherwise
- * straight to the backing file. Three things keep concurrent calls apart, always taken in this
- * order: `writes` (one write or truncate at a time), ranges in flight (one fill, punch or write
- * past the cache at a time on a page), changes of the backing file (one at a time). Reads of
- * cached pages wait for none of them, writes of cached pages only for other writes.
+ * Reads fill the cache by whole pages. A write goes to the cache where its page is cached, otherwise
+ * straight to the backing file. Three things keep concurrent calls apart, and are always taken in
+ * this order: `writes` (one write or truncate at a time), ranges in flight (one fill, punch or write
+ * past the cache at a time on a page), and changes of the backing file (one at a time). Reads of
+ * cached pages wait for none of them; writes of cached pages wait only for other writes.
  */
 export class CachedContent implements Content, PageSource {
   readonly backing: Backing;
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #noatime: boolean;
-  readonly #dirt: DirtLog;
+  readonly #dirty: DirtyLog;
   readonly #maps: MappedPages;
   readonly #cache: PageCache;
   readonly #changes: BackingChanges;
@@ -69,39 +71,45 @@ export class CachedContent implements Content, PageSource {
   readonly #edits: CachedEdits;
   readonly #translator: Translator;
   readonly #timer: WriteBackTimer;
+  readonly #failure: LastFailure;
   readonly #times = new TouchedTimes();
   readonly #writes = new Serial();
   readonly #versions = new ChangeCount();
   #isReadNoted = false;
 
   constructor(parts: CachedContentParts) {
-    const { backing, budget, clock, counters, dirt, maps, onInvalid } = parts;
+    const { backing, budget, clock, counters, dirty, maps, onInvalid } = parts;
     this.backing = backing;
     this.#counters = counters;
     this.#clock = clock;
     this.#noatime = parts.noatime;
-    this.#dirt = dirt;
+    this.#dirty = dirty;
+    this.#failure = new LastFailure(counters, parts.onFailure);
     this.#maps = maps;
     const cache = new PageCache(parts, this);
     const times = this.#times;
-    const changes = new BackingChanges(backing, dirt, (sizeBytes, reason) => {
-      dirt.takeSize(sizeBytes);
+    const changes = new BackingChanges(backing, dirty, (sizeBytes, reason) => {
+      dirty.takeSize(sizeBytes);
       this.#versions.add();
       times.noteHostWrite();
-      // Never rejects; whoever wants these pages meets the punches among the ranges in flight.
+      // This never rejects. Whoever wants these pages waits for the ranges in flight.
       void cache.drop([WHOLE]);
       onInvalid(WHOLE, reason);
     });
-    const writeBack = new WriteBack({ ...parts, resident: cache.resident, changes, times });
+    const writeBack = new WriteBack({
+      ...{ ...parts, changes, times },
+      resident: cache.resident,
+      failure: this.#failure,
+    });
     this.#edits = new CachedEdits({
-      ...{ backing, cache, budget, dirt, changes, writeBack, times, clock },
+      ...{ backing, cache, dirty, changes, writeBack, times, clock },
       dropClean: (range) => this.dropClean(range),
       onCut: (range) => onInvalid(range, "truncated"),
     });
-    this.#translator = new Translator({ backing, cache, budget, dirt, maps });
+    this.#translator = new Translator({ cache, dirty, maps });
     this.#timer = new WriteBackTimer(clock, async () => {
       await writeBack.run(WHOLE, false);
-      return dirt.bytes > 0n;
+      return dirty.bytes > 0n;
     });
     this.#cache = cache;
     this.#changes = changes;
@@ -109,16 +117,17 @@ export class CachedContent implements Content, PageSource {
   }
 
   get size(): bigint {
-    return this.#dirt.size;
+    return this.#dirty.size;
   }
 
   head(): ContentHead {
     const changes = this.#versions.current;
-    if (changes === undefined || this.#dirt.isKeeping) {
+    if (changes === undefined || this.#dirty.hasPinned) {
       return { size: this.size, version: undefined };
     }
-    // With the times that pages could be changed unseen: what it was before is not what it is after.
-    return { size: this.size, version: `${changes.toString(36)}.${this.#dirt.keeps.toString(36)}` };
+    // The version includes the pin count: while pages were pinned for writing, clients could change
+    // them without our seeing, so a version from before must not match after.
+    return { size: this.size, version: `${changes.toString(36)}.${this.#dirty.pins.toString(36)}` };
   }
 
   get residentBytes(): bigint {
@@ -126,11 +135,11 @@ export class CachedContent implements Content, PageSource {
   }
 
   get dirtyBytes(): bigint {
-    return this.#dirt.bytes;
+    return this.#dirty.bytes;
   }
 
   get failure(): Fault | undefined {
-    return this.#writeBack.failure;
+    return this.#failure.fault;
   }
 
   get takeovers(): number {
@@ -139,7 +148,7 @@ export class CachedContent implements Content, PageSource {
 
   attributes(): ContentAttributes {
     const attributes = { ...this.#times.over(this.backing.attributes()), sizeBytes: this.size };
-    const isGrown = this.size > this.#dirt.baseline.sizeBytes;
+    const isGrown = this.size > this.#dirty.baseline.sizeBytes;
     return { ...attributes, dirty: [...isGrown ? ["size" as const] : [], ...this.#times.names] };
   }
 
@@ -148,7 +157,7 @@ export class CachedContent implements Content, PageSource {
     if (range.start >= range.end) return 0;
     if (!this.#cache.resident.covers(range)) return undefined;
     const length = Number(range.end - range.start);
-    // A view costs as much as half of the copy of a page.
+    // Making a view costs half as much as copying a page, so a whole buffer is passed as it is.
     this.#cache.file.load(length === into.byteLength ? into : into.subarray(0, length), offset);
     this.#cache.resident.touch(range);
     this.#counters.count("hits");
@@ -159,7 +168,7 @@ export class CachedContent implements Content, PageSource {
   async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     this.#counters.count("misses");
     for (let at = offset;;) {
-      // The size is asked anew after each wait: a truncate may have come in between.
+      // Read the size again after each wait, because a truncate may have come in between.
       const end = minOf(offset + BigInt(into.byteLength), this.size);
       if (at >= end) {
         if (at > offset) this.#noteRead();
@@ -181,8 +190,8 @@ export class CachedContent implements Content, PageSource {
     change: (editor: Editor) => Promise<void>,
     { require, isDurable = false }: EditOptions = {},
   ): Promise<void> {
-    // Below a conflict only a write-back can tell whether the bytes may stay.
-    const isThrough = () => isDurable && !this.#dirt.isOvertaken;
+    // In a conflict only a write-back can tell whether the bytes may stay.
+    const isThrough = () => isDurable && !this.#dirty.isOvertaken;
     const editor: Editor = {
       write: (bytes, offset) => this.#edits.write(bytes, offset, isThrough()),
       truncate: (size) => this.#edits.truncate(size),
@@ -193,14 +202,14 @@ export class CachedContent implements Content, PageSource {
     const done = this.#writes.run(() => {
       require?.();
       return this.#versions.during(async () => {
-        // A journal that cannot be written must not take on more: this also tries it again.
-        await this.#dirt.flush();
+        // A journal that cannot be written must not take more records. This also retries it.
+        await this.#dirty.flush();
         try {
           await change(editor);
         } finally {
-          if (this.#dirt.bytes > 0n) this.#timer.start();
+          if (this.#dirty.bytes > 0n) this.#timer.start();
         }
-        await this.#dirt.flush();
+        await this.#dirty.flush();
       });
     });
     return isDurable ? done.then(() => this.#makeDurable()) : done;
@@ -245,7 +254,7 @@ export class CachedContent implements Content, PageSource {
   dropClean(range: Range): Promise<void> {
     const clean = new Segments<true>();
     for (const run of this.#cache.resident.within(range)) clean.set(run, true);
-    for (const dirt of this.#dirt.within(pagesOf(range))) clean.clear(pagesOf(dirt));
+    for (const part of this.#dirty.within(pagesOf(range))) clean.clear(pagesOf(part));
     for (const pin of this.#maps.pinnedWithin(range)) clean.clear(pin.range);
     this.#counters.count("evictedBytes", Number(clean.length));
     return this.#cache.drop([...clean]);
@@ -257,22 +266,22 @@ export class CachedContent implements Content, PageSource {
     return this.takeovers > before;
   }
 
-  reopen(accept: (found: BackingAttributes, isAnother: boolean) => void): Promise<void> {
+  reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     return this.#writes.run(() => this.#changes.reopen(accept));
   }
 
   invalidate(discard: boolean): Promise<bigint> {
     return this.#writes.run(async () => {
       for (;;) {
-        const { keeps } = this.#dirt;
+        const { pins } = this.#dirty;
         if (!discard) await this.writeBack(WHOLE);
-        // Pages that stay dirty although they were written back are clean now: their mappings
-        // ended. Those of a translation that came meanwhile are to be written back first.
-        const lost = await this.#changes.takeBacking(() => discard || keeps === this.#dirt.keeps);
+        // Pinned pages stay dirty across write-back. Their mappings are gone, so they count as clean;
+        // if a new translation pinned pages meanwhile, loop and write those back first.
+        const lost = await this.#changes.takeBacking(() => discard || pins === this.#dirty.pins);
         if (lost === undefined) continue;
         if (discard) {
           this.backing.forgetLost(WHOLE);
-          this.#writeBack.forgive();
+          this.#failure.clear();
         }
         return discard ? lost : 0n;
       }
@@ -287,14 +296,14 @@ export class CachedContent implements Content, PageSource {
     const found = await this.#translator.translate(request, holder, require);
     if (request.isWrite) {
       this.#timer.start();
-      await this.#dirt.flush();
+      await this.#dirty.flush();
     }
     return found;
   }
 
   unmapped(ranges: readonly Range[]): void {
-    for (const range of ranges) this.#dirt.allowClean(range);
-    if (this.#dirt.bytes > 0n) this.#timer.start();
+    for (const range of ranges) this.#dirty.allowClean(range);
+    if (this.#dirty.bytes > 0n) this.#timer.start();
   }
 
   async endedEarly(at: bigint): Promise<void> {
@@ -303,7 +312,7 @@ export class CachedContent implements Content, PageSource {
   }
 
   settled(): Promise<void> {
-    return this.#dirt.flush();
+    return this.#dirty.flush();
   }
 
   pages(): readonly PageRun[] {
@@ -313,11 +322,11 @@ export class CachedContent implements Content, PageSource {
     for (const run of this.#cache.resident.within(WHOLE)) {
       runs.set(run, { state: "clean", isMapped: false });
     }
-    for (const { start, end, value } of this.#dirt.within(WHOLE)) {
+    for (const { start, end, value } of this.#dirty.within(WHOLE)) {
       runs.update(pagesOf({ start, end }), (run) => {
         if (run === undefined) return undefined;
-        const isKept = value.keep || run.state === "kept-dirty";
-        return { ...run, state: isKept ? "kept-dirty" : "dirty" };
+        const isPinned = value.isPinned || run.state === "kept-dirty";
+        return { ...run, state: isPinned ? "kept-dirty" : "dirty" };
       });
     }
     for (const { range } of this.#maps.pinnedWithin(WHOLE)) {
@@ -330,16 +339,16 @@ export class CachedContent implements Content, PageSource {
     const { inFlight, resident, file } = this.#cache;
     this.#timer.stop();
     resident.remove(WHOLE);
-    for (let busy; (busy = inFlight.within(WHOLE)) !== undefined;) await busy.catch(() => {});
+    await inFlight.idle(WHOLE);
     // The budget may still be writing this inode back to make room for another one.
     await this.#changes.atLast(async () => {
-      await this.#dirt.close();
+      await this.#dirty.close();
       file.close();
       this.backing.file.close();
     });
   }
 
-  /** Reads what found no room in the cache from the backing file. Returns how many bytes. */
+  /** Reads from the backing file what found no room in the cache. Returns how many bytes. */
   async #readPast(
     into: Uint8Array<ArrayBuffer>,
     offset: bigint,
@@ -357,13 +366,13 @@ export class CachedContent implements Content, PageSource {
     try {
       await this.#writeBack.syncData();
     } catch (error) {
-      if (this.#dirt.bytes > 0n) this.#timer.start();
-      await this.#dirt.flush();
+      if (this.#dirty.bytes > 0n) this.#timer.start();
+      await this.#dirty.flush();
       throw error;
     }
   }
 
-  /** Notes the time of a read, once for all that are made without a wait between them. */
+  /** Notes the time of a read, once for all reads that have no wait between them. */
   #noteRead(): void {
     if (this.#isReadNoted || this.#noatime) return;
     this.#isReadNoted = true;

@@ -4,8 +4,7 @@ import type { Clock } from "../../core/ports/clock.ts";
 import { minOf, type Range } from "../../core/segments.ts";
 import type { Backing } from "../backing/backing.ts";
 import type { BackingChanges } from "../writeback/backing_changes.ts";
-import type { CacheBudget } from "../cache/cache_budget.ts";
-import type { DirtLog } from "../writeback/dirty_log.ts";
+import type { DirtyLog } from "../writeback/dirty_log.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import type { PageCache } from "../cache/page_cache.ts";
 import { pageEnd, pagesOf, pageStart } from "../cache/residency.ts";
@@ -17,8 +16,7 @@ import type { WriteBack } from "../writeback/write_back.ts";
 interface CachedEditsParts {
   readonly backing: Backing;
   readonly cache: PageCache;
-  readonly budget: CacheBudget;
-  readonly dirt: DirtLog;
+  readonly dirty: DirtyLog;
   readonly changes: BackingChanges;
   readonly writeBack: WriteBack;
   readonly times: TouchedTimes;
@@ -32,8 +30,8 @@ interface CachedEditsParts {
 const FILL = BigInt(FILL_BYTES_MAX);
 
 /**
- * Changes cached content (seed 001, `Write`, `Truncate`, `Allocate`): to cached pages, otherwise
- * straight to the backing file. One at a time, which its caller sees to.
+ * Changes cached content: in cached pages, otherwise straight in the backing file (gVisor's `Write`,
+ * `Truncate` and `Allocate`). The caller sees to it that there is one change at a time.
  */
 export class CachedEdits {
   readonly #parts: CachedEditsParts;
@@ -45,7 +43,7 @@ export class CachedEdits {
   /**
    * Writes all bytes.
    *
-   * @param isThrough Whether they go to the backing file as well where their pages are cached
+   * @param isThrough Whether bytes of cached pages go to the backing file as well
    */
   async write(
     bytes: Uint8Array<ArrayBuffer>,
@@ -65,7 +63,7 @@ export class CachedEdits {
     }
   }
 
-  /** Reserves storage, and makes the content so long at least. */
+  /** Reserves storage, and extends the content to the end of the range if it is shorter. */
   async allocate(offset: bigint, length: bigint): Promise<void> {
     const { backing, changes, times } = this.#parts;
     await changes.make(() => backing.allocate(offset, length));
@@ -75,37 +73,37 @@ export class CachedEdits {
 
   /** Sets attributes in the backing file. */
   async change(change: AttributeChange): Promise<void> {
-    const { backing, changes, dirt, times } = this.#parts;
+    const { backing, changes, dirty, times } = this.#parts;
     await changes.make(() => backing.change(change));
     times.override(change);
     const { modificationTimeNs } = change;
-    if (modificationTimeNs !== undefined && dirt.bytes > 0n) {
-      times.keepModification(modificationTimeNs);
+    if (modificationTimeNs !== undefined && dirty.bytes > 0n) {
+      times.restoreModification(modificationTimeNs);
     }
   }
 
   /** Sets the size: cuts, or fills up with zeros. */
   async truncate(size: bigint): Promise<void> {
-    const { backing, cache: { inFlight }, changes, dirt, times } = this.#parts;
+    const { backing, cache: { inFlight }, changes, dirty, times } = this.#parts;
     await this.#saveBeyond(size);
     const tail = { start: pageStart(size), end: WHOLE.end };
-    for (let busy; (busy = inFlight.within(tail)) !== undefined;) await busy.catch(() => {});
+    await inFlight.idle(tail);
     await inFlight.run(tail, async () => {
       await changes.make(() => backing.truncate(size));
       times.noteHostWrite();
-      if (size >= dirt.size) this.#grow(size);
+      if (size >= dirty.size) this.#grow(size);
       else await this.#cut(size);
-      // What was changed from outside below it went with the dirt.
-      if (dirt.isOvertaken && dirt.bytes === 0n) await changes.endConflict();
+      // With the dirty bytes gone, the foreign change below them is no conflict any more.
+      if (dirty.isOvertaken && dirty.bytes === 0n) await changes.endConflict();
       return "again";
     });
   }
 
   /** Cuts what is cached off behind a new end. */
   async #cut(size: bigint): Promise<void> {
-    const { cache, dirt, onCut } = this.#parts;
-    const before = dirt.size;
-    dirt.cut(size, pageEnd(size));
+    const { cache, dirty, onCut } = this.#parts;
+    const before = dirty.size;
+    dirty.cut(size, pageEnd(size));
     if (pageEnd(size) < pageEnd(before)) onCut({ start: pageEnd(size), end: pageEnd(before) });
     // A later growth must find zeros between the old end and the new one.
     if (cache.resident.at(size) !== undefined) {
@@ -120,15 +118,14 @@ export class CachedEdits {
     offset: bigint,
     run: Range,
   ): Promise<bigint> {
-    const { backing, budget, cache, clock, dirt, times } = this.#parts;
+    const { cache, clock, dirty, times } = this.#parts;
     const part = { start: run.start, end: minOf(run.end, run.start + FILL) };
-    const fresh = dirt.cleanWithin(part);
-    if (!budget.admitsDirt(fresh)) {
-      if (await budget.relieve(fresh)) return part.start;
-      throw budget.fullFault(backing.name);
+    if (!dirty.admits(part)) {
+      if (await dirty.relieve(part)) return part.start;
+      throw cache.fullFault();
     }
     cache.file.store(sliceOf(bytes, offset, part), part.start);
-    dirt.markDirty(part);
+    dirty.markDirty(part);
     cache.resident.touch(part);
     times.noteWrite(clock.wallNs());
     return part.end;
@@ -152,11 +149,11 @@ export class CachedEdits {
         try {
           await backing.write(sliceOf(bytes, offset, part), part.start);
         } catch (error) {
-          // Part of it may be in the file: pages that have the bytes before are wrong.
+          // A part of it may be in the file, so cached pages with the older bytes are wrong.
           for (const run of resident.within(pages)) void dropClean(run);
           throw error;
         }
-        // Within the change, or a write-back could come between with the bytes before.
+        // Within the change; otherwise a write-back could bring the older bytes back in between.
         for (const run of resident.within(part)) {
           file.store(sliceOf(bytes, offset, run), run.start);
         }
@@ -168,22 +165,22 @@ export class CachedEdits {
   }
 
   #grow(end: bigint): void {
-    const { dirt } = this.#parts;
-    if (end > dirt.size) dirt.grow(end);
+    const { dirty } = this.#parts;
+    if (end > dirty.size) dirty.grow(end);
   }
 
   /**
-   * Writes dirt back that a truncate is about to cut off: a crash on the way must find either the
-   * old end or the new one, not old dirt behind zeros.
+   * Writes back the dirty bytes that a truncate is about to cut off. A crash on the way must find
+   * either the old end or the new one, not old dirty bytes behind zeros.
    */
   async #saveBeyond(size: bigint): Promise<void> {
-    const { dirt, writeBack } = this.#parts;
+    const { dirty, writeBack } = this.#parts;
     const beyond = { start: size, end: WHOLE.end };
-    if (dirt.lengthWithin(beyond) === 0n) return;
+    if (dirty.lengthWithin(beyond) === 0n) return;
     try {
       await writeBack.run(beyond, false);
     } catch (error) {
-      if (!dirt.isOvertaken) throw error;
+      if (!dirty.isOvertaken) throw error;
     }
   }
 }

@@ -37,19 +37,19 @@ export interface Editor {
   write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void>;
   /** Sets the size: cuts, or fills up with zeros. */
   truncate(size: bigint): Promise<void>;
-  /** Reserves storage, and makes the content so long at least. */
+  /** Reserves storage, and extends the content to the end of the range if it is shorter. */
   allocate(offset: bigint, length: bigint): Promise<void>;
   /** Sets attributes in the backing file. */
   change(change: AttributeChange): Promise<void>;
-  /** Says that the whole content is new: no change from outside is below it. */
+  /** Says that the whole content is new, so that no foreign change is below it. */
   endConflict(): Promise<void>;
 }
 
 /** How content is edited. */
 export interface EditOptions {
-  /** Throws to refuse the edit; called when no other one is under way any more. */
+  /** Throws to refuse the edit. It is called once no other edit is under way. */
   readonly require?: (() => void) | undefined;
-  /** Whether what was edited is on stable storage when it resolves. */
+  /** Whether the edit is on stable storage when it resolves. */
   readonly isDurable?: boolean | undefined;
 }
 
@@ -58,20 +58,20 @@ export interface ContentHead {
   /** Size in bytes. */
   readonly size: bigint;
   /**
-   * Differs whenever the content does, as far as Innkeeper can know; `undefined` while it is being
-   * changed, or may be changed unseen through a mapping.
+   * Differs whenever the content does, as far as Innkeeper can know. `undefined` while the content is
+   * being changed, or may be changed unseen through a mapping.
    */
   readonly version: string | undefined;
 }
 
-/** The bytes of an open inode, in one of the cache modes (spec decision 1). */
+/** The bytes of an open inode, in one of the cache modes (docs/inodes.md#1). */
 export interface Content {
   readonly backing: Backing;
   /** Size in bytes. */
   readonly size: bigint;
-  /** What a read begins with, at one look. */
+  /** What a read begins with, at one moment. */
   head(): ContentHead;
-  /** Bytes of cached pages, and of dirt in them. */
+  /** Bytes of cached pages, and the dirty ones among them. */
   readonly residentBytes: bigint;
   readonly dirtyBytes: bigint;
   /** Why the last write-back or sync failed, until one succeeds. */
@@ -93,31 +93,31 @@ export interface Content {
   touch(names: readonly TimeName[]): void;
   /** Resolves when all that was written before is on stable storage. */
   sync(): Promise<void>;
-  /** Writes dirt back, without asking for stable storage. */
+  /** Writes dirty bytes back, not necessarily to stable storage. */
   writeBack(range: Range): Promise<void>;
   /** Drops cached pages that a range touches, after their write-back. */
   evict(range: Range): Promise<Evicted>;
   /**
-   * Looks whether the backing file was changed from outside, and takes that over if it may.
+   * Looks whether somebody else changed the backing file, and takes that over if it may.
    *
    * @returns Whether it was changed
    */
   revalidate(): Promise<boolean>;
-  /** Opens the backing file anew. `accept` sees it first and may throw to leave all as it is. */
-  reopen(accept: (found: BackingAttributes, isAnother: boolean) => void): Promise<void>;
+  /** Opens the backing file again. `accept` sees it first and may throw to leave all as it is. */
+  reopen(accept: (found: BackingAttributes) => void): Promise<void>;
   /**
-   * Writes dirt back and drops the whole cache.
+   * Writes dirty bytes back and drops the whole cache.
    *
-   * @param discard Dirt is dropped instead
-   * @returns How many bytes of dirt were dropped
+   * @param discard Dirty bytes are dropped instead
+   * @returns How many dirty bytes were dropped
    */
   invalidate(discard: boolean): Promise<bigint>;
-  /** Says where bytes are, for whoever maps them; they stay there as long as `holder` has them. */
+  /** Says where bytes are for whoever maps them. They stay there as long as `holder` has them. */
   translate(request: TranslateRequest, holder: string, require: () => void): Promise<Translated>;
   /** Lets ranges that no mapping has any more become clean again. */
   unmapped(ranges: readonly Range[]): void;
   /** The cached pages in ascending order. */
   pages(): readonly PageRun[];
-  /** Lets go of everything. No call may be under way. */
+  /** Closes everything. No call may be under way. */
   close(): Promise<void>;
 }

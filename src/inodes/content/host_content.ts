@@ -18,6 +18,7 @@ import type {
 } from "./content.ts";
 import type { Counters } from "../cache/counters.ts";
 import { type Baseline, isAsBefore } from "../writeback/dirty_log.ts";
+import { LastFailure } from "../writeback/last_failure.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import { type TimeName, TouchedTimes } from "../writeback/touched_times.ts";
 import { maxFillRange, type Translated, type TranslateRequest } from "../mapping/translation.ts";
@@ -27,9 +28,9 @@ interface HostContentParts {
   readonly backing: Backing;
   readonly counters: Counters;
   readonly clock: Clock;
-  /** Whether a translation covers no more than one fill window (seed 001). */
+  /** Whether a translation covers no more than one fill window (gVisor's limitHostFDTranslation). */
   readonly limitTranslation: boolean;
-  /** Called when a sync failed that did not fail before. */
+  /** Called for a failure of a sync of another kind than the one before. */
   readonly onFailure: (fault: Fault) => void;
 }
 
@@ -40,24 +41,25 @@ export class HostContent implements Content {
   readonly backing: Backing;
   readonly #parts: HostContentParts;
   readonly #counters: Counters;
-  /** Keeps the parts of two writes, of which the host may take each in several, apart. */
+  /** One write at a time, because the host may take each of them in several parts. */
   readonly #writes = new Serial();
   readonly #changes = new ChangeCount();
   readonly #times = new TouchedTimes();
   readonly #dataSync: Coalesced;
   #baseline: Baseline;
-  #failure: Fault | undefined;
+  readonly #failure: LastFailure;
 
   constructor(parts: HostContentParts) {
     this.backing = parts.backing;
     this.#parts = parts;
     this.#counters = parts.counters;
     this.#baseline = parts.backing.attributes();
+    this.#failure = new LastFailure(parts.counters, parts.onFailure);
     this.#dataSync = new Coalesced(() => this.#sync());
   }
 
   get failure(): Fault | undefined {
-    return this.#failure;
+    return this.#failure.fault;
   }
 
   get size(): bigint {
@@ -68,7 +70,7 @@ export class HostContent implements Content {
     const { sizeBytes: size, modificationTimeNs } = this.backing.attributes();
     const changes = this.#changes.current;
     if (changes === undefined) return { size, version: undefined };
-    // Two writes can fall into one tick of the host's clock: they are told apart by our count.
+    // Two writes can fall into one tick of the host's clock, so our own count tells them apart.
     const parts = [changes, size, modificationTimeNs].map((part) => part.toString(36));
     return { size, version: parts.join("-") };
   }
@@ -130,7 +132,7 @@ export class HostContent implements Content {
     await this.#dataSync.run();
   }
 
-  /** Brings touched times to the file; an access time alone is the host's own matter (seed 001). */
+  /** Brings touched times to the file. The host keeps an access time alone, as in gVisor. */
   async writeBack(): Promise<void> {
     const { pending } = this.#times;
     if (pending?.modificationTimeNs !== undefined) {
@@ -151,12 +153,9 @@ export class HostContent implements Content {
     return !isAsBefore(before, attributes);
   }
 
-  reopen(accept: (found: BackingAttributes, isAnother: boolean) => void): Promise<void> {
+  reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     return this.#writes.run(async () => {
-      const before = this.backing.attributes();
-      await this.backing.reopen((found) => {
-        accept(found, found.device !== before.device || found.inode !== before.inode);
-      });
+      await this.backing.reopen(accept);
       this.#changes.add();
       this.#baseline = this.backing.attributes();
     });
@@ -166,12 +165,12 @@ export class HostContent implements Content {
     if (!discard) await this.writeBack();
     else {
       this.backing.forgetLost(WHOLE);
-      this.#failure = undefined;
+      this.#failure.clear();
     }
     return 0n;
   }
 
-  /** The host maps what it is asked to; an access past the end is between it and the client. */
+  /** Names the host's own file: what an access past its end does is up to the host. */
   translate({ required, optional, isWrite }: TranslateRequest): Promise<Translated> {
     const source = this.#parts.limitTranslation ? maxFillRange(required, optional) : optional;
     const file = this.backing.file.hostPath;
@@ -196,13 +195,9 @@ export class HostContent implements Content {
   async #sync(): Promise<void> {
     try {
       await this.backing.sync();
-      this.#failure = undefined;
+      this.#failure.clear();
     } catch (error) {
-      this.#counters.count("errors");
-      if (error instanceof Fault) {
-        if (this.#failure?.code !== error.code) this.#parts.onFailure(error);
-        this.#failure = error;
-      }
+      this.#failure.note(error);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { type Range, type Segment, Segments } from "../../core/segments.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 
-/** How often each page of an inode is referenced from outside (seed 001, `FrameRefSet`). */
+/** How often each page of an inode is referenced from outside (gVisor's `FrameRefSet`). */
 export class FrameRefs {
   readonly #counts = new Segments<number>();
 
@@ -26,8 +26,8 @@ export class FrameRefs {
   }
 
   /**
-   * Takes one reference to each page of a range away; pages without any are passed over. Does
-   * nothing when the first page has none.
+   * Removes one reference to each page of a range and skips pages that have none. It does nothing
+   * when the first page has none.
    */
   decRef(range: Range): void {
     if (this.#counts.at(range.start) === undefined) return;

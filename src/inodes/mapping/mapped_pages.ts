@@ -12,8 +12,8 @@ const MAPPED_END_MAX = 1n << 63n;
 const ADDRESS_END_MAX = 1n << 64n;
 
 /**
- * What others have mapped of an inode, and which of its pages they may touch at any time: those
- * stay in the cache (seed 001: `mappings`, `refs` and `hostFileMapper` of the inode).
+ * What others have mapped of an inode. Pages that they may touch at any time stay in the cache
+ * (gVisor's `mappings`, `refs` and `hostFileMapper` of an inode).
  */
 export class MappedPages {
   readonly #mappings = new MappingSet();
@@ -32,8 +32,8 @@ export class MappedPages {
   }
 
   /**
-   * Chunks of 2 MiB with a mapped page. They are mapped elsewhere, so nothing is kept of each: a
-   * mapping may be as long as the largest file.
+   * Chunks of 2 MiB with a mapped page. They are only counted, because a mapping may be as long as
+   * the largest file.
    */
   get chunks(): number {
     let count = 0n;
@@ -96,7 +96,7 @@ export class MappedPages {
   }
 
   /**
-   * Lets only ranges through that are mapped as they are to be used.
+   * Refuses a range that is not mapped for the wanted use.
    *
    * @throws {Fault} `value-not-allowed`, `not-mapped`
    */
@@ -132,7 +132,7 @@ export class MappedPages {
     this.#translated.delete(holder);
   }
 
-  /** Ends all translations of a range. Returns the mappings that were concerned. */
+  /** Ends all translations of a range. Returns the mappings that they belonged to. */
   invalidate(range: Range = WHOLE): Mapping[] {
     for (const held of this.#translated.values()) {
       for (const part of held.within(range)) this.#refs.decRef(part);
@@ -141,7 +141,7 @@ export class MappedPages {
     return this.#mappings.within(range);
   }
 
-  /** Takes the file behind the mappings for another one. Returns the mappings. */
+  /** Ends all translations, because another file is behind the mappings. Returns the mappings. */
   regenerate(): Mapping[] {
     return this.invalidate();
   }
@@ -204,7 +204,7 @@ export class MappedPages {
 }
 
 /**
- * Lets only whole pages of a file through.
+ * Refuses a range that is not whole pages of a file.
  *
  * @throws {Fault} `value-not-allowed`
  */

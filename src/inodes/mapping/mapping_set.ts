@@ -1,7 +1,7 @@
 import { maxOf, type Range, Segments } from "../../core/segments.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 
-/** A range of a file, as some address space has it mapped (seed 001, `memmap.MappingOfRange`). */
+/** A range of a file that an address space has mapped (gVisor's `memmap.MappingOfRange`). */
 export interface Mapping {
   /** Who maps it: a process, a guest. */
   readonly space: string;
@@ -12,7 +12,7 @@ export interface Mapping {
   readonly isWritable: boolean;
 }
 
-/** A mapping wherever it lies: its distance to the file is the same over all of it. */
+/** Key of a mapping: address minus file offset, equal for all its segments. */
 interface Line {
   readonly space: string;
   /** Address less file offset. */
@@ -22,7 +22,7 @@ interface Line {
 
 type Lines = ReadonlyMap<string, Line>;
 
-/** Which ranges of a file are mapped where (seed 001, `memmap.MappingSet`). */
+/** Which ranges of a file are mapped where (gVisor's `memmap.MappingSet`). */
 export class MappingSet {
   readonly #lines = new Segments<Lines>(haveSameKeys);
   #count = 0;
@@ -31,7 +31,7 @@ export class MappingSet {
     return this.#lines.count === 0;
   }
 
-  /** How many mappings there are, each counted once for every run of bytes mapped alike. */
+  /** How many mapping segments there are: overlapping mappings split each other. */
   get count(): number {
     return this.#count;
   }
@@ -42,7 +42,7 @@ export class MappingSet {
   countWith(range: Range): number {
     const parts = this.#lines.within(range);
     const [first, last] = [parts[0], parts.at(-1)];
-    // A gap around each part, and the border runs cut in two.
+    // Each part may have a gap on both sides, and the segments at the borders are cut in two.
     const fresh = 2 * parts.length + 1;
     return this.#count + fresh + (first?.value.size ?? 0) + (last?.value.size ?? 0);
   }
@@ -67,7 +67,7 @@ export class MappingSet {
     return !isWrite || this.#lines.within(range).every(({ value }) => hasWritable(value));
   }
 
-  /** The part of `bounds` around a mapped range up to which it goes on being mapped. */
+  /** The part of `bounds` around a mapped range that is mapped without a gap. */
   mappedAround(range: Range, bounds: Range, isWrite: boolean): Range {
     let { start, end } = range;
     const parts = this.#lines.within(bounds).filter(({ value }) => !isWrite || hasWritable(value));
@@ -79,7 +79,7 @@ export class MappingSet {
   }
 
   /**
-   * Adds a mapping; one that is there already stays one.
+   * Adds a mapping. Adding the same one again changes nothing.
    *
    * @returns The ranges that no mapping had before
    */
@@ -100,7 +100,7 @@ export class MappingSet {
   }
 
   /**
-   * Removes a mapping, or what of it is there.
+   * Removes a mapping, as far as it is there.
    *
    * @returns The ranges that no mapping has any more
    */
@@ -119,7 +119,7 @@ export class MappingSet {
   }
 
   #update(range: Range, change: (lines: Lines | undefined) => Lines | undefined): void {
-    // Its neighbours may become one with it, or be cut by it.
+    // Neighbours may merge with it, or be cut by it.
     const around = { start: maxOf(range.start - 1n, 0n), end: range.end + 1n };
     const before = this.#countIn(around);
     this.#lines.update(range, change);
@@ -130,7 +130,7 @@ export class MappingSet {
     return this.#lines.within(range).reduce((sum, { value }) => sum + value.size, 0);
   }
 
-  /** The mappings of a range, cut to it, each as long as it goes on; by offset. */
+  /** The mappings of a range, cut to the range, merged and in order of their offset. */
   within(range: Range = WHOLE): Mapping[] {
     const byKey = new Map<string, { line: Line; ranges: Segments<true> }>();
     for (const { start, end, value } of this.#lines.within(range)) {

@@ -2,9 +2,9 @@ import type { Fault } from "../../core/faults.ts";
 import { FILL_BYTES_MAX } from "../../core/limits.ts";
 import type { Range } from "../../core/segments.ts";
 
-/** What is asked to be translated (seed 001, `Translate`). */
+/** What is to be translated (gVisor's `Translate`). */
 export interface TranslateRequest {
-  /** What has to be translated. */
+  /** What must be translated. */
   readonly required: Range;
   /** What may be translated with it; holds the required range. */
   readonly optional: Range;
@@ -36,7 +36,7 @@ export interface Translated {
 
 const FILL = BigInt(FILL_BYTES_MAX);
 
-/** How much of the optional range is worth having with the required one (seed 001). */
+/** How much of the optional range is translated with the required one (gVisor's maxFillRange). */
 export function maxFillRange(required: Range, optional: Range): Range {
   if (required.end - required.start >= FILL) return required;
   if (optional.end - optional.start <= FILL) return optional;

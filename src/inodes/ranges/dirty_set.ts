@@ -1,50 +1,54 @@
 import { U64_MAX } from "../../core/limits.ts";
 import { type Range, type Segment, Segments } from "../../core/segments.ts";
 
-/** The dirt of a range of bytes. */
-export interface Dirt {
-  /** It stays dirty after a write-back, since it may be changed unseen through a mapping. */
-  readonly keep: boolean;
+interface DirtyState {
+  /** A write-back leaves it dirty, since a mapping can change it unseen. */
+  readonly isPinned: boolean;
   /** The epoch in which it was last made dirty. */
   readonly epoch: number;
 }
+
+/** Bytes that became dirty in the same epoch and are all pinned, or none of them. */
+export type DirtyRange = Segment<DirtyState>;
 
 /** Every offset that a file can have. */
 export const WHOLE: Range = { start: 0n, end: U64_MAX };
 
 /**
- * The bytes of an inode that are newer in the cache than in the backing file, to the byte (seed
- * 001, `DirtySet`). A write-back closes the epoch before it copies, and afterwards cleans only
- * what no later epoch made dirty again.
+ * The bytes of an inode that are newer in the cache than in the backing file, known to the byte
+ * (gVisor's DirtySet, docs/inodes.md#sources). A write-back closes the epoch before it copies.
+ * Afterwards it cleans only what no later epoch made dirty again (docs/inodes.md#4).
  */
 export class DirtySet {
-  readonly #segments = new Segments<Dirt>((a, b) => a.keep === b.keep && a.epoch === b.epoch);
-  /** What is kept dirty, at hand without a search. */
-  readonly #kept = new Segments<true>();
+  readonly #segments = new Segments<DirtyState>((a, b) =>
+    a.isPinned === b.isPinned && a.epoch === b.epoch
+  );
+  /** The pinned ranges once more, because every read asks whether there are any. */
+  readonly #pinned = new Segments<true>();
   #epoch = 0;
 
-  /** How many bytes are dirty. */
+  /** Number of dirty bytes. */
   get length(): bigint {
     return this.#segments.length;
   }
 
-  /** How many ranges of them there are. */
+  /** Number of ranges in which they lie. */
   get count(): number {
     return this.#segments.count;
   }
 
-  /** Whether anything is kept dirty. */
-  get isKeeping(): boolean {
-    return this.#kept.count > 0;
+  /** Whether any range is pinned. */
+  get hasPinned(): boolean {
+    return this.#pinned.count > 0;
   }
 
-  /** The parts of a range that are kept dirty. */
-  keptWithin(range: Range): Range[] {
-    return this.#kept.within(range).map(({ start, end }) => ({ start, end }));
+  /** The pinned parts of a range. */
+  pinnedWithin(range: Range): Range[] {
+    return this.#pinned.within(range);
   }
 
   /** The dirty parts of a range, cut to it. */
-  within(range: Range): Segment<Dirt>[] {
+  within(range: Range): DirtyRange[] {
     return this.#segments.within(range);
   }
 
@@ -53,46 +57,49 @@ export class DirtySet {
     return this.#segments.lengthWithin(range);
   }
 
-  /** Makes a range dirty. What is kept dirty stays so. */
+  /** Makes a range dirty. What is pinned stays pinned. */
   markDirty(range: Range): void {
-    this.#segments.update(range, (dirt) => ({ keep: dirt?.keep ?? false, epoch: this.#epoch }));
+    this.#segments.update(
+      range,
+      (state) => ({ isPinned: state?.isPinned ?? false, epoch: this.#epoch }),
+    );
   }
 
-  /** Makes a range dirty until {@linkcode allowClean} or {@linkcode keepClean}. */
+  /** Makes a range dirty and pins it, until {@linkcode allowClean} or {@linkcode keepClean}. */
   keepDirty(range: Range): void {
-    this.#segments.update(range, () => ({ keep: true, epoch: this.#epoch }));
-    this.#kept.set(range, true);
+    this.#segments.update(range, () => ({ isPinned: true, epoch: this.#epoch }));
+    this.#pinned.set(range, true);
   }
 
   /**
-   * Cleans what is not kept dirty and was not made dirty after `epoch`.
+   * Cleans what is not pinned and was not made dirty after `epoch`.
    *
    * @returns The ranges that are clean now and were not before
    */
   markClean(range: Range, epoch: number = this.#epoch): Range[] {
-    const isCleaned = (dirt: Dirt) => !dirt.keep && dirt.epoch <= epoch;
+    const isCleaned = (state: DirtyState) => !state.isPinned && state.epoch <= epoch;
     const cleaned = this.within(range).filter(({ value }) => isCleaned(value));
-    // All at once: a step for each run would take the square of their number.
+    // One update for the whole range: one for each run would take quadratic time.
     this.#segments.update(
       range,
-      (dirt) => dirt === undefined || isCleaned(dirt) ? undefined : dirt,
+      (state) => state === undefined || isCleaned(state) ? undefined : state,
     );
     return cleaned.map(({ start, end }) => ({ start, end }));
   }
 
-  /** Cleans a range, also what is kept dirty. */
+  /** Cleans a range, pinned or not. */
   keepClean(range: Range): void {
     this.#segments.clear(range);
-    this.#kept.clear(range);
+    this.#pinned.clear(range);
   }
 
-  /** Lets a range that is kept dirty become clean at its next write-back. */
+  /** Unpins a range, so that its next write-back cleans it. */
   allowClean(range: Range): void {
     this.#segments.update(
       range,
-      (dirt) => dirt?.keep === true ? { keep: false, epoch: this.#epoch } : dirt,
+      (state) => state?.isPinned === true ? { isPinned: false, epoch: this.#epoch } : state,
     );
-    this.#kept.clear(range);
+    this.#pinned.clear(range);
   }
 
   /** Begins a new epoch and returns the one that ended. */

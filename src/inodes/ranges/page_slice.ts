@@ -1,6 +1,6 @@
 import type { Range } from "../../core/segments.ts";
 
-/** The bytes that a range has in a buffer whose first byte is at `offset`. */
+/** The bytes of a range in a buffer whose first byte is at `offset`. */
 export function sliceOf(
   bytes: Uint8Array<ArrayBuffer>,
   offset: bigint,

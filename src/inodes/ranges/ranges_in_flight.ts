@@ -1,33 +1,33 @@
 import { maxOf, minOf, type Range } from "../../core/segments.ts";
 
-interface Work extends Range {
-  readonly done: Promise<unknown>;
+interface Work<Outcome> extends Range {
+  readonly done: Promise<Outcome>;
 }
 
 /**
- * The ranges of an inode on which something is under way that must not be done twice or beside
- * another: fills, writes past the cache, punches. Whoever needs such a range waits for its end.
+ * Ranges of an inode on which work is under way that must not run twice, nor beside other work on
+ * the same bytes: fills, writes past the cache, punches. Whoever needs such a range waits.
  */
 export class RangesInFlight<Outcome> {
-  readonly #works = new Set<Work & { readonly done: Promise<Outcome> }>();
+  readonly #works = new Set<Work<Outcome>>();
 
-  /** Starts work on a range; from now on it is found there until it ends. */
+  /** Starts work on a range. Until it ends, the other methods find it there. */
   run(range: Range, work: () => Promise<Outcome>): Promise<Outcome> {
     const done = work();
     const entry = { ...range, done };
     this.#works.add(entry);
     const leave = () => this.#works.delete(entry);
-    // This also marks a failure as seen: who waits for `done` hears of it, others need not.
+    // This also handles a rejection, so that one nobody waits for is not reported as unhandled.
     done.then(leave, leave);
     return done;
   }
 
-  /** The end of what is under way at an offset. */
+  /** The work under way at an offset. */
   at(offset: bigint): Promise<Outcome> | undefined {
     return this.within({ start: offset, end: offset + 1n });
   }
 
-  /** The end of something that is under way in a range. */
+  /** Some work under way in a range. */
   within(range: Range): Promise<Outcome> | undefined {
     for (const work of this.#works) {
       if (work.start < range.end && range.start < work.end) return work.done;
@@ -35,7 +35,12 @@ export class RangesInFlight<Outcome> {
     return undefined;
   }
 
-  /** The part of a range around a free offset in which nothing is under way. */
+  /** Waits until no work is under way in a range. Never rejects. */
+  async idle(range: Range): Promise<void> {
+    for (let busy; (busy = this.within(range)) !== undefined;) await busy.catch(() => {});
+  }
+
+  /** The part of a range around a free offset in which no work is under way. */
   freeAround(offset: bigint, range: Range): Range {
     let { start, end } = range;
     for (const work of this.#works) {

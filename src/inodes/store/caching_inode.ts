@@ -1,7 +1,6 @@
 import { Fault } from "../../core/faults.ts";
 import { FILE_OFFSET_MAX, STREAM_PART_BYTES } from "../../core/limits.ts";
 import type { AttributeChange, BackingAttributes } from "../../core/ports/backing_file.ts";
-import type { EventFact } from "../../core/ports/events.ts";
 import { minOf, type Range } from "../../core/segments.ts";
 import { type ByteSource, sourceOf } from "../backing/byte_source.ts";
 import type {
@@ -15,12 +14,12 @@ import type {
 import type { Counters, Counts } from "../cache/counters.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import type { MappedPages } from "../mapping/mapped_pages.ts";
-import type { Mapping } from "../mapping/mapping_set.ts";
 import { requirePath } from "../backing/open_fault.ts";
 import type { InodeModes } from "../backing/opening.ts";
 import type { TimeName } from "../writeback/touched_times.ts";
-import type { Translated, TranslateRequest } from "../mapping/translation.ts";
 import { writeAllOrUndo } from "../content/write_all_or_undo.ts";
+import { InodeGate } from "./inode_gate.ts";
+import { type EmitFact, InodeMappings } from "./inode_mappings.ts";
 
 /** What an inode is, beside its content. */
 export interface InodeIdentity extends InodeModes {
@@ -43,7 +42,7 @@ export interface InodeHead {
   readonly etag: string | undefined;
 }
 
-/** The figures of one inode. */
+/** The statistics of one inode. */
 export interface InodeStats extends Counts {
   readonly residentBytes: bigint;
   readonly dirtyBytes: bigint;
@@ -70,28 +69,37 @@ interface CachingInodeParts {
   readonly content: Content;
   readonly maps: MappedPages;
   readonly counters: Counters;
-  /** Tells that something changed. */
-  readonly tell: (fact: Omit<EventFact, "subject">) => void;
+  readonly emit: EmitFact;
 }
 
-/** An open file, shared by its holders (seed 001, `CachingInodeOperations`). */
+/**
+ * An open file, shared by its holders: a gate, and behind it the content and its mappings (gVisor's
+ * `CachingInodeOperations`).
+ *
+ * ```text
+ *                    close(): written back                closed
+ * open ──▶ closing ─────────────────────────▶ files closed ──▶ (forgotten by the store)
+ *  ▲  │       │ the write-back failed               ▲
+ *  │  │       ▼                                     │
+ *  └──┴── open, with its failure ──── abandon() ────┘  the journal keeps what is dirty
+ * ```
+ */
 export class CachingInode {
   readonly identity: InodeIdentity;
-  /** Stands for the file, so that those who open it share the inode; a reopen can change it. */
+  /** Identifies the file, so that everybody who opens it shares the inode. A reopen can change it. */
   key: string;
-  /** Whether only the daemon itself may find it, as it does the overlays of guests' disks. */
+  /** Whether only the daemon itself may find it, as with the overlays of guests' disks. */
   readonly isHidden: boolean;
   readonly holders = new Set<string>();
+  readonly mappings: InodeMappings;
+  readonly #gate: InodeGate;
   readonly #content: Content;
   readonly #maps: MappedPages;
   readonly #counters: Counters;
-  readonly #tell: CachingInodeParts["tell"];
-  #running = 0;
-  #isClosing = false;
-  #whenIdle: (() => void) | undefined;
+  readonly #emit: EmitFact;
 
   constructor(
-    { identity, key, isHidden, content, maps, counters, tell }: CachingInodeParts,
+    { identity, key, isHidden, content, maps, counters, emit }: CachingInodeParts,
   ) {
     this.identity = identity;
     this.key = key;
@@ -99,7 +107,14 @@ export class CachingInode {
     this.#content = content;
     this.#maps = maps;
     this.#counters = counters;
-    this.#tell = tell;
+    this.#emit = emit;
+    this.#gate = new InodeGate(identity.id);
+    this.mappings = new InodeMappings({
+      ...{ gate: this.#gate, content, maps, emit },
+      isHostFile: identity.cache === "host",
+      requireWritable: () => this.#requireWritable(),
+      requireHolder: (holder, action) => this.requireHolder(holder, action),
+    });
   }
 
   /** Size in bytes. */
@@ -107,7 +122,7 @@ export class CachingInode {
     return this.#content.size;
   }
 
-  /** Size and entity tag at one look. */
+  /** Size and entity tag at one moment. */
   head(): InodeHead {
     const { size, version } = this.#content.head();
     return { size, etag: version === undefined ? undefined : `"${this.identity.id}-${version}"` };
@@ -150,7 +165,7 @@ export class CachingInode {
    * them are in memory
    */
   readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {
-    this.#requireOpen();
+    this.#gate.requireOpen();
     return this.#content.readNonblocking(into, offset);
   }
 
@@ -161,13 +176,13 @@ export class CachingInode {
    * @throws {Fault} `backing-failed`, `backing-changed`
    */
   read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
-    return this.#use(async () =>
+    return this.#gate.pass(async () =>
       this.#content.readNonblocking(into, offset) ?? await this.#content.read(into, offset)
     );
   }
 
   /**
-   * A range of the content in parts that fit into memory, each read when it is asked for.
+   * A range of the content in parts that fit into memory. Each is read when it is needed.
    *
    * @throws {Fault} `inode-stale` when the content changes on the way and had an entity tag, or
    * ends too early; and as {@linkcode read}
@@ -217,7 +232,7 @@ export class CachingInode {
   }
 
   /**
-   * Makes these bytes the whole content. This also ends a conflict with a change from outside.
+   * Makes these bytes the whole content. This also ends a conflict with a foreign change.
    *
    * @throws {Fault} as {@linkcode write}
    */
@@ -233,7 +248,7 @@ export class CachingInode {
   }
 
   /**
-   * Sets the size and attributes, in the backing file too. What was set before a failure stays.
+   * Sets the size and attributes, also in the backing file. What was set before a failure stays.
    *
    * @throws {Fault} as {@linkcode write}; `file-not-permitted`
    */
@@ -246,11 +261,11 @@ export class CachingInode {
       if (sizeBytes !== undefined) await editor.truncate(sizeBytes);
       if (Object.values(change).some((value) => value !== undefined)) await editor.change(change);
     });
-    this.#tell({ kind: "inode.changed", data: { sizeBytes, ...change } });
+    this.#emit({ kind: "inode.changed", data: { sizeBytes, ...change } });
   }
 
   /**
-   * Reserves storage for a range, and makes the content so long at least.
+   * Reserves storage for a range, and extends the content to its end if it is shorter.
    *
    * @throws {Fault} as {@linkcode write}; `value-not-allowed` for an empty range
    */
@@ -260,12 +275,12 @@ export class CachingInode {
       throw new Fault("value-not-allowed", "Cannot allocate 0 bytes: name at least one");
     }
     await this.#change({}, (editor) => editor.allocate(offset, length));
-    this.#tell({ kind: "inode.allocated", data: { offset, length } });
+    this.#emit({ kind: "inode.allocated", data: { offset, length } });
   }
 
-  /** Sets cached times to now (seed 001, the Touch family); they count as dirty until a sync. */
+  /** Sets cached times to now (gVisor's Touch functions). They count as dirty until a sync. */
   touch(names: readonly TimeName[]): void {
-    this.#requireOpen();
+    this.#gate.requireOpen();
     this.#content.touch(names);
   }
 
@@ -276,41 +291,41 @@ export class CachingInode {
    */
   async link(path: string): Promise<void> {
     requirePath(path);
-    await this.#use(() => {
+    await this.#gate.pass(() => {
       this.#requireWritable();
       return this.#content.backing.link(path);
     });
-    this.#tell({ kind: "inode.linked", data: { path } });
+    this.#emit({ kind: "inode.linked", data: { path } });
   }
 
   /**
-   * Takes a name of the file away. The file stays open.
+   * Removes a name of the file. The file stays open.
    *
    * @throws {Fault} `file-not-found` for a name that is not its own, and as {@linkcode link}
    */
   async unlink(path: string): Promise<void> {
     requirePath(path);
-    await this.#use(() => {
+    await this.#gate.pass(() => {
       this.#requireWritable();
       return this.#content.backing.unlink(path);
     });
-    this.#tell({ kind: "inode.unlinked", data: { path } });
+    this.#emit({ kind: "inode.unlinked", data: { path } });
   }
 
   /**
-   * Resolves when all that was written is on stable storage.
+   * Resolves when everything written is on stable storage.
    *
-   * @throws {Fault} `backing-changed`, `backing-failed`, `backing-full`: what is in the cache
+   * @throws {Fault} `backing-changed`, `backing-failed`, `backing-full`. What is in the cache then
    * stays dirty, and the next sync tries again
    */
   async sync(): Promise<void> {
-    await this.#use(() => this.#content.sync());
-    this.#tell({ kind: "inode.synced" });
+    await this.#gate.pass(() => this.#content.sync());
+    this.#emit({ kind: "inode.synced" });
   }
 
   /** Drops the cached pages that ranges touch, after their write-back. */
   async evict(ranges: readonly Range[] = [WHOLE]): Promise<Evicted> {
-    const evicted = await this.#use(async () => {
+    const evicted = await this.#gate.pass(async () => {
       const all: Evicted[] = [];
       for (const range of ranges) all.push(await this.#content.evict(range));
       return {
@@ -319,154 +334,43 @@ export class CachingInode {
       };
     });
     const { bytes, refused } = evicted;
-    this.#tell({ kind: "inode.evicted", data: { bytes, refused: refused.length } });
+    this.#emit({ kind: "inode.evicted", data: { bytes, refused: refused.length } });
     return evicted;
   }
 
   /**
-   * Looks at the backing file and takes over what was changed from outside.
+   * Looks at the backing file and takes over a foreign change.
    *
-   * @returns Whether anything was
-   * @throws {Fault} `backing-changed` when there is dirt, `backing-failed`
+   * @returns Whether there was one
+   * @throws {Fault} `backing-changed` when bytes are dirty, `backing-failed`
    */
   revalidate(): Promise<boolean> {
-    return this.#use(() => this.#content.revalidate());
+    return this.#gate.pass(() => this.#content.revalidate());
   }
 
   /**
-   * Opens the file anew and ends all translations (seed 001, `NotifyChangeFD`).
+   * Opens the file again and ends all translations (gVisor's `NotifyChangeFD`).
    *
-   * @param accept Sees what the path leads to now, and may throw to leave all as it is
-   * @throws {Fault} `backing-changed` for another file below dirt; as an open does
+   * @param accept Sees what the path leads to now, and may throw to leave everything as it is
+   * @throws {Fault} `backing-changed` for another file while bytes are dirty; as an open does
    */
-  async reopen(
-    accept: (found: BackingAttributes, isAnother: boolean) => void = () => {},
-  ): Promise<void> {
-    await this.#use(() => this.#content.reopen(accept));
-    this.tellInvalid(this.#maps.regenerate(), "reopened");
-    this.#tell({ kind: "inode.reopened" });
+  async reopen(accept: (found: BackingAttributes) => void = () => {}): Promise<void> {
+    await this.#gate.pass(() => this.#content.reopen(accept));
+    this.mappings.regenerate();
+    this.#emit({ kind: "inode.reopened" });
   }
 
   /**
-   * Ends all translations, writes back and drops the whole cache (seed 001,
-   * `InvalidateUnsavable`).
+   * Ends all translations, writes back and drops the whole cache (gVisor's `InvalidateUnsavable`).
    *
-   * @param discard Dirt is dropped instead: the way out when it can never be written back
-   * @throws {Fault} of the write-back: the cache stays as it is
+   * @param discard Dirty bytes are dropped, for when they can never be written back
+   * @throws {Fault} of the write-back; then the cache stays as it is
    */
   async invalidate(discard = false): Promise<void> {
-    this.invalidated(WHOLE, "invalidated");
-    const lost = await this.#use(() => this.#content.invalidate(discard));
+    this.mappings.invalidate(WHOLE, "invalidated");
+    const lost = await this.#gate.pass(() => this.#content.invalidate(discard));
     if (lost > 0n) {
-      this.#tell({ kind: "inode.discarded", reason: "on request", data: { dirtyBytes: lost } });
-    }
-  }
-
-  /**
-   * Adds a mapping: its pages stay in the cache from now on.
-   *
-   * @returns The ranges that no mapping had before
-   * @throws {Fault} `value-not-allowed`, `mappings-exhausted`, `inode-read-only`
-   */
-  addMapping(mapping: Mapping): Range[] {
-    this.#requireOpen();
-    if (mapping.isWritable) this.#requireWritable();
-    const fresh = this.#maps.add(mapping);
-    this.#tell({ kind: "inode.mapped", data: mappingData(mapping) });
-    return fresh;
-  }
-
-  /**
-   * Adds what a mapping maps at another address as well.
-   *
-   * @throws {Fault} `mapping-not-found`, and as {@linkcode addMapping}
-   */
-  copyMapping(source: Mapping, address: bigint): Range[] {
-    this.#requireOpen();
-    const fresh = this.#maps.copy(source, address);
-    this.#tell({ kind: "inode.mapped", data: mappingData({ ...source, address }) });
-    return fresh;
-  }
-
-  /**
-   * Removes a mapping or a part of one.
-   *
-   * @returns The ranges that no mapping has any more
-   * @throws {Fault} `value-not-allowed`, `mapping-not-found`
-   */
-  removeMapping(mapping: Mapping): Range[] {
-    this.#requireOpen();
-    const gone = this.#maps.remove(mapping);
-    this.#content.unmapped(gone);
-    this.#tell({ kind: "inode.unmapped", data: mappingData(mapping) });
-    return gone;
-  }
-
-  mappings(): readonly Mapping[] {
-    return this.#maps.list();
-  }
-
-  /**
-   * Says where mapped bytes are, bringing them into the cache.
-   *
-   * @param holder What is returned is referenced until it ends, or its mapping does
-   * @throws {Fault} `holder-not-found`, `not-mapped`, `value-not-allowed`, `cache-full`,
-   * `state-unavailable`
-   */
-  translate(request: TranslateRequest, holder: string): Promise<Translated> {
-    const { required, optional, isWrite } = request;
-    return this.#use(async () => {
-      const require = (): void => {
-        this.requireHolder(holder, "translate");
-        this.#maps.requireMapped(required, isWrite);
-      };
-      if (optional.start > required.start || optional.end < required.end) {
-        throw new Fault(
-          "value-not-allowed",
-          `Cannot translate ${required.start}-${required.end}: it must lie in the optional range`,
-        );
-      }
-      require();
-      const mapped = this.#maps.mappedAround(required, optional, isWrite);
-      const found = await this.#content.translate(
-        { ...request, optional: mapped },
-        holder,
-        require,
-      );
-      if (this.identity.cache === "host") {
-        for (const { source } of found.translations) this.#maps.hold(holder, source);
-      }
-      return found;
-    });
-  }
-
-  /** @throws {Fault} `value-not-allowed` */
-  addReference(range: Range): void {
-    this.#requireOpen();
-    this.#maps.incRef(range);
-  }
-
-  /** @throws {Fault} `value-not-allowed`, `reference-not-found` */
-  removeReference(range: Range): void {
-    this.#requireOpen();
-    this.#maps.decRef(range);
-  }
-
-  /** Ends the translations of a holder; `andSpace` also the mappings of the space of its name. */
-  endHolder(holder: string, andSpace = false): void {
-    this.#maps.endHolder(holder);
-    if (andSpace) this.#content.unmapped(this.#maps.removeSpace(holder));
-  }
-
-  /** Ends the translations of a range, since what they say does not hold any more. */
-  invalidated(range: Range, reason: string): void {
-    this.tellInvalid(this.#maps.invalidate(range), reason);
-  }
-
-  /** Tells whoever has mapped something that it has to be translated anew. */
-  tellInvalid(mappings: readonly Mapping[], reason: string): void {
-    for (const mapping of mappings) {
-      this.#tell({ kind: "inode.invalidated", reason, data: mappingData(mapping) });
+      this.#emit({ kind: "inode.discarded", reason: "on request", data: { dirtyBytes: lost } });
     }
   }
 
@@ -480,32 +384,25 @@ export class CachingInode {
   }
 
   /**
-   * Writes back and lets go of the files, after all running calls; new ones are refused.
+   * Writes back and closes the files, after all running calls. New calls are refused.
    *
-   * @throws {Fault} `inode-mapped`; when the write-back fails: the inode stays open
+   * @throws {Fault} `inode-mapped`; of the write-back, and then the inode stays open
    */
   async close(): Promise<void> {
     this.#maps.requireUnmapped(this.identity.id);
-    this.#isClosing = true;
-    await this.#idle();
+    await this.#gate.shut();
     try {
       await this.#content.writeBack(WHOLE);
     } catch (error) {
-      this.#isClosing = false;
+      this.#gate.reopen();
       throw error;
     }
     await this.#content.close();
   }
 
-  /** Ends all mappings, since the process that they reach through ends. */
-  unmapAll(): void {
-    for (const mapping of this.#maps.list()) this.#content.unmapped(this.#maps.remove(mapping));
-  }
-
-  /** Lets go of the files although a write-back failed. The journal keeps the dirt. */
+  /** Closes the files although a write-back failed. The journal has the dirty bytes. */
   async abandon(): Promise<void> {
-    this.#isClosing = true;
-    await this.#idle();
+    await this.#gate.shut();
     await this.#content.close();
   }
 
@@ -514,7 +411,7 @@ export class CachingInode {
     change: (editor: Editor) => Promise<void>,
     isNothing = false,
   ): Promise<void> {
-    return this.#use(async () => {
+    return this.#gate.pass(async () => {
       this.#requireWritable();
       const require = () => this.#requireMatch(ifMatch);
       if (isNothing) require();
@@ -533,28 +430,6 @@ export class CachingInode {
     );
   }
 
-  async #use<Result>(task: () => Promise<Result>): Promise<Result> {
-    this.#requireOpen();
-    this.#running++;
-    try {
-      return await task();
-    } finally {
-      this.#running--;
-      if (this.#running === 0) this.#whenIdle?.();
-    }
-  }
-
-  async #idle(): Promise<void> {
-    if (this.#running === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#whenIdle = resolve;
-    });
-  }
-
-  #requireOpen(): void {
-    if (this.#isClosing) throw inodeNotFound(this.identity.id);
-  }
-
   #requireWritable(): void {
     if (this.identity.access === "rw") return;
     throw new Fault(
@@ -562,11 +437,6 @@ export class CachingInode {
       `Cannot write inode ${this.identity.id}: it was opened with access "ro"`,
     );
   }
-}
-
-/** The fault of an inode id that stands for nothing. */
-export function inodeNotFound(id: string): Fault {
-  return new Fault("inode-not-found", `Cannot find inode "${id.slice(0, 80)}": it is not open`);
 }
 
 function requireOffsets(offset: bigint, length: bigint): void {
@@ -589,9 +459,4 @@ async function writeAll(
     await editor.write(part, at);
     at += BigInt(part.byteLength);
   }
-}
-
-function mappingData({ space, address, range, isWritable }: Mapping): EventFact["data"] & object {
-  const { start, end } = range;
-  return { space, address, offset: start, length: end - start, writable: isWritable };
 }

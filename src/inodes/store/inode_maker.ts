@@ -14,7 +14,7 @@ import { CachingInode, type InodeIdentity } from "./caching_inode.ts";
 import type { Content } from "../content/content.ts";
 import { CopyBuffers } from "../cache/copy_buffers.ts";
 import { Counters } from "../cache/counters.ts";
-import { DirtLog } from "../writeback/dirty_log.ts";
+import { DirtyLog } from "../writeback/dirty_log.ts";
 import { HostContent } from "../content/host_content.ts";
 import { MappedPages } from "../mapping/mapped_pages.ts";
 
@@ -25,14 +25,14 @@ interface InodeMakerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: EventSink;
-  /** Names this run of the host. */
+  /** Names this boot of the host. */
   readonly bootId: string;
   readonly budget: CacheBudget;
   /** Counts what all inodes do together. */
   readonly totals: Counters;
 }
 
-/** A file that was opened to be an inode, or to find out which one it is. */
+/** A file that was opened to become an inode, or to find the inode that it is already. */
 export interface OpenedFile {
   readonly file: BackingFile;
   readonly identity: Omit<InodeIdentity, "id">;
@@ -58,8 +58,8 @@ export class InodeMaker {
     const id = this.#newId();
     const counters = new Counters(totals);
     const maps = new MappedPages();
-    const tell = (fact: Omit<EventFact, "subject">) => events.emit({ ...fact, subject: id });
-    const invalid: { at: CachingInode["invalidated"] } = { at: () => {} };
+    const emit = (fact: Omit<EventFact, "subject">) => events.emit({ ...fact, subject: id });
+    const made: { inode?: CachingInode } = {};
     const parts = {
       backing: new Backing(opened.file, opened.identity.path),
       counters,
@@ -69,11 +69,11 @@ export class InodeMaker {
       limitTranslation: opened.limitTranslation,
       isWritable: opened.identity.access === "rw",
       onInvalid: (range: Range, reason: string) => {
-        if (reason === "changed-outside") tell({ kind: "inode.changed", reason });
-        invalid.at(range, reason);
+        if (reason === "changed-outside") emit({ kind: "inode.changed", reason });
+        made.inode?.mappings.invalidate(range, reason);
       },
       onFailure: ({ code, message }: Fault) => {
-        tell({ kind: "inode.failed", reason: message, data: { code } });
+        emit({ kind: "inode.failed", reason: message, data: { code } });
       },
     };
     const content = opened.identity.cache === "host"
@@ -81,15 +81,15 @@ export class InodeMaker {
       : await this.#cachedContent(id, opened, parts);
     const identity = { id, ...opened.identity };
     const { key, isHidden } = opened;
-    const inode = new CachingInode({ identity, key, isHidden, content, maps, counters, tell });
-    invalid.at = (range, reason) => inode.invalidated(range, reason);
-    return inode;
+    return made.inode = new CachingInode({
+      ...{ identity, key, isHidden, content, maps, counters, emit },
+    });
   }
 
   async #cachedContent(
     id: string,
     { file, identity: { root, path, access } }: OpenedFile,
-    parts: Omit<CachedContentParts, "file" | "dirt" | "budget" | "buffers">,
+    parts: Omit<CachedContentParts, "file" | "dirty" | "budget" | "buffers">,
   ): Promise<Content> {
     const { budget, caches, journals, bootId } = this.#parts;
     const attributes = file.attributes();
@@ -101,7 +101,7 @@ export class InodeMaker {
       return new CachedContent({
         ...parts,
         file: await caches.create(id),
-        dirt: new DirtLog(journal, budget, attributes),
+        dirty: new DirtyLog(journal, budget, attributes),
         budget,
         buffers: this.#buffers,
       });
@@ -112,10 +112,9 @@ export class InodeMaker {
     }
   }
 
-  /** Never the id of an inode that was open before, so that a late request meets no other file. */
+  /** Random, so that a late request never meets another file under the id of a closed inode. */
   #newId(): string {
-    const bytes = this.#parts.random.bytes(ID_BYTES);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return this.#parts.random.bytes(ID_BYTES).toHex();
   }
 }
 

@@ -17,7 +17,8 @@ import type { Spools } from "../../core/ports/spool.ts";
 import { KeyedSerial } from "./keyed_serial.ts";
 import { Leases } from "../../core/leases.ts";
 import { CacheBudget } from "../cache/cache_budget.ts";
-import { type CachingInode, type InodeIdentity, inodeNotFound } from "./caching_inode.ts";
+import type { CachingInode, InodeIdentity } from "./caching_inode.ts";
+import { inodeNotFound } from "./inode_gate.ts";
 import { Counters, type Counts } from "../cache/counters.ts";
 import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
 import {
@@ -30,7 +31,7 @@ import {
 import { receive, type Received } from "./upload.ts";
 import { recover, type Recovered } from "../writeback/recovery.ts";
 
-/** What the store needs of the world. */
+/** What the store needs from outside. */
 export interface InodeStoreParts {
   /** The folders in which inodes may be opened, by name. */
   readonly roots: ReadonlyMap<string, RootFolder>;
@@ -41,7 +42,7 @@ export interface InodeStoreParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: EventSink;
-  /** Names this run of the host. */
+  /** Names this boot of the host. */
   readonly bootId: string;
   /** Where long bodies wait; in memory without it. */
   readonly spools?: Spools | undefined;
@@ -49,7 +50,7 @@ export interface InodeStoreParts {
   readonly cacheBytes?: number;
 }
 
-/** The figures of all inodes together; counts go on when inodes are closed. */
+/** The statistics of all inodes together. Counts stay when inodes are closed. */
 export interface StoreStats extends Counts {
   readonly inodes: number;
   readonly holders: number;
@@ -64,7 +65,7 @@ export interface StoreStats extends Counts {
 /** How a hold ends. */
 interface ReleaseOptions {
   readonly reason: string;
-  /** Whether the mappings of the space of its name end too. */
+  /** Whether the mappings of the space with the holder's name end too. */
   readonly andSpace: boolean;
   readonly isDue: (inode: CachingInode) => boolean;
 }
@@ -100,7 +101,7 @@ export class InodeStore {
     return this.#parts.clock;
   }
 
-  /** Writes back what earlier processes left. To be called before anything is opened. */
+  /** Writes back what earlier processes left. Call it before anything is opened. */
   async recover(): Promise<readonly Recovered[]> {
     const found = await recover(this.#parts);
     for (const { root, path, dirtyBytes, outcome, reason } of found) {
@@ -135,7 +136,7 @@ export class InodeStore {
         const open = this.#byFile.get(key);
         if (open !== undefined) {
           share(open, identity, request.holder);
-          // What is wrong with the file shows at the next call that needs it.
+          // If the file is unusable, the next call that needs it says so.
           await open.revalidate().catch(() => false);
         }
         const inode = open ?? await this.#make({ ...opened, key }, request.holder);
@@ -144,7 +145,7 @@ export class InodeStore {
           this.#inodes.set(inode.identity.id, inode);
           this.#byFile.set(key, inode);
         }
-        this.#keepLease(inode.identity.id, request.holder, request.leaseMs);
+        this.#renewLease(inode.identity.id, request.holder, request.leaseMs);
         const { root, path } = inode.identity;
         this.#emit(inode, {
           kind: "inode.opened",
@@ -158,7 +159,7 @@ export class InodeStore {
   }
 
   /**
-   * Takes the body of a write in.
+   * Receives the body of a write.
    *
    * @throws {Fault} as {@linkcode receive}
    */
@@ -222,10 +223,10 @@ export class InodeStore {
   }
 
   /**
-   * Opens the file of an inode anew (seed 001, `NotifyChangeFD`). When its path leads to another
-   * file by now, the inode stands for that one.
+   * Opens the file of an inode again (gVisor's `NotifyChangeFD`). If its path leads to another file by
+   * now, the inode stands for that file.
    *
-   * @throws {Fault} `inode-not-found`, `backing-changed` for another file below dirt,
+   * @throws {Fault} `inode-not-found`, `backing-changed` for another file while bytes are dirty,
    * `inode-mode-differs` for one that is open as another inode; as an open does
    */
   async reopen(id: string): Promise<void> {
@@ -242,17 +243,18 @@ export class InodeStore {
             { members: { inode: other.identity.id } },
           );
         }
-        // At once, so that an open of the file that was found meets this inode.
+        // At once, so that an open of the file that was found shares this inode.
         this.#move(inode, after);
       }).catch((error) => {
-        // What is open now decides: it can have failed before the file was changed, or after.
+        // The file that is open now decides, because the call may have failed before or after the
+        // change of file.
         if (inode.key !== before) this.#move(inode, keyOf(inode.identity, inode.attributes()));
         throw error;
       });
     });
   }
 
-  /** Has opens of another file meet an inode from now on. */
+  /** Makes an inode stand for another file: opens of that file share it from now on. */
   #move(inode: CachingInode, key: string): void {
     this.#byFile.delete(inode.key);
     inode.key = key;
@@ -286,7 +288,7 @@ export class InodeStore {
       await this.#gates.run(key, async () => {
         if (this.#byFile.get(key) !== inode) return;
         try {
-          inode.unmapAll();
+          inode.mappings.removeAll();
           await inode.close();
           await this.#forget(inode);
         } catch (error) {
@@ -329,7 +331,7 @@ export class InodeStore {
     };
   }
 
-  /** @param isDue Asked when no other open or release of the file is under way any more */
+  /** @param isDue Called once no other open or release of the file is under way */
   async #release(
     id: string,
     holder: string,
@@ -339,12 +341,12 @@ export class InodeStore {
       if (!isDue(inode)) return;
       inode.requireHolder(holder, "release");
       const isLast = inode.holders.size === 1;
-      if (andSpace) inode.endHolder(holder, true);
+      if (andSpace) inode.mappings.endHolder(holder, true);
       if (isLast) {
         await inode.close();
         await this.#forget(inode);
       }
-      inode.endHolder(holder);
+      inode.mappings.endHolder(holder);
       inode.holders.delete(holder);
       this.#leases.end(leaseOf(id, holder));
       this.#emit(inode, {
@@ -355,22 +357,22 @@ export class InodeStore {
     });
   }
 
-  #keepLease(id: string, holder: string, leaseMs: number | undefined): void {
+  #renewLease(id: string, holder: string, leaseMs: number | undefined): void {
     const name = leaseOf(id, holder);
     if (leaseMs === undefined) this.#leases.end(name);
     else this.#leases.start(name, leaseMs, () => void this.#endLease(id, holder, leaseMs));
   }
 
   async #endLease(id: string, holder: string, leaseMs: number): Promise<void> {
-    // Meanwhile it can have been renewed by an open that was under way, or released.
+    // An open that was under way may have renewed it meanwhile, or it was released.
     const isDue = (inode: CachingInode): boolean =>
       inode.holders.has(holder) && !this.#leases.has(leaseOf(id, holder));
     try {
       await this.#release(id, holder, { reason: "its lease ran out", andSpace: true, isDue });
     } catch {
-      // What keeps it from closing is told by the inode; it is tried again after another lease.
+      // The inode reports why it cannot close. The next try is after another lease.
       const inode = this.#inodes.get(id);
-      if (inode !== undefined && isDue(inode)) this.#keepLease(id, holder, leaseMs);
+      if (inode !== undefined && isDue(inode)) this.#renewLease(id, holder, leaseMs);
     }
   }
 
@@ -382,7 +384,7 @@ export class InodeStore {
     this.#byFile.delete(inode.key);
     this.#inodes.delete(inode.identity.id);
     if (inode.identity.cache === "host") return;
-    // What is left by a failure here holds no dirt: the next start removes it.
+    // What a failure leaves here has no dirty bytes, so the next start removes it.
     await this.#parts.journals.remove(inode.identity.id).catch(() => {});
     await this.#parts.caches.remove(inode.identity.id).catch(() => {});
   }
@@ -393,7 +395,7 @@ export class InodeStore {
     return inode;
   }
 
-  /** Waits at the gate of the file of an open inode, which file may become another one while this waits. */
+  /** Waits for the turn of an open inode's file, which may become another file meanwhile. */
   async #atGateOf(
     id: string,
     task: (inode: CachingInode) => Promise<void>,
@@ -410,7 +412,7 @@ export class InodeStore {
   }
 }
 
-/** Which file an inode stands for. Those who open the same one share the inode. */
+/** Which file an inode stands for. Everybody who opens the same file shares the inode. */
 function keyOf(
   { root, path }: Pick<InodeIdentity, "root" | "path">,
   { device, inode }: BackingAttributes,

@@ -4,12 +4,12 @@ import type { Spool, Spools } from "../../core/ports/spool.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { type ByteSource, sourceOf } from "../backing/byte_source.ts";
 
-/** A body that has arrived whole, to be let go of when it was used. */
+/** A body that has arrived whole. Dispose of it after use. */
 export interface Received extends ByteSource, Disposable {}
 
 /**
- * Takes a body in. Nothing is written of it before it is there whole, so one that breaks off
- * changes nothing; and no more than a part of a long one is in memory.
+ * Receives a body. Nothing of it is written before all of it is there, so a body that breaks off
+ * changes nothing. Only a part of a long one is in memory at a time.
  *
  * @param expected How many bytes it must have, where that is known
  * @throws {Fault} `wrong-length` also when it breaks off, `body-too-large`, `state-unavailable`
@@ -61,7 +61,7 @@ async function* chunksOf(
     yield* body;
   } catch (error) {
     if (error instanceof Fault) throw error;
-    // The client went away; whoever reads on its behalf may still want to know.
+    // The client went away, but whoever reads on its behalf may still want to know.
     throw new Fault("wrong-length", "Cannot read the body: it broke off", { cause: error });
   }
 }

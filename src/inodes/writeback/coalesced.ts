@@ -1,6 +1,6 @@
 /**
- * A task of which one run serves all who asked before it began: a group commit. Whoever asks
- * while a run is under way shares the next one, since that run may have begun too early for them.
+ * A group commit: one run of the task serves all callers that came before it began. Callers that
+ * come during a run share the next one, because the current run may have begun too early for them.
  *
  * @example
  * ```ts

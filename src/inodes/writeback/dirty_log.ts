@@ -2,11 +2,11 @@ import { Fault } from "../../core/faults.ts";
 import { JOURNAL_RECORDS_MAX } from "../../core/limits.ts";
 import type { BackingAttributes } from "../../core/ports/backing_file.ts";
 import type { Journal, JournalRecord } from "../../core/ports/journal.ts";
-import { maxOf, minOf, type Range, type Segment } from "../../core/segments.ts";
+import { maxOf, minOf, type Range } from "../../core/segments.ts";
 import type { CacheBudget } from "../cache/cache_budget.ts";
-import { type Dirt, DirtySet, WHOLE } from "../ranges/dirty_set.ts";
+import { type DirtyRange, DirtySet, WHOLE } from "../ranges/dirty_set.ts";
 
-/** By what a change of the backing file from outside is told. */
+/** What tells whether somebody else changed the backing file. */
 export interface Baseline {
   readonly sizeBytes: bigint;
   readonly modificationTimeNs: bigint;
@@ -20,10 +20,11 @@ export function isAsBefore(before: Baseline, now: Baseline): boolean {
 }
 
 /**
- * The dirt of an inode together with its journal: every step is added to the journal in the
- * order in which it is taken here, so that a replay gives this dirt again.
+ * The dirty ranges of an inode together with their journal (docs/inodes.md#6). Every step is
+ * appended to the journal in the order in which it is taken here, so a replay rebuilds the same
+ * ranges.
  */
-export class DirtLog {
+export class DirtyLog {
   readonly #dirty = new DirtySet();
   readonly #journal: Journal | undefined;
   readonly #budget: CacheBudget;
@@ -31,7 +32,7 @@ export class DirtLog {
   #size: bigint;
   #isChanging = false;
   #isOvertaken = false;
-  #keeps = 0;
+  #pins = 0;
 
   /** @param journal `undefined` for an inode that is never written */
   constructor(journal: Journal | undefined, budget: CacheBudget, baseline: BackingAttributes) {
@@ -41,7 +42,7 @@ export class DirtLog {
     this.#size = baseline.sizeBytes;
   }
 
-  /** Size of the content. What is dirty behind it is never written back. */
+  /** Size of the content. Dirty bytes behind it are never written back. */
   get size(): bigint {
     return this.#size;
   }
@@ -51,16 +52,27 @@ export class DirtLog {
     return this.#baseline;
   }
 
-  /** Whether somebody else changed the backing file below the dirt. */
+  /** Whether somebody else changed the backing file below dirty bytes: a conflict. */
   get isOvertaken(): boolean {
     return this.#isOvertaken;
   }
 
+  /** Number of dirty bytes. */
   get bytes(): bigint {
     return this.#dirty.length;
   }
 
-  within(range: Range): Segment<Dirt>[] {
+  /** How often pages were pinned. */
+  get pins(): number {
+    return this.#pins;
+  }
+
+  /** Whether any pages are pinned. */
+  get hasPinned(): boolean {
+    return this.#dirty.hasPinned;
+  }
+
+  within(range: Range): DirtyRange[] {
     return this.#dirty.within(range);
   }
 
@@ -68,19 +80,14 @@ export class DirtLog {
     return this.#dirty.lengthWithin(range);
   }
 
-  /** How many bytes of a range are not dirty. */
-  cleanWithin(range: Range): bigint {
-    return range.end - range.start - this.lengthWithin(range);
+  /** Whether the clean bytes of a range may become dirty now (docs/inodes.md#5). */
+  admits(range: Range): boolean {
+    return this.#budget.admitsDirty(this.#cleanWithin(range));
   }
 
-  /** How often pages were made dirty that others may change unseen. */
-  get keeps(): number {
-    return this.#keeps;
-  }
-
-  /** Whether pages are dirty that others may change unseen. */
-  get isKeeping(): boolean {
-    return this.#dirty.isKeeping;
+  /** Waits until the clean bytes of a range may become dirty; `false` when no write-back helps. */
+  relieve(range: Range): Promise<boolean> {
+    return this.#budget.relieve(this.#cleanWithin(range));
   }
 
   markDirty(range: Range): void {
@@ -89,46 +96,32 @@ export class DirtLog {
     this.#note(range, isFirst);
   }
 
-  /** Makes pages dirty until {@linkcode allowClean}: they may be changed unseen from now on. */
+  /** Makes pages dirty and pins them until {@linkcode allowClean}: they may now change unseen. */
   keepDirty(range: Range): void {
-    this.#keeps++;
+    this.#pins++;
     const isFirst = this.bytes === 0n;
     this.#change(() => this.#dirty.keepDirty(range));
     this.#note({ start: range.start, end: minOf(range.end, this.#size) }, isFirst);
   }
 
-  /** Lets pages become clean at their next write-back. */
+  /** Unpins pages, so that their next write-back cleans them. */
   allowClean(range: Range): void {
     this.#change(() => this.#dirty.allowClean(range));
   }
 
-  /** Notes that the content grew: what is kept dirty in the new part is to be written back too. */
+  /** Notes that the content grew, so that pinned pages in the new part are written back too. */
   grow(size: bigint): void {
     const added = { start: this.#size, end: size };
     this.#size = size;
-    for (const part of this.#dirty.keptWithin(added)) this.#note(part, false);
+    for (const part of this.#dirty.pinnedWithin(added)) this.#note(part, false);
   }
 
-  #note({ start, end }: Range, isFirst: boolean): void {
-    if (this.#journal === undefined || start >= end) return;
-    if (isFirst) this.#journal.append(this.#state());
-    this.#journal.append({ kind: "dirty", start, end });
-    if (this.#journal.records > JOURNAL_RECORDS_MAX + 2 * this.#dirty.count) {
-      const dirt = this.#dirty.within(WHOLE).map(({ start, end, value }): JournalRecord => ({
-        kind: "dirty",
-        start,
-        end: value.keep ? maxOf(start, minOf(end, this.#size)) : end,
-      }));
-      this.#journal.rewrite([this.#state(), ...dirt]);
-    }
-  }
-
-  /** Ends an epoch: what becomes dirty from now on is newer than what a write-back copies. */
+  /** Begins a new epoch: what becomes dirty from now on is newer than what a write-back copies. */
   closeEpoch(): number {
     return this.#dirty.closeEpoch();
   }
 
-  /** Cleans what was written back: the dirt of a range up to an epoch. */
+  /** Cleans what was written back: the parts of a range that are dirty since `epoch` or before. */
   markClean(range: Range, epoch: number): void {
     this.#change(() => {
       for (const { start, end } of this.#dirty.markClean(range, epoch)) {
@@ -137,7 +130,7 @@ export class DirtLog {
     });
   }
 
-  /** Forgets dirt that is no longer wanted, also what is kept dirty. */
+  /** Forgets dirty bytes that nobody wants any more, pinned or not. */
   forget(range: Range): void {
     if (this.#dirty.lengthWithin(range) === 0n) return;
     this.#change(() => this.#dirty.keepClean(range));
@@ -145,19 +138,19 @@ export class DirtLog {
   }
 
   /**
-   * Forgets dirt behind a new end. In its last page what is kept dirty stays so: a store through
-   * a mapping after a later growth would be lost otherwise.
+   * Forgets dirty bytes behind a new end. The rest of its last page stays pinned: otherwise a store
+   * through a mapping would be lost when the content grows again.
    */
   cut(size: bigint, lastPageEnd: bigint): void {
-    const kept = this.#dirty.keptWithin({ start: size, end: lastPageEnd });
+    const pinned = this.#dirty.pinnedWithin({ start: size, end: lastPageEnd });
     this.#size = size;
     this.forget({ start: size, end: WHOLE.end });
-    this.#change(() => kept.forEach((part) => this.#dirty.keepDirty(part)));
+    this.#change(() => pinned.forEach((part) => this.#dirty.keepDirty(part)));
   }
 
   /**
-   * Says that Innkeeper is about to change the backing file, so that its next size and time are
-   * not taken for somebody else's. All steps so far are kept when this resolves.
+   * Notes that Innkeeper is about to change the backing file, so that the size and time that result
+   * are not taken for somebody else's. All steps so far outlive the process when this resolves.
    *
    * @throws {Fault} `state-unavailable`
    */
@@ -167,7 +160,7 @@ export class DirtLog {
     await this.flush();
   }
 
-  /** Takes a new baseline: after a change of our own, or one from outside that is accepted. */
+  /** Takes a new baseline: after a change of our own, or a foreign one that is accepted. */
   settle(now: Baseline): void {
     this.#isChanging = false;
     const { sizeBytes, modificationTimeNs, version } = now;
@@ -175,23 +168,23 @@ export class DirtLog {
     if (this.bytes > 0n) this.#journal?.append(this.#state());
   }
 
-  /** Says that somebody else changed the backing file below the dirt. */
+  /** Notes that somebody else changed the backing file below dirty bytes. */
   beOvertaken(): void {
     this.#isOvertaken = true;
     this.#journal?.append(this.#state());
   }
 
-  /** Takes the size of content from outside, below which there is no dirt. */
+  /** Takes over the size of foreign content. Nothing may be dirty. */
   takeSize(size: bigint): void {
     this.#size = size;
   }
 
-  /** Says that the journal is about another file from now on. There must be no dirt. */
+  /** Has the journal name another file from now on. Nothing may be dirty. */
   readdress({ device, inode }: BackingAttributes): void {
     this.#journal?.readdress(device, inode);
   }
 
-  /** Says that nothing is left of what somebody else wrote. */
+  /** Notes that nothing is left of what somebody else wrote. */
   endConflict(now: Baseline): void {
     this.#isOvertaken = false;
     this.settle(now);
@@ -214,18 +207,36 @@ export class DirtLog {
     }
   }
 
-  /** Lets go of the journal, which stays. */
+  /** Closes the journal and leaves its file. */
   async close(): Promise<void> {
-    this.#budget.countDirt(-this.bytes, -this.#dirty.count);
+    this.#budget.countDirty(-this.bytes, -this.#dirty.count);
     // Best effort: the clean records of the last write-back save the next start from repeating it.
     await this.#journal?.flush().catch(() => {});
     await this.#journal?.close();
   }
 
+  #cleanWithin(range: Range): bigint {
+    return range.end - range.start - this.lengthWithin(range);
+  }
+
+  #note({ start, end }: Range, isFirst: boolean): void {
+    if (this.#journal === undefined || start >= end) return;
+    if (isFirst) this.#journal.append(this.#state());
+    this.#journal.append({ kind: "dirty", start, end });
+    if (this.#journal.records > JOURNAL_RECORDS_MAX + 2 * this.#dirty.count) {
+      const dirty = this.#dirty.within(WHOLE).map(({ start, end, value }): JournalRecord => ({
+        kind: "dirty",
+        start,
+        end: value.isPinned ? maxOf(start, minOf(end, this.#size)) : end,
+      }));
+      this.#journal.rewrite([this.#state(), ...dirty]);
+    }
+  }
+
   #change(step: () => void): void {
     const [bytes, runs] = [this.bytes, this.#dirty.count];
     step();
-    this.#budget.countDirt(this.bytes - bytes, this.#dirty.count - runs);
+    this.#budget.countDirty(this.bytes - bytes, this.#dirty.count - runs);
   }
 
   #state(): JournalRecord {

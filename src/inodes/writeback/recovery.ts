@@ -10,14 +10,15 @@ import { sliceOf } from "../ranges/page_slice.ts";
 
 /** What recovery works on. */
 interface RecoveryParts {
+  /** The folders in which inodes may be opened, by name. */
   readonly roots: ReadonlyMap<string, RootFolder>;
   readonly caches: CacheFiles;
   readonly journals: Journals;
-  /** Names this run of the host: what was cached in another one is worth nothing. */
+  /** Names this run of the host. Pages cached in another run cannot be trusted. */
   readonly bootId: string;
 }
 
-/** What became of the dirt that an earlier process left of one file. */
+/** What became of the dirty bytes that an earlier process left of one file. */
 export interface Recovered {
   /** Name of its root; empty when the journal does not tell. */
   readonly root: string;
@@ -25,35 +26,35 @@ export interface Recovered {
   readonly path: string;
   readonly dirtyBytes: bigint;
   /**
-   * `restored`: it is in the file and on stable storage. `discarded`: the host was started anew,
-   * which the cache does not outlive. `kept`: it could not be written; the next start tries again.
-   * `journal-cut`: the end of its journal was no whole record, and is not among the dirt.
+   * `restored`: they are in the file and on stable storage. `discarded`: the host was started anew,
+   * so the cache cannot be trusted. `kept`: they could not be written, and the next start tries
+   * again. `journal-cut`: the end of the journal was no whole record and is not counted.
    */
   readonly outcome: "restored" | "discarded" | "kept" | "journal-cut";
   /** Why it was not restored, or what was cut. */
   readonly reason?: string;
 }
 
-/** The dirt that the records of a journal amount to. */
-interface LeftDirt {
-  readonly dirt: Segments<true>;
-  /** How Innkeeper left the file; `undefined` when it died while it changed it. */
+/** What the records of a journal amount to. */
+interface Replayed {
+  readonly dirty: Segments<true>;
+  /** How Innkeeper left the file; `undefined` when it died while changing it. */
   readonly baseline: Baseline | undefined;
   readonly isOvertaken: boolean;
 }
 
 /** Replays the records of a journal in their order. */
-export function replay(records: readonly JournalRecord[]): LeftDirt {
-  const dirt = new Segments<true>();
+export function replay(records: readonly JournalRecord[]): Replayed {
+  const dirty = new Segments<true>();
   let baseline: Baseline | undefined;
   let isOvertaken = false;
   for (const record of records) {
     switch (record.kind) {
       case "dirty":
-        dirt.set(record, true);
+        dirty.set(record, true);
         break;
       case "clean":
-        dirt.clear(record);
+        dirty.clear(record);
         break;
       case "settled":
         baseline = record;
@@ -67,18 +68,18 @@ export function replay(records: readonly JournalRecord[]): LeftDirt {
         break;
     }
   }
-  return { dirt, baseline, isOvertaken };
+  return { dirty, baseline, isOvertaken };
 }
 
 /**
- * Writes what earlier processes acknowledged, and did not write back before they died, to its
- * files (spec decision 6). To be called before any inode is opened.
+ * Writes to its files what earlier processes acknowledged and did not write back before they died
+ * (docs/inodes.md#6). To be called before any inode is opened.
  *
- * @returns One entry for each file that had dirt, and one before it where its journal was cut
+ * @returns One entry for each file that had dirty bytes, and one before it where its journal was cut
  */
 export async function recover(parts: RecoveryParts): Promise<readonly Recovered[]> {
   const outcomes: Recovered[] = [];
-  const kept = new Set<string>();
+  const unsaved = new Set<string>();
   for (const left of await parts.journals.left()) {
     const { root, path } = left.header ?? { root: "", path: `journal ${left.id}` };
     if (left.cutBytes > 0) {
@@ -86,18 +87,20 @@ export async function recover(parts: RecoveryParts): Promise<readonly Recovered[
       outcomes.push({ root, path, dirtyBytes: 0n, outcome: "journal-cut", reason });
     }
     const replayed = replay(left.records);
-    const dirtyBytes = replayed.dirt.length;
+    const dirtyBytes = replayed.dirty.length;
     if (dirtyBytes > 0n && left.header !== undefined) {
       const outcome = await restore(parts, left.id, left.header, replayed);
       outcomes.push({ root, path, dirtyBytes, ...outcome });
       if (outcome.outcome === "kept") {
-        kept.add(left.id);
+        unsaved.add(left.id);
         continue;
       }
     }
     await parts.journals.remove(left.id);
   }
-  for (const id of await parts.caches.list()) if (!kept.has(id)) await parts.caches.remove(id);
+  for (const id of await parts.caches.list()) {
+    if (!unsaved.has(id)) await parts.caches.remove(id);
+  }
   return outcomes;
 }
 
@@ -105,15 +108,15 @@ async function restore(
   { roots, caches, bootId }: RecoveryParts,
   id: string,
   header: JournalHeader,
-  { dirt, baseline, isOvertaken }: LeftDirt,
+  { dirty, baseline, isOvertaken }: Replayed,
 ): Promise<Pick<Recovered, "outcome" | "reason">> {
-  const kept = (reason: string) => ({ outcome: "kept" as const, reason });
+  const unsaved = (reason: string) => ({ outcome: "kept" as const, reason });
   if (header.bootId !== bootId) {
     return { outcome: "discarded", reason: "the host was started anew" };
   }
-  if (isOvertaken) return kept("the file was changed from outside below it");
+  if (isOvertaken) return unsaved("the file was changed from outside below it");
   const folder = roots.get(header.root);
-  if (folder === undefined) return kept(`no root is named "${header.root}"`);
+  if (folder === undefined) return unsaved(`no root is named "${header.root}"`);
   try {
     const { file } = await folder.open({
       path: header.path,
@@ -124,13 +127,13 @@ async function restore(
     try {
       const now = file.attributes();
       if (now.device !== header.device || now.inode !== header.inode) {
-        return kept("its path leads to another file");
+        return unsaved("its path leads to another file");
       }
       if (baseline !== undefined && !isAsBefore(baseline, now)) {
-        return kept("the file was changed from outside below it");
+        return unsaved("the file was changed from outside below it");
       }
       const backing = new Backing(file, header.path);
-      await copy(caches, id, backing, [...dirt]);
+      await copy(caches, id, backing, [...dirty]);
       await backing.sync();
       return { outcome: "restored" };
     } finally {
@@ -139,11 +142,11 @@ async function restore(
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const why = error instanceof SystemError ? `${error.call} gave ${error.errno}` : error.message;
-    return kept(why);
+    return unsaved(why);
   }
 }
 
-/** Copies runs of dirt that lie near each other out of one piece of the cache file. */
+/** Copies dirty runs that lie near each other out of one piece of the cache file. */
 async function copy(
   caches: CacheFiles,
   id: string,
@@ -168,7 +171,7 @@ async function copy(
   }
 }
 
-/** How much from an offset on is read at once: to the end of the last run that is near. */
+/** Where a piece that begins at an offset ends: at the end of the last run that is near. */
 function pieceEnd(start: bigint, runs: readonly Range[], index: number): bigint {
   const limit = start + BigInt(WRITE_BACK_BYTES);
   let end = start;

@@ -3,13 +3,13 @@ import type { AttributeChange, BackingAttributes } from "../../core/ports/backin
 /** The times of a file, by their names in the API. */
 export type TimeName = "accessTime" | "modificationTime" | "statusChangeTime";
 
-/** Attributes that can be newer in the cache than in the backing file (seed 001, `dirtyAttr`). */
+/** Attributes that can be newer in the cache than in the backing file (docs/inodes.md#3). */
 export type DirtyName = "size" | TimeName;
 
 /**
- * Times that are newer in the cache than in the backing file. A time of a write is no longer
- * needed when the write-back gave the file a time of its own; one that was set on purpose, by a
- * touch, is brought to the file.
+ * Times that are newer in the cache than in the backing file. The time of a write is dropped at the
+ * write-back, because the host gives the file a time of its own then. A time that was set on
+ * purpose, by a touch, is brought to the file.
  */
 export class TouchedTimes {
   #accessNs: bigint | undefined;
@@ -17,7 +17,7 @@ export class TouchedTimes {
   #statusChangeNs: bigint | undefined;
   #isModificationOnPurpose = false;
 
-  /** Names of the times that the backing file does not have. */
+  /** Names of the times that are newer than in the backing file. */
   get names(): TimeName[] {
     return [
       ...this.#accessNs === undefined ? [] : ["accessTime" as const],
@@ -48,7 +48,7 @@ export class TouchedTimes {
     this.#isModificationOnPurpose = false;
   }
 
-  /** Notes that the backing file was given attributes: older touches of them are void. */
+  /** Notes that the backing file was given attributes, which makes older touches void. */
   override({ accessTimeNs, modificationTimeNs }: AttributeChange): void {
     if (accessTimeNs !== undefined) this.#accessNs = undefined;
     if (modificationTimeNs !== undefined) {
@@ -58,20 +58,20 @@ export class TouchedTimes {
     this.#statusChangeNs = undefined;
   }
 
-  /** Sets the modification time that a later write-back is to restore. */
-  keepModification(timeNs: bigint): void {
+  /** Sets the modification time that the next write-back gives the file. */
+  restoreModification(timeNs: bigint): void {
     this.#modificationNs = timeNs;
     this.#isModificationOnPurpose = true;
   }
 
-  /** Notes that the host itself gave the file newer times, by a write. */
+  /** Notes a write to the backing file, at which the host gave it newer times. */
   noteHostWrite(): void {
     this.#modificationNs = undefined;
     this.#statusChangeNs = undefined;
     this.#isModificationOnPurpose = false;
   }
 
-  /** What has to be brought to the backing file. */
+  /** What the backing file has yet to be given. */
   get pending(): AttributeChange | undefined {
     const change: AttributeChange = {
       ...this.#accessNs === undefined ? {} : { accessTimeNs: this.#accessNs },
@@ -92,14 +92,14 @@ export class TouchedTimes {
     if (this.#modificationNs === undefined) this.#statusChangeNs = undefined;
   }
 
-  /** Forgets what no purpose keeps: no write of the cache waits any more. */
+  /** Forgets times of writes, since none waits for its write-back any more. */
   settleWrites(): void {
     if (this.#isModificationOnPurpose) return;
     this.#modificationNs = undefined;
     this.#statusChangeNs = undefined;
   }
 
-  /** The attributes with these times in the place of older ones. */
+  /** These attributes, with the newer times in place of their own. */
   over(attributes: BackingAttributes): BackingAttributes {
     return {
       ...attributes,

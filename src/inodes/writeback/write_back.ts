@@ -1,67 +1,51 @@
 import { Coalesced } from "./coalesced.ts";
-import { Fault } from "../../core/faults.ts";
 import { WRITE_BACK_BYTES } from "../../core/limits.ts";
-import type { CacheFile } from "../../core/ports/cache_file.ts";
 import { minOf, type Range } from "../../core/segments.ts";
-import type { Backing } from "../backing/backing.ts";
-import type { BackingChanges } from "./backing_changes.ts";
-import type { CopyBuffers } from "../cache/copy_buffers.ts";
-import type { Counters } from "../cache/counters.ts";
-import type { DirtLog } from "./dirty_log.ts";
-import { WHOLE } from "../ranges/dirty_set.ts";
+import type { PageCacheParts } from "../cache/page_cache.ts";
 import type { Residency } from "../cache/residency.ts";
+import { WHOLE } from "../ranges/dirty_set.ts";
+import type { BackingChanges } from "./backing_changes.ts";
+import type { DirtyLog } from "./dirty_log.ts";
+import type { LastFailure } from "./last_failure.ts";
 import type { TouchedTimes } from "./touched_times.ts";
 
 /** What a write-back is put together from. */
-interface WriteBackParts {
-  readonly backing: Backing;
-  readonly file: CacheFile;
+interface WriteBackParts extends PageCacheParts {
   readonly resident: Residency;
-  readonly dirt: DirtLog;
+  readonly dirty: DirtyLog;
   readonly changes: BackingChanges;
   readonly times: TouchedTimes;
-  readonly buffers: CopyBuffers;
-  readonly counters: Counters;
-  /** Whether times may be brought to the backing file. */
+  readonly failure: LastFailure;
+  /** Whether the backing file may be given times. */
   readonly isWritable: boolean;
-  /** Called when a write-back or sync failed that did not fail before. */
-  readonly onFailure: (fault: Fault) => void;
 }
 
-/** Brings dirt to the backing file, and to stable storage (seed 001, `SyncDirty`, `WriteOut`). */
+/**
+ * Brings dirty bytes to the backing file, and to stable storage (gVisor's SyncDirty and WriteOut,
+ * docs/inodes.md#sources).
+ */
 export class WriteBack {
   readonly #parts: WriteBackParts;
-  /** Group commits: of written bytes, and of those together with all dirt. */
+  /** Group commits: of bytes that are in the backing file, and of those with all dirty ones. */
   readonly #dataSync: Coalesced;
   readonly #wholeSync = new Coalesced(() => this.run(WHOLE, true));
-  #failure: Fault | undefined;
 
   constructor(parts: WriteBackParts) {
     this.#parts = parts;
     this.#dataSync = new Coalesced(() => parts.backing.sync());
   }
 
-  /** Why the last write-back or sync failed, until one succeeds. */
-  get failure(): Fault | undefined {
-    return this.#failure;
-  }
-
-  /** Says that what failed is no longer wanted. */
-  forgive(): void {
-    this.#failure = undefined;
-  }
-
   /**
-   * Writes the dirt of a range back; the times too when it is the whole range.
+   * Writes the dirty bytes of a range back, and the times too when it is the whole range.
    *
-   * @param isDurable Whether it is on stable storage when this resolves
+   * @param isDurable Whether they are on stable storage when this resolves
    * @throws {Fault} `backing-changed`, `backing-failed`, `backing-full`: what was dirty stays so
    */
   async run(range: Range, isDurable: boolean): Promise<void> {
-    const { backing, changes, counters, dirt, isWritable, times } = this.#parts;
+    const { backing, changes, counters, dirty, failure, isWritable, times } = this.#parts;
     const pending = range === WHOLE && isWritable ? times.pending : undefined;
     try {
-      const hadDirt = await changes.writeBack(
+      const wasDirty = await changes.writeBack(
         range,
         isDurable || pending !== undefined,
         isDurable,
@@ -72,27 +56,27 @@ export class WriteBack {
           times.settle(pending);
         },
       );
-      if (dirt.bytes === 0n) times.settleWrites();
-      if (hadDirt) counters.count("writeBacks");
-      if (hadDirt || isDurable) this.#failure = undefined;
+      if (dirty.bytes === 0n) times.settleWrites();
+      if (wasDirty) counters.count("writeBacks");
+      if (wasDirty || isDurable) failure.clear();
     } catch (error) {
       this.#fail(error);
       throw error;
     }
   }
 
-  /** Writes all dirt back and syncs, once for all who ask while one is waited for. */
+  /** Writes everything back and syncs, once for all callers that wait for the same run. */
   sync(): Promise<void> {
     return this.#wholeSync.run();
   }
 
   /**
-   * Brings bytes to stable storage that were written to the backing file already.
+   * Brings bytes to stable storage that are in the backing file already.
    *
    * @throws {Fault} as {@linkcode run}
    */
   async syncData(): Promise<void> {
-    if (this.#parts.dirt.bytes > 0n) return await this.sync();
+    if (this.#parts.dirty.bytes > 0n) return await this.sync();
     try {
       await this.#dataSync.run();
     } catch (error) {
@@ -102,24 +86,21 @@ export class WriteBack {
   }
 
   #fail(error: unknown): void {
-    const { backing, counters, dirt, resident } = this.#parts;
-    counters.count("errors");
-    // What the host may have forgotten is still in the cache: it is written again.
+    const { backing, dirty, failure, resident } = this.#parts;
+    // The cache still has what the host may have forgotten, so it is written again.
     for (const lost of backing.lost()) {
       for (const run of resident.within(lost)) {
-        dirt.markDirty({ start: run.start, end: minOf(run.end, dirt.size) });
+        dirty.markDirty({ start: run.start, end: minOf(run.end, dirty.size) });
         backing.forgetLost(run);
       }
     }
-    if (!(error instanceof Fault)) return;
-    if (this.#failure?.code !== error.code) this.#parts.onFailure(error);
-    this.#failure = error;
+    failure.note(error);
   }
 
-  async #copy({ start, end: dirtEnd }: Range): Promise<void> {
-    const { backing, buffers, dirt, file } = this.#parts;
-    // Whole pages that may be changed unseen are dirty also behind the end of the content.
-    const end = minOf(dirtEnd, dirt.size);
+  async #copy({ start, end: dirtyEnd }: Range): Promise<void> {
+    const { backing, buffers, dirty, file } = this.#parts;
+    // Pinned pages are dirty as a whole, also behind the end of the content.
+    const end = minOf(dirtyEnd, dirty.size);
     if (start >= end) return;
     const bufferBytes = Math.min(Number(end - start), WRITE_BACK_BYTES);
     await buffers.lend(bufferBytes, async (buffer) => {

@@ -2,8 +2,8 @@ import { WRITE_BACK_DELAY_MS, WRITE_BACK_DELAY_MS_MAX } from "../../core/limits.
 import type { Clock } from "../../core/ports/clock.ts";
 
 /**
- * Writes dirt back some time after it was made, whether or not anybody asks for it. While that
- * fails, or leaves pages that others may change unseen, it is tried again less and less often.
+ * Writes dirty bytes back some time after they came, whether or not anybody asks for it. While that
+ * fails, or leaves pinned pages, the delay doubles up to a limit.
  */
 export class WriteBackTimer {
   readonly #clock: Clock;
@@ -11,24 +11,24 @@ export class WriteBackTimer {
   #cancel: (() => void) | undefined;
   #delayMs = WRITE_BACK_DELAY_MS;
   #isRunning = false;
-  /** Whether there was dirt while a write-back ran, which may have begun too early for it. */
-  #isAsked = false;
+  /** Whether bytes became dirty during a write-back, which may have begun too early for them. */
+  #isRequested = false;
   #isStopped = false;
 
-  /** @param writeBack Returns whether there is still dirt */
+  /** @param writeBack Returns whether bytes are still dirty */
   constructor(clock: Clock, writeBack: () => Promise<boolean>) {
     this.#clock = clock;
     this.#writeBack = writeBack;
   }
 
-  /** Says that there is dirt. */
+  /** Notes that bytes are dirty. */
   start(): void {
-    this.#isAsked = true;
+    this.#isRequested = true;
     if (this.#cancel !== undefined || this.#isRunning || this.#isStopped) return;
     this.#cancel = this.#clock.after(this.#delayMs, () => void this.#run());
   }
 
-  /** No write-back begins after this. */
+  /** Lets no further write-back begin. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();
@@ -38,13 +38,13 @@ export class WriteBackTimer {
   async #run(): Promise<void> {
     this.#cancel = undefined;
     this.#isRunning = true;
-    this.#isAsked = false;
-    // A failure is kept by whoever writes back, for the next sync to tell.
+    this.#isRequested = false;
+    // The write-back itself remembers its failure, for the next sync to report.
     const isLeft = await this.#writeBack().catch(() => true);
     this.#isRunning = false;
     this.#delayMs = isLeft
       ? Math.min(2 * this.#delayMs, WRITE_BACK_DELAY_MS_MAX)
       : WRITE_BACK_DELAY_MS;
-    if (isLeft || this.#isAsked) this.start();
+    if (isLeft || this.#isRequested) this.start();
   }
 }

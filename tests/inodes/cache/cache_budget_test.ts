@@ -26,7 +26,7 @@ class Owner implements PageOwner {
     this.budget.enter(block);
     if (state === "dirty") {
       this.dirty.add(start);
-      this.budget.countDirt(BigInt(BLOCK_BYTES), 1);
+      this.budget.countDirty(BigInt(BLOCK_BYTES), 1);
     }
     return true;
   }
@@ -45,7 +45,7 @@ class Owner implements PageOwner {
   async writeBack(): Promise<void> {
     await Promise.resolve();
     if (this.writeBackFails) throw new Error("down");
-    this.budget.countDirt(-this.dirtyBytes, -this.dirty.size);
+    this.budget.countDirty(-this.dirtyBytes, -this.dirty.size);
     this.dirty.clear();
   }
 }
@@ -108,7 +108,7 @@ Deno.test("CacheBudget.relieve() writes back until the dirt is admitted", async 
   const [a, b] = [new Owner(budget), new Owner(budget)];
   await a.add(1n, "dirty");
   await b.add(1n, "dirty");
-  assertEquals(budget.admitsDirt(1n), false);
+  assertEquals(budget.admitsDirty(1n), false);
   a.writeBackFails = true;
   assertEquals(await budget.relieve(10n), true);
   assertEquals(a.dirty.size, 1);
@@ -119,10 +119,10 @@ Deno.test("CacheBudget.relieve() writes back when dirt lies in too many runs, ho
   const budget = new CacheBudget(1 << 20);
   const owner = new Owner(budget);
   await owner.add(1n, "dirty");
-  budget.countDirt(0n, DIRTY_RUNS_MAX - 2);
-  assertEquals(budget.admitsDirt(1n), true);
+  budget.countDirty(0n, DIRTY_RUNS_MAX - 2);
+  assertEquals(budget.admitsDirty(1n), true);
   await owner.add(2n, "dirty");
-  assertEquals(budget.admitsDirt(0n), false);
+  assertEquals(budget.admitsDirty(0n), false);
   assertEquals(await budget.relieve(1n), true);
   assertEquals(owner.dirty.size, 0);
 });

@@ -62,10 +62,10 @@ Deno.test("MappingSet agrees with a naive list of mappings of each place over an
         }
         const after = places.map(({ size }) => size > 0);
         const most = set.countWith(mapping.range);
-        const told = isAdd ? set.add(mapping) : set.remove(mapping);
+        const listed = isAdd ? set.add(mapping) : set.remove(mapping);
         assertEquals(set.count, countOf(places));
         if (isAdd) assert(set.count <= most, `${set.count} of ${most}`);
-        assertEquals(cellsOf(told), inside.filter((at) => before[at] !== after[at]));
+        assertEquals(cellsOf(listed), inside.filter((at) => before[at] !== after[at]));
       }
       assertEquals(cellsOf(set.mappedWithin(range(0, PLACES))), cellsOfPlaces(places));
       assertEquals(Number(set.length), cellsOfPlaces(places).length);

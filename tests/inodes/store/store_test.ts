@@ -68,7 +68,7 @@ Deno.test("InodeStore.release() writes back and closes with the last holder", as
   await refused("inode-not-found", () => readOf(inode, 0, 1));
   assertEquals(store.stats().residentBytes, 0n);
   assertEquals(memory.caches.files.size, 0);
-  assertEquals(memory.journals.kept.size, 0);
+  assertEquals(memory.journals.stored.size, 0);
 });
 
 Deno.test("InodeStore.release() keeps inode and holder when the write-back fails", async () => {

@@ -47,7 +47,7 @@ Deno.test("recover() writes acknowledged dirt back, syncs it and removes what wa
   assertEquals(node.bytes.subarray(100, 110), pattern(10));
   assertEquals(node.syncs, 1);
   assertEquals(memory.caches.files.size, 0);
-  assertEquals(memory.journals.kept.size, 0);
+  assertEquals(memory.journals.stored.size, 0);
   assertEquals(await outcomes(memory), []);
 });
 
@@ -63,7 +63,7 @@ Deno.test("recover() discards what another run of the host cached, and names it"
   const { memory, node } = await died();
   assertEquals(await outcomes(memory, "boot-2"), ["f 10 discarded"]);
   assertEquals(node.bytes, new Uint8Array(2 * PAGE));
-  assertEquals(memory.journals.kept.size, 0);
+  assertEquals(memory.journals.stored.size, 0);
   assertEquals(memory.caches.files.size, 0);
 });
 
@@ -216,8 +216,8 @@ Deno.test("replay() agrees with a naive byte array over any records", () => {
         cells.fill(kind === "dirty", Math.min(a, b), Math.max(a, b));
         return { kind, start: BigInt(Math.min(a, b)), end: BigInt(Math.max(a, b)) };
       });
-      const { dirt } = replay(records);
-      assertEquals(cells.map((_, at) => dirt.at(BigInt(at)) !== undefined), cells);
+      const { dirty } = replay(records);
+      assertEquals(cells.map((_, at) => dirty.at(BigInt(at)) !== undefined), cells);
     }),
     { seed: testSeed() },
   );
