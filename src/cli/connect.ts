@@ -17,6 +17,8 @@ type FlagValues = { [Flag in typeof FLAGS[number]]?: string };
 
 /** A way to a daemon. */
 export interface Connection {
+  /** Its socket's path or its base address: what tells one daemon from another. */
+  readonly address: string;
   readonly client: HttpClient;
   /** Opens a WebSocket of the daemon; the watch socket when no path is given. */
   openSocket(protocol: string, path?: string): WebSocket;
@@ -31,11 +33,14 @@ export interface Connection {
 export function connect(args: readonly string[]): Connection & { readonly rest: string[] } {
   const { values, rest } = split(args);
   const url = values.url ?? environment.env("INNKEEPER_URL");
+  const address = url?.replace(/\/+$/, "") ?? values.socket ??
+    environment.env("INNKEEPER_SOCKET") ?? defaultSocket();
   const { endpoint, options } = url === undefined
-    ? overSocket(values.socket ?? environment.env("INNKEEPER_SOCKET") ?? defaultSocket())
-    : overTcp(url.replace(/\/+$/, ""), tokenOf(values["token-file"]));
+    ? overSocket(address)
+    : overTcp(address, tokenOf(values["token-file"]));
   const base = endpoint.url.replace(/^http/, "ws");
   return {
+    address,
     client: new HttpClient(endpoint),
     openSocket: (protocol, path = "/v1/watch") =>
       new WebSocket(`${base}${path}`, { ...options, protocols: [protocol] }),

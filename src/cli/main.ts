@@ -12,6 +12,8 @@ const HELP = `innkeeper: keeps the guests of one machine
   innkeeper bump SCOPE …         change the generation: notify every watcher
   innkeeper wait SCOPE …         wait until all have confirmed, or say who has not
   innkeeper scopes               list the scopes
+  innkeeper watchers SCOPE       list who watches a scope, first those who have not confirmed
+  innkeeper release SCOPE WATCHER  release a watcher that is gone for good
   innkeeper devices …            devices and who holds them: list, resolve, attach, detach, render, image
   innkeeper inodes …             inodes: list, stat, read, write, sync, evict
   innkeeper guests …             guests: create, boot, console, run, state, interrupt, registers, memory, snapshot, clone
@@ -26,9 +28,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   devices: async () => (await import("./devices.ts")).devices,
   guests: async () => (await import("./guests.ts")).guests,
   inodes: async () => (await import("./inodes.ts")).inodes,
+  release: async () => (await import("./watchers.ts")).release,
   scopes: async () => (await import("./scopes.ts")).scopes,
   wait: async () => (await import("./wait.ts")).wait,
   watch: async () => (await import("./watch.ts")).watch,
+  watchers: async () => (await import("./watchers.ts")).watchers,
 };
 
 /**

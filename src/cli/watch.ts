@@ -3,18 +3,20 @@ import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
 
 import { command, type CommandContext } from "./command.ts";
-import { UsageError } from "./exit.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { Identity, identityPath } from "./identity.ts";
 import { path } from "./listing.ts";
 import { write } from "./output.ts";
 
 const USAGE = "innkeeper watch SCOPE --name NAME (--exec COMMAND | --json) [--lease SECONDS] " +
-  "[--exec-timeout SECONDS]";
+  "[--exec-timeout SECONDS] [--identity FILE]";
 const FLAGS = {
   name: "text",
   exec: "text",
   json: "switch",
   lease: "number",
   "exec-timeout": "number",
+  identity: "text",
 } as const;
 const EXEC_TIMEOUT_SECONDS_DEFAULT = 60;
 /** How much of the end of a command's error output a failure report quotes. */
@@ -26,7 +28,8 @@ const OUTPUT_END_MS = 500;
  * `innkeeper watch`: runs a command at each generation and confirms only when it ends with 0;
  * otherwise it reports the failure to the barrier. With `--json` it prints each generation, and
  * neither confirms nor is waited for. It runs until SIGINT or SIGTERM, and then releases the
- * watcher.
+ * watcher, unless a generation is open: then the watcher stays behind as not confirmed, and a later
+ * process of the same name does the work (docs/generations.md#stop).
  */
 export const watch = command(USAGE, { names: ["scope"], flags: FLAGS }, async (args, context) => {
   const { scope, name, exec, json, lease } = args;
@@ -36,10 +39,15 @@ export const watch = command(USAGE, { names: ["scope"], flags: FLAGS }, async (a
   }
   const timeoutMs = 1000 * (args["exec-timeout"] ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
   await ensureScope(scope, context);
+  using identity = exec === undefined
+    ? undefined
+    : await openIdentity(await identityPath(context.address, scope, name), args.identity);
   const watcher = new Watcher({
     scope,
     name,
     track: exec !== undefined,
+    token: await identity?.token(),
+    onToken: (token) => identity?.store(token),
     ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
     open: context.openSocket,
     onConnection: (state, detail) => context.err(`${state}: ${detail}`),
@@ -51,7 +59,24 @@ export const watch = command(USAGE, { names: ["scope"], flags: FLAGS }, async (a
     Deno.addSignalListener(signal, () => void watcher.stop());
   }
   await watcher.done;
+  if (!watcher.isLeftBehind) return identity?.remove();
+  context.err(
+    `${name} (${watcher.id}) has not confirmed and is left behind, so the barrier of ${scope} stays ` +
+      `shut: start it again, or give it up with: innkeeper release ${scope} ${watcher.id}`,
+  );
+  return EXIT.refused;
 });
+
+/** Two processes of one name are two watchers: only the first has the identity of that name. */
+async function openIdentity(
+  usual: string | undefined,
+  file: string | undefined,
+): Promise<Identity | undefined> {
+  const path = file ?? usual;
+  const identity = path === undefined ? undefined : await Identity.open(path);
+  if (identity !== undefined || file === undefined) return identity;
+  throw new UsageError(`Cannot use identity file ${file}: another process watches with it`);
+}
 
 /** Makes the scope if it is missing; an existing one must not lose its options. */
 async function ensureScope(scope: string, { client }: CommandContext): Promise<void> {

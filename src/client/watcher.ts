@@ -1,4 +1,5 @@
 import { ProblemError } from "./problem_error.ts";
+import { REASON_CHARS_MAX } from "../core/limits.ts";
 import { type Frame, WatchConnection } from "./watch_connection.ts";
 
 /** A change of generation that a program has to adapt to. */
@@ -26,6 +27,10 @@ export interface WatcherOptions {
   /** Whether barriers wait for it. True when it is left out. */
   readonly track?: boolean;
   readonly leaseMs?: number;
+  /** The token of an earlier process, to go on as the watcher that it was. */
+  readonly token?: string | undefined;
+  /** Hears of each token, which is good for one return. Store it to survive a crash. */
+  readonly onToken?: (token: string) => void;
   /** Opens a WebSocket to `/v1/watch` with the given subprotocol. */
   readonly open: (protocol: string) => WebSocket | Promise<WebSocket>;
   /**
@@ -68,18 +73,29 @@ export class Watcher implements AsyncDisposable {
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
-  #unwatchId: number | undefined;
+  /** Of the last frame of a stop, after whose answer it ends. */
+  #lastId: number | undefined;
+  #id: string | undefined;
   #isRegistered = false;
   #isStopping = false;
+  /** The epoch that was current when the daemon last said so. */
+  #epoch: string | undefined;
+  /** Whether there is a generation that this watcher has not confirmed. */
+  #isOutdated = false;
   #isQuiesced = false;
   #quiesceEnd: ReturnType<typeof setTimeout> | undefined;
   /** The generation that the program adapts to now. */
-  #adapting: { readonly epoch: string; readonly abort: AbortController } | undefined;
+  #adapting: {
+    readonly epoch: string;
+    readonly generation: Generation;
+    readonly abort: AbortController;
+  } | undefined;
   /** How the last adaptation ended, to be reported again after a reconnect. */
   #verdict: { readonly generation: Generation; readonly failure?: string } | undefined;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
+    this.#token = options.token;
     this.ready = this.#ready.promise;
     this.done = this.#done.promise;
     // A program that waits for neither must not be ended by an unhandled rejection.
@@ -92,16 +108,38 @@ export class Watcher implements AsyncDisposable {
     });
   }
 
-  /** Releases the watcher, so that no barrier waits for it any more, and ends. */
+  /** Its id, once it is registered. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** Whether barriers still wait for it after {@linkcode done}: it ended before it had confirmed. */
+  get isLeftBehind(): boolean {
+    return this.#isOutdated && this.#options.track !== false;
+  }
+
+  /**
+   * Ends. The watcher is released, unless there is a generation that it has not confirmed: then it
+   * reports that and is left behind, since a barrier must not open for who has not adapted
+   * ({@linkcode isLeftBehind}, docs/generations.md#stop).
+   */
   async stop(): Promise<void> {
     if (this.#isStopping) return await this.done;
     this.#isStopping = true;
-    this.#adapting?.abort.abort();
-    if (this.#isRegistered && this.#connection.isOpen) {
-      this.#unwatchId = this.#nextId++;
+    const adapting = this.#adapting;
+    this.#adapting = undefined;
+    adapting?.abort.abort();
+    if (!this.#isRegistered || !this.#connection.isOpen) this.#end();
+    else {
+      this.#lastId = this.#nextId++;
       const { scope } = this.#options;
-      this.#connection.send({ type: "unwatch", id: this.#unwatchId, scope });
-    } else this.#end();
+      const last = adapting === undefined
+        ? { type: "unwatch", scope, epoch: this.#epoch }
+        : failFrame(adapting.generation, "it was stopped before it had adapted");
+      // A failure that was reported stays; nothing is left to say.
+      if (adapting === undefined && this.isLeftBehind) this.#end();
+      else this.#connection.send({ ...last, id: this.#lastId });
+    }
     await this.done;
   }
 
@@ -117,15 +155,14 @@ export class Watcher implements AsyncDisposable {
   }
 
   #receive(frame: Frame): void {
-    // Any answer to the release will do: a watcher that is not there any more is released too.
-    if (frame.id !== undefined && frame.id === this.#unwatchId) return this.#end();
+    if (frame.id !== undefined && frame.id === this.#lastId) return this.#stopped(frame);
     switch (frame.type) {
       case "hello":
         return this.#register();
       case "watching":
         return this.#registered(frame);
       case "generation":
-        return this.#adapt(generationOf(frame));
+        return this.#notified(generationOf(frame));
       case "quiesce":
         return void this.#quiesce(frame as unknown as QuiesceRequest);
       case "unquiesce":
@@ -155,7 +192,13 @@ export class Watcher implements AsyncDisposable {
   #registered(frame: Frame): void {
     this.#connection.accepted();
     this.#isRegistered = true;
-    if (typeof frame["token"] === "string") this.#token = frame["token"];
+    if (typeof frame["token"] === "string") {
+      this.#token = frame["token"];
+      this.#options.onToken?.(this.#token);
+    }
+    this.#id = String(frame["watcher"]);
+    this.#epoch = frame["epoch"] === undefined ? undefined : String(frame["epoch"]);
+    this.#isOutdated = frame["outdated"] === true;
     const isSame = frame["resumed"] === true;
     // A token that was spent before means that this process is a clone. What the original has
     // adapted to does not count for it.
@@ -174,12 +217,21 @@ export class Watcher implements AsyncDisposable {
     this.#end(error);
   }
 
+  #notified(generation: Generation): void {
+    const { epoch } = generation;
+    this.#epoch = epoch;
+    // A notice can come twice, the second time after the ack.
+    const isConfirmed = this.#verdict?.generation.epoch === epoch && !this.#verdict.failure;
+    this.#isOutdated = !isConfirmed;
+    if (!this.#isStopping) this.#adapt(generation);
+  }
+
   #adapt(generation: Generation): void {
     const { epoch } = generation;
     if (this.#verdict?.generation.epoch === epoch) return this.#report();
     if (this.#adapting?.epoch === epoch) return;
     this.#adapting?.abort.abort();
-    const adapting = { epoch, abort: new AbortController() };
+    const adapting = { epoch, generation, abort: new AbortController() };
     this.#adapting = adapting;
     const { signal } = adapting.abort;
     const run = async (): Promise<void> => await this.#options.onGeneration(generation, signal);
@@ -195,16 +247,12 @@ export class Watcher implements AsyncDisposable {
   /** Confirms, or reports the failure. */
   #report(): void {
     if (this.#verdict === undefined) return;
-    const { generation: { scope, generation, epoch }, failure } = this.#verdict;
-    const id = this.#nextId++;
-    if (failure === undefined) this.#connection.send({ type: "ack", id, scope, generation, epoch });
-    else {this.#connection.send({
-        type: "fail",
-        id,
-        scope,
-        generation,
-        reason: failure.slice(0, 256) || "?",
-      });}
+    const { generation, failure } = this.#verdict;
+    this.#isOutdated = failure !== undefined;
+    this.#connection.send({
+      id: this.#nextId++,
+      ...(failure === undefined ? ackFrame(generation) : failFrame(generation, failure)),
+    });
   }
 
   async #quiesce(request: QuiesceRequest): Promise<void> {
@@ -228,6 +276,13 @@ export class Watcher implements AsyncDisposable {
     this.#options.onResume?.();
   }
 
+  /** The last frame of a stop was answered. */
+  #stopped({ problem }: Frame): void {
+    // There is a later generation. Any other refusal means that the watcher is not there any more.
+    if (problem?.code === "stale-generation") this.#isOutdated = true;
+    this.#end();
+  }
+
   #lost(detail: string): void {
     this.#isRegistered = false;
     if (this.#isStopping) this.#end();
@@ -240,6 +295,14 @@ export class Watcher implements AsyncDisposable {
     if (error === undefined) this.#done.resolve();
     else this.#done.reject(error);
   }
+}
+
+function ackFrame({ scope, generation, epoch }: Generation): Record<string, unknown> {
+  return { type: "ack", scope, generation, epoch };
+}
+
+function failFrame({ scope, generation }: Generation, reason: string): Record<string, unknown> {
+  return { type: "fail", scope, generation, reason: reason.slice(0, REASON_CHARS_MAX) || "?" };
 }
 
 function generationOf(frame: Frame): Generation {

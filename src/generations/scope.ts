@@ -462,6 +462,11 @@ export class Scope {
     }
   }
 
+  /** @throws {Fault} `stale-generation` when another epoch is current */
+  requireEpoch(action: string, epoch: bigint): void {
+    if (epoch !== this.epoch) this.#requireCurrent(action, this.generation, epoch);
+  }
+
   #requireCurrent(action: string, generation: number, epoch: bigint | undefined): void {
     if (generation === this.generation && (epoch === undefined || epoch === this.epoch)) return;
     throw new Fault(

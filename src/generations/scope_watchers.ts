@@ -240,11 +240,14 @@ export class ScopeWatchers {
   /**
    * Releases a watcher (the driver's close).
    *
-   * @throws {Fault} `scope-not-found`, `watcher-not-found`, `state-unavailable`
+   * @param epoch Only while this is the current one: whoever knows of no later generation must not
+   * leave one behind unconfirmed
+   * @throws {Fault} `scope-not-found`, `watcher-not-found`, `stale-generation`, `state-unavailable`
    */
-  async release(id: string): Promise<void> {
+  async release(id: string, epoch?: bigint): Promise<void> {
     await this.#changes.change(async () => {
       const watcher = this.#scope.watcher(id);
+      if (epoch !== undefined) this.#scope.requireEpoch("leave", epoch);
       await this.#commitRelease(watcher);
       this.#leases.end(id);
       const settled = this.#scope.release(id, this.#ports.clock.wallNs());

@@ -82,8 +82,8 @@ export class Subscription {
   }
 
   /** Releases the watcher; this is over then. */
-  async release({ id }: RequestOf<"unwatch">): Promise<void> {
-    await this.#scope.watchers.release(this.#watcher);
+  async release({ id, epoch }: RequestOf<"unwatch">): Promise<void> {
+    await this.#scope.watchers.release(this.#watcher, epoch);
     this.#forget();
     this.#reply("unwatched", id);
   }

@@ -34,7 +34,7 @@ export const ClientFrame = z.discriminatedUnion("type", [
     reason: Reason,
   }),
   z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
-  z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name }),
+  z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name, epoch: U64.optional() }),
   z.strictObject({ type: z.literal("attach"), id: Id, guest: Name, address: U32 }),
   z.strictObject({
     type: z.literal("drain"),

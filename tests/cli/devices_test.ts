@@ -28,6 +28,7 @@ async function setUp(): Promise<{ run: Run; api: Api; bench: DevicesBench }> {
   const run: Run = async (...args) => {
     const lines: string[] = [];
     await devices(args, {
+      address: "",
       client,
       openSocket: noSocket,
       out: (line) => lines.push(line),

@@ -33,7 +33,13 @@ class Cli {
   async run(...args: readonly string[]): Promise<number> {
     this.lines.length = 0;
     const say = (line: string): number => this.lines.push(line);
-    return await guests(args, { client: this.#client, openSocket: noSocket, out: say, err: say });
+    return await guests(args, {
+      address: "",
+      client: this.#client,
+      openSocket: noSocket,
+      out: say,
+      err: say,
+    });
   }
 
   // deno-lint-ignore no-explicit-any -- tests read members as they come and assert on each

@@ -19,7 +19,10 @@ async function run(host: HostStore, ...args: readonly string[]): Promise<string[
   const client = new HttpClient({ url: "http://localhost", fetch: send });
   const lines: string[] = [];
   const say = (line: string): number => lines.push(line);
-  assertEquals(await inodes(args, { client, openSocket: noSocket, out: say, err: say }), 0);
+  assertEquals(
+    await inodes(args, { address: "", client, openSocket: noSocket, out: say, err: say }),
+    0,
+  );
   return lines;
 }
 

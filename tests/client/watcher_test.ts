@@ -201,6 +201,42 @@ Deno.test("Watcher.stop() releases the watcher before it ends", async () => {
   assert(socket.readyState === WebSocket.CLOSED);
 });
 
+Deno.test("Watcher.stop() does not release while it adapts: it reports that and is left behind", async () => {
+  const { watcher, socket } = await connected({ onGeneration: () => new Promise(() => {}) });
+  socket.says(generation(7));
+  await soon();
+  const stopped = watcher.stop();
+  await soon();
+  assertEquals([socket.of("unwatch"), socket.of("fail").length], [[], 1]);
+  socket.says({ type: "failed", id: socket.of("fail")[0]?.["id"], scope: "vm-7" });
+  await stopped;
+  assertEquals(watcher.isLeftBehind, true);
+});
+
+Deno.test("Watcher.stop() does not release after its last adaptation failed", async () => {
+  const { watcher, socket } = await connected({
+    onGeneration: () => Promise.reject(new Error("no entropy")),
+  });
+  socket.says(generation(7));
+  await soon();
+  await watcher.stop();
+  assertEquals([socket.of("unwatch"), watcher.isLeftBehind], [[], true]);
+});
+
+Deno.test("Watcher.stop() is left behind when there was a later generation than it knew", async () => {
+  const { watcher, socket } = await connected();
+  socket.says(generation(7));
+  await soon();
+  const stopped = watcher.stop();
+  await soon();
+  const [unwatch] = socket.of("unwatch");
+  assertEquals(unwatch?.["epoch"], "7");
+  const problem = { code: "stale-generation", detail: "it is 8" };
+  socket.says({ type: "error", id: unwatch?.["id"], problem });
+  await stopped;
+  assertEquals(watcher.isLeftBehind, true);
+});
+
 Deno.test("Watcher.stop() ends also when there was nothing left to release", async () => {
   const { watcher, socket } = await connected();
   const stopped = watcher.stop();

@@ -8,6 +8,7 @@ function command(daemon: Daemon, ...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-P=command", "src/cli/main.ts", ...args, "--socket", daemon.socketPath],
     cwd: ROOT,
+    env: { XDG_STATE_HOME: `${daemon.folder}/home` },
     stdout: "piped",
     stderr: "piped",
   });
@@ -94,7 +95,57 @@ Deno.test("innkeeper watch --exec reports a failure with its reason; wait names 
   assertEquals(waited.code, 1);
   assertStringIncludes(waited.err, "app");
   assertStringIncludes(waited.err, "ended with 3: no entropy");
-  await watching.stop();
+  assertEquals(await watching.stop(), 1);
+  assertStringIncludes(watching.err, "is left behind");
+});
+
+Deno.test("innkeeper watch that is stopped while its command runs leaves the barrier shut, and a restart does the work", async () => {
+  await using daemon = await Daemon.start();
+  const flag = `${daemon.folder}/go`;
+  const exec = `while ! test -e ${flag}; do sleep 0.05; done`;
+  const watch = ["watch", "vm-7", "--name", "app", "--exec", exec];
+  const first = new Background(command(daemon, ...watch).spawn());
+  await first.says("connected");
+  await run(daemon, "bump", "vm-7", "--reason", "restore");
+  await first.says("running");
+  assertEquals(await first.stop(), 1);
+  const waited = await run(daemon, "wait", "vm-7", "--timeout", "1");
+  assertEquals(waited.code, 1, waited.out);
+  assertStringIncludes(waited.err, "app");
+  assertStringIncludes((await run(daemon, "watchers", "vm-7")).out, "  app  held  no  ");
+  const second = new Background(command(daemon, ...watch).spawn());
+  await second.says("as the same watcher");
+  await Deno.writeTextFile(flag, "");
+  await second.says("confirmed");
+  assertEquals((await run(daemon, "wait", "vm-7", "--timeout", "10")).code, 0);
+  assertEquals(await second.stop(), 0);
+  assertEquals((await daemon.json(200, "GET", "/v1/scopes/vm-7")).tracked, 0);
+});
+
+Deno.test("innkeeper watch that was killed comes back under its name and leaves no ghost", async () => {
+  await using daemon = await Daemon.start();
+  const watch = ["watch", "vm-7", "--name", "app", "--exec", "true"];
+  const first = new Background(command(daemon, ...watch).spawn());
+  await first.says("connected");
+  first.child.kill("SIGKILL");
+  await first.child.status;
+  await first.child.stdout.cancel();
+  await run(daemon, "bump", "vm-7", "--reason", "restore");
+  const second = new Background(command(daemon, ...watch).spawn());
+  await second.says("as the same watcher");
+  assertEquals((await run(daemon, "wait", "vm-7", "--timeout", "10")).code, 0);
+  const other = new Background(command(daemon, ...watch).spawn());
+  await other.says("as a new watcher");
+  const [row] = await daemon.json(200, "GET", "/v1/scopes/vm-7/watchers").then(({ items }) =>
+    items
+  );
+  const released = await run(daemon, "release", "vm-7", row.watcher);
+  assertEquals(released.code, 0, released.err);
+  assertEquals(
+    (await run(daemon, ...watch, "--identity", `${daemon.folder}/run/private/innkeeper.sock`)).code,
+    2,
+  );
+  await Promise.all([second.stop(), other.stop()]);
 });
 
 Deno.test("innkeeper watch --exec gives a command up that runs too long, and starts anew at the next generation", async () => {
