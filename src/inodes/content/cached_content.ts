@@ -78,7 +78,7 @@ export class CachedContent implements Content, PageSource {
   #isReadNoted = false;
 
   constructor(parts: CachedContentParts) {
-    const { backing, budget, clock, counters, dirty, maps, onInvalid } = parts;
+    const { backing, clock, counters, dirty, maps, onInvalid } = parts;
     this.backing = backing;
     this.#counters = counters;
     this.#clock = clock;
