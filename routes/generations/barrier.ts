@@ -7,7 +7,7 @@ import {
   QuiesceView,
 } from "../../src/wire/generations.ts";
 import { json, jsonBody } from "../http/openapi.ts";
-import { waitOf } from "../http/wait.ts";
+import { waitFor, waitOf } from "../http/wait.ts";
 import { barrierOpenView, endpoint, scopeParams } from "./views.ts";
 
 const passBarrier = endpoint({
@@ -35,7 +35,7 @@ const passBarrier = endpoint({
   const { preferredMs, signal } = waitOf(c, stopping);
   const waitMs = barrierWaitMs(timeoutMs, preferredMs);
   const scope = scopes.get(c.req.valid("param").s);
-  const open = await scope.barrier(request, { waitMs, signal });
+  const open = await waitFor(stopping, scope.barrier(request, { waitMs, signal }));
   c.header("etag", `"${open.epoch}"`);
   c.header("innkeeper-generation", String(open.generation));
   // Whoever was lost is named, whatever the caller accepts.
@@ -93,7 +93,8 @@ const awaitQuiesced = endpoint({
   responses: { 204: { description: "All have quiesced" } },
   faults: ["scope-not-found", "not-quiesced", "not-quiescing"],
 }).handle(async (c, { scopes, stopping }) => {
-  await scopes.get(c.req.valid("param").s).quiesced(waitOf(c, stopping));
+  const scope = scopes.get(c.req.valid("param").s);
+  await waitFor(stopping, scope.quiesced(waitOf(c, stopping)));
   return c.body(null, 204);
 });
 

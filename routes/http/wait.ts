@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { Fault } from "../../src/core/faults.ts";
 import { preferredWaitMs } from "../../src/wire/http/prefer.ts";
 import type { Env } from "./env.ts";
 
@@ -24,4 +25,24 @@ export function waitOf(c: Context<Env>, stopping: AbortSignal): Wait {
       return AbortSignal.any([stopping, c.req.raw.signal]);
     },
   };
+}
+
+/**
+ * Waits for a caller that is refused when its time is up. When the daemon stops, that proves nothing
+ * of what it waited for.
+ *
+ * @throws {Fault} `shutting-down` instead of the refusal when the daemon stops
+ */
+export async function waitFor<Found>(
+  stopping: AbortSignal,
+  found: Promise<Found>,
+): Promise<Found> {
+  try {
+    return await found;
+  } catch (refusal) {
+    if (!stopping.aborted) throw refusal;
+    throw new Fault("shutting-down", "Cannot wait any longer: the daemon is stopping; ask again", {
+      cause: refusal,
+    });
+  }
 }

@@ -6,9 +6,9 @@ import { ScopesBench } from "../../support/scopes.ts";
 const SCOPE = "/v1/scopes/vm-7";
 const JSON_ANSWER = { headers: { accept: "application/json" } };
 
-async function bench(): Promise<Api> {
+async function bench(stopping = new AbortController().signal): Promise<Api> {
   const scopes = await new ScopesBench().withScope("vm-7");
-  return Api.of(scopeRoutes(scopes, new AbortController().signal));
+  return Api.of(scopeRoutes(scopes, stopping));
 }
 
 async function confirm(api: Api, watcher: string, generation: number): Promise<void> {
@@ -59,4 +59,19 @@ Deno.test("PUT /v1/scopes/{s} refuses expectations that are no names, and change
   }
   assertEquals((await api.json(200, "GET", SCOPE)).expect, []);
   assertEquals((await api.json(200, "PUT", SCOPE, { json: { expect: ["*"] } })).expect, ["*"]);
+});
+
+Deno.test("a barrier and a quiesce that wait when the daemon stops answer 503, to be tried again", async () => {
+  const stopping = new AbortController();
+  const api = await bench(stopping.signal);
+  await api.json(201, "PUT", `${SCOPE}/watchers/app`, { json: { track: true } });
+  await api.json(201, "POST", `${SCOPE}/bumps`, { json: { reason: "restore" } });
+  await api.json(202, "POST", `${SCOPE}/quiesce`, { json: { reason: "restore" } });
+  const waiting = ["barrier", "quiesce"].map((what) =>
+    api.refused("shutting-down", "GET", `${SCOPE}/${what}`, { headers: { prefer: "wait=60" } })
+  );
+  setTimeout(() => stopping.abort(), 5);
+  for (const problem of await Promise.all(waiting)) {
+    assertEquals((problem as { retryable: boolean }).retryable, true);
+  }
 });
