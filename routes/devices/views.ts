@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { rfc3339 } from "../../src/core/time.ts";
+import { rfc3339 } from "../../src/wire/time.ts";
 import type { Mapping } from "../../src/devices/anonymous/mapping.ts";
 import type { AnonymousDevice } from "../../src/devices/anonymous/anonymous_device.ts";
 import type { HostDevice } from "../../src/devices/host/host_device.ts";

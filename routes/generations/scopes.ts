@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { rfc3339 } from "../../src/core/time.ts";
+import { rfc3339 } from "../../src/wire/time.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import {
   BumpBody,

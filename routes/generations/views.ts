@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { LIST_ITEMS_MAX } from "../../src/core/limits.ts";
-import { rfc3339 } from "../../src/core/time.ts";
+import { rfc3339 } from "../../src/wire/time.ts";
 import type { BarrierOpen } from "../../src/generations/barrier.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import type { Bump } from "../../src/generations/bump.ts";

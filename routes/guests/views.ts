@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { HonoRequest } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { GuestExit } from "../../src/core/ports/guest_engine.ts";
-import { rfc3339 } from "../../src/core/time.ts";
+import { rfc3339 } from "../../src/wire/time.ts";
 import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Guest } from "../../src/guests/guest/guest.ts";
 import type { Guests } from "../../src/guests/guests.ts";

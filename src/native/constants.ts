@@ -1,6 +1,7 @@
 /**
  * The numbers and struct layouts of Linux that Innkeeper passes to the C library, each defined here
- * and nowhere else. Above each group stands the kernel header that has it; all are user-space
+ * and nowhere else; the guests' 9P has type bits and errno numbers in common with them, so those
+ * are in core. Above each group stands the kernel header that has it; all are user-space
  * headers (include/uapi), so a number never changes. Only those of {@linkcode numbersOf} differ
  * between the architectures. tests/native/constants_test.ts compares every one with the headers of
  * the machine that runs it, and those of arm64 with numbers copied from the kernel.
@@ -60,13 +61,6 @@ export const RESOLVE_BENEATH = 0x08n;
 export const RESOLVE_IN_ROOT = 0x10n;
 
 // include/uapi/linux/stat.h
-export const S_IFMT = 0o170000;
-export const S_IFSOCK = 0o140000;
-export const S_IFREG = 0o100000;
-export const S_IFBLK = 0o060000;
-export const S_IFDIR = 0o040000;
-export const S_IFCHR = 0o020000;
-export const S_IFIFO = 0o010000;
 export const STATX_BASIC_STATS = 0x7ff;
 
 /** `struct statx` of include/uapi/linux/stat.h: its size and the offsets of its fields, in bytes. */

@@ -1,3 +1,4 @@
+import { S_IFCHR, S_IFREG } from "../core/file_type.ts";
 import type { HostDevice } from "../core/ports/host_device.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
 import * as linux from "./constants.ts";
@@ -44,12 +45,12 @@ function openNode(tree: NativeHostTree, path: string): Descriptor {
   // Looked at before it is opened: to open some devices is to change them.
   using node = tree.open(path, linux.O_PATH);
   const { type } = statCached(node);
-  if (type !== linux.S_IFCHR && type !== linux.S_IFREG) {
+  if (type !== S_IFCHR && type !== S_IFREG) {
     throw new SystemError("EINVAL", "open", path);
   }
   const flags = linux.O_NONBLOCK | linux.O_NOCTTY;
   try {
-    if (type === linux.S_IFCHR) return tree.open(path, linux.O_RDWR | flags);
+    if (type === S_IFCHR) return tree.open(path, linux.O_RDWR | flags);
   } catch (error) {
     if (!hasErrno(error, ...READ_ONLY)) throw error;
   }
@@ -69,7 +70,7 @@ export class NativeHostDevice implements HostDevice {
     this.path = node.subject;
     this.#libc = node.libc;
     this.#node = node;
-    this.#isFile = statCached(node).type === linux.S_IFREG;
+    this.#isFile = statCached(node).type === S_IFREG;
   }
 
   async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {

@@ -1,3 +1,4 @@
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK } from "../core/file_type.ts";
 import { HOST_FILE_BYTES_MAX } from "../core/limits.ts";
 import type { HostNode, HostNodeKind, HostTree } from "../core/ports/host_tree.ts";
 import { SystemError } from "../core/system_error.ts";
@@ -10,12 +11,12 @@ import { readLinkAt } from "./read_link.ts";
 import { type NodeAttributes, requireRegular, statCached } from "./statx.ts";
 
 const KINDS: Readonly<Record<number, HostNodeKind>> = {
-  [linux.S_IFIFO]: "fifo",
-  [linux.S_IFCHR]: "char",
-  [linux.S_IFDIR]: "directory",
-  [linux.S_IFBLK]: "block",
-  [linux.S_IFREG]: "file",
-  [linux.S_IFSOCK]: "socket",
+  [S_IFIFO]: "fifo",
+  [S_IFCHR]: "char",
+  [S_IFDIR]: "directory",
+  [S_IFBLK]: "block",
+  [S_IFREG]: "file",
+  [S_IFSOCK]: "socket",
 };
 
 /**
@@ -111,7 +112,7 @@ function attributesOf(node: Descriptor): NodeAttributes {
 }
 
 function requireFolder({ type }: NodeAttributes, call: string, subject: string): void {
-  if (type !== linux.S_IFDIR) throw new SystemError("ENOTDIR", call, subject);
+  if (type !== S_IFDIR) throw new SystemError("ENOTDIR", call, subject);
 }
 
 /** Reads until `read` gives nothing more or there are `count` bytes. */

@@ -1,3 +1,4 @@
+import { S_IFDIR, S_IFMT, S_IFREG } from "../core/file_type.ts";
 import type { BackingAttributes } from "../core/ports/backing_file.ts";
 import { NotRegularFileError, SystemError } from "../core/system_error.ts";
 import * as linux from "./constants.ts";
@@ -63,8 +64,8 @@ export function isSameNode(
  * @throws {NotRegularFileError} for any other node
  */
 export function requireRegular({ type }: NodeAttributes, call: string, subject: string): void {
-  if (type === linux.S_IFREG) return;
-  if (type === linux.S_IFDIR) throw new SystemError("EISDIR", call, subject);
+  if (type === S_IFREG) return;
+  if (type === S_IFDIR) throw new SystemError("EISDIR", call, subject);
   throw new NotRegularFileError(call, subject);
 }
 
@@ -76,8 +77,8 @@ function decode(buffer: Uint8Array<ArrayBuffer>): NodeAttributes {
   const timeNs = (at: number) => view.getBigInt64(at, true) * 1_000_000_000n + BigInt(u32(at + 8));
   const mode = view.getUint16(FIELDS.stx_mode, true);
   return {
-    type: mode & linux.S_IFMT,
-    permissions: mode & ~linux.S_IFMT,
+    type: mode & S_IFMT,
+    permissions: mode & ~S_IFMT,
     device: (BigInt(u32(FIELDS.stx_dev_major)) << 32n) | BigInt(u32(FIELDS.stx_dev_minor)),
     inode: u64(FIELDS.stx_ino),
     sizeBytes: u64(FIELDS.stx_size),

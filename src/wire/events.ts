@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { EventPage, LoggedEvent } from "../core/event_log.ts";
-import { rfc3339 } from "../core/time.ts";
+import { rfc3339 } from "./time.ts";
 import { toJson } from "./problem.ts";
 import { digits, Limit } from "./scalars.ts";
 

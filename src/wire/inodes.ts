@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { INODE_LEASE_MS_MAX, PATH_BYTES_MAX, U32_MAX } from "../core/limits.ts";
 import { ACCESS_MODES, CREATE_MODES } from "../core/ports/root_folder.ts";
-import { wallNsOf } from "../core/time.ts";
+import { wallNsOf } from "./time.ts";
 import { CACHE_MODES } from "../inodes/backing/cache_modes.ts";
 import { Flag, Name, pageQuery, pageView, refuse, U64, U64Text, wordOf } from "./scalars.ts";
 

@@ -1,11 +1,13 @@
 import { assertEquals, assertGreater, assertNotEquals } from "@std/assert";
 import ts from "typescript";
 import { ERRNO } from "../../src/core/errno.ts";
+import * as fileTypes from "../../src/core/file_type.ts";
 import * as constants from "../../src/native/constants.ts";
 import { missingProgram, testWhere } from "../support/skip.ts";
 import { filesBelow, sources, textOf } from "../support/tree.ts";
 
-const HOME = "src/native/constants.ts";
+/** The only files that declare constants of the host. */
+const HOMES = ["src/native/constants.ts", "src/core/file_type.ts"];
 
 /** Where the C library has what the constants are called after. */
 const HEADERS = [
@@ -19,7 +21,7 @@ const isStruct = (value: unknown): value is Readonly<Record<string, number>> =>
 /** Every number of the table for this architecture, by the C expression that must have it. */
 function expected(): Map<string, bigint> {
   const found = new Map<string, bigint>();
-  for (const [name, value] of [...Object.entries(constants), ...Object.entries(ERRNO)]) {
+  for (const [name, value] of Object.entries({ ...constants, ...fileTypes, ...ERRNO })) {
     if (isStruct(value)) {
       const type = `struct ${name.replace("_STRUCT", "").toLowerCase()}`;
       for (const [field, number] of Object.entries(value)) {
@@ -137,16 +139,16 @@ Deno.test("constants: no other file declares a constant of the host", () => {
     declaredIn("a.ts", "const O_RDWR = 2; const o = { PROT_READ: 1 }; enum E { POLLIN = 1 }"),
     ["a.ts: O_RDWR", "a.ts: PROT_READ", "a.ts: POLLIN"],
   );
-  assertGreater(declaredIn(HOME, textOf(HOME)).length, 40);
+  assertGreater(HOMES.flatMap((home) => declaredIn(home, textOf(home))).length, 40);
   const others = [...sources(), ...["bench/", "tests/"].flatMap(filesBelow)]
-    .filter((path) => /\.[jt]s$/.test(path) && path !== HOME)
+    .filter((path) => /\.[jt]s$/.test(path) && !HOMES.includes(path))
     .filter((path) => path !== "tests/native/constants_test.ts");
   assertEquals(others.flatMap((path) => declaredIn(path, textOf(path))), []);
 });
 
 Deno.test("constants: every constant is used", () => {
-  const text = sources().filter((path) => path.startsWith("src/") && path !== HOME)
+  const text = sources().filter((path) => path.startsWith("src/") && !HOMES.includes(path))
     .map(textOf).join("\n");
-  const names = Object.keys(constants).filter((name) => name !== "numbersOf");
+  const names = Object.keys({ ...constants, ...fileTypes }).filter((name) => name !== "numbersOf");
   assertEquals(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)), []);
 });

@@ -1,3 +1,4 @@
+import { S_IFDIR, S_IFREG } from "../../../core/file_type.ts";
 import type { GuestIdentity } from "../../../core/ports/guest_engine.ts";
 import type {
   NamePath,
@@ -12,9 +13,8 @@ const OURS = new TextEncoder().encode(".innkeeper");
 /** The file in it: generation, epoch and unique as a shell reads them. */
 const IDENTITY = new TextEncoder().encode("identity");
 
-const FOLDER = 0o040555;
-const FILE = 0o100444;
-const TYPE_BITS = 0o170000;
+const FOLDER = S_IFDIR | 0o555;
+const FILE = S_IFREG | 0o444;
 /** A device number that no file of the share has, so that our inode numbers are unique. */
 const DEVICE = 0n;
 const [TOP_INODE, OURS_INODE, IDENTITY_INODE] = [1n, 2n, 3n];
@@ -43,11 +43,11 @@ export class GuestTree implements SharedTree {
   async names(path: NamePath): Promise<readonly SharedName[]> {
     if (isIdentity(path)) throw new SystemError("ENOTDIR", "list", "the identity");
     if (isOurs(path)) {
-      return [{ name: IDENTITY, inode: IDENTITY_INODE, type: FILE & TYPE_BITS }];
+      return [{ name: IDENTITY, inode: IDENTITY_INODE, type: S_IFREG }];
     }
     const shared = await this.#share?.names(path) ?? [];
     if (path.length > 0) return shared;
-    const ours = { name: OURS, inode: OURS_INODE, type: FOLDER & TYPE_BITS };
+    const ours = { name: OURS, inode: OURS_INODE, type: S_IFDIR };
     return [ours, ...shared.filter(({ name }) => !isSame(name, OURS))];
   }
 

@@ -1,3 +1,5 @@
+import { ERRNO, type Errno } from "../../../core/errno.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../core/file_type.ts";
 import {
   NINEP_FIDS_MAX,
   NINEP_MESSAGE_BYTES_MAX,
@@ -5,7 +7,7 @@ import {
 } from "../../../core/limits.ts";
 import type { NamePath, SharedNode, SharedTree } from "../../../core/ports/shared_tree.ts";
 import { Serial } from "../../../core/serial.ts";
-import { SystemError } from "../../../core/system_error.ts";
+import { hasErrno, SystemError } from "../../../core/system_error.ts";
 import { HEAD_BYTES, MessageReader, MessageWriter, type Qid } from "./codec.ts";
 
 /** A fid in a snapshot. */
@@ -29,24 +31,11 @@ const [ERROR, FSYNC, FLUSH] = [7, 50, 108];
 /** Types of messages that would change something. All of them are refused alike. */
 const CHANGES: ReadonlySet<number> = new Set([14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 118, 122]);
 
-/** Errors as Linux numbers them. */
-const ERRNO: Readonly<Record<string, number>> = {
-  ENOENT: 2,
-  EIO: 5,
-  EBADF: 9,
-  ENOMEM: 12,
-  EACCES: 13,
-  ENOTDIR: 20,
-  EISDIR: 21,
-  EINVAL: 22,
-  EMFILE: 24,
-  EROFS: 30,
-  ENAMETOOLONG: 36,
-  ELOOP: 40,
-  EPROTO: 71,
-  EOPNOTSUPP: 95,
-  ESTALE: 116,
-};
+/** Errors that a guest is sent. It gets EIO for any other. */
+const SENT: readonly Errno[] = [
+  ...["ENOENT", "EBADF", "ENOMEM", "EACCES", "ENOTDIR", "EISDIR", "EINVAL", "EMFILE"] as const,
+  ...["EROFS", "ENAMETOOLONG", "ELOOP", "EPROTO", "EOPNOTSUPP", "ESTALE"] as const,
+];
 const VERSION = new TextEncoder().encode("9P2000.L");
 const UNKNOWN_VERSION = new TextEncoder().encode("unknown");
 const READ_HEAD_BYTES = HEAD_BYTES + 4;
@@ -56,8 +45,6 @@ const STATFS_MAGIC = 0x0102_1997;
 const GETATTR_BASIC = 0x7ffn;
 const BLOCK_BYTES = 4096;
 const NS = 1_000_000_000n;
-const TYPE_BITS = 0o170000;
-const [FOLDER, LINK] = [0o040000, 0o120000];
 const [QID_FOLDER, QID_LINK] = [0x80, 0x02];
 const OPEN_FOR_WRITING = 0o3;
 const [SLASH, DOT] = [0x2f, 0x2e];
@@ -256,8 +243,8 @@ function qidOf({ mode, modificationTimeNs, sizeBytes, inode }: SharedNode): Qid 
 }
 
 function qidType(mode: number): number {
-  const type = mode & TYPE_BITS;
-  return type === FOLDER ? QID_FOLDER : type === LINK ? QID_LINK : 0;
+  const type = mode & S_IFMT;
+  return type === S_IFDIR ? QID_FOLDER : type === S_IFLNK ? QID_LINK : 0;
 }
 
 function writeAttributes(reply: MessageWriter, found: SharedNode): void {
@@ -276,10 +263,10 @@ function error(errno: string): SystemError {
 
 function numberOf(failure: unknown): number {
   // The message was cut short.
-  if (failure instanceof RangeError) return ERRNO["EPROTO"] ?? 0;
-  const errno = failure instanceof SystemError ? failure.errno : "EIO";
+  if (failure instanceof RangeError) return ERRNO.EPROTO;
   // A path that leads out of the tree does not exist for the guest.
-  return ERRNO[errno === "EXDEV" ? "ENOENT" : errno] ?? ERRNO["EIO"] ?? 0;
+  if (hasErrno(failure, "EXDEV")) return ERRNO.ENOENT;
+  return ERRNO[SENT.find((errno) => hasErrno(failure, errno)) ?? "EIO"];
 }
 
 function tagOf(message: Uint8Array): number {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { rfc3339 } from "../../src/core/time.ts";
+import { rfc3339 } from "../../src/wire/time.ts";
 
 Deno.test("rfc3339() shows times before 1970 and those that its text cannot hold", () => {
   assertEquals(rfc3339(0n), "1970-01-01T00:00:00.000000000Z");
