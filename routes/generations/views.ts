@@ -4,7 +4,8 @@ import { rfc3339 } from "../../src/wire/time.ts";
 import type { BarrierOpen } from "../../src/generations/barrier.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import type { Bump } from "../../src/generations/bump.ts";
-import type { Departure, ScopeState } from "../../src/generations/scope.ts";
+import type { Departure } from "../../src/generations/confirmations.ts";
+import type { ScopeState } from "../../src/generations/scope.ts";
 import type { ScopeOptions } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import type { Watcher } from "../../src/generations/watcher.ts";
@@ -46,7 +47,7 @@ export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView
     page: pages.sysgenid.path,
     ...state.options,
     expect: [...state.options.expect],
-    confirmed: state.confirmed.length,
+    confirmed: state.confirmedCount,
     unmet: [...state.unmet().names],
   };
 }

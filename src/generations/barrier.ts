@@ -1,6 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
-import type { Departure, ScopeState } from "./scope.ts";
+import type { Departure } from "./confirmations.ts";
+import type { ScopeState } from "./scope.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** Which generation a caller of the barrier means, and who it is. */
@@ -57,7 +58,7 @@ export function judge(
   // Nobody else can confirm in the place of somebody who left.
   if (broken.length > 0) throw unmetFault(scope, request);
   if (names.length > 0 || missing > 0) return undefined;
-  return { generation, epoch, lost, confirmed: scope.confirmed, departed: scope.departed };
+  return { generation, epoch, lost, confirmed: [...scope.confirmed()], departed: scope.departed };
 }
 
 function requireMeant(scope: ScopeState, request: BarrierRequest, boundEpoch: bigint): void {
@@ -140,7 +141,7 @@ export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): 
         epoch: String(epoch),
         expected: names,
         left: broken,
-        confirmed: scope.confirmed.length,
+        confirmed: scope.confirmedCount,
         atLeast: wanted,
       },
     },

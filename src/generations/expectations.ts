@@ -11,6 +11,15 @@ export interface Unmet {
   readonly missing: number;
 }
 
+/** Who has confirmed the current generation of a scope, and who has yet to. */
+interface ConfirmedView {
+  readonly watchers: Iterable<Watcher>;
+  readonly confirmedCount: number;
+  hasConfirmed(watcher: Watcher): boolean;
+  /** Also those who left since. */
+  confirmed(): Iterable<Watcher>;
+}
+
 /** Whether a name is expected by a pattern. */
 export function matchesPattern(pattern: string, name: string): boolean {
   return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
@@ -20,23 +29,20 @@ export function matchesPattern(pattern: string, name: string): boolean {
  * Judges whom a scope expects (docs/generations.md#expect). Joining is no confirmation: a name counts once somebody of it has
  * confirmed the current generation by an ack of its own, and nobody of it has yet to.
  *
- * @param confirmed Those who have confirmed the current generation, also when they left since
- * @param watchers Those who are there
  * @param broken Patterns by which somebody was expected who left without confirming
  */
 export function unmetOf(
   { expect, atLeast }: Pick<ScopeOptions, "expect" | "atLeast">,
-  confirmed: ReadonlyMap<string, Pick<Watcher, "name">>,
-  watchers: Iterable<Pick<Watcher, "id" | "name">>,
+  scope: ConfirmedView,
   broken: ReadonlySet<string>,
 ): Unmet {
-  const missing = Math.max(0, atLeast - confirmed.size);
+  const missing = Math.max(0, atLeast - scope.confirmedCount);
   if (expect.length === 0) return { names: [], broken: [], missing };
-  const awaited = [...watchers].filter(({ id }) => !confirmed.has(id));
-  const has = (some: Iterable<Pick<Watcher, "name">>, pattern: string): boolean =>
+  const has = (some: Iterable<Watcher>, pattern: string): boolean =>
     Iterator.from(some).some(({ name }) => matchesPattern(pattern, name));
+  const awaited = [...scope.watchers].filter((watcher) => !scope.hasConfirmed(watcher));
   const names = expect.filter((pattern) =>
-    broken.has(pattern) || has(awaited, pattern) || !has(confirmed.values(), pattern)
+    broken.has(pattern) || has(awaited, pattern) || !has(scope.confirmed(), pattern)
   );
   return { names, broken: names.filter((pattern) => broken.has(pattern)), missing };
 }

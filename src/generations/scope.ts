@@ -19,8 +19,9 @@
  * @module
  */
 import { Fault } from "../core/faults.ts";
-import { BARRIER_NAMES_MAX, U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
 import type { Bump } from "./bump.ts";
+import { Confirmations, type Departure } from "./confirmations.ts";
 import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
 import type { Phase } from "./phase.ts";
 import type { ScopeOptions } from "./scope_options.ts";
@@ -32,12 +33,6 @@ export interface Settled {
   readonly epoch: bigint;
   /** From the bump to the last confirmation, in milliseconds. */
   readonly tookMs: number;
-}
-
-/** Somebody who watched the scope and left before it had confirmed the current generation. */
-export interface Departure {
-  readonly id: string;
-  readonly name: string;
 }
 
 /** A request that watchers stop using what a bump would change under their hands. */
@@ -65,7 +60,7 @@ type PhaseQuery = "phase" | "quiesce" | "isQuiesced" | "notQuiesced" | "settledG
 type WatcherQuery =
   | ("watchers" | "watcher" | "has" | "byToken" | "counts" | "troubles" | "late")
   | ("isOutdated" | "hasFailed" | "hasQuiesced" | "isSettled" | "awaitsOnlyLost")
-  | ("unmet" | "confirmed" | "departed" | "broken");
+  | ("unmet" | "hasConfirmed" | "confirmed" | "confirmedCount" | "departed" | "broken");
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -80,12 +75,7 @@ export class Scope {
   readonly #outdated = new Set<string>();
   /** The watchers that have followed the quiesce that is on. */
   readonly #quiesced = new Set<string>();
-  /** By id, who has confirmed the current generation by an ack of its own. */
-  readonly #confirmed = new Map<string, Watcher>();
-  /** Tracked watchers that left before they had confirmed the current generation. */
-  readonly #departed: Departure[] = [];
-  /** Expected patterns by which somebody left before it had confirmed. */
-  readonly #broken: Set<string>;
+  readonly #confirmations: Confirmations;
   #options: ScopeOptions;
   #current: Bump;
   #previousGeneration: number | undefined;
@@ -104,7 +94,7 @@ export class Scope {
     this.#options = options;
     this.#current = first;
     this.#previousGeneration = previousGeneration;
-    this.#broken = new Set(broken);
+    this.#confirmations = new Confirmations(broken);
   }
 
   get options(): ScopeOptions {
@@ -158,22 +148,33 @@ export class Scope {
       expect: this.#options.expect,
       atLeast: Math.max(atLeast, this.#options.atLeast),
     };
-    return unmetOf(expectations, this.#confirmed, this.#watchers.values(), this.#broken);
+    return unmetOf(expectations, this, this.broken);
   }
 
-  /** Who has confirmed the current generation by an ack of its own, also when it left since. */
-  get confirmed(): readonly Watcher[] {
-    return [...this.#confirmed.values()];
+  /** Whether a watcher has confirmed the current generation by an ack of its own. */
+  hasConfirmed({ ackedEpoch, ackedGeneration }: Watcher): boolean {
+    // Whoever is new has the current epoch too, but has not confirmed any generation.
+    return ackedEpoch === this.epoch && ackedGeneration !== undefined;
   }
 
-  /** The last tracked watchers that left before they had confirmed the current generation. */
+  /** Who has confirmed the current generation, also when it left since. */
+  *confirmed(): IterableIterator<Watcher> {
+    yield* this.#confirmations.gone;
+    for (const watcher of this.#watchers.values()) if (this.hasConfirmed(watcher)) yield watcher;
+  }
+
+  get confirmedCount(): number {
+    return this.#confirmations.count;
+  }
+
+  /** See {@linkcode Confirmations.departed}. */
   get departed(): readonly Departure[] {
-    return this.#departed;
+    return this.#confirmations.departed;
   }
 
-  /** Expected patterns that stay unmet, since somebody left before it had confirmed. */
+  /** See {@linkcode Confirmations.broken}. */
   get broken(): ReadonlySet<string> {
-    return this.#broken;
+    return this.#confirmations.broken;
   }
 
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */
@@ -255,9 +256,7 @@ export class Scope {
     this.#previousGeneration = this.generation;
     this.#current = bump;
     this.endQuiesce();
-    this.#confirmed.clear();
-    this.#departed.length = 0;
-    this.#broken.clear();
+    this.#confirmations.reset();
     for (const watcher of this.#watchers.values()) {
       watcher.outdatedSinceNs ??= bump.atNs;
       if (watcher.tracked) this.#outdated.add(watcher.id);
@@ -267,10 +266,10 @@ export class Scope {
 
   /** Changes the options. Expectations begin anew: who left before no longer counts. */
   configure(options: ScopeOptions, nowNs: bigint): Settled | undefined {
-    return this.#settling(nowNs, () => {
-      this.#options = options;
-      this.#broken.clear();
-    });
+    const wasSettled = this.isSettled;
+    this.#options = options;
+    this.#confirmations.expectAnew();
+    return this.#settledSince(wasSettled, nowNs);
   }
 
   /** @throws {Fault} `watchers-exhausted` when the scope is full */
@@ -294,10 +293,7 @@ export class Scope {
       outdatedSinceNs: this.isOutdated(watcher) ? this.#current.atNs : undefined,
     });
     if (watcher.tokenHash !== undefined) this.#byToken.set(watcher.tokenHash, watcher.id);
-    // Whoever is new has the current epoch too, but has not confirmed it.
-    if (!this.isOutdated(watcher) && watcher.ackedGeneration !== undefined) {
-      this.#confirmed.set(watcher.id, watcher);
-    }
+    if (this.hasConfirmed(watcher)) this.#confirmations.add();
     if (!watcher.tracked) return;
     this.#tracked++;
     if (this.isOutdated(watcher)) this.#outdated.add(watcher.id);
@@ -307,12 +303,12 @@ export class Scope {
   track(id: string, on: boolean, nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
     if (watcher.tracked === on) return undefined;
-    return this.#settling(nowNs, () => {
-      watcher.tracked = on;
-      this.#tracked += on ? 1 : -1;
-      if (on && this.isOutdated(watcher)) this.#outdated.add(id);
-      else this.#outdated.delete(id);
-    });
+    const wasSettled = this.isSettled;
+    watcher.tracked = on;
+    this.#tracked += on ? 1 : -1;
+    if (on && this.isOutdated(watcher)) this.#outdated.add(id);
+    else this.#outdated.delete(id);
+    return this.#settledSince(wasSettled, nowNs);
   }
 
   /**
@@ -330,15 +326,15 @@ export class Scope {
     const watcher = this.#find(id);
     this.#requireCurrent("confirm", generation, epoch);
     watcher.failure = undefined;
-    if (this.#confirmed.has(id)) return undefined;
-    return this.#settling(nowNs, () => {
-      watcher.ackedEpoch = this.epoch;
-      watcher.ackedGeneration = generation;
-      watcher.ackedAtNs = nowNs;
-      watcher.outdatedSinceNs = undefined;
-      this.#confirmed.set(id, watcher);
-      this.#outdated.delete(id);
-    });
+    if (this.hasConfirmed(watcher)) return undefined;
+    const wasSettled = this.isSettled;
+    watcher.ackedEpoch = this.epoch;
+    watcher.ackedGeneration = generation;
+    watcher.ackedAtNs = nowNs;
+    watcher.outdatedSinceNs = undefined;
+    this.#confirmations.add();
+    this.#outdated.delete(id);
+    return this.#settledSince(wasSettled, nowNs);
   }
 
   /**
@@ -367,10 +363,10 @@ export class Scope {
   /** Changes whether a watcher is there. One that comes or goes no longer counts as quiesced. */
   setPresence(id: string, presence: Watcher["presence"], nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
-    return this.#settling(nowNs, () => {
-      Object.assign(watcher, { presence, presenceSinceNs: nowNs });
-      this.#quiesced.delete(id);
-    });
+    const wasSettled = this.isSettled;
+    Object.assign(watcher, { presence, presenceSinceNs: nowNs });
+    this.#quiesced.delete(id);
+    return this.#settledSince(wasSettled, nowNs);
   }
 
   /** A watcher came back with its token. That spends the token, and the watcher gets another. */
@@ -394,29 +390,24 @@ export class Scope {
 
   /** The expected patterns that stay unmet when a watcher leaves now. */
   brokenBy(id: string): readonly string[] {
-    const { name } = this.#find(id);
-    if (this.#confirmed.has(id)) return [];
+    const watcher = this.#find(id);
+    const { name } = watcher;
+    if (this.hasConfirmed(watcher)) return [];
     return this.#options.expect.filter((pattern) => matchesPattern(pattern, name));
   }
 
   /** Removes a watcher (the driver's close). */
   release(id: string, nowNs: bigint): Settled | undefined {
     const watcher = this.#find(id);
-    return this.#settling(nowNs, () => {
-      for (const pattern of this.brokenBy(id)) this.#broken.add(pattern);
-      if (this.#outdated.delete(id)) this.#depart(watcher);
-      this.#watchers.delete(id);
-      this.#quiesced.delete(id);
-      if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
-      if (watcher.tracked) this.#tracked--;
-      // Past the bound it is as if those who left had never confirmed: the barrier stays shut.
-      if (this.#confirmed.size > WATCHERS_PER_SCOPE_MAX) this.#confirmed.delete(id);
-    });
-  }
-
-  #depart({ id, name }: Watcher): void {
-    this.#departed.push({ id, name });
-    if (this.#departed.length > BARRIER_NAMES_MAX) this.#departed.shift();
+    const wasSettled = this.isSettled;
+    const wasLate = this.#outdated.delete(id);
+    if (this.hasConfirmed(watcher)) this.#confirmations.leaveConfirmed(watcher);
+    else this.#confirmations.leaveUnconfirmed(watcher, wasLate, this.brokenBy(id));
+    this.#watchers.delete(id);
+    this.#quiesced.delete(id);
+    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
+    if (watcher.tracked) this.#tracked--;
+    return this.#settledSince(wasSettled, nowNs);
   }
 
   /** Begins a quiesce. If one is on, it begins anew. */
@@ -477,10 +468,8 @@ export class Scope {
     );
   }
 
-  /** Makes a change, and says whether it was the one after which nobody is waited for. */
-  #settling(nowNs: bigint, change: () => void): Settled | undefined {
-    const wasSettled = this.isSettled;
-    change();
+  /** What happened when a change was the one after which nobody is waited for. */
+  #settledSince(wasSettled: boolean, nowNs: bigint): Settled | undefined {
     return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
   }
 

@@ -136,7 +136,7 @@ Deno.test("who left without confirming is still remembered after a restart", asy
   await scopes.close();
   const again = (await bench.open()).get("vm-7");
   assertEquals([again.state.unmet().broken, again.state.isSettled], [["app"], false]);
-  assertEquals(again.state.confirmed.map(({ id }) => id), [stays.watcher.id]);
+  assertEquals([...again.state.confirmed()].map(({ id }) => id), [stays.watcher.id]);
 });
 
 Deno.test("matchesPattern() is a name, or a prefix with a star at its end", () => {

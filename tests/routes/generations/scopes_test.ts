@@ -142,7 +142,7 @@ Deno.test("GET …/barrier is answered when the daemon stops", async () => {
   const { api, scopes, stop } = await bench();
   await scopes.get("vm-7").watchers.watch({ name: "late", track: true });
   await api.json(201, "POST", BUMPS, { json: { reason: "x" } });
-  const waiting = api.refused("watchers-outdated", "GET", `${BARRIER}?timeoutMs=0`);
+  const waiting = api.refused("shutting-down", "GET", `${BARRIER}?timeoutMs=0`);
   stop.abort();
   await waiting;
 });
