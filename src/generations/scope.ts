@@ -152,9 +152,9 @@ export class Scope {
   }
 
   /** Whether a watcher has confirmed the current generation by an ack of its own. */
-  hasConfirmed({ ackedEpoch, ackedGeneration }: Watcher): boolean {
+  hasConfirmed(watcher: Watcher): boolean {
     // Whoever is new has the current epoch too, but has not confirmed any generation.
-    return ackedEpoch === this.epoch && ackedGeneration !== undefined;
+    return !this.isOutdated(watcher) && watcher.ackedGeneration !== undefined;
   }
 
   /** Who has confirmed the current generation, also when it left since. */

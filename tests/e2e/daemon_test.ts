@@ -34,7 +34,7 @@ Deno.test("SIGTERM and SIGINT end the daemon cleanly: sockets told 1012, no sock
     const client = await daemon.watch();
     await client.watchScope("vm-7", "app");
     await daemon.json(201, "POST", "/v1/scopes/vm-7/bumps", { reason: "x" });
-    const waiting = daemon.json(409, "GET", "/v1/scopes/vm-7/barrier?timeoutMs=0");
+    const waiting = daemon.json(503, "GET", "/v1/scopes/vm-7/barrier?timeoutMs=0");
     await retry(async () => {
       const { requests } = await activity(daemon);
       assert(requests >= 3);

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { retry } from "@std/async";
 import type { Fault } from "../../src/core/faults.ts";
 import { REPLIES_WAITING_MAX } from "../../src/core/limits.ts";
 import { SysgenidSession } from "../../src/sessions/sysgenid.ts";
@@ -115,7 +116,11 @@ Deno.test("WatchSession.end() holds the tracked and lets the others go, also one
   session.receive(watch);
   session.receive({ ...watch, scope: "vm-8", track: false });
   await session.end();
-  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  // The one that was being made has a token to hash first.
+  await retry(() => assertEquals(scope.state.counts.watchers, 1), { minTimeout: 1 });
+  await retry(() => assertEquals([...scope.state.watchers][0]?.presence, "held"), {
+    minTimeout: 1,
+  });
   const presences = [...scope.state.watchers].map(({ presence }) => presence);
   assertEquals(presences, ["held"]);
   assertEquals(scopes.get("vm-8").state.counts.watchers, 0);
