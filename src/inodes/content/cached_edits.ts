@@ -87,7 +87,8 @@ export class CachedEdits {
     const { backing, cache: { inFlight }, changes, dirty, times } = this.#parts;
     await this.#saveBeyond(size);
     const tail = { start: pageStart(size), end: WHOLE.end };
-    await inFlight.idle(tail);
+    // Looked at once more, because a fill can begin before this goes on.
+    while (inFlight.within(tail) !== undefined) await inFlight.idle(tail);
     await inFlight.run(tail, async () => {
       await changes.make(() => backing.truncate(size));
       times.noteHostWrite();

@@ -284,6 +284,31 @@ Deno.test("CachingInode.read() of an evicted page waits until its storage is giv
   assertEquals(await readOf(inode), pattern(PAGE));
 });
 
+Deno.test("CachingInode.setAttributes() that cuts lets no fill of the tail begin beside it", async () => {
+  // A read that begins in any turn after the one work that the cut waits for.
+  for (let turns = 0; turns < 40; turns++) {
+    const memory = new MemoryStore();
+    const { inode } = await cached(memory, pattern(4 * PAGE));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    memory.caches.punchGate = promise;
+    const evicted = inode.evict();
+    while (inode.stats().residentBytes > 0n) await Promise.resolve();
+    const cut = inode.setAttributes({ sizeBytes: 10n });
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    resolve();
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    const release = holdReserves(memory);
+    const read = readOf(inode, 2 * PAGE, PAGE);
+    for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+    release();
+    await Promise.all([evicted, cut, read]);
+    assertEquals(inode.size, 10n);
+    assert(inode.pages().every(({ end }) => end <= BigInt(PAGE)), `turn ${turns}`);
+    await inode.setAttributes({ sizeBytes: BigInt(3 * PAGE) });
+    assertEquals((await readOf(inode)).subarray(10), new Uint8Array(3 * PAGE - 10), `${turns}`);
+  }
+});
+
 Deno.test("CachingInode.etag differs after each change, and is none while one is under way", async () => {
   for (const cache of ["host", "own"] as const) {
     const memory = new MemoryStore();
