@@ -1,16 +1,18 @@
+import { LEASE_LATE_MS_MAX } from "./limits.ts";
 import type { Clock } from "./ports/clock.ts";
 
 interface Lease {
   readonly leaseMs: number;
   readonly onOut: () => void;
-  /** How many hold it: one count for a lease and those that begin it anew, until it ends. */
+  /** Open holds. Renewals share this counter; it lives until the lease expires. */
   readonly holds: { count: number };
   cancel: () => void;
 }
 
 /**
  * Times that run out unless somebody gives a sign of life, by name. A lease can be held: it does
- * not run while its bearer waits for an answer of ours.
+ * not run while its bearer waits for an answer of ours. Nor does it run out while the daemon itself
+ * stands still, stopped or suspended, since nobody could give it a sign of life then.
  */
 export class Leases {
   readonly #clock: Clock;
@@ -62,7 +64,10 @@ export class Leases {
   }
 
   #run(name: string, lease: Lease): void {
+    const dueMs = this.#clock.monotonicMs() + lease.leaseMs;
     lease.cancel = this.#clock.after(lease.leaseMs, () => {
+      const lateMs = this.#clock.monotonicMs() - dueMs;
+      if (lateMs > LEASE_LATE_MS_MAX) return this.#run(name, lease);
       this.#leases.delete(name);
       lease.onOut();
     });

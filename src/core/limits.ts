@@ -91,6 +91,8 @@ export const BARRIER_NAMES_MAX = 100;
 export const BARRIER_MS_MAX = 10 * 60_000;
 /** Bumps that a scope remembers for its history. */
 export const HISTORY_BUMPS_MAX = 32;
+/** A timer later than this means that the daemon stood still; a loaded loop is late by less. */
+export const LEASE_LATE_MS_MAX = 1_000;
 /** How long a watcher is held before it is lost, by default: time for a restart and a reconnect. */
 export const LEASE_MS_DEFAULT = 60_000;
 /** Longest lease of a watcher: a night of a paused machine. */

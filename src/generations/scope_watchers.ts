@@ -25,15 +25,17 @@ export interface ScopePorts {
 /** What a watcher says of itself over a connection. */
 interface WatchRequest {
   readonly name: string;
-  readonly track: boolean;
+  /** One that comes back stays as it was when this is left out: untracking is only ever explicit. */
+  readonly track?: boolean | undefined;
   readonly leaseMs?: number | undefined;
   /** The token of an earlier registration, to go on as the same watcher. */
   readonly token?: string | undefined;
 }
 
 /** What a watcher over HTTP says of itself. Without a name it is called by its id. */
-type HttpWatchRequest = Pick<WatchRequest, "track" | "leaseMs"> & {
+type HttpWatchRequest = Pick<WatchRequest, "leaseMs"> & {
   readonly name?: string | undefined;
+  readonly track: boolean;
 };
 
 /** A registration, durable if it is tracked. */
@@ -94,7 +96,10 @@ export class ScopeWatchers {
       const { id, leaseMs } = known;
       const change = { tokenHash, name: request.name, leaseMs: request.leaseMs ?? leaseMs };
       const wasConnected = known.presence === "connected";
-      await this.#setTracked({ ...known, ...change }, this.#isTracked(request));
+      await this.#setTracked(
+        { ...known, ...change },
+        this.#isTracked(request.track ?? known.tracked),
+      );
       this.#scope.resume(id, change, this.#ports.clock.wallNs());
       this.#leases.end(id);
       // This comes last because the other connection ends within the call. It must find that the
@@ -133,7 +138,7 @@ export class ScopeWatchers {
       }
       const known = this.#scope.watcher(id);
       const change = { name: request.name ?? known.name, leaseMs: leaseMs ?? known.leaseMs };
-      await this.#setTracked({ ...known, ...change }, this.#isTracked(request));
+      await this.#setTracked({ ...known, ...change }, this.#isTracked(track));
       this.#scope.change(id, change);
       this.touch(id);
       return { watcher: this.#scope.watcher(id), created: false };
@@ -270,13 +275,13 @@ export class ScopeWatchers {
 
   #newcomer(
     id: string,
-    { name, track, leaseMs = LEASE_MS_DEFAULT }: WatchRequest,
+    { name, track = false, leaseMs = LEASE_MS_DEFAULT }: WatchRequest,
     ackedEpoch: bigint,
   ): Watcher {
     return {
       id,
       name,
-      tracked: this.#isTracked({ track }),
+      tracked: this.#isTracked(track),
       presence: "connected",
       presenceSinceNs: this.#ports.clock.wallNs(),
       leaseMs,
@@ -284,7 +289,7 @@ export class ScopeWatchers {
     };
   }
 
-  #isTracked({ track }: { readonly track: boolean }): boolean {
+  #isTracked(track: boolean): boolean {
     return track || this.#scope.options.trackOnOpen;
   }
 

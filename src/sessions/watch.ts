@@ -77,7 +77,7 @@ export class WatchSession {
   async #watch(request: RequestOf<"watch">): Promise<void> {
     const known = this.#subscriptions.get(request.scope);
     if (known === undefined) return await this.#subscribe(request);
-    await known.track(request.track);
+    if (request.track !== undefined) await known.track(request.track);
     // The scope may be deleted meanwhile, or the connection over.
     if (this.#subscriptions.has(request.scope)) known.confirm(request);
   }

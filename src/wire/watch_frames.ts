@@ -13,7 +13,8 @@ export const ClientFrame = z.discriminatedUnion("type", [
     id: Id,
     scope: Name,
     name: Name,
-    track: z.boolean().default(false),
+    track: z.boolean().optional()
+      .describe("Whether barriers wait for it; a watcher that comes back stays as it was without"),
     progress: z.boolean().default(false)
       .describe("Send `progress` at every step of every watcher of the scope"),
     leaseMs: LeaseMs.optional(),

@@ -37,6 +37,22 @@ Deno.test("Leases.hold() keeps a lease from running out; with the last hold it b
   assertEquals(out, ["a"]);
 });
 
+Deno.test("Leases give time back in which the daemon itself stood still", () => {
+  const { clock, out, start } = bench();
+  start("a", 60_000);
+  clock.advance(30_000);
+  clock.suspend(3_600_000);
+  clock.advance(59_999);
+  assertEquals(out, []);
+  clock.advance(1);
+  assertEquals(out, ["a"]);
+  start("b", 60_000);
+  clock.advance(59_000);
+  // A loop that is busy for a second is no standstill.
+  clock.suspend(2_000);
+  assertEquals(out, ["a", "b"]);
+});
+
 Deno.test("Leases.end() ends a lease for good, held or not; a hold of none does nothing", () => {
   const { clock, leases, out, start } = bench();
   start("a");

@@ -394,3 +394,17 @@ Deno.test("LiveScope.barrier() races of the last ack and the time-out end in one
     assertEquals(await waiting, ackFirst ? "open" : "watchers-outdated");
   }
 });
+
+Deno.test("a watcher that comes back without a word on tracking stays tracked; only an explicit word untracks it", async () => {
+  const scope = await one();
+  const first = await scope.watchers.watch({ name: "a", track: true });
+  await scope.bump(request);
+  const second = await scope.watchers.watch({ name: "a", token: first.token });
+  assertEquals([second.resumed, second.watcher.tracked, scope.state.isSettled], [
+    true,
+    true,
+    false,
+  ]);
+  const third = await scope.watchers.watch({ name: "a", track: false, token: second.token });
+  assertEquals([third.watcher.tracked, scope.state.isSettled], [false, true]);
+});
