@@ -2,7 +2,7 @@ import { Fault } from "./faults.ts";
 import type { Ledger, LedgerEntry } from "./ports/ledger.ts";
 
 /**
- * Commits to the ledger, or says in one fault that nothing was changed.
+ * Commits entries to the ledger. A failure is the same fault wherever it happens.
  *
  * @throws {Fault} `state-unavailable`
  */

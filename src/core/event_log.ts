@@ -7,21 +7,21 @@ import { waitUntil } from "./wait_until.ts";
 
 /** A fact with its place in the order of all. */
 export interface LoggedEvent extends EventFact {
-  /** Ascending, also across restarts; not without holes. */
+  /** Strictly increasing, across restarts too. Gaps are normal. */
   readonly seq: number;
-  /** When, nanoseconds since 1970. */
+  /** When it happened, nanoseconds since 1970-01-01T00:00:00Z. */
   readonly timeNs: bigint;
 }
 
-/** Events that were there and are no longer known: those with `after` < seq < `before`. */
+/** Events that the ring no longer holds: those with `after` < seq < `before`. */
 interface EventGap {
   readonly after: number;
   readonly before: number;
 }
 
-/** What a reader gets who has read up to some event. */
+/** The events after the last one that a reader knows. */
 export interface EventPage {
-  /** There once, where something is missing in front of the first item. */
+  /** The events that are missing before the first item, if any are. */
   readonly gap: EventGap | undefined;
   readonly items: readonly LoggedEvent[];
 }
@@ -29,8 +29,9 @@ export interface EventPage {
 const COUNTER_ID = "events";
 
 /**
- * The last events, in a ring. Sequence numbers go on after a restart: the ledger holds a number
- * that no event has reached yet, moved on in blocks, so that an event costs no commit.
+ * The last events, in a ring in memory. Sequence numbers continue after a restart, because the
+ * ledger holds a number that no event has reached yet. That number is raised in blocks, so that an
+ * event costs no commit.
  */
 export class EventLog implements EventSink {
   readonly #ledger: Ledger;
@@ -47,7 +48,7 @@ export class EventLog implements EventSink {
     this.#reserved = nextSeq;
   }
 
-  /** Goes on where the process before has stopped. */
+  /** Opens the log with numbers above those of all earlier processes. */
   static async open({ ledger, clock }: { ledger: Ledger; clock: Clock }): Promise<EventLog> {
     const counter = (await ledger.load("counter")).find(({ id }) => id === COUNTER_ID);
     const log = new EventLog(ledger, clock, typeof counter?.body === "number" ? counter.body : 1);
@@ -55,7 +56,7 @@ export class EventLog implements EventSink {
     return log;
   }
 
-  /** The number of the last event there was; one less than the next. */
+  /** Number of the last event; one less than that of the next. */
   get lastSeq(): number {
     return this.#nextSeq - 1;
   }
@@ -64,14 +65,14 @@ export class EventLog implements EventSink {
     this.#ring.push({ ...fact, seq: this.#nextSeq++, timeNs: this.#clock.wallNs() });
     if (this.#ring.length > EVENTS_RETAINED_MAX) this.#ring.shift();
     if (this.#reserved - this.#nextSeq === EVENT_SEQ_BLOCK / 2) {
-      // Half a block is left: if this fails, so does everything else that is to be kept.
+      // Half a block is left. A failure is ignored, because every other commit fails then as well.
       this.#reserve().catch(() => {});
     }
     for (const listener of this.#listeners) listener();
   }
 
   /**
-   * What happened after an event.
+   * The events after another.
    *
    * @param after Number of the last event that the reader knows; 0 for none
    * @param limit How many events at most
@@ -87,11 +88,11 @@ export class EventLog implements EventSink {
   }
 
   /**
-   * What happened after an event; when nothing has, what happens next.
+   * The events after another. When there is none yet, it waits for the next one.
    *
    * @param waitMs How long to wait at most, in milliseconds
    * @param signal Ends the wait
-   * @returns `undefined` when nothing has happened by then
+   * @returns `undefined` when no event came in time
    */
   async next(
     after: number,

@@ -1,12 +1,12 @@
 /**
- * Everything that Innkeeper refuses or fails to do, in one vocabulary. A fault knows its stable
- * code, its POSIX name and whether trying again can help; it knows nothing of HTTP.
+ * Everything that Innkeeper refuses or fails to do. A fault has a stable code, a POSIX name and
+ * whether trying again can help; it knows nothing of HTTP.
  *
  * @module
  */
 import type { Errno } from "./errno.ts";
 
-/** What sort of refusal a fault is. The wire maps each kind to one HTTP status. */
+/** The sort of a fault. The wire maps each kind to one HTTP status. */
 export type FaultKind =
   | "malformed"
   | "unauthenticated"
@@ -28,7 +28,7 @@ interface FaultSpec {
   readonly kind: FaultKind;
   readonly errno?: Errno;
   readonly title: string;
-  /** Doing the same again, unchanged, may succeed. */
+  /** The same request may succeed later. */
   readonly retryable?: true;
 }
 
@@ -241,11 +241,11 @@ export const FAULTS = {
 /** A stable kebab-case word that names a fault. */
 export type FaultCode = keyof typeof FAULTS;
 
-/** What a {@linkcode Fault} may carry beside its code and text. */
+/** Further parts of a {@linkcode Fault}. */
 interface FaultOptions extends ErrorOptions {
-  /** Members of the problem document that tell more, such as who is late. */
+  /** Further members of the problem document, such as the names of outdated watchers. */
   readonly members?: Readonly<Record<string, unknown>>;
-  /** The POSIX name, where the host gave a closer one than the code's own. */
+  /** A more exact POSIX name than the code's own, where the host gave one. */
   readonly errno?: Errno;
   /** How long to wait before trying again, in seconds. */
   readonly retryAfterSeconds?: number;
@@ -289,7 +289,7 @@ export class Fault extends Error {
   }
 }
 
-/** An error of any sort as a fault: what is none is a mistake of ours. */
+/** Any error as a fault. An error that is no fault is a mistake in Innkeeper. */
 export function asFault(error: unknown): Fault {
   return error instanceof Fault ? error : new Fault(
     "internal-error",

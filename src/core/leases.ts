@@ -4,15 +4,15 @@ import type { Clock } from "./ports/clock.ts";
 interface Lease {
   readonly leaseMs: number;
   readonly onOut: () => void;
-  /** Open holds. Renewals share this counter; it lives until the lease expires. */
+  /** Open holds. Renewals share this counter; it lives until the lease ends. */
   readonly holds: { count: number };
   cancel: () => void;
 }
 
 /**
- * Times that run out unless somebody gives a sign of life, by name. A lease can be held: it does
- * not run while its bearer waits for an answer of ours. Nor does it run out while the daemon itself
- * stands still, stopped or suspended, since nobody could give it a sign of life then.
+ * Named leases: each runs out unless its bearer renews it. A lease can be held, which stops it
+ * while the bearer waits for an answer of the daemon. It does not run out either while the daemon
+ * itself stands still, stopped or suspended, since nobody could renew it then.
  */
 export class Leases {
   readonly #clock: Clock;
@@ -23,9 +23,9 @@ export class Leases {
   }
 
   /**
-   * Begins a lease, or begins it anew. One that is held begins when it is let go.
+   * Starts a lease, or renews it. A held lease starts when its last hold is released.
    *
-   * @param onOut Called once when it runs out; it is gone by then
+   * @param onOut Called once when it runs out, after it was removed
    */
   start(name: string, leaseMs: number, onOut: () => void): void {
     const holds = this.#leases.get(name)?.holds ?? { count: 0 };
@@ -35,7 +35,7 @@ export class Leases {
     if (holds.count === 0) this.#run(name, lease);
   }
 
-  /** Keeps a lease from running out until the returned function is called; then it begins anew. */
+  /** Stops a lease until the returned function is called; then its whole time starts again. */
   hold(name: string): () => void {
     const held = this.#leases.get(name);
     if (held === undefined) return () => {};
@@ -52,7 +52,7 @@ export class Leases {
     return this.#leases.has(name);
   }
 
-  /** Ends a lease before its time, also when there is none. */
+  /** Ends a lease before its time. Nothing happens when there is none. */
   end(name: string): void {
     this.#leases.get(name)?.cancel();
     this.#leases.delete(name);

@@ -29,28 +29,28 @@ export const SLOW_FAILURES_MAX = 3;
 
 /** Names of scopes, holders, guests, roots: fits a file name and a metric label. */
 export const NAME_CHARS_MAX = 64;
-/** A free text that an operator reads, such as the reason of a bump. */
+/** A free text, such as the reason of a bump: one or two sentences for an operator. */
 export const REASON_CHARS_MAX = 256;
 /** A JSON body: the largest legal one is 10,000 mapping keys of about 100 bytes. */
 export const JSON_BODY_BYTES_MAX = 2 * MIB;
 /** A body of bytes: one request may hold this much memory while it is read. */
 export const BYTES_BODY_BYTES_MAX = 64 * MIB;
-/** One answer of bytes; a client gets more with further ranges. */
+/** One answer of bytes, which is held in memory; a client gets more with further ranges. */
 export const BYTES_REPLY_BYTES_MAX = 64 * MIB;
-/** Items of one page of a list. */
+/** Items of one page of a list: an answer is built in memory. */
 export const LIST_ITEMS_MAX = 1000;
-/** Items of one page of a list when the client does not say. */
+/** Items of one page of a list by default: what a person scrolls through. */
 export const LIST_ITEMS_DEFAULT = 100;
 /** Longest `Prefer: wait`, in seconds: below the idle time-outs of common proxies. */
 export const PREFER_WAIT_SECONDS_MAX = 60;
-/** Requests that are running when the daemon stops have this long to end. */
+/** Time for running requests to end when the daemon stops; service managers kill after 90 s. */
 export const DRAIN_MS = 5_000;
 
-/** Lifetime of a ticket with which a browser opens a WebSocket. */
+/** Lifetime of a ticket with which a browser opens a WebSocket: it does so at once. */
 export const TICKET_MS = 30_000;
-/** Tickets that wait to be used. */
+/** Tickets that wait to be used: 300 new ones a second for as long as they live. */
 export const TICKETS_MAX = 10_000;
-/** How long an Idempotency-Key and its answer are remembered. */
+/** How long an Idempotency-Key and its answer are remembered: clients stop repeating before. */
 export const IDEMPOTENCY_MS = 10 * 60_000;
 /** Idempotency-Keys remembered: about 0.5 KiB each, and 160 new ones a second for as long. */
 export const IDEMPOTENCY_KEYS_MAX = 100_000;
@@ -65,7 +65,7 @@ export const IDEMPOTENCY_KEY_CHARS_MAX = 128;
 
 /** Followers of the events at once: each holds an answer open. */
 export const EVENT_FOLLOWERS_MAX = 1_000;
-/** Events that one answer in JSON holds. */
+/** Events in one answer in JSON: about 500 bytes each. */
 export const EVENTS_PAGE_MAX = 1_000;
 /** An event stream sends a comment after this much silence, so that proxies leave it open. */
 export const EVENT_COMMENT_MS = 15_000;
@@ -79,17 +79,17 @@ export const EVENT_SEQ_BLOCK = 1_000_000;
 
 /** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
 export const SCOPES_MAX = 10_000;
-/** Deleted scopes whose counters are remembered, so that no generation repeats: about 300 bytes each. */
+/** Deleted scopes whose counters are remembered, so that none repeats: about 300 bytes each. */
 export const TOMBSTONES_MAX = 100_000;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
 /** Names and prefixes that a scope may expect: each is compared with the name of every watcher. */
 export const EXPECTED_NAMES_MAX = 64;
-/** Names that one barrier answer lists; the count is always whole. */
+/** Names that one barrier answer lists, for people; the count in it is always complete. */
 export const BARRIER_NAMES_MAX = 100;
-/** Longest barrier wait by `timeoutMs`; a huge or zero value means this. */
+/** Longest barrier wait, also for a `timeoutMs` of 0: nobody waits longer for a sandbox. */
 export const BARRIER_MS_MAX = 10 * 60_000;
-/** Bumps that a scope remembers for its history. */
+/** Bumps in the history of a scope: it is in memory, for people who look for a cause. */
 export const HISTORY_BUMPS_MAX = 32;
 /** A timer later than this means that the daemon stood still; a loaded loop is late by less. */
 export const LEASE_LATE_MS_MAX = 1_000;
@@ -101,16 +101,19 @@ export const LEASE_MS_MAX = 24 * 60 * 60_000;
 export const QUIESCE_MS_DEFAULT = 30_000;
 /** Longest quiesce: watchers stand still in it. */
 export const QUIESCE_MS_MAX = 10 * 60_000;
-/** Acknowledgements are written to the ledger in groups this long after the first of a group. */
+/** Acknowledgements of this time go into the ledger together, since each commit costs a flush. */
 export const ACK_FLUSH_MS = 20;
 
 /** Longest wait for a host's counter in one call. A stop of the daemon waits this long for it. */
 export const HOST_SOURCE_WAIT_MS = 250;
-/** Interval between looks at a host's counter that gives no notice of changes. */
+/** Interval between looks at a host's counter that gives no notice of changes: a read each. */
 export const HOST_SOURCE_LOOK_MS = 100;
-/** Interval between looks at a host's counter that cannot be read. */
+/** Interval between tries to read a host's counter that fails: it is not expected back soon. */
 export const HOST_SOURCE_RETRY_MS = 5_000;
-/** Looks at a vmclock until its sequence is even, a millisecond apart; its writer needs microseconds. */
+/**
+ * Looks at a vmclock until its sequence is even, which means that nobody is writing. They are a
+ * millisecond apart, and a writer needs microseconds.
+ */
 export const VMCLOCK_TRIES = 100;
 
 // watch sockets
@@ -123,13 +126,15 @@ export const SCOPES_PER_CONNECTION_MAX = 1_000;
 export const CHANNELS_PER_CONNECTION_MAX = 1_000;
 /** Sockets that are sent a change before input is read again: below a millisecond of sending. */
 export const CHANGES_PER_TURN = 64;
-/** Sockets answered before input is read again, because confirmations that wait there come first. */
+/**
+ * Sockets answered before input is read again, because confirmations that wait there come first.
+ */
 export const ANSWERS_PER_TURN = 8;
 /** Replies waiting for a socket that does not drain; past it the client is too slow. */
 export const REPLIES_WAITING_MAX = 256;
 /** A socket whose bytes stay unsent this long is closed: the kernel holds its backlog. */
 export const SLOW_SOCKET_MS = 10_000;
-/** The server pings this often; two silent periods end the connection. */
+/** The server pings this often, so a dead peer is found after two silent periods. */
 export const HEARTBEAT_MS = 15_000;
 /** Connections of all clients together: about 30 KiB of daemon memory each. */
 export const CONNECTIONS_MAX = 20_000;
@@ -142,20 +147,21 @@ export const MINORS_MAX = (1 << 20) - 2;
 export const MAP_KEYS_MAX = 10_000;
 /** Mappings of all multi devices together: about 300 bytes of memory each. */
 export const MAPPINGS_MAX = 2_000_000;
-/** A secondary device name in a mapping key. */
+/** A secondary device name in a mapping key: each mapping stores one. */
 export const SECONDARY_DEVICE_CHARS_MAX = 256;
-/** A file below /sys or of the vhost-user store: one page is what sysfs gives. */
+/** A file below /sys or of the vhost-user store: sysfs gives one page, 4 KiB, at most. */
 export const HOST_FILE_BYTES_MAX = 64 * KIB;
-/** Entries of one host folder that a look-up visits. */
+/** Entries of one host folder that is listed: all names are held in memory. */
 export const HOST_DIR_ENTRIES_MAX = 65_536;
 /** Host devices of all sandboxes together: about 2 KiB of memory each. */
 export const HOST_DEVICES_MAX = 10_000;
-/** Named holders of one host device: they stand in its ledger entry. */
+/** Named holders of one host device: they are in its ledger entry. */
 export const HOLDERS_PER_DEVICE_MAX = 1_000;
-/** Driver options of one host device, and the characters of each. */
+/** Driver options of one host device: they are in its ledger entry. */
 export const DRIVER_OPTIONS_MAX = 64;
+/** The name of a driver option, and its value: a short word or a path. */
 export const DRIVER_OPTION_CHARS_MAX = 256;
-/** Highest block index of a sandbox: SCSI addresses have 256 targets of 256 units (docs/devices.md#8). */
+/** Highest block index of a sandbox: SCSI has 256 targets of 256 units (docs/devices.md#8). */
 export const BLOCK_INDEX_MAX = 65_534;
 /** Root ports of a sandbox's machine: one PCI bus has 32 slots. */
 export const ROOT_PORTS_MAX = 32;
@@ -165,7 +171,9 @@ export const HYPERVISOR_ID_CHARS_MAX = 31;
 export const SMALL_BAR_BYTES_MAX = 4n * 1024n ** 3n;
 /** Longest lease of a holder: whoever is away for longer should not use one. */
 export const DEVICE_LEASE_MS_MAX = 24 * 60 * 60_000;
-/** An image of the device registry: 2,000,000 mappings are 70 MB when they name no second device. */
+/**
+ * An image of the device registry: 2,000,000 mappings are 70 MB when they name no second device.
+ */
 export const DEVICE_IMAGE_BYTES_MAX = 128 * MIB;
 
 // inodes
@@ -181,19 +189,19 @@ export const CACHE_DIRTY_DIVISOR = 2;
  * The default cache may hold this many dirty pages, if no two of them touch.
  */
 export const DIRTY_RUNS_MAX = 32_768;
-/** Written ranges that are remembered until a sync; more than this are merged into one. */
+/** Written ranges that are remembered until a sync, in memory; more are merged into one. */
 export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const NONBLOCKING_READ_BYTES_MAX = 1 * MIB;
-/** Bytes that one write to a backing file carries in a write-back. */
+/** Bytes that a write-back gives to the backing file in one call: they are copied once. */
 export const WRITE_BACK_BYTES = 1 * MIB;
 /** Records after which a journal is rewritten as the dirty ranges that remain: about 400 KiB. */
 export const JOURNAL_RECORDS_MAX = 10_000;
 /** Open inodes: up to three file descriptors each, within a common ulimit of 65,536. */
 export const OPEN_INODES_MAX = 10_000;
-/** Ranges of one evict request. */
+/** Ranges of one evict request: they are evicted one after the other. */
 export const EVICT_RANGES_MAX = 1_000;
-/** Named holders of one inode. */
+/** Named holders of one inode: each may have a lease with a timer. */
 export const HOLDERS_PER_INODE_MAX = 1_000;
 /** Bytes that one fill may read beyond the request (gVisor's maxFillRange). */
 export const FILL_BYTES_MAX = 64 * KIB;
@@ -201,13 +209,13 @@ export const FILL_BYTES_MAX = 64 * KIB;
 export const READ_AHEAD_BYTES_MAX = 1 * MIB;
 /** Most memory for one fill or write-back: as much as the larger of the two moves at once. */
 export const COPY_BUFFER_BYTES = Math.max(READ_AHEAD_BYTES_MAX, WRITE_BACK_BYTES);
-/** Free copy buffers of each size that are reused; further ones are made as they are needed. */
+/** Free copy buffers of each size that stay for reuse, 1 MiB at most each; others are collected. */
 export const COPY_BUFFERS_MAX = 4;
 /** Share of the cache that one read-ahead may take, as a divisor, because others read as well. */
 export const READ_AHEAD_CACHE_DIVISOR = 8;
 /** Dirty bytes are written back after this long, so a crash of the host loses no more than that. */
 export const WRITE_BACK_DELAY_MS = 5_000;
-/** Longest time between two tries of a write-back, and between those of mapped pages. */
+/** Longest interval between tries of a write-back that fails, and between those of mapped pages. */
 export const WRITE_BACK_DELAY_MS_MAX = 60_000;
 /**
  * Mapping segments of one inode (overlapping mappings split each other): about 300 bytes each.
@@ -216,13 +224,13 @@ export const WRITE_BACK_DELAY_MS_MAX = 60_000;
 export const MAPPINGS_PER_INODE_MAX = 10_000;
 /** Longest lease of a holder of an inode: a night of a paused machine. */
 export const INODE_LEASE_MS_MAX = 24 * 60 * 60_000;
-/** Parts of one multipart write, and ranges of one multipart read. */
+/** Parts of one multipart write and ranges of one multipart read: each has a head of its own. */
 export const BYTE_PARTS_MAX = 1_000;
 /** A body of several parts is held in memory whole, so that a failing part undoes the others. */
 export const MULTIPART_BYTES_MAX = 16 * MIB;
-/** Bytes of a long body that are in memory at one time. */
+/** Bytes of a long body that are in memory at one time: one call to the storage. */
 export const STREAM_PART_BYTES = 1 * MIB;
-/** A body above this many bytes waits in a file until all of it is there. */
+/** A body above this many bytes waits in a file until all of it is there, to save memory. */
 export const SPOOL_BYTES_MIN = 1 * MIB;
 /** A remote store that sends nothing for this long counts as failed. */
 export const REMOTE_MS_MAX = 30_000;
@@ -230,7 +238,7 @@ export const REMOTE_MS_MAX = 30_000;
 export const CHUNK_BYTES = 2 * MIB;
 /** Largest offset of a file: Linux keeps it in a signed 64-bit number. */
 export const FILE_OFFSET_MAX = (1n << 63n) - 1n;
-/** A path below a root: Linux PATH_MAX. */
+/** A path, with the zero byte that ends it: PATH_MAX of Linux. */
 export const PATH_BYTES_MAX = 4096;
 
 // guests
@@ -239,9 +247,9 @@ export const PATH_BYTES_MAX = 4096;
 export const GUESTS_MAX = 256;
 /** Memory of one bare guest, in pages: 256 MiB. */
 export const GUEST_PAGES_MAX = 65_536;
-/** Memory of all guests together, in bytes. */
+/** Memory of all guests together, in bytes: what one daemon may take of its host. */
 export const GUEST_BYTES_TOTAL_MAX = 4096 * MIB;
-/** Pieces that one create request may load into a guest. */
+/** Pieces that one create request may load into a guest: a program has a few sections. */
 export const GUEST_LOADS_MAX = 16;
 /** Channels of one guest: a device has a few queues, a guest a few devices. */
 export const CHANNELS_PER_GUEST_MAX = 256;
@@ -249,15 +257,15 @@ export const CHANNELS_PER_GUEST_MAX = 256;
 export const OWNER_LEASE_MS_MAX = 24 * 60 * 60_000;
 /** Interrupt lines: 0 is the timer (lguest's LGUEST_IRQS). */
 export const INTERRUPT_LINES = 32;
-/** Longest run that one request may ask for, in milliseconds. */
+/** Longest run of one request, in milliseconds: below the time-outs of common proxies. */
 export const RUN_BUDGET_MS_MAX = 60_000;
-/** A run without a budget ends after this long, in milliseconds. */
+/** Length of a run without a budget, in milliseconds: as long as is allowed. */
 export const RUN_BUDGET_MS_DEFAULT = 60_000;
 /** A Worker that has not made its guest within this time is terminated; 0.1 s is usual. */
 export const ENGINE_MAKE_MS = 30_000;
-/** A Worker that does not answer a stop within this time is terminated. */
+/** A Worker that does not answer a stop within this time counts as hung and is terminated. */
 export const ENGINE_STOP_MS = 2_000;
-/** Snapshots kept in the state folder. */
+/** Snapshots in the state folder: a list of them reads the head of each. */
 export const SNAPSHOTS_MAX = 1_000;
 /**
  * Index of one snapshot. In the largest guest every second page can be a range of its own, and a
@@ -273,7 +281,7 @@ export const SERIAL_BACKLOG_BYTES = 128 * KIB;
 export const CONSOLE_RING_BYTES = 128 * KIB;
 /** Console input that may wait for a guest that does not read: more than anybody pastes. */
 export const CONSOLE_INPUT_BYTES_MAX = 64 * KIB;
-/** Console output in one WebSocket frame. */
+/** Console output in one WebSocket frame: a slow client makes the daemon buffer only one. */
 export const CONSOLE_FRAME_BYTES = 16 * KIB;
 /** A kernel's command line: COMMAND_LINE_SIZE of Linux on x86, less the NUL. */
 export const COMMAND_LINE_CHARS_MAX = 2047;
@@ -301,5 +309,5 @@ export const NINEP_MESSAGE_BYTES_MAX = 64 * KIB;
 export const NINEP_CALLS_MAX = 32;
 /** Names of one walk (9P2000, MAXWELEM). */
 export const NINEP_WALK_NAMES_MAX = 16;
-/** Fids of a guest: each open file and each folder on the way is one. */
+/** Fids of a guest: each open file and each folder on its path has one. */
 export const NINEP_FIDS_MAX = 8_192;

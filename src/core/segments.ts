@@ -1,6 +1,6 @@
 /**
- * Half-open ranges of a file. Offsets are `bigint`, because a sparse file may really end at 2^63 - 1,
- * where a `number` would round without an error.
+ * Half-open ranges of a file. Offsets are `bigint`, because a sparse file may really end at
+ * 2^63 - 1, where a `number` would round without an error.
  *
  * @module
  */
@@ -35,9 +35,9 @@ export function maxOf(a: bigint, b: bigint): bigint {
 const SPLICE_ITEMS_MAX = 1024;
 
 /**
- * Ordered set of non-empty half-open ranges that do not overlap, each with a value. Residency, dirty
- * ranges and page references rest on it, as gVisor's `FileRangeSet`, `DirtySet` and `FrameRefSet`
- * rest on its segment set. Touching ranges with the same value are always merged.
+ * Ordered set of non-empty half-open ranges that do not overlap, each with a value. Residency,
+ * dirty ranges and page references rest on it, as gVisor's `FileRangeSet`, `DirtySet` and
+ * `FrameRefSet` rest on its segment set. Touching ranges with the same value are always merged.
  *
  * @example
  * ```ts
@@ -59,7 +59,7 @@ export class Segments<Value> {
   #items: Segment<Value>[] = [];
   #length = 0n;
 
-  /** @param same Whether two values are alike, so that touching ranges with them become one */
+  /** @param same Whether two values are equal, so that touching ranges with them are merged */
   constructor(same: (a: Value, b: Value) => boolean = Object.is) {
     this.#same = same;
   }
@@ -85,12 +85,12 @@ export class Segments<Value> {
     return item !== undefined && item.start <= offset ? item : undefined;
   }
 
-  /** Where the first segment after an offset begins, if there is one; the offset is in a gap. */
+  /** Start of the first segment after an offset that is in a gap. */
   nextStart(offset: bigint): bigint | undefined {
     return this.#items[this.#firstEndingAfter(offset)]?.start;
   }
 
-  /** Where the last segment before an offset ends, if there is one; the offset is in a gap. */
+  /** End of the last segment before an offset that is in a gap. */
   previousEnd(offset: bigint): bigint | undefined {
     return this.#items[this.#firstEndingAfter(offset) - 1]?.end;
   }
@@ -106,7 +106,7 @@ export class Segments<Value> {
     return true;
   }
 
-  /** The segments in a range, cut to it, in ascending order. A copy: changes do not disturb it. */
+  /** A copy of the segments in a range, cut to it, in ascending order. */
   within(range: Range): Segment<Value>[] {
     const found: Segment<Value>[] = [];
     if (range.start >= range.end) return found;
@@ -148,7 +148,7 @@ export class Segments<Value> {
     };
     let first = this.#firstEndingAfter(range.start);
     let next = first;
-    // A neighbour that only touches takes part as well, since it may become one with the change.
+    // A segment that only touches the range is included, since it may be merged with the change.
     if (this.#items[first - 1]?.end === range.start) {
       first--;
       const { start, end, value } = this.#items[first] as Segment<Value>;

@@ -1,6 +1,6 @@
 /**
- * Runs tasks one after the other, in the order in which they came. A task that fails does not
- * keep the next one from running.
+ * Runs tasks one after the other, in the order in which they came. The next one also runs after a
+ * task that failed.
  *
  * @example
  * ```ts
@@ -16,7 +16,7 @@
 export class Serial {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Runs `task` after all earlier ones and passes its result or error on. */
+  /** Runs `task` after all earlier ones. Resolves or rejects as the task does. */
   run<Result>(task: () => Result | Promise<Result>): Promise<Result> {
     const mine = this.#last.then(task);
     this.#last = mine.catch(() => {});

@@ -1,23 +1,23 @@
 import type { Clock } from "./ports/clock.ts";
 
-/** How to wait for something that changes tell of. */
+/** How to wait for a condition. */
 interface WaitOptions {
   readonly clock: Clock;
-  /** Calls back at every change until the returned function is called. */
+  /** Calls `onChange` after every change until the returned function is called. */
   readonly listen: (onChange: () => void) => () => void;
-  /** How long to wait at most, in milliseconds; 0 looks once. */
+  /** How long to wait at most, in milliseconds; 0 checks once. */
   readonly waitMs: number;
   /** Ends the wait when the caller goes away. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Looks now and at every change until there is something.
+ * Waits until a condition is fulfilled: it is checked now and at every change.
  *
- * `look` runs inside the change itself: by the time a waiter's own turn would come, the next
- * change may have undone what it waited for.
+ * `look` runs inside the change itself. Later would be too late: by the waiter's own turn, the next
+ * change may have undone the condition.
  *
- * @param look Returns what was waited for, or throws when it will never come
+ * @param look Returns `undefined` until the condition is fulfilled; throws when it never will be
  * @returns `undefined` when the time is up or the caller went away
  */
 export async function waitUntil<Found>(

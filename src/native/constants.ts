@@ -63,7 +63,7 @@ export const RESOLVE_IN_ROOT = 0x10n;
 // include/uapi/linux/stat.h
 export const STATX_BASIC_STATS = 0x7ff;
 
-/** `struct statx` of include/uapi/linux/stat.h: its size and the offsets of its fields, in bytes. */
+/** `struct statx` of include/uapi/linux/stat.h: its size and the offsets of fields, in bytes. */
 export const STATX_STRUCT = {
   size: 256,
   stx_nlink: 16,
@@ -82,7 +82,7 @@ export const STATX_STRUCT = {
   stx_dev_minor: 140,
 } as const;
 
-/** `struct linux_dirent64` of include/linux/dirent.h, which is the C library's `struct dirent64`. */
+/** `struct linux_dirent64` of include/linux/dirent.h; the C library has it as `dirent64`. */
 export const DIRENT64_STRUCT = { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 } as const;
 
 /** `struct statvfs` of the C library's bits/statvfs.h, on 64-bit machines. */

@@ -1,12 +1,12 @@
 import { CHUNK_BYTES, PAGE_BYTES } from "../core/limits.ts";
 import { minOf, type Range } from "../core/segments.ts";
 
-/** How chunks of a file come into memory. Offsets and lengths are whole chunks. */
+/** Maps chunks of a file into memory. Offsets and lengths are whole chunks. */
 interface ChunkMemory {
   /**
    * Maps the chunk at an offset of the file.
    *
-   * @param at Where to map it in the place of what is mapped there; anywhere when `undefined`
+   * @param at Address to map it at, replacing the mapping there; any address when `undefined`
    * @returns Its address
    * @throws {SystemError}
    */
@@ -14,26 +14,26 @@ interface ChunkMemory {
   unmap(address: bigint): void;
 }
 
-/** A piece of memory that holds a part of a file. */
+/** Memory that shows a part of a file. */
 interface MappedBlock {
   readonly address: bigint;
   readonly bytes: number;
 }
 
 interface Chunk {
-  /** Pages of it that are in use. */
+  /** References to its pages, all together. */
   pages: number;
   address: bigint | undefined;
   isWritable: boolean;
 }
 
 const CHUNK = BigInt(CHUNK_BYTES);
-/** The same as a shift, which costs half as much as a division. */
+/** For shifts, which cost half as much as divisions. */
 const CHUNK_BITS = BigInt(Math.log2(CHUNK_BYTES));
 
 /**
- * The chunks in which a file is mapped, and how many of their pages are in use. A chunk is mapped when
- * one of its pages is first needed, and unmapped with the last reference to any of its pages (gVisor's
+ * The mapped chunks of a file, with the references to their pages. A chunk is mapped when one of
+ * its pages is first needed, and unmapped with the last reference to any of its pages (gVisor's
  * `HostFileMapper`).
  */
 export class HostFileMapper {
@@ -55,9 +55,9 @@ export class HostFileMapper {
   }
 
   /**
-   * Takes one reference to each page of a range away.
+   * Removes one reference from each page of a range.
    *
-   * @throws {RangeError} when there are not so many; nothing has changed then
+   * @throws {RangeError} when there are too few; then nothing has changed
    */
   decRefOn(range: Range): void {
     for (const [index, pages] of pagesByChunk(range)) {
@@ -76,10 +76,10 @@ export class HostFileMapper {
   }
 
   /**
-   * Where bytes of the file are in memory. Chunks are mapped as they are needed; one that is
-   * mapped read-only is mapped anew at its place for writing, and never the other way round.
+   * Where a range of the file is in memory. Chunks are mapped as they are needed. For writing, a
+   * read-only chunk is mapped again at the same address; a writable one never becomes read-only.
    *
-   * @throws {SystemError} when one cannot be mapped; those before it stay mapped
+   * @throws {SystemError} when a chunk cannot be mapped; those before it stay mapped
    */
   *mapInternal(range: Range, isWrite: boolean): Generator<MappedBlock> {
     for (let at = range.start; at < range.end;) {
@@ -90,7 +90,7 @@ export class HostFileMapper {
   }
 
   /**
-   * Where one byte of the file is in memory; the others of its chunk are around it.
+   * Where one byte of the file is in memory. The rest of its chunk lies around it.
    *
    * @throws {SystemError} when its chunk cannot be mapped
    */
@@ -98,7 +98,7 @@ export class HostFileMapper {
     return this.#addressOf(Number(offset >> CHUNK_BITS), isWrite) + (offset & (CHUNK - 1n));
   }
 
-  /** Maps all chunks anew at their places, after the file behind them changed. Ends at a failure. */
+  /** Maps all chunks again at their addresses, after another file took the place of theirs. */
   regenerate(): void {
     for (const [index, { address, isWritable }] of this.#chunks) {
       if (address !== undefined) this.#memory.map(BigInt(index) * CHUNK, isWritable, address);

@@ -106,7 +106,7 @@ export class NativeHostTree implements HostTree, Disposable {
   }
 }
 
-/** Files of network file systems may be behind a loop device, so the host may ask storage. */
+/** The host may ask storage, because a file of a network file system may be behind a device. */
 function attributesOf(node: Descriptor): NodeAttributes {
   return statCached(node, linux.AT_STATX_SYNC_AS_STAT);
 }
@@ -130,7 +130,7 @@ function readUpTo(
   return buffer.slice(0, done);
 }
 
-/** A name that is not UTF-8 has no place in an answer, and a changed one would name another file. */
+/** A name that is not UTF-8 fails: changed to fit into JSON it would name another file. */
 function decode(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -18,7 +18,7 @@ const SUFFIX = ".pages";
 export class MappedCacheFiles implements CacheFiles {
   readonly #libc: Libc;
 
-  /** @param folder Is made when it is not there; its parent must be */
+  /** @param folder Is made when it is missing; its parent must exist */
   constructor(libc: Libc, readonly folder: string) {
     this.#libc = libc;
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });

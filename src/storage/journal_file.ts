@@ -11,12 +11,12 @@ import { removeIfPresent, writeAll } from "../native/files.ts";
 import { decodeJournal, encodeHeader, encodeRecord } from "./journal_format.ts";
 
 const SUFFIX = ".journal";
-/** A rewritten journal grows under this name until it takes the place of the old one. */
+/** A rewritten journal is written under this name, then renamed over the old one. */
 const DRAFT_SUFFIX = ".journal.draft";
 
-/** Journals as append-only files in a folder of ours, one for each inode (docs/inodes.md#6). */
+/** Journals as append-only files in one folder, a file for each inode (docs/inodes.md#6). */
 export class JournalFiles implements Journals {
-  /** @param folder Is made when it is not there; its parent must be */
+  /** @param folder Is made when it is missing; its parent must exist */
   constructor(readonly folder: string) {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
@@ -64,7 +64,7 @@ class JournalFile implements Journal {
   #file: Deno.FsFile;
   /** Length of the file up to its last whole frame, in bytes. */
   #goodBytes = 0;
-  /** A write failed: the file may end in a part of a frame. */
+  /** Whether a write failed, so that the file may end in a part of a frame. */
   #torn = false;
   #sequence = 0n;
   /** Frames that are not in the file yet, and whether they replace it. */
@@ -102,7 +102,7 @@ class JournalFile implements Journal {
   }
 
   async flush(): Promise<void> {
-    // Records added while a write runs go together into the next one.
+    // Records that are added while a write runs are written together by the next one.
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
     if (this.#waiting.length === 0) return;
     const writing = this.#write();
@@ -131,7 +131,7 @@ class JournalFile implements Journal {
       if (replaces) await this.#replaceWith(bytes);
       else await this.#add(bytes);
     } catch (error) {
-      // A rewrite that came meanwhile stands for all of this too.
+      // A rewrite that was requested meanwhile replaces these frames as well.
       if (!this.#replaces) {
         this.#waiting = [...frames, ...this.#waiting];
         this.#replaces = replaces;

@@ -11,7 +11,7 @@ import type { JournalHeader, JournalRecord, LeftJournal } from "../core/ports/jo
 
 const FRAME_BYTES = 8;
 const RECORD_BYTES = 33;
-/** A header is a path of at most 4096 bytes and some names; JSON makes six bytes of one at most. */
+/** A header has a path of at most 4096 bytes and some names; JSON needs at most 6 bytes for one. */
 const BODY_BYTES_MAX = 32 * 1024;
 const KINDS = [
   "dirty",
@@ -33,10 +33,10 @@ const Header = z.strictObject({
   inode: Decimal,
 });
 
-/** What the bytes of a journal hold, up to its last whole frame. */
+/** The content of a journal up to its last whole frame. */
 type DecodedJournal = Omit<LeftJournal, "id">;
 
-/** The frame that a journal begins with. */
+/** The first frame of a journal. */
 export function encodeHeader(header: JournalHeader): Uint8Array<ArrayBuffer> {
   const { device, inode, ...names } = header;
   const body = { version: 1, ...names, device: String(device), inode: String(inode) };
@@ -56,12 +56,12 @@ export function encodeRecord(
   view.setBigUint64(8, inode, true);
   view.setUint8(16, KINDS.indexOf(record.kind));
   view.setBigUint64(17, a, true);
-  // A time before 1970 is negative; its 64 bits are kept as they are.
+  // A time before 1970 is negative, so it is written as a signed number.
   view.setBigInt64(25, b, true);
   return frame(body);
 }
 
-/** Reads a journal up to its last whole frame: what follows was not whole when the process died. */
+/** Reads a journal up to its last whole frame. The rest was torn when the process died. */
 export function decodeJournal(bytes: Uint8Array<ArrayBuffer>): DecodedJournal {
   const [first, ...rest] = bodiesOf(bytes);
   const header = first === undefined ? undefined : headerOf(first);

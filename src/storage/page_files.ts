@@ -14,7 +14,7 @@ import type {
  */
 export class PageFiles implements PageFolder {
   /**
-   * @param folder The folder below which each scope gets its own, such as `/run/innkeeper/pages`
+   * @param folder Has one folder for each scope, such as `/run/innkeeper/pages`
    * @param visibility Whether the folders above it let every user pass
    */
   constructor(readonly folder: string, readonly visibility: Visibility) {}
@@ -72,7 +72,7 @@ class FilePage implements PageFile {
     return bytes;
   }
 
-  /** Grows a short file in place: it is never made shorter, and never replaced. */
+  /** Grows a short file in place. A page is never made shorter and never replaced. */
   grow(): void {
     if (this.file.statSync().size < PAGE_BYTES) this.file.truncateSync(PAGE_BYTES);
   }
@@ -87,7 +87,7 @@ function makeFolder(path: string): void {
   Deno.chmodSync(path, 0o755);
 }
 
-/** Makes the page whole under another name and links it into place, once for ever. */
+/** Writes the whole page under another name and links it into place, so no reader sees a part. */
 function publish(folder: string, path: string, initial: Uint8Array<ArrayBuffer>): void {
   const temporary = `${folder}/.page.${crypto.randomUUID()}`;
   const page = new Uint8Array(PAGE_BYTES);

@@ -4,11 +4,11 @@ import type { RemoteFiles } from "../core/ports/remote_files.ts";
 import { crc32c } from "./crc32c.ts";
 import { SystemError } from "../core/system_error.ts";
 
-/** What a server said of a file. */
+/** The description of a file by its server. */
 interface Described {
   readonly sizeBytes: bigint;
   readonly modificationTimeNs: bigint;
-  /** A strong entity tag, else what there is to tell one content from the next. */
+  /** Differs from one content to the next, as far as the server says. */
   readonly version: string;
   readonly etag: string | undefined;
 }
@@ -18,12 +18,12 @@ const CONTENT_RANGE = /^bytes\s+([0-9]+)-([0-9]+)\/([0-9]+)$/i;
 
 /**
  * Files behind URLs of a few allowed prefixes, read by ranges (RFC 9110 §14). Redirects are not
- * followed: they could lead to what no prefix allows.
+ * followed, because they could lead to a URL that no prefix allows.
  */
 export class HttpRemoteFiles implements RemoteFiles {
   readonly #prefixes: readonly URL[];
 
-  /** @param remotes URL prefixes; one matches by whole path segments */
+  /** @param remotes URL prefixes, compared by whole path segments */
   constructor(remotes: readonly string[]) {
     this.#prefixes = remotes.map((remote) => new URL(remote));
   }
@@ -39,18 +39,18 @@ export class HttpRemoteFiles implements RemoteFiles {
 
 /**
  * Whether a URL is below a prefix. Both are parsed, so that neither `..`, nor another port, nor a
- * host whose name only begins alike gets by.
+ * host whose name only begins like the allowed one is let through.
  */
 function allows(prefix: URL, url: URL): boolean {
   const folder = prefix.pathname.endsWith("/") ? prefix.pathname : `${prefix.pathname}/`;
   const isBelow = url.pathname === prefix.pathname || url.pathname.startsWith(folder);
-  // An encoded slash or dot may mean a step up to the server behind.
+  // The server may decode a slash or dot, and then step up a folder.
   const isPlain = !/%(?:2e|2f|5c)/i.test(url.pathname);
   return ["http:", "https:"].includes(url.protocol) && url.origin === prefix.origin && isBelow &&
     isPlain && url.username === "" && url.password === "";
 }
 
-/** A file of another machine. What a server answers of another version ends the content early. */
+/** A file of another machine. A read of another version than the described one gives no bytes. */
 class RemoteFile implements BackingFile {
   readonly hostPath = undefined;
   readonly #url: string;
@@ -66,7 +66,7 @@ class RemoteFile implements BackingFile {
     const { sizeBytes, modificationTimeNs, version } = this.#described;
     return {
       device: 0n,
-      // Told apart by the URL already.
+      // A remote file has no number. The URL already identifies it.
       inode: BigInt(crc32c(new TextEncoder().encode(this.#url))),
       sizeBytes,
       usageBytes: 0n,
@@ -99,7 +99,7 @@ class RemoteFile implements BackingFile {
         ...(etag === undefined ? {} : { "if-match": etag }),
       },
     }, this.#ending.signal);
-    // 412, or 200 from a server that ignores the range: either way look() tells what is new.
+    // 412, or 200 from a server that ignores the range. In both cases look() finds out more.
     if (response.status !== 206) return await nothing(response, this.#url);
     const range = CONTENT_RANGE.exec(response.headers.get("content-range") ?? "");
     const isSame = range?.[1] === String(offset) && range[3] === String(sizeBytes) &&
@@ -111,7 +111,7 @@ class RemoteFile implements BackingFile {
         const part = chunk.subarray(0, into.byteLength - read);
         into.set(part, read);
         read += part.byteLength;
-        // More than was asked for is none of ours.
+        // The server may send more than was requested.
         if (read === into.byteLength) break;
       }
     } catch {
@@ -161,7 +161,7 @@ class RemoteFile implements BackingFile {
   }
 }
 
-/** Ends an answer that is of no use. Returns that nothing was read. */
+/** Ends an answer that is of no use, so that 0 bytes were read. */
 async function nothing(response: Response, url: string): Promise<number> {
   await response.body?.cancel();
   if (![200, 206, 412, 416].includes(response.status)) {
@@ -186,7 +186,7 @@ async function describe(url: string, ending?: AbortSignal): Promise<Described> {
     sizeBytes,
     modificationTimeNs: Number.isNaN(modified) ? 0n : BigInt(modified) * NS_PER_MS,
     version: versionOf(response.headers, sizeBytes),
-    // A weak tag promises no equality of bytes, and If-Match never matches it.
+    // A weak tag does not promise equal bytes, and If-Match never matches it.
     etag: etag === null || etag.startsWith("W/") ? undefined : etag,
   };
 }

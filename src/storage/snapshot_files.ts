@@ -14,7 +14,7 @@ export class SnapshotFiles implements SnapshotStore {
   private constructor(readonly folder: string) {}
 
   /**
-   * Makes the folder where it is missing, and removes what a crash left unfinished.
+   * Makes the folder if it is missing, and removes files that a crash left unfinished.
    *
    * @param folder Such as `/var/lib/innkeeper/snapshots`
    * @throws {SystemError}
@@ -90,7 +90,7 @@ async function readNext(file: Deno.FsFile, length: number): Promise<Uint8Array<A
   return bytes.subarray(0, await readFully(file, bytes));
 }
 
-/** A rename lasts through a power failure only when its folder is on stable storage too. */
+/** A rename survives a loss of power only when its folder is on stable storage too. */
 async function syncFolder(path: string): Promise<void> {
   using folder = await Deno.open(path);
   await folder.sync();

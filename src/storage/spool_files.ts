@@ -3,9 +3,9 @@ import type { Spool, Spools } from "../core/ports/spool.ts";
 import { asSystemError, SystemError } from "../core/system_error.ts";
 import { writeAll } from "../native/files.ts";
 
-/** Spools as files without a name in a folder of ours: the host frees them with the process. */
+/** Spools as files without a name, so that the host frees them when the process ends. */
 export class SpoolFiles implements Spools {
-  /** @param folder Is made when it is not there; its parent must be */
+  /** @param folder Is made when it is missing; its parent must exist */
   constructor(readonly folder: string) {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   }

@@ -4,7 +4,7 @@ import type { Ledger, LedgerEntry, LedgerKind, LedgerRow } from "../core/ports/l
 
 const STATE_VERSION = 1;
 
-/** The state folder cannot be used by this daemon. */
+/** This daemon cannot use the state folder. */
 export class StateFolderError extends Error {
   override readonly name = "StateFolderError";
 }
@@ -23,8 +23,8 @@ interface Waiting {
 }
 
 /**
- * The ledger in one SQLite file: write-ahead log, every commit flushed to storage. Commits that
- * come in the same turn of the event loop share one flush, which is what a commit costs.
+ * The ledger in one SQLite file: write-ahead log, every commit flushed to storage. The flush is the
+ * cost of a commit, so commits of the same turn of the event loop share one.
  */
 export class SqliteLedger implements Ledger {
   readonly #database: DatabaseSync;
@@ -34,8 +34,8 @@ export class SqliteLedger implements Ledger {
   #waiting: Waiting[] = [];
 
   /**
-   * Opens or makes the ledger and locks it for this process alone. The lock goes with the
-   * process, however it ends.
+   * Opens or makes the ledger and locks it for this process alone. The lock ends with the process,
+   * however that ends.
    *
    * @throws {StateFolderError} when another process has it, or a newer Innkeeper wrote it
    */
@@ -74,7 +74,7 @@ export class SqliteLedger implements Ledger {
 
   commit(entries: readonly LedgerEntry[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      // Turned into text here, so that a body that has none fails its own commit alone.
+      // Serialised here, so that a body without a JSON form fails only its own commit.
       const rows = entries.map(({ kind, id, body }) => ({
         kind,
         id,

@@ -1,4 +1,4 @@
-/** What the storage says of a file. Times are nanoseconds since 1970-01-01T00:00:00Z. */
+/** The attributes of a file on its storage. Times are nanoseconds since 1970-01-01T00:00:00Z. */
 export interface BackingAttributes {
   /** Number of the device that the file is on, and of the inode there: together its identity. */
   readonly device: bigint;
@@ -14,7 +14,7 @@ export interface BackingAttributes {
   readonly modificationTimeNs: bigint;
   readonly statusChangeTimeNs: bigint;
   readonly links: number;
-  /** What else tells one content from the next, where the storage says it: an entity tag. */
+  /** Differs from one content to the next, such as an entity tag; not every storage has one. */
   readonly version?: string;
 }
 
@@ -28,7 +28,7 @@ export interface AttributeChange {
   readonly modificationTimeNs?: bigint | undefined;
 }
 
-/** What a look at the storage found. */
+/** The result of {@linkcode BackingFile.look}. */
 export interface BackingLook {
   readonly attributes: BackingAttributes;
   /**
@@ -71,8 +71,8 @@ export interface BackingFile {
   /** Takes a name below its root away. ENOENT when it leads to no file, ESTALE to another one. */
   unlink(path: string): Promise<void>;
   /**
-   * Opens again what its path leads to, perhaps another file by now. Calls that are under way end on
-   * the old file or on the new one.
+   * Opens again what its path leads to, perhaps another file by now. Calls that are in progress end
+   * on the old file or on the new one.
    *
    * @param accept Sees what was found first; when it throws, the file stays as it is
    */

@@ -1,14 +1,14 @@
 import type { Range } from "../segments.ts";
 
 /**
- * The sparse file that holds the cached pages of one inode, at the offsets that they have in the
- * file behind it. Ranges are whole pages. What is in it outlives the process, not the host.
+ * The sparse file that holds the cached pages of one inode, at their offsets in the backing file.
+ * Ranges are whole pages. Its content survives the process, but not a restart of the host.
  */
 export interface CacheFile {
   /** Path by which another process of this user can map it. */
   readonly path: string;
   /**
-   * Takes storage for pages, so that storing into them cannot fail. They read as zeros.
+   * Reserves storage for pages, so that a later store into them cannot fail. They read as zeros.
    *
    * @throws {SystemError} ENOSPC, EFBIG or ENOMEM when they cannot be had
    */
@@ -17,9 +17,9 @@ export interface CacheFile {
   load(into: Uint8Array<ArrayBuffer>, offset: bigint): void;
   /** Copies bytes into reserved pages. */
   store(bytes: Uint8Array<ArrayBuffer>, offset: bigint): void;
-  /** Gives the storage of pages back. */
+  /** Frees the storage of pages. */
   punch(range: Range): Promise<void>;
-  /** Lets go of the file, which stays. */
+  /** Closes the file, which stays. */
   close(): void;
 }
 
@@ -32,9 +32,9 @@ export interface CacheFiles {
   /**
    * Reads from a cache file that an earlier process left.
    *
-   * @returns How many bytes there were; what was never stored reads as zeros
+   * @returns How many bytes were read; bytes that were never stored are zeros
    */
   salvage(id: string, into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
-  /** Removes a cache file, also when it is not there. */
+  /** Removes a cache file. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
 }

@@ -1,8 +1,8 @@
-/** The time, as the domains need it. Tests move it by hand. */
+/** The time. Tests move it by hand. */
 export interface Clock {
-  /** Wall clock, nanoseconds since 1970-01-01T00:00:00Z. For showing, never for measuring. */
+  /** Wall clock, nanoseconds since 1970-01-01T00:00:00Z. Only for people: it may jump. */
   wallNs(): bigint;
-  /** Milliseconds that only go forward. For measuring. */
+  /** Milliseconds that never go back, for measuring. */
   monotonicMs(): number;
   /** Calls `action` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, action: () => void): () => void;

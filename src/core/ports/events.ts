@@ -1,18 +1,18 @@
-/** Something that changed, as it is told to whoever follows the events. */
+/** A change, as followers of the events see it. */
 export interface EventFact {
-  /** What happened to what sort of thing, such as `scope.bumped`. */
+  /** The sort of thing and what happened to it, such as `scope.bumped`. */
   readonly kind: string;
-  /** The thing: a name or an id. */
+  /** Name or id of the thing that changed. */
   readonly subject: string;
-  /** Why, in the words of whoever asked or of Innkeeper. */
+  /** Why it changed, in the words of the caller or of Innkeeper. */
   readonly reason?: string;
-  /** What else there is to know; 64-bit numbers may be bigints. */
+  /** Further values; 64-bit numbers may be bigints. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Where changes are told. Every change that a caller can notice is told once, after it holds.
- * Telling cannot fail and does not wait.
+ * Where domains report changes. Every change that a caller can notice is reported once, after it
+ * took effect. A report cannot fail and does not wait.
  */
 export interface EventSink {
   emit(fact: EventFact): void;

@@ -1,9 +1,9 @@
 /**
  * A device of the host that shows a changing value, or a file of the same layout. It is read with
- * calls, never through a mapping: whoever truncates a mapped file kills its reader.
+ * calls, never through a mapping: if somebody truncated a mapped file, its reader would be killed.
  */
 export interface HostDevice {
-  /** Where it was found, for people. */
+  /** Its path, for people. */
   readonly path: string;
   /**
    * Up to `count` bytes from its start; fewer only where it ends.
@@ -13,22 +13,22 @@ export interface HostDevice {
    */
   read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /**
-   * Writes to a device. To a file nothing is ever written: it is somebody else's.
+   * Writes to a device. A file is never written to, since it belongs to somebody else.
    *
    * @returns Whether it was written
    * @throws {SystemError}
    */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<boolean>;
   /**
-   * Waits, without holding up anything else.
+   * Waits for a new value, without blocking the event loop.
    *
    * @param timeoutMs How long at most, in milliseconds
-   * @returns `news` as soon as it has something to read; `nothing` when the time is up;
-   * `unpollable` at once when it does not tell of news
+   * @returns `news` as soon as there is something to read; `nothing` when the time is up;
+   * `unpollable` at once when it cannot report new values
    * @throws {SystemError}
    */
   wait(timeoutMs: number): Promise<"news" | "nothing" | "unpollable">;
-  /** Lets go of it, after a wait that is under way. */
+  /** Closes it, after a wait that is in progress. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** What a path of the host leads to. */
+/** The sorts of nodes. */
 export type HostNodeKind =
   | "file"
   | "directory"
@@ -26,19 +26,19 @@ export interface HostNode {
  * gives: ENOENT, ENOTDIR, ELOOP, EACCES, ….
  */
 export interface HostTree {
-  /** What the path leads to. Opens nothing, so a device is not woken. */
+  /** The node at a path. It is not opened, so a device is not woken. */
   stat(path: string): Promise<HostNode>;
   /**
    * The whole content of a regular file.
    *
-   * @throws {SystemError} EISDIR for a folder, EINVAL for any other node that is not a file,
-   * EFBIG above HOST_FILE_BYTES_MAX
+   * @throws {SystemError} EISDIR for a folder, EFBIG above HOST_FILE_BYTES_MAX
+   * @throws {NotRegularFileError} for any other node that is not a file
    */
   readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Up to `count` bytes of a regular file from `offset` on; fewer only at its end.
    *
-   * @throws {SystemError} as {@linkcode readFile}, but for no size of the file
+   * @throws {SystemError} as {@linkcode readFile}, but a file may have any size
    */
   readAt(path: string, offset: number, count: number): Promise<Uint8Array<ArrayBuffer>>;
   /**

@@ -1,6 +1,6 @@
-/** What the journal of an inode begins with: which file its records are about. */
+/** The head of a journal: which file its records are about. */
 export interface JournalHeader {
-  /** Names one run of the host: cached pages do not outlive it. */
+  /** Identifies one run of the host, since cached pages do not survive a restart of the host. */
   readonly bootId: string;
   readonly root: string;
   readonly path: string;
@@ -8,7 +8,7 @@ export interface JournalHeader {
   readonly inode: bigint;
 }
 
-/** One step of an inode's dirt. Replayed in order the steps give the dirt as it was. */
+/** One change of an inode's dirty ranges. Replayed in order, the records restore the ranges. */
 export type JournalRecord =
   /** Bytes of the range are in the cache and not in the backing file. */
   | { readonly kind: "dirty"; readonly start: bigint; readonly end: bigint }
@@ -22,9 +22,9 @@ export type JournalRecord =
   | { readonly kind: "overtaken" };
 
 /**
- * The dirty ranges of one inode, which survive the death of the process (docs/inodes.md#6). Records
- * are written in the order in which they were added. A record that could not be written stays queued
- * and is tried again first, so that no later record is stored without it.
+ * The dirty ranges of one inode, which survive the death of the process (docs/inodes.md#6).
+ * Records are written in the order in which they were added. A record that could not be written
+ * stays queued and is tried again first, so that no later record is stored without it.
  */
 export interface Journal {
   /** Records added since the journal was made or rewritten. */
@@ -48,7 +48,7 @@ export interface Journal {
 /** A journal that an earlier process left. */
 export interface LeftJournal {
   readonly id: string;
-  /** `undefined` when not even that is whole: no record can be believed then. */
+  /** `undefined` when the head itself is damaged; then no record can be trusted. */
   readonly header: JournalHeader | undefined;
   readonly records: readonly JournalRecord[];
   /** Bytes behind the last whole record: torn when the process died, or damaged since. */
@@ -61,6 +61,6 @@ export interface Journals {
   create(id: string, header: JournalHeader): Promise<Journal>;
   /** The journals that are there, each up to its last whole record. */
   left(): Promise<readonly LeftJournal[]>;
-  /** Removes a journal, also when it is not there. */
+  /** Removes a journal. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** What the ledger keeps: one kind of entry per thing that survives a restart. */
+/** The kinds of things that survive a restart; each has entries of its own. */
 export type LedgerKind =
   | "scope"
   | "watcher"
@@ -17,23 +17,23 @@ export interface LedgerEntry {
   readonly body: unknown;
 }
 
-/** An entry as it was kept. */
+/** A stored entry. */
 export interface LedgerRow {
   readonly id: string;
   readonly body: unknown;
 }
 
 /**
- * What was promised, kept through the death of the process and of the power.
+ * State that survives a crash of the process and a loss of power.
  *
- * All entries of one `commit` are kept or none is. When the promise of `commit` resolves they are
- * on stable storage; when it rejects nothing of it is kept.
+ * The entries of one `commit` are stored all or not at all. When its promise resolves they are on
+ * stable storage; when it rejects none of them is stored.
  */
 export interface Ledger {
   /** All entries of a kind, in ascending order of their ids. */
   load(kind: LedgerKind): Promise<readonly LedgerRow[]>;
   /** Puts and removes entries, all or nothing, in the order given. */
   commit(entries: readonly LedgerEntry[]): Promise<void>;
-  /** Waits for running commits and lets go of the storage. */
+  /** Waits for running commits and closes the storage. */
   close(): Promise<void>;
 }

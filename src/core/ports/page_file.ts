@@ -4,23 +4,23 @@ export interface PageFile {
   readonly path: string;
   /** Stores bytes in place. Whoever has the page mapped sees them at once. */
   write(offset: number, bytes: Uint8Array<ArrayBuffer>): void;
-  /** The page's bytes as they are in the file now. */
+  /** The bytes that are in the file now. */
   bytes(): Uint8Array<ArrayBuffer>;
-  /** Lets go of the file, which stays. */
+  /** Closes the file, which stays. */
   close(): void;
 }
 
 /** The pages of a scope, by the device whose layout each has. */
 export type PageName = "sysgenid" | "vmclock";
 
-/** A page together with what it held when it was opened. */
+/** An open page and the content that it had before. */
 export interface OpenedPage {
   readonly page: PageFile;
-  /** The bytes that were found; `undefined` when the file was made just now. */
+  /** The bytes that were in the file; `undefined` when it is new. */
   readonly found: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Who can get at the pages: every user of the host, or only the daemon's own. */
+/** Who can open the pages: every user of the host, or only the daemon's user. */
 export const VISIBILITIES = ["all", "owner"] as const;
 
 /** One of {@linkcode VISIBILITIES}. */
@@ -35,7 +35,7 @@ export interface PageFolder {
   /**
    * Opens a page of a scope, or makes it with `initial` as its first bytes and zeros after them.
    *
-   * @throws {Fault} `page-unusable` when something else than a regular file is in its place
+   * @throws {Fault} `page-unusable` when its place is taken by anything but a regular file
    */
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage;
 }

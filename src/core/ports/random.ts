@@ -1,4 +1,4 @@
-/** Unpredictable bytes, as the domains need them. Tests give a seeded source. */
+/** A source of unpredictable bytes. Tests pass a seeded one. */
 export interface Random {
   /** `count` fresh bytes. */
   bytes(count: number): Uint8Array;

@@ -12,7 +12,7 @@ export interface OpenRequest {
   readonly path: string;
   readonly access: typeof ACCESS_MODES[number];
   readonly create: typeof CREATE_MODES[number];
-  /** Permission bits of a file that is made. */
+  /** Permission bits of a new file. */
   readonly permissions: number;
   /** Reads leave the access time alone, where the host permits it. */
   readonly noatime?: boolean;
@@ -25,8 +25,8 @@ export interface OpenedBacking {
 }
 
 /**
- * A folder in which inodes may be opened. No path, `..`, link or magic link leads out of it, also
- * while others rename things in it.
+ * A folder in which inodes may be opened. No path, `..`, link or magic link leads out of it, even
+ * while others rename files in it.
  */
 export interface RootFolder {
   readonly readOnly: boolean;
@@ -36,7 +36,8 @@ export interface RootFolder {
    * Opens a regular file.
    *
    * @throws {SystemError} EXDEV when the path leads out, ELOOP for too many or magic links,
-   * ENOENT, EEXIST, ENOTDIR, EISDIR for a folder and EINVAL for what is no regular file either
+   * ENOENT, EEXIST, ENOTDIR, EISDIR for a folder
+   * @throws {NotRegularFileError} for anything else that is no regular file
    */
   open(request: OpenRequest): Promise<OpenedBacking>;
 }

@@ -1,7 +1,7 @@
-/** Names from the top of a tree down; each has any bytes but NUL and slash, and is no `.` or `..`. */
+/** Names from the top of a tree down. None is `.` or `..` or has a zero byte or a slash in it. */
 export type NamePath = readonly Uint8Array[];
 
-/** What a node of a shared tree is. Times are nanoseconds since 1970-01-01T00:00:00Z. */
+/** The attributes of a node of a shared tree. Times are nanoseconds since 1970-01-01T00:00:00Z. */
 export interface SharedNode {
   /** Type and permission bits, as in Linux's `st_mode`. */
   readonly mode: number;
@@ -27,19 +27,21 @@ export interface SharedName {
 }
 
 /**
- * A folder that is shown to a guest, read-only. No path leads out of it and no link is followed:
- * the guest follows them by itself, inside. Every method rejects with a {@linkcode SystemError}.
+ * A folder that a guest sees, read-only. No path leads out of it and no link is followed: the guest
+ * follows links itself, inside the tree. Every method rejects with a {@linkcode SystemError}.
  */
 export interface SharedTree {
   node(path: NamePath): Promise<SharedNode>;
   /** The names in a folder, in an order that stays while it is not changed. */
   names(path: NamePath): Promise<readonly SharedName[]>;
-  /** What a symbolic link says. */
+  /** The target of a symbolic link, as it is written. */
   link(path: NamePath): Promise<Uint8Array>;
   /**
    * Reads a regular file, up to its end.
    *
-   * @param found What was found there before; ESTALE when another file is there now
+   * @param found The file that an earlier call found; ESTALE when another one is there now
+   * @throws {SystemError} EISDIR for a folder
+   * @throws {NotRegularFileError} for anything else that is no regular file
    */
   read(
     path: NamePath,

@@ -6,8 +6,8 @@ export interface SnapshotFile extends Disposable {
 }
 
 /**
- * Where snapshots are stored, as bytes. What `put` has promised is on stable storage; a snapshot is
- * whole or not there. Every method rejects with a {@linkcode SystemError}.
+ * Where snapshots are stored, as bytes. When `put` resolves the snapshot is on stable storage; a
+ * snapshot is whole or not there. Every method rejects with a {@linkcode SystemError}.
  */
 export interface SnapshotStore {
   /** Stores a snapshot under a new id. */
