@@ -121,29 +121,13 @@ class RemoteFile implements BackingFile {
     return read;
   }
 
-  write(): Promise<number> {
-    return this.#readOnly();
-  }
-
-  truncate(): Promise<void> {
-    return this.#readOnly();
-  }
-
-  change(): Promise<void> {
-    return this.#readOnly();
-  }
-
-  allocate(): Promise<void> {
-    return this.#readOnly();
-  }
-
-  link(): Promise<void> {
-    return this.#readOnly();
-  }
-
-  unlink(): Promise<void> {
-    return this.#readOnly();
-  }
+  // Whatever would change the file is refused.
+  readonly write = (): Promise<number> => this.#readOnly();
+  readonly truncate = (): Promise<void> => this.#readOnly();
+  readonly change = (): Promise<void> => this.#readOnly();
+  readonly allocate = (): Promise<void> => this.#readOnly();
+  readonly link = (): Promise<void> => this.#readOnly();
+  readonly unlink = (): Promise<void> => this.#readOnly();
 
   async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     const { attributes } = await this.look();

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { HOST_DIR_ENTRIES_MAX, HOST_FILE_BYTES_MAX } from "../../src/core/limits.ts";
 import type { HostTree } from "../../src/core/ports/host_tree.ts";
-import { SystemError } from "../../src/core/system_error.ts";
+import { NotRegularFileError, SystemError } from "../../src/core/system_error.ts";
 import { NativeHostTree } from "../../src/native/host_tree.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { FolderBuilder, type HostTreeBuilder, MemoryHostTree } from "../support/host_tree.ts";
@@ -81,6 +81,7 @@ for (const { name, run, noDevices } of IMPLEMENTATIONS) {
       await build.fifo("/run/fifo");
       assertEquals((await tree.stat("/run/s.sock")).kind, "socket");
       assertEquals((await tree.stat("/run/fifo")).kind, "fifo");
+      await assertRejects(() => tree.readFile("/run/s.sock"), NotRegularFileError);
       await fails("EINVAL", () => tree.readFile("/run/s.sock"));
       await fails("EINVAL", () => tree.readFile("/run/fifo"));
       await fails("ENOTDIR", () => tree.list("/run/fifo"));

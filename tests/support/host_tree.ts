@@ -1,6 +1,6 @@
 import { HOST_DIR_ENTRIES_MAX, HOST_FILE_BYTES_MAX } from "../../src/core/limits.ts";
 import type { HostNode, HostTree } from "../../src/core/ports/host_tree.ts";
-import { SystemError } from "../../src/core/system_error.ts";
+import { NotRegularFileError, SystemError } from "../../src/core/system_error.ts";
 
 /** Builds a host's tree, in memory or in a folder. Parent folders are made where they are missing. */
 export interface HostTreeBuilder {
@@ -105,7 +105,8 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
   #contentOf(path: string): Uint8Array<ArrayBuffer> {
     const entry = this.#find(path, "open");
     if (entry.kind === "file") return entry.content;
-    throw new SystemError(entry.kind === "directory" ? "EISDIR" : "EINVAL", "open", path);
+    if (entry.kind === "directory") throw new SystemError("EISDIR", "open", path);
+    throw new NotRegularFileError("open", path);
   }
 
   #put(path: string, entry: Entry): Promise<void> {

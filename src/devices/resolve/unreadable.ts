@@ -1,9 +1,9 @@
 import { Fault } from "../../core/faults.ts";
-import { SystemError } from "../../core/system_error.ts";
+import { hasErrno } from "../../core/system_error.ts";
 
 /** Whether a look-up failed because there is nothing at the path. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof SystemError && error.errno === "ENOENT";
+  return hasErrno(error, "ENOENT");
 }
 
 /** The fault of a path that cannot be read. */
