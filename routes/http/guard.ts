@@ -16,14 +16,14 @@ export function addressGuard(allowed: readonly string[]): MiddlewareHandler<Env>
   const known = new Set([...LOOPBACK_HOSTS, ...allowed].map((name) => name.toLowerCase()));
   return (c, next) => {
     const host = c.req.header("host") ?? new URL(c.req.url).host;
-    if (c.env.listener.kind === "tcp") requireKnown(host, known);
+    if (c.env.listener.kind === "tcp") requireKnownHost(host, known);
     const origin = c.req.header("origin");
-    if (origin !== undefined) requireSame(origin, host);
+    if (origin !== undefined) requireSameOrigin(origin, host);
     return next();
   };
 }
 
-function requireKnown(host: string, known: ReadonlySet<string>): void {
+function requireKnownHost(host: string, known: ReadonlySet<string>): void {
   const name = host.replace(/:\d+$/, "").toLowerCase();
   if (known.has(name)) return;
   throw new Fault(
@@ -32,7 +32,7 @@ function requireKnown(host: string, known: ReadonlySet<string>): void {
   );
 }
 
-function requireSame(origin: string, host: string): void {
+function requireSameOrigin(origin: string, host: string): void {
   if (origin === `http://${host}` || origin === `https://${host}`) return;
   throw new Fault(
     "origin-not-allowed",

@@ -64,7 +64,7 @@ export class CacheBudget {
 
   /** Takes room for pages, dropping others where it must; `false` when there is none to be had. */
   async reserve(bytes: number): Promise<boolean> {
-    return await this.#dropFor(bytes) || await this.#writeBackFor(bytes);
+    return await this.#evictFor(bytes) || await this.#writeBackFor(bytes);
   }
 
   /** Gives room back that was reserved, or whose pages are gone. */
@@ -96,7 +96,7 @@ export class CacheBudget {
     );
   }
 
-  async #dropFor(bytes: number): Promise<boolean> {
+  async #evictFor(bytes: number): Promise<boolean> {
     const dropping: Promise<void>[] = [];
     // Two rounds, because the first may find every block referenced.
     for (let left = 2 * this.#ring.size; left > 0 && !this.#hasRoom(bytes); left--) {
@@ -118,7 +118,7 @@ export class CacheBudget {
     for (const owner of this.#owners()) {
       if (owner.dirtyBytes === 0n) continue;
       const isClean = await owner.writeBack(WHOLE).then(() => true, () => false);
-      if (isClean && await this.#dropFor(bytes)) return true;
+      if (isClean && await this.#evictFor(bytes)) return true;
     }
     return false;
   }
