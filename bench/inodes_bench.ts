@@ -10,7 +10,7 @@ import { MIB } from "../src/core/limits.ts";
 import { HostRoot } from "../src/native/host_root.ts";
 import { Libc } from "../src/native/libc.ts";
 import { MappedCacheFiles } from "../src/native/mapped_cache_file.ts";
-import type { CachingInode } from "../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../src/inodes/content/caching_inode.ts";
 import { InodeStore } from "../src/inodes/store/store.ts";
 import { JournalFiles } from "../src/storage/journal_file.ts";
 import { systemClock, systemRandom } from "../src/cli/system.ts";

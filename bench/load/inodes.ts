@@ -7,7 +7,7 @@
  */
 import { systemClock, systemRandom } from "../../src/cli/system.ts";
 import { MIB } from "../../src/core/limits.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import { InodeStore } from "../../src/inodes/store/store.ts";
 import { HostRoot } from "../../src/native/host_root.ts";
 import { MAP_SHARED, O_RDWR, PROT_READ } from "../../src/native/constants.ts";

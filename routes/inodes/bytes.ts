@@ -1,7 +1,8 @@
 import { Fault } from "../../src/core/faults.ts";
 import { NONBLOCKING_READ_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Range } from "../../src/core/segments.ts";
-import type { CachingInode, InodeHead } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
+import type { InodeHead } from "../../src/inodes/content/inode_facts.ts";
 import { contentRange } from "../../src/wire/http/byte_range.ts";
 import { selectContent } from "../../src/wire/http/conditions.ts";
 import { rangesBody } from "../../src/wire/http/multipart.ts";

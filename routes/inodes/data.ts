@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
-import type { CachingInode, ChangeOptions } from "../../src/inodes/store/caching_inode.ts";
-import { inodeNotFound } from "../../src/inodes/store/inode_gate.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
+import type { ChangeOptions } from "../../src/inodes/content/editor.ts";
+import { inodeNotFound } from "../../src/inodes/content/inode_gate.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import { rangeOfPath } from "../../src/wire/http/byte_range.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";

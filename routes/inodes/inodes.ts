@@ -1,5 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import type { CachingInode, InodeStats } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
+import type { InodeStats } from "../../src/inodes/content/inode_facts.ts";
 import type { InodeStore, StoreStats } from "../../src/inodes/store/store.ts";
 import {
   InodeListView,

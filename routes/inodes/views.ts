@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { Range } from "../../src/core/segments.ts";
 import { rfc3339 } from "../../src/wire/time.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import type { InodeView } from "../../src/wire/inodes.ts";
 import { Name } from "../../src/wire/scalars.ts";

@@ -12,7 +12,7 @@ import type {
 import type { Random } from "../core/ports/random.ts";
 import type { SharedTree } from "../core/ports/shared_tree.ts";
 import { SystemError } from "../core/system_error.ts";
-import type { CachingInode } from "../inodes/store/caching_inode.ts";
+import type { CachingInode } from "../inodes/content/caching_inode.ts";
 import type { InodeStore } from "../inodes/store/store.ts";
 
 /** Root of the overlays of disks; no client can name it. */

@@ -3,7 +3,7 @@ import { Fault } from "../../src/core/faults.ts";
 import { DISKS_PER_GUEST_MAX } from "../../src/core/limits.ts";
 import { closeAll, InodeFiles, OVERLAY_ROOT } from "../../src/daemon/guest_files.ts";
 import { Disk } from "../../src/guests/linux/disk.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import { MemoryRoot } from "../support/memory_files.ts";
 import { HostStore, MemoryStore } from "../support/inode_store.ts";
 import { SeededRandom } from "../support/random.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import { HostStore, openInode, PAGE, pattern, readOf } from "../support/inode_store.ts";
 
 const SIZE = 100 * PAGE;

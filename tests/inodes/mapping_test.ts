@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { MAPPINGS_PER_INODE_MAX } from "../../src/core/limits.ts";
 import type { Range } from "../../src/core/segments.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { Mapping } from "../../src/inodes/mapping/mapping_set.ts";
 import {
   HostStore,

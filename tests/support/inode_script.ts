@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { Mapping } from "../../src/inodes/mapping/mapping_set.ts";
 import { MemoryStore, openInode, PAGE, pattern as freshPattern } from "./inode_store.ts";
 import type { MemoryNode } from "./memory_files.ts";

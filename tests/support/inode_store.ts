@@ -1,8 +1,9 @@
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { RootFolder } from "../../src/core/ports/root_folder.ts";
-import type { CachingInode } from "../../src/inodes/store/caching_inode.ts";
+import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeRequest } from "../../src/inodes/backing/opening.ts";
-import { InodeStore, type InodeStoreParts } from "../../src/inodes/store/store.ts";
+import type { InodeStoreParts } from "../../src/inodes/store/inode_maker.ts";
+import { InodeStore } from "../../src/inodes/store/store.ts";
 import { HostRoot } from "../../src/native/host_root.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";

@@ -6,10 +6,9 @@ import type {
   BackingFile,
   BackingLook,
 } from "../../core/ports/backing_file.ts";
-import type { Range } from "../../core/segments.ts";
 import { SystemError } from "../../core/system_error.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
-import { openFault } from "./open_fault.ts";
+import { asOpenFault } from "./open_fault.ts";
 import { Unsynced } from "../ranges/unsynced.ts";
 
 /** Faults by the errno of a call on a backing file. Any other errno is `backing-failed`. */
@@ -35,7 +34,7 @@ interface PartialRead {
  * (docs/inodes.md#4).
  */
 export class Backing {
-  readonly #unsynced = new Unsynced();
+  readonly unsynced = new Unsynced();
 
   /** @param name Names the file in faults */
   constructor(readonly file: BackingFile, readonly name: string) {}
@@ -50,12 +49,8 @@ export class Backing {
   }
 
   /** @throws {Fault} `backing-failed` */
-  async look(): Promise<BackingLook> {
-    try {
-      return await this.file.look();
-    } catch (error) {
-      throw this.#fault("look at", error);
-    }
+  look(): Promise<BackingLook> {
+    return this.file.look().catch(this.#as("look at"));
   }
 
   /**
@@ -118,12 +113,8 @@ export class Backing {
    */
   async write(bytes: Uint8Array<ArrayBuffer>, offset: bigint): Promise<void> {
     for (let done = 0; done < bytes.byteLength;) {
-      let written: number;
-      try {
-        written = await this.file.write(bytes.subarray(done), offset + BigInt(done));
-      } catch (error) {
-        throw this.#fault("write", error);
-      }
+      const written = await this.file.write(bytes.subarray(done), offset + BigInt(done))
+        .catch(this.#as("write"));
       if (written <= 0) {
         throw new Fault(
           "backing-failed",
@@ -132,22 +123,22 @@ export class Backing {
       }
       done += written;
     }
-    this.#unsynced.note({ start: offset, end: offset + BigInt(bytes.byteLength) });
+    this.unsynced.note({ start: offset, end: offset + BigInt(bytes.byteLength) });
   }
 
   /** @throws {Fault} as {@linkcode write} */
   truncate(sizeBytes: bigint): Promise<void> {
-    return this.#try("truncate", () => this.file.truncate(sizeBytes));
+    return this.file.truncate(sizeBytes).catch(this.#as("truncate"));
   }
 
   /** @throws {Fault} as {@linkcode write} */
   allocate(offset: bigint, length: bigint): Promise<void> {
-    return this.#try("allocate storage for", () => this.file.allocate(offset, length));
+    return this.file.allocate(offset, length).catch(this.#as("allocate storage for"));
   }
 
   /** @throws {Fault} `file-not-permitted`, `root-read-only`, `backing-failed` */
   change(change: AttributeChange): Promise<void> {
-    return this.#try("change", () => this.file.change(change));
+    return this.file.change(change).catch(this.#as("change"));
   }
 
   /**
@@ -155,12 +146,8 @@ export class Backing {
    *
    * @throws {Fault} of an open that fails, and what `accept` throws
    */
-  async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
-    try {
-      await this.file.reopen(accept);
-    } catch (error) {
-      throw error instanceof SystemError ? openFault(error, this.name) : error;
-    }
+  reopen(accept: (found: BackingAttributes) => void): Promise<void> {
+    return this.file.reopen(accept).catch(asOpenFault(this.name));
   }
 
   /**
@@ -168,12 +155,8 @@ export class Backing {
    *
    * @throws {Fault} as {@linkcode reopen}
    */
-  async link(path: string): Promise<void> {
-    try {
-      await this.file.link(path);
-    } catch (error) {
-      throw error instanceof SystemError ? openFault(error, path) : error;
-    }
+  link(path: string): Promise<void> {
+    return this.file.link(path).catch(asOpenFault(path));
   }
 
   /**
@@ -185,8 +168,8 @@ export class Backing {
     try {
       await this.file.unlink(path);
     } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      if (error.errno !== "ESTALE") throw openFault(error, path);
+      const isAnother = error instanceof SystemError && error.errno === "ESTALE";
+      if (!isAnother) asOpenFault(path)(error);
       throw new Fault(
         "file-not-found",
         `Cannot unlink "${path.slice(0, 200)}": it is no name of ${this.name}`,
@@ -202,28 +185,18 @@ export class Backing {
    * again; `backing-full`
    */
   async sync(): Promise<void> {
-    await this.#unsynced.during(() => this.#try("sync", () => this.file.sync()));
-    if (this.#unsynced.lostBytes === 0n) return;
+    await this.unsynced.during(() => this.file.sync().catch(this.#as("sync")));
+    if (this.unsynced.lostBytes === 0n) return;
     // Nobody needs lost bytes behind the end of a file that was cut.
-    this.#unsynced.forget({ start: this.attributes().sizeBytes, end: WHOLE.end });
-    const { lostBytes } = this.#unsynced;
+    this.unsynced.forget({ start: this.attributes().sizeBytes, end: WHOLE.end });
+    const { lostBytes } = this.unsynced;
     if (lostBytes === 0n) return;
-    const [first] = this.lost();
+    const [first] = this.unsynced.lost();
     throw new Fault(
       "backing-failed",
       `Cannot sync ${this.name}: a sync before has failed, and the host may have forgotten ` +
         `${lostBytes} bytes from offset ${first?.start} on; write them again, or invalidate with discard`,
     );
-  }
-
-  /** The bytes that a failed sync lost and nobody has written again. */
-  lost(): readonly Range[] {
-    return this.#unsynced.lost();
-  }
-
-  /** Forgets lost bytes that nobody needs any more, or that will be written again. */
-  forgetLost(range: Range): void {
-    this.#unsynced.forget(range);
   }
 
   /** The fault of a file that ends before its size although nobody changed it. */
@@ -234,12 +207,10 @@ export class Backing {
     );
   }
 
-  async #try(action: string, call: () => Promise<void>): Promise<void> {
-    try {
-      await call();
-    } catch (error) {
+  #as(action: string): (error: unknown) => never {
+    return (error) => {
       throw this.#fault(action, error);
-    }
+    };
   }
 
   #fault(action: string, error: unknown): Fault {

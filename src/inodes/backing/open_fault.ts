@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from "../../core/faults.ts";
 import { PATH_BYTES_MAX } from "../../core/limits.ts";
-import { NotRegularFileError, type SystemError } from "../../core/system_error.ts";
+import { NotRegularFileError, SystemError } from "../../core/system_error.ts";
 
 /** Faults by the errno of an open. Any other errno is `backing-failed`. */
 const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
@@ -21,6 +21,13 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   EDQUOT: ["backing-full", "its quota is used up"],
   EMLINK: ["value-not-allowed", "the file has as many names as its file system lets it have"],
 };
+
+/** Throws the fault of a path that the host does not open, and any other error as it is. */
+export function asOpenFault(path: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof SystemError ? openFault(error, path) : error;
+  };
+}
 
 /** The fault of a path that the host does not open. */
 export function openFault(error: SystemError, path: string): Fault {

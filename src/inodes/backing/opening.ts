@@ -4,7 +4,7 @@ import type { RemoteFiles } from "../../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../../core/ports/root_folder.ts";
 import { SystemError } from "../../core/system_error.ts";
 import type { CacheMode } from "./cache_modes.ts";
-import { openFault, requirePath } from "./open_fault.ts";
+import { asOpenFault, requirePath } from "./open_fault.ts";
 
 /** How an inode was opened. Those who share it open it alike. */
 export interface InodeModes {
@@ -58,11 +58,8 @@ export async function openBacking(
     throw new Fault("root-read-only", `Cannot write in root "${root}": it is read-only`);
   }
   requirePath(path);
-  try {
-    return await folder.open({ path, access, create, permissions, noatime });
-  } catch (error) {
-    throw error instanceof SystemError ? openFault(error, `${root}/${path}`) : error;
-  }
+  return await folder.open({ path, access, create, permissions, noatime })
+    .catch(asOpenFault(`${root}/${path}`));
 }
 
 /**
@@ -78,8 +75,8 @@ export async function openRemote(
     if (remotes === undefined) throw new SystemError("EXDEV", "open", url);
     return await remotes.open(url);
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    if (error.errno !== "EXDEV") throw openFault(error, url);
+    const isForeign = error instanceof SystemError && error.errno === "EXDEV";
+    if (!isForeign) return asOpenFault(url)(error);
     throw new Fault(
       "outside-root",
       `Cannot open "${url.slice(0, 200)}": it begins with no prefix that --remote allows`,

@@ -16,7 +16,7 @@ export interface Counts {
 
 /** The counts of one inode, which also add to those of the store. */
 export class Counters {
-  readonly #own: Counts = zero();
+  readonly #own = { hits: 0, misses: 0, fills: 0, evictedBytes: 0, writeBacks: 0, errors: 0 };
   readonly #total: Counters | undefined;
 
   /** @param total Gets every count too */
@@ -33,8 +33,4 @@ export class Counters {
   counts(): Counts {
     return { ...this.#own };
   }
-}
-
-function zero(): Counts {
-  return { hits: 0, misses: 0, fills: 0, evictedBytes: 0, writeBacks: 0, errors: 0 };
 }

@@ -50,7 +50,7 @@ export class CachedEdits {
     offset: bigint,
     isThrough: boolean,
   ): Promise<void> {
-    const { resident } = this.#parts.cache;
+    const { cache: { resident }, dirty } = this.#parts;
     const end = offset + BigInt(bytes.byteLength);
     for (let at = offset; at < end;) {
       const run = resident.at(at);
@@ -59,16 +59,16 @@ export class CachedEdits {
       at = run === undefined || isThrough
         ? await this.#writePast(bytes, offset, isThrough ? { start: at, end } : part)
         : await this.#writeCached(bytes, offset, part);
-      this.#grow(at);
+      dirty.grow(at);
     }
   }
 
   /** Reserves storage, and extends the content to the end of the range if it is shorter. */
   async allocate(offset: bigint, length: bigint): Promise<void> {
-    const { backing, changes, times } = this.#parts;
+    const { backing, changes, dirty, times } = this.#parts;
     await changes.make(() => backing.allocate(offset, length));
     times.noteHostWrite();
-    this.#grow(offset + length);
+    dirty.grow(offset + length);
   }
 
   /** Sets attributes in the backing file. */
@@ -87,13 +87,11 @@ export class CachedEdits {
     const { backing, cache: { inFlight }, changes, dirty, times } = this.#parts;
     await this.#saveBeyond(size);
     const tail = { start: pageStart(size), end: WHOLE.end };
-    // Looked at once more, because a fill can begin before this goes on.
-    while (inFlight.within(tail) !== undefined) await inFlight.idle(tail);
-    await inFlight.run(tail, async () => {
+    await inFlight.runAlone(tail, async () => {
       await changes.make(() => backing.truncate(size));
       times.noteHostWrite();
-      if (size >= dirty.size) this.#grow(size);
-      else await this.#cut(size);
+      if (size < dirty.size) await this.#cut(size);
+      else dirty.grow(size);
       // With the dirty bytes gone, the foreign change below them is no conflict any more.
       if (dirty.isOvertaken && dirty.bytes === 0n) await changes.endConflict();
       return "again";
@@ -163,11 +161,6 @@ export class CachedEdits {
       return "again";
     });
     return part.end;
-  }
-
-  #grow(end: bigint): void {
-    const { dirty } = this.#parts;
-    if (end > dirty.size) dirty.grow(end);
   }
 
   /**

@@ -133,17 +133,12 @@ export class MappedPages {
   }
 
   /** Ends all translations of a range. Returns the mappings that they belonged to. */
-  invalidate(range: Range = WHOLE): Mapping[] {
+  invalidate(range: Range): Mapping[] {
     for (const held of this.#translated.values()) {
       for (const part of held.within(range)) this.#refs.decRef(part);
       held.clear(range);
     }
     return this.#mappings.within(range);
-  }
-
-  /** Ends all translations, because another file is behind the mappings. Returns the mappings. */
-  regenerate(): Mapping[] {
-    return this.invalidate();
   }
 
   /** @throws {Fault} `value-not-allowed` */
@@ -165,7 +160,7 @@ export class MappedPages {
   }
 
   /** The parts of a range that must stay in the cache, and why. */
-  pinnedWithin(range: Range): { readonly range: Range; readonly why: string }[] {
+  unevictableWithin(range: Range): { readonly range: Range; readonly why: string }[] {
     const why = new Segments<string>();
     for (const part of this.#refs.within(range)) why.set(part, "it is referenced");
     for (const part of this.#mappings.mappedWithin(range)) why.set(part, "it is mapped");
@@ -185,9 +180,7 @@ export class MappedPages {
 
   #remove(mapping: Mapping): Range[] {
     const gone = this.#mappings.remove(mapping);
-    for (const range of gone) {
-      this.invalidate(range);
-    }
+    for (const range of gone) this.invalidate(range);
     return gone;
   }
 

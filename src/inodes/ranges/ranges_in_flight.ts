@@ -35,9 +35,10 @@ export class RangesInFlight<Outcome> {
     return undefined;
   }
 
-  /** Waits until no work is under way in a range. Never rejects. */
-  async idle(range: Range): Promise<void> {
+  /** Starts work as soon as none is under way in a range, without a turn in between. */
+  async runAlone(range: Range, work: () => Promise<Outcome>): Promise<Outcome> {
     for (let busy; (busy = this.within(range)) !== undefined;) await busy.catch(() => {});
+    return await this.run(range, work);
   }
 
   /** The part of a range around a free offset in which no work is under way. */

@@ -1,26 +1,13 @@
 import { Fault } from "../../core/faults.ts";
 import {
   BYTES_REPLY_BYTES_MAX,
-  CACHE_BYTES_DEFAULT,
   HOLDERS_PER_INODE_MAX,
   OPEN_INODES_MAX,
 } from "../../core/limits.ts";
 import type { BackingAttributes } from "../../core/ports/backing_file.ts";
-import type { CacheFiles } from "../../core/ports/cache_file.ts";
 import type { Clock } from "../../core/ports/clock.ts";
-import type { EventFact, EventSink } from "../../core/ports/events.ts";
-import type { Journals } from "../../core/ports/journal.ts";
-import type { Random } from "../../core/ports/random.ts";
-import type { RemoteFiles } from "../../core/ports/remote_files.ts";
-import type { RootFolder } from "../../core/ports/root_folder.ts";
-import type { Spools } from "../../core/ports/spool.ts";
-import { KeyedSerial } from "./keyed_serial.ts";
+import type { EventFact } from "../../core/ports/events.ts";
 import { Leases } from "../../core/leases.ts";
-import { CacheBudget } from "../cache/cache_budget.ts";
-import type { CachingInode, InodeIdentity } from "./caching_inode.ts";
-import { inodeNotFound } from "./inode_gate.ts";
-import { Counters, type Counts } from "../cache/counters.ts";
-import { InodeMaker, type OpenedFile } from "./inode_maker.ts";
 import {
   type InodeModes,
   type InodeRequest,
@@ -28,72 +15,35 @@ import {
   openRemote,
   type RemoteRequest,
 } from "../backing/opening.ts";
-import { receive, type Received } from "./upload.ts";
+import type { CachingInode } from "../content/caching_inode.ts";
+import type { InodeIdentity, InodeStats } from "../content/inode_facts.ts";
+import { inodeNotFound } from "../content/inode_gate.ts";
 import { recover, type Recovered } from "../writeback/recovery.ts";
-
-/** What the store needs from outside. */
-export interface InodeStoreParts {
-  /** The folders in which inodes may be opened, by name. */
-  readonly roots: ReadonlyMap<string, RootFolder>;
-  /** Where remote inodes come from; none are opened without it. */
-  readonly remotes?: RemoteFiles | undefined;
-  readonly caches: CacheFiles;
-  readonly journals: Journals;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly events: EventSink;
-  /** Names this boot of the host. */
-  readonly bootId: string;
-  /** Where long bodies wait; in memory without it. */
-  readonly spools?: Spools | undefined;
-  /** Budget of cached pages, in bytes. */
-  readonly cacheBytes?: number;
-}
+import { InodeMaker, type InodeStoreParts, type OpenedFile } from "./inode_maker.ts";
+import { KeyedSerial } from "./keyed_serial.ts";
+import { receiveUpload, type Upload } from "./upload.ts";
 
 /** The statistics of all inodes together. Counts stay when inodes are closed. */
-export interface StoreStats extends Counts {
+export interface StoreStats extends InodeStats {
   readonly inodes: number;
-  readonly holders: number;
-  readonly residentBytes: bigint;
-  readonly dirtyBytes: bigint;
-  readonly mappedBytes: bigint;
-  readonly referencedBytes: bigint;
-  readonly mappedChunks: number;
   readonly cacheLimitBytes: bigint;
 }
-
-/** How a hold ends. */
-interface ReleaseOptions {
-  readonly reason: string;
-  /** Whether the mappings of the space with the holder's name end too. */
-  readonly andSpace: boolean;
-  readonly isDue: (inode: CachingInode) => boolean;
-}
-
-const ON_REQUEST: ReleaseOptions = {
-  reason: "on request",
-  andSpace: false,
-  isDue: () => true,
-};
 
 /** The open inodes: which there are, who holds them, and the cache that they share. */
 export class InodeStore {
   readonly #parts: InodeStoreParts;
-  readonly #budget: CacheBudget;
   readonly #maker: InodeMaker;
-  readonly #totals = new Counters();
   readonly #inodes = new Map<string, CachingInode>();
-  /** The same, by the file: root, device and inode number. */
-  readonly #byFile = new Map<string, CachingInode>();
-  /** One open or release at a time of a file. */
-  readonly #gates = new KeyedSerial();
+  /** The same inodes by their keys. */
+  readonly #byKey = new Map<string, CachingInode>();
+  /** One open, reopen or release of a file at a time. */
+  readonly #turns = new KeyedSerial();
   readonly #leases: Leases;
 
   constructor(parts: InodeStoreParts) {
     this.#parts = parts;
     this.#leases = new Leases(parts.clock);
-    this.#budget = new CacheBudget(parts.cacheBytes ?? CACHE_BYTES_DEFAULT);
-    this.#maker = new InodeMaker({ ...parts, budget: this.#budget, totals: this.#totals });
+    this.#maker = new InodeMaker(parts);
   }
 
   /** The time by which cached times are set. */
@@ -132,18 +82,18 @@ export class InodeStore {
     let isTaken = false;
     try {
       const key = keyOf(identity, file.attributes());
-      return await this.#gates.run(key, async () => {
-        const open = this.#byFile.get(key);
+      return await this.#turns.run(key, async () => {
+        const open = this.#byKey.get(key);
         if (open !== undefined) {
           share(open, identity, request.holder);
           // If the file is unusable, the next call that needs it says so.
           await open.revalidate().catch(() => false);
         }
-        const inode = open ?? await this.#make({ ...opened, key }, request.holder);
+        const inode = open ?? await this.#make(opened, key, request.holder);
         if (open === undefined) {
           isTaken = true;
           this.#inodes.set(inode.identity.id, inode);
-          this.#byFile.set(key, inode);
+          this.#byKey.set(key, inode);
         }
         this.#renewLease(inode.identity.id, request.holder, request.leaseMs);
         const { root, path } = inode.identity;
@@ -161,13 +111,13 @@ export class InodeStore {
   /**
    * Receives the body of a write.
    *
-   * @throws {Fault} as {@linkcode receive}
+   * @throws {Fault} as {@linkcode receiveUpload}
    */
   receive(
     body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
     expected?: bigint,
-  ): Promise<Received> {
-    return receive(body, this.#parts.spools, expected);
+  ): Promise<Upload> {
+    return receiveUpload(body, this.#parts.spools, expected);
   }
 
   /** The open inode of an id, if there is one that is not hidden. */
@@ -219,7 +169,7 @@ export class InodeStore {
    * which the inode stays open and held
    */
   release(id: string, holder: string): Promise<void> {
-    return this.#release(id, holder, ON_REQUEST);
+    return this.#inTurn(id, (inode) => this.#endHold(inode, holder, "on request"));
   }
 
   /**
@@ -231,11 +181,11 @@ export class InodeStore {
    */
   async reopen(id: string): Promise<void> {
     this.inode(id);
-    await this.#atGateOf(id, async (inode) => {
+    await this.#inTurn(id, async (inode) => {
       const { key: before } = inode;
       await inode.reopen((found) => {
         const after = keyOf(inode.identity, found);
-        const other = this.#byFile.get(after);
+        const other = this.#byKey.get(after);
         if (other !== undefined && other !== inode) {
           throw new Fault(
             "inode-mode-differs",
@@ -256,23 +206,23 @@ export class InodeStore {
 
   /** Makes an inode stand for another file: opens of that file share it from now on. */
   #move(inode: CachingInode, key: string): void {
-    this.#byFile.delete(inode.key);
+    this.#byKey.delete(inode.key);
     inode.key = key;
-    this.#byFile.set(key, inode);
+    this.#byKey.set(key, inode);
   }
 
   stats(): StoreStats {
     const open = [...this.#inodes.values()].map((inode) => inode.stats());
     return {
-      ...this.#totals.counts(),
+      ...this.#maker.totals.counts(),
       inodes: open.length,
       holders: open.reduce((sum, { holders }) => sum + holders, 0),
       residentBytes: open.reduce((sum, { residentBytes }) => sum + residentBytes, 0n),
-      dirtyBytes: this.#budget.dirtyBytes,
+      dirtyBytes: this.#maker.budget.dirtyBytes,
       mappedBytes: open.reduce((sum, { mappedBytes }) => sum + mappedBytes, 0n),
       referencedBytes: open.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0n),
       mappedChunks: open.reduce((sum, { mappedChunks }) => sum + mappedChunks, 0),
-      cacheLimitBytes: BigInt(this.#budget.limitBytes),
+      cacheLimitBytes: BigInt(this.#maker.budget.limitBytes),
     };
   }
 
@@ -284,9 +234,9 @@ export class InodeStore {
   async close(): Promise<readonly { readonly inode: CachingInode; readonly error: unknown }[]> {
     this.#leases.stop();
     const unsaved: { inode: CachingInode; error: unknown }[] = [];
-    for (const [key, inode] of [...this.#byFile]) {
-      await this.#gates.run(key, async () => {
-        if (this.#byFile.get(key) !== inode) return;
+    for (const [key, inode] of [...this.#byKey]) {
+      await this.#turns.run(key, async () => {
+        if (this.#byKey.get(key) !== inode) return;
         try {
           inode.mappings.removeAll();
           await inode.close();
@@ -294,7 +244,7 @@ export class InodeStore {
         } catch (error) {
           unsaved.push({ inode, error });
           await inode.abandon();
-          this.#byFile.delete(key);
+          this.#byKey.delete(key);
           this.#inodes.delete(inode.identity.id);
         }
       });
@@ -302,14 +252,14 @@ export class InodeStore {
     return unsaved;
   }
 
-  async #make(opened: OpenedFile & { key: string }, holder: string): Promise<CachingInode> {
+  async #make(opened: OpenedFile, key: string, holder: string): Promise<CachingInode> {
     if (this.#inodes.size >= OPEN_INODES_MAX) {
       throw new Fault(
         "open-inodes-exhausted",
         `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
       );
     }
-    const inode = await this.#maker.make(opened);
+    const inode = await this.#maker.make(opened, key);
     inode.holders.add(holder);
     return inode;
   }
@@ -331,29 +281,20 @@ export class InodeStore {
     };
   }
 
-  /** @param isDue Called once no other open or release of the file is under way */
-  async #release(
-    id: string,
-    holder: string,
-    { reason, andSpace, isDue }: ReleaseOptions,
-  ): Promise<void> {
-    await this.#atGateOf(id, async (inode) => {
-      if (!isDue(inode)) return;
-      inode.requireHolder(holder, "release");
-      const isLast = inode.holders.size === 1;
-      if (andSpace) inode.mappings.endHolder(holder, true);
-      if (isLast) {
-        await inode.close();
-        await this.#forget(inode);
-      }
-      inode.mappings.endHolder(holder);
-      inode.holders.delete(holder);
-      this.#leases.end(leaseOf(id, holder));
-      this.#emit(inode, {
-        kind: "inode.released",
-        reason,
-        data: { holder, isClosed: isLast, path: inode.identity.path },
-      });
+  async #endHold(inode: CachingInode, holder: string, reason: string): Promise<void> {
+    inode.requireHolder(holder, "release");
+    const isLast = inode.holders.size === 1;
+    if (isLast) {
+      await inode.close();
+      await this.#forget(inode);
+    }
+    inode.mappings.endHolder(holder);
+    inode.holders.delete(holder);
+    this.#leases.end(leaseOf(inode.identity.id, holder));
+    this.#emit(inode, {
+      kind: "inode.released",
+      reason,
+      data: { holder, isClosed: isLast, path: inode.identity.path },
     });
   }
 
@@ -368,7 +309,11 @@ export class InodeStore {
     const isDue = (inode: CachingInode): boolean =>
       inode.holders.has(holder) && !this.#leases.has(leaseOf(id, holder));
     try {
-      await this.#release(id, holder, { reason: "its lease ran out", andSpace: true, isDue });
+      await this.#inTurn(id, async (inode) => {
+        if (!isDue(inode)) return;
+        inode.mappings.endHolder(holder, true);
+        await this.#endHold(inode, holder, "its lease ran out");
+      });
     } catch {
       // The inode reports why it cannot close. The next try is after another lease.
       const inode = this.#inodes.get(id);
@@ -381,7 +326,7 @@ export class InodeStore {
   }
 
   async #forget(inode: CachingInode): Promise<void> {
-    this.#byFile.delete(inode.key);
+    this.#byKey.delete(inode.key);
     this.#inodes.delete(inode.identity.id);
     if (inode.identity.cache === "host") return;
     // What a failure leaves here has no dirty bytes, so the next start removes it.
@@ -396,13 +341,13 @@ export class InodeStore {
   }
 
   /** Waits for the turn of an open inode's file, which may become another file meanwhile. */
-  async #atGateOf(
+  async #inTurn(
     id: string,
     task: (inode: CachingInode) => Promise<void>,
   ): Promise<void> {
     for (let isDone = false; !isDone;) {
       const { key } = this.#open(id);
-      await this.#gates.run(key, async () => {
+      await this.#turns.run(key, async () => {
         const inode = this.#open(id);
         if (inode.key !== key) return;
         isDone = true;

@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import { Fault } from "../../core/faults.ts";
 import { BYTES_BODY_BYTES_MAX, SPOOL_BYTES_MIN } from "../../core/limits.ts";
 import type { Spool, Spools } from "../../core/ports/spool.ts";
@@ -5,7 +6,7 @@ import { SystemError } from "../../core/system_error.ts";
 import { type ByteSource, sourceOf } from "../backing/byte_source.ts";
 
 /** A body that has arrived whole. Dispose of it after use. */
-export interface Received extends ByteSource, Disposable {}
+export interface Upload extends ByteSource, Disposable {}
 
 /**
  * Receives a body. Nothing of it is written before all of it is there, so a body that breaks off
@@ -14,11 +15,11 @@ export interface Received extends ByteSource, Disposable {}
  * @param expected How many bytes it must have, where that is known
  * @throws {Fault} `wrong-length` also when it breaks off, `body-too-large`, `state-unavailable`
  */
-export async function receive(
+export async function receiveUpload(
   body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
   spools: Spools | undefined,
   expected?: bigint,
-): Promise<Received> {
+): Promise<Upload> {
   const limit = expected ?? BigInt(BYTES_BODY_BYTES_MAX);
   if (limit > BigInt(BYTES_BODY_BYTES_MAX)) throw tooLarge(limit);
   const inMemory: Uint8Array<ArrayBuffer>[] = [];
@@ -45,7 +46,7 @@ export async function receive(
       cause: error,
     });
   }
-  const source = spool ?? sourceOf(joined(inMemory, bytes));
+  const source = spool ?? sourceOf(concat(inMemory));
   return {
     byteLength: source.byteLength,
     parts: () => source.parts(),
@@ -64,21 +65,6 @@ async function* chunksOf(
     // The client went away, but whoever reads on its behalf may still want to know.
     throw new Fault("wrong-length", "Cannot read the body: it broke off", { cause: error });
   }
-}
-
-function joined(
-  chunks: readonly Uint8Array<ArrayBuffer>[],
-  bytes: number,
-): Uint8Array<ArrayBuffer> {
-  const [first] = chunks;
-  if (first !== undefined && chunks.length === 1) return first;
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return all;
 }
 
 function tooLarge(bytes: bigint): Fault {

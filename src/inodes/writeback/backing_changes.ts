@@ -22,7 +22,7 @@ import { type DirtyLog, isAsBefore } from "./dirty_log.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 
 /** Why the backing file becomes the content. */
-export type TakeoverReason = "changed-outside" | "reopened" | "invalidated";
+type TakeoverReason = "changed-outside" | "reopened" | "invalidated";
 
 /**
  * Makes our changes to the backing file one at a time and detects foreign ones. With nothing dirty
@@ -151,7 +151,7 @@ export class BackingChanges {
       });
       const now = this.#backing.attributes();
       if (isAnother) {
-        this.#backing.forgetLost(WHOLE);
+        this.#backing.unsynced.forget(WHOLE);
         this.#dirty.readdress(now);
         this.#dirty.endConflict(now);
         this.#takeOver(now, "reopened");

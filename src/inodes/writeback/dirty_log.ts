@@ -109,8 +109,9 @@ export class DirtyLog {
     this.#change(() => this.#dirty.allowClean(range));
   }
 
-  /** Notes that the content grew, so that pinned pages in the new part are written back too. */
+  /** Notes that the content is so long at least, so that pinned pages in it are written back. */
   grow(size: bigint): void {
+    if (size <= this.#size) return;
     const added = { start: this.#size, end: size };
     this.#size = size;
     for (const part of this.#dirty.pinnedWithin(added)) this.#note(part, false);

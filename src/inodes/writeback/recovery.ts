@@ -9,7 +9,7 @@ import { type Baseline, isAsBefore } from "./dirty_log.ts";
 import { sliceOf } from "../ranges/page_slice.ts";
 
 /** What recovery works on. */
-interface RecoveryParts {
+export interface RecoveryParts {
   /** The folders in which inodes may be opened, by name. */
   readonly roots: ReadonlyMap<string, RootFolder>;
   readonly caches: CacheFiles;

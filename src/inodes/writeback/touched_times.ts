@@ -1,7 +1,9 @@
 import type { AttributeChange, BackingAttributes } from "../../core/ports/backing_file.ts";
 
+const TIME_NAMES = ["accessTime", "modificationTime", "statusChangeTime"] as const;
+
 /** The times of a file, by their names in the API. */
-export type TimeName = "accessTime" | "modificationTime" | "statusChangeTime";
+export type TimeName = typeof TIME_NAMES[number];
 
 /** Attributes that can be newer in the cache than in the backing file (docs/inodes.md#3). */
 export type DirtyName = "size" | TimeName;
@@ -12,100 +14,83 @@ export type DirtyName = "size" | TimeName;
  * purpose, by a touch, is brought to the file.
  */
 export class TouchedTimes {
-  #accessNs: bigint | undefined;
-  #modificationNs: bigint | undefined;
-  #statusChangeNs: bigint | undefined;
+  readonly #newer = new Map<TimeName, bigint>();
   #isModificationOnPurpose = false;
 
   /** Names of the times that are newer than in the backing file. */
   get names(): TimeName[] {
-    return [
-      ...this.#accessNs === undefined ? [] : ["accessTime" as const],
-      ...this.#modificationNs === undefined ? [] : ["modificationTime" as const],
-      ...this.#statusChangeNs === undefined ? [] : ["statusChangeTime" as const],
-    ];
+    return TIME_NAMES.filter((name) => this.#newer.has(name));
   }
 
   /** Touches times on purpose. */
   touch(names: readonly TimeName[], nowNs: bigint): void {
-    if (names.includes("accessTime")) this.#accessNs = nowNs;
-    if (names.includes("modificationTime")) {
-      this.#modificationNs = nowNs;
-      this.#isModificationOnPurpose = true;
-    }
-    if (names.includes("statusChangeTime")) this.#statusChangeNs = nowNs;
+    for (const name of names) this.#newer.set(name, nowNs);
+    if (names.includes("modificationTime")) this.#isModificationOnPurpose = true;
   }
 
   /** Notes a read of the content. */
   noteRead(nowNs: bigint): void {
-    this.#accessNs = nowNs;
+    this.#newer.set("accessTime", nowNs);
   }
 
   /** Notes a write to the cached content. */
   noteWrite(nowNs: bigint): void {
-    this.#modificationNs = nowNs;
-    this.#statusChangeNs = nowNs;
+    this.#newer.set("modificationTime", nowNs).set("statusChangeTime", nowNs);
     this.#isModificationOnPurpose = false;
-  }
-
-  /** Notes that the backing file was given attributes, which makes older touches void. */
-  override({ accessTimeNs, modificationTimeNs }: AttributeChange): void {
-    if (accessTimeNs !== undefined) this.#accessNs = undefined;
-    if (modificationTimeNs !== undefined) {
-      this.#modificationNs = undefined;
-      this.#isModificationOnPurpose = false;
-    }
-    this.#statusChangeNs = undefined;
-  }
-
-  /** Sets the modification time that the next write-back gives the file. */
-  restoreModification(timeNs: bigint): void {
-    this.#modificationNs = timeNs;
-    this.#isModificationOnPurpose = true;
   }
 
   /** Notes a write to the backing file, at which the host gave it newer times. */
   noteHostWrite(): void {
-    this.#modificationNs = undefined;
-    this.#statusChangeNs = undefined;
-    this.#isModificationOnPurpose = false;
+    this.#forgetModification();
+    this.#newer.delete("statusChangeTime");
+  }
+
+  /** Notes that the backing file was given attributes, which makes older touches void. */
+  override({ accessTimeNs, modificationTimeNs }: AttributeChange): void {
+    if (accessTimeNs !== undefined) this.#newer.delete("accessTime");
+    if (modificationTimeNs !== undefined) this.#forgetModification();
+    this.#newer.delete("statusChangeTime");
+  }
+
+  /** Sets the modification time that the next write-back gives the file. */
+  restoreModification(timeNs: bigint): void {
+    this.touch(["modificationTime"], timeNs);
   }
 
   /** What the backing file has yet to be given. */
   get pending(): AttributeChange | undefined {
-    const change: AttributeChange = {
-      ...this.#accessNs === undefined ? {} : { accessTimeNs: this.#accessNs },
-      ...this.#isModificationOnPurpose && this.#modificationNs !== undefined
-        ? { modificationTimeNs: this.#modificationNs }
-        : {},
-    };
-    return Object.keys(change).length === 0 ? undefined : change;
+    const accessTimeNs = this.#newer.get("accessTime");
+    const modificationTimeNs = this.#isModificationOnPurpose
+      ? this.#newer.get("modificationTime")
+      : undefined;
+    if (accessTimeNs === undefined && modificationTimeNs === undefined) return undefined;
+    return { accessTimeNs, modificationTimeNs };
   }
 
   /** Forgets times that the backing file was given, unless they were touched again. */
   settle({ accessTimeNs, modificationTimeNs }: AttributeChange): void {
-    if (this.#accessNs === accessTimeNs) this.#accessNs = undefined;
-    if (modificationTimeNs !== undefined && this.#modificationNs === modificationTimeNs) {
-      this.#modificationNs = undefined;
-      this.#isModificationOnPurpose = false;
-    }
-    if (this.#modificationNs === undefined) this.#statusChangeNs = undefined;
+    if (this.#newer.get("accessTime") === accessTimeNs) this.#newer.delete("accessTime");
+    if (this.#newer.get("modificationTime") === modificationTimeNs) this.#forgetModification();
+    if (!this.#newer.has("modificationTime")) this.#newer.delete("statusChangeTime");
   }
 
   /** Forgets times of writes, since none waits for its write-back any more. */
   settleWrites(): void {
-    if (this.#isModificationOnPurpose) return;
-    this.#modificationNs = undefined;
-    this.#statusChangeNs = undefined;
+    if (!this.#isModificationOnPurpose) this.noteHostWrite();
   }
 
   /** These attributes, with the newer times in place of their own. */
   over(attributes: BackingAttributes): BackingAttributes {
     return {
       ...attributes,
-      accessTimeNs: this.#accessNs ?? attributes.accessTimeNs,
-      modificationTimeNs: this.#modificationNs ?? attributes.modificationTimeNs,
-      statusChangeTimeNs: this.#statusChangeNs ?? attributes.statusChangeTimeNs,
+      accessTimeNs: this.#newer.get("accessTime") ?? attributes.accessTimeNs,
+      modificationTimeNs: this.#newer.get("modificationTime") ?? attributes.modificationTimeNs,
+      statusChangeTimeNs: this.#newer.get("statusChangeTime") ?? attributes.statusChangeTimeNs,
     };
+  }
+
+  #forgetModification(): void {
+    this.#newer.delete("modificationTime");
+    this.#isModificationOnPurpose = false;
   }
 }

@@ -61,7 +61,6 @@ export class WriteBack {
       if (wasDirty || isDurable) failure.clear();
     } catch (error) {
       this.#fail(error);
-      throw error;
     }
   }
 
@@ -77,24 +76,20 @@ export class WriteBack {
    */
   async syncData(): Promise<void> {
     if (this.#parts.dirty.bytes > 0n) return await this.sync();
-    try {
-      await this.#dataSync.run();
-    } catch (error) {
-      this.#fail(error);
-      throw error;
-    }
+    await this.#dataSync.run().catch((error) => this.#fail(error));
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown): never {
     const { backing, dirty, failure, resident } = this.#parts;
     // The cache still has what the host may have forgotten, so it is written again.
-    for (const lost of backing.lost()) {
+    for (const lost of backing.unsynced.lost()) {
       for (const run of resident.within(lost)) {
         dirty.markDirty({ start: run.start, end: minOf(run.end, dirty.size) });
-        backing.forgetLost(run);
+        backing.unsynced.forget(run);
       }
     }
     failure.note(error);
+    throw error;
   }
 
   async #copy({ start, end: dirtyEnd }: Range): Promise<void> {

@@ -1,7 +1,6 @@
 import { Fault } from "../../core/faults.ts";
 import type { EventFact } from "../../core/ports/events.ts";
 import type { Range } from "../../core/segments.ts";
-import type { Content } from "../content/content.ts";
 import type { MappedPages } from "../mapping/mapped_pages.ts";
 import type { Mapping } from "../mapping/mapping_set.ts";
 import type { Translated, TranslateRequest } from "../mapping/translation.ts";
@@ -13,10 +12,19 @@ export type EmitFact = (fact: Omit<EventFact, "subject">) => void;
 /** What the mappings of an inode are put together from. */
 interface InodeMappingsParts {
   readonly gate: InodeGate;
-  readonly content: Content;
   readonly maps: MappedPages;
-  /** Whether translations name the host's own file, which nothing in the cache holds. */
-  readonly isHostFile: boolean;
+  /**
+   * Translates a range that is mapped.
+   *
+   * @param require Throws when the request is no longer valid; called after each wait
+   */
+  readonly translate: (
+    request: TranslateRequest,
+    holder: string,
+    require: () => void,
+  ) => Promise<Translated>;
+  /** Called with ranges that no mapping has any more. */
+  readonly onUnmapped: (ranges: readonly Range[]) => void;
   /** Throws when the inode is read-only. */
   readonly requireWritable: () => void;
   /** Throws when a holder does not hold the inode. */
@@ -72,15 +80,15 @@ export class InodeMappings {
   remove(mapping: Mapping): Range[] {
     this.#parts.gate.requireOpen();
     const gone = this.#parts.maps.remove(mapping);
-    this.#parts.content.unmapped(gone);
+    this.#parts.onUnmapped(gone);
     this.#emit("inode.unmapped", mapping);
     return gone;
   }
 
   /** Removes all mappings, because the process that they reach through ends. */
   removeAll(): void {
-    const { content, maps } = this.#parts;
-    for (const mapping of maps.list()) content.unmapped(maps.remove(mapping));
+    const { maps, onUnmapped } = this.#parts;
+    for (const mapping of maps.list()) onUnmapped(maps.remove(mapping));
   }
 
   /**
@@ -91,7 +99,7 @@ export class InodeMappings {
    * `state-unavailable`
    */
   translate(request: TranslateRequest, holder: string): Promise<Translated> {
-    const { gate, content, maps, isHostFile, requireHolder } = this.#parts;
+    const { gate, maps, requireHolder } = this.#parts;
     const { required, optional, isWrite } = request;
     return gate.pass(async () => {
       const require = (): void => {
@@ -106,9 +114,7 @@ export class InodeMappings {
       }
       require();
       const mapped = maps.mappedAround(required, optional, isWrite);
-      const found = await content.translate({ ...request, optional: mapped }, holder, require);
-      if (isHostFile) { for (const { source } of found.translations) maps.hold(holder, source); }
-      return found;
+      return await this.#parts.translate({ ...request, optional: mapped }, holder, require);
     });
   }
 
@@ -126,24 +132,16 @@ export class InodeMappings {
 
   /** Ends the translations of a holder; `andSpace` also the mappings of the space of its name. */
   endHolder(holder: string, andSpace = false): void {
-    const { content, maps } = this.#parts;
+    const { maps, onUnmapped } = this.#parts;
     maps.endHolder(holder);
-    if (andSpace) content.unmapped(maps.removeSpace(holder));
+    if (andSpace) onUnmapped(maps.removeSpace(holder));
   }
 
   /** Ends the translations of a range, because they no longer hold. */
   invalidate(range: Range, reason: string): void {
-    this.#invalidated(this.#parts.maps.invalidate(range), reason);
-  }
-
-  /** Ends all translations, because the file was opened again. */
-  regenerate(): void {
-    this.#invalidated(this.#parts.maps.regenerate(), "reopened");
-  }
-
-  /** Tells everybody who has mapped something that it must be translated again. */
-  #invalidated(mappings: readonly Mapping[], reason: string): void {
-    for (const mapping of mappings) this.#emit("inode.invalidated", mapping, reason);
+    for (const mapping of this.#parts.maps.invalidate(range)) {
+      this.#emit("inode.invalidated", mapping, reason);
+    }
   }
 
   #emit(kind: string, { space, address, range, isWritable }: Mapping, reason?: string): void {
