@@ -116,7 +116,7 @@ for (const cache of ["own", "host"] as const) {
   });
 }
 
-Deno.test("CachingInode.reopen() refuses another file below dirt; invalidate with discard is the way out", async () => {
+Deno.test("CachingInode.reopen() refuses another file below dirty bytes; invalidate with discard is the way out", async () => {
   await using host = new HostStore();
   await Deno.writeFile(host.path("f"), pattern(PAGE));
   const inode = await openInode(host.store);
@@ -177,7 +177,7 @@ Deno.test("CachingInode.touch() changes cached times only, until a sync brings t
   assertEquals(inode.attributes().dirty, []);
 });
 
-Deno.test("CachingInode keeps a modification time that was set through the write-back of older dirt", async () => {
+Deno.test("CachingInode keeps a modification time that was set through the write-back of older dirty bytes", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(PAGE));
   const inode = await openInode(memory.store);
@@ -204,7 +204,7 @@ Deno.test("CachingInode.read() touches the access time, not at the end and not w
   }
 });
 
-Deno.test("CachingInode.revalidate() says whether anything changed, and refuses a change below dirt", async () => {
+Deno.test("CachingInode.revalidate() says whether anything changed, and refuses a change below dirty bytes", async () => {
   for (const cache of ["own", "host"] as const) {
     const memory = new MemoryStore();
     const node = memory.root.put("f", pattern(PAGE));

@@ -1,13 +1,13 @@
 /**
- * The nasty cases of the specification that no other test has already. By number:
+ * The nasty cases that no other test covers. Where each number is tested:
  *
  * 1, 4, 5, 7, 8, 18, 21–25, 28, 32, 35, 36: here. 2, 11, 12, 26, 37: attributes_test.ts.
- * 3, 6, 13, 14, 27: mapping_test.ts. 15, 19, 20: caching_inode_test.ts. 16, 17:
- * core/host_file_mapper_test.ts, and reopen in attributes_test.ts. 9, 10, 33, 34:
- * routes/inode_data_test.ts. 38: foreign_truncate_test.ts.
+ * 3, 6, 13, 14, 27: mapping_test.ts. 15, 19, 20: content/caching_inode_test.ts. 16, 17:
+ * tests/native/host_file_mapper_test.ts, and reopen in attributes_test.ts. 9, 10, 33, 34:
+ * tests/routes/inodes/data_test.ts. 38: foreign_truncate_test.ts.
  *
- * 29 and 30 are about the map of device numbers (tests/devices). 31 does not apply: an inode has
- * no snapshot; a death in the middle of a write is in recovery_test.ts and kill_test.ts.
+ * 29 and 30 are about the map of device numbers (tests/devices). 31 does not apply, because an inode
+ * has no snapshot. A death in the middle of a write is in recovery_test.ts and kill_test.ts.
  *
  * @module
  */
@@ -42,7 +42,7 @@ const whole = (pages: number) => ({
   isWritable: true,
 });
 
-Deno.test("case 1: a shrink cuts dirt at the new end, and nothing is written behind it later", async () => {
+Deno.test("case 1: a shrink cuts dirty bytes at the new end, and nothing is written behind it later", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(3 * PAGE));
   await inode.write(pattern(3 * PAGE), 0n);
@@ -159,7 +159,7 @@ Deno.test("cases 22 and 23: a write-back that stops anywhere is carried through 
   assertEquals(node.bytes.subarray(2 * PAGE + 10, 3 * PAGE + 10), pattern(PAGE, 2));
 });
 
-Deno.test("case 24: a sync ends although new dirt arrives all the time", async () => {
+Deno.test("case 24: a sync ends although new bytes become dirty all the time", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(4 * PAGE));
   let salt = 0;
@@ -172,7 +172,7 @@ Deno.test("case 24: a sync ends although new dirt arrives all the time", async (
   assertEquals(inode.stats().dirtyBytes, 9n);
 });
 
-Deno.test("case 25: a release with mappings, or with dirt and a dead backing file, is refused and can be tried again", async () => {
+Deno.test("case 25: a release with mappings, or with dirty bytes and a dead backing file, is refused and can be tried again", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(PAGE));
   const { id } = inode.identity;
@@ -223,7 +223,7 @@ Deno.test("case 32: bytes around chunk borders and past 2^31 are where they belo
   assertEquals(found, pattern(2 * PAGE + 2, 2 ** 31 % 97));
 });
 
-Deno.test("case 35: a budget below one window still reads and writes, and dead dirt pushes back", async () => {
+Deno.test("case 35: a budget below one window still reads and writes, and dirty bytes that cannot leave push back", async () => {
   const memory = new MemoryStore({ cacheBytes: 2 * PAGE });
   const node = memory.root.put("f", pattern(40 * PAGE));
   const inode = await openInode(memory.store);

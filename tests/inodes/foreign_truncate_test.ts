@@ -29,7 +29,7 @@ const paths: Record<string, (inode: CachingInode) => Promise<unknown>> = {
 for (const cache of ["host", "own"] as const) {
   for (const isDirty of cache === "own" ? [false, true] : [false]) {
     for (const [name, call] of Object.entries(paths)) {
-      const state = isDirty ? "with dirt" : "without dirt";
+      const state = isDirty ? "with dirty bytes" : "without dirty bytes";
       Deno.test(`CachingInode.${name} in mode ${cache} ${state} outlives a truncate from outside`, async () => {
         await using host = new HostStore();
         await Deno.writeFile(host.path("f"), pattern(SIZE));

@@ -8,5 +8,5 @@ Deno.test("InodeStore.recover() has every byte that was acknowledged before kill
   const seed = testSeed();
   let restored = 0;
   for (let round = 0; round < ROUNDS; round++) restored += await killRound(seed + round);
-  assert(restored > 0, `seed ${seed}: no round left any dirt: this test tests nothing`);
+  assert(restored > 0, `seed ${seed}: no round left any dirty bytes: this test tests nothing`);
 });

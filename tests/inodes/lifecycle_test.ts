@@ -27,7 +27,7 @@ async function dirty(memory: MemoryStore) {
   return { node, inode };
 }
 
-Deno.test("CachedContent writes dirt back some time after it was made, and again after a failure", async () => {
+Deno.test("CachedInode writes dirty bytes back some time after it was made, and again after a failure", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await dirty(memory);
   memory.clock.advance(WRITE_BACK_DELAY_MS - 1);
@@ -50,7 +50,7 @@ Deno.test("CachedContent writes dirt back some time after it was made, and again
   assertEquals(memory.clock.pending, 0);
 });
 
-Deno.test("WriteBackTimer runs again for dirt that came while it ran", async () => {
+Deno.test("WriteBackTimer runs again for bytes that became dirty while it ran", async () => {
   const clock = new FakeClock();
   const { promise, resolve } = Promise.withResolvers<boolean>();
   let runs = 0;
@@ -146,7 +146,7 @@ Deno.test("Unsynced loses what was written before a sync that failed, until it i
   assertEquals(unsynced.lost().length <= UNSYNCED_RUNS_MAX, true);
 });
 
-Deno.test("CachingInode.setAttributes() that cuts all dirt off ends a conflict below it", async () => {
+Deno.test("CachingInode.setAttributes() that cuts all dirty bytes off ends a conflict below it", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await dirty(memory);
   node.setContent(pattern(4 * PAGE, 3));
@@ -378,7 +378,7 @@ Deno.test("InodeStore: a backing file that hangs delays no other inode", async (
   await Promise.all(waiting);
 });
 
-Deno.test("InodeStore: dirt of one inode that is stuck does not keep another one's from being written back", async () => {
+Deno.test("InodeStore: dirty bytes of one inode that are stuck do not keep another's from being written back", async () => {
   await using host = new HostStore({ cacheBytes: 64 * PAGE });
   await Deno.writeFile(host.path("f"), new Uint8Array(256 * PAGE));
   const inode = await openInode(host.store);

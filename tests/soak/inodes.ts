@@ -26,7 +26,7 @@ async function kill(rounds = 200): Promise<string> {
   const seed = testSeed();
   let restored = 0;
   for (let round = 0; round < rounds; round++) restored += await killRound(seed + round);
-  return `${rounds} rounds of kill -9 from seed ${seed}: ${restored} had dirt, all is there`;
+  return `${rounds} rounds of kill -9 from seed ${seed}: ${restored} had dirty bytes, all are there`;
 }
 
 async function lives(count = 100_000): Promise<string> {

@@ -45,7 +45,7 @@ async function acknowledged(
  * Kills a process that writes to an inode, recovers, and compares the file with every write that
  * was acknowledged.
  *
- * @returns How many files had dirt that was restored
+ * @returns How many files had dirty bytes that were restored
  */
 export async function killRound(seed: number): Promise<number> {
   const random = new SeededRandom(seed);

@@ -187,8 +187,7 @@ class InodeScript {
     }
   }
 
-  /** Makes a change. Of one that fails each byte is as before or as wanted. */
-  /** What an earlier sync has lost and the cache does not have is asked for again. */
+  /** Syncs. What an earlier sync has lost and the cache does not have is written again first. */
   async #sync(inode: CachingInode): Promise<void> {
     try {
       await inode.sync();
@@ -202,6 +201,7 @@ class InodeScript {
     }
   }
 
+  /** Makes a change. When it fails, each byte is as before or as wanted. */
   async #change(
     inode: CachingInode,
     wanted: Uint8Array<ArrayBuffer>,

@@ -103,7 +103,7 @@ Deno.test("CacheBudget.reserve() keeps the limit while storage is still being gi
   assertEquals(budget.usedBytes, 20);
 });
 
-Deno.test("CacheBudget.relieve() writes back until the dirt is admitted", async () => {
+Deno.test("CacheBudget.relieve() writes back until the bytes are admitted", async () => {
   const budget = new CacheBudget(40);
   const [a, b] = [new Owner(budget), new Owner(budget)];
   await a.add(1n, "dirty");
@@ -115,7 +115,7 @@ Deno.test("CacheBudget.relieve() writes back until the dirt is admitted", async 
   assertEquals(await budget.relieve(20n), false);
 });
 
-Deno.test("CacheBudget.relieve() writes back when dirt lies in too many runs, however short they are", async () => {
+Deno.test("CacheBudget.relieve() writes back when dirty bytes lie in too many runs, however short they are", async () => {
   const budget = new CacheBudget(1 << 20);
   const owner = new Owner(budget);
   await owner.add(1n, "dirty");

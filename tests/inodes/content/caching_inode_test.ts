@@ -166,7 +166,7 @@ Deno.test("CachingInode.sync() keeps pages dirty on failure and shows it until o
   }
 });
 
-Deno.test("CachingInode.evict() writes dirt back, and refuses pages that it cannot", async () => {
+Deno.test("CachingInode.evict() writes dirty bytes back, and refuses pages that it cannot", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(4 * PAGE));
   await inode.write(pattern(10), BigInt(PAGE));
@@ -193,7 +193,7 @@ Deno.test("CachingInode.read() gives the whole pages before a failing one, and i
   assertEquals(await readOf(inode), pattern(8 * PAGE));
 });
 
-Deno.test("CachingInode.sync() refuses to overwrite a change from outside below dirt", async () => {
+Deno.test("CachingInode.sync() refuses to overwrite a change from outside below dirty bytes", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(PAGE));
   await inode.write(pattern(10), 0n);
@@ -207,7 +207,7 @@ Deno.test("CachingInode.sync() refuses to overwrite a change from outside below 
   assertEquals(node.bytes, pattern(30, 8));
 });
 
-Deno.test("CachingInode.sync() refuses dirt whose path leads to another file", async () => {
+Deno.test("CachingInode.sync() refuses to write back when its path leads to another file", async () => {
   const memory = new MemoryStore();
   const { node, inode } = await cached(memory, new Uint8Array(PAGE));
   await inode.write(pattern(10), 0n);
@@ -332,7 +332,7 @@ Deno.test("CachingInode.etag differs after each change, and is none while one is
   }
 });
 
-Deno.test("CachingInode.read() of a file that was cut outside is short, or refused below dirt", async () => {
+Deno.test("CachingInode.read() of a file that was cut outside is short, or refused below dirty bytes", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", pattern(60 * PAGE));
   const inode = await openInode(memory.store);
@@ -362,7 +362,7 @@ Deno.test("CachingInode.replace() that shrinks leaves zeros for a later growth",
   assertEquals(node.bytes, wanted);
 });
 
-Deno.test("CachingInode.write() answers cache-full when dirt cannot leave, and goes on when it can", async () => {
+Deno.test("CachingInode.write() answers cache-full when no dirty byte can leave, and goes on when one can", async () => {
   const memory = new MemoryStore({ cacheBytes: MIB });
   const { node, inode } = await cached(memory, new Uint8Array(900 * 1024));
   node.failing.set("write", "EIO");
@@ -375,7 +375,7 @@ Deno.test("CachingInode.write() answers cache-full when dirt cannot leave, and g
   assertEquals(node.bytes.subarray(0, PAGE), pattern(PAGE, 3));
 });
 
-Deno.test("CachingInode keeps the cache within its budget, dirt or not", async () => {
+Deno.test("CachingInode keeps the cache within its budget, dirty or not", async () => {
   const memory = new MemoryStore({ cacheBytes: MIB });
   const node = memory.root.put("f", new Uint8Array(4 * MIB));
   const inode = await openInode(memory.store);

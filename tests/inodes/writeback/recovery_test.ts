@@ -41,7 +41,7 @@ async function recoveredBy(host: HostStore) {
   };
 }
 
-Deno.test("recover() writes acknowledged dirt back, syncs it and removes what was left", async () => {
+Deno.test("recover() writes acknowledged dirty bytes back, syncs them and removes what was left", async () => {
   const { memory, node } = await died();
   assertEquals(await outcomes(memory), ["f 10 restored"]);
   assertEquals(node.bytes.subarray(100, 110), pattern(10));
@@ -67,7 +67,7 @@ Deno.test("recover() discards what another run of the host cached, and names it"
   assertEquals(memory.caches.files.size, 0);
 });
 
-Deno.test("recover() never overwrites a change from outside, and keeps the dirt", async () => {
+Deno.test("recover() never overwrites a change from outside, and leaves the dirty bytes in the cache", async () => {
   const { memory, node } = await died();
   node.setContent(pattern(300, 5));
   assertEquals(await outcomes(memory), ["f 10 kept"]);
@@ -82,7 +82,7 @@ Deno.test("recover() remembers a change from outside that the dead process had s
   assertEquals(await outcomes(memory), ["f 10 kept"]);
 });
 
-Deno.test("recover() keeps dirt whose file is gone, another one, or cannot be reached", async () => {
+Deno.test("recover() leaves dirty bytes for the next start when their file is gone, another one, or cannot be reached", async () => {
   const cases: ((memory: MemoryStore) => () => void)[] = [
     ({ root }) => {
       const node = root.nodes.get("f");
@@ -138,7 +138,7 @@ Deno.test("recover() finds the page of a clean record that was never kept still 
   assertEquals(node.bytes.subarray(100, 110), pattern(10));
 });
 
-Deno.test("recover() after a death in replace() brings no dirt back behind the new end", async () => {
+Deno.test("recover() after a death in replace() brings no dirty bytes back behind the new end", async () => {
   const { memory, node, inode } = await died();
   await inode.write(pattern(10, 3), BigInt(PAGE));
   node.before = (call) => {
@@ -150,7 +150,7 @@ Deno.test("recover() after a death in replace() brings no dirt back behind the n
   assertEquals(node.bytes, pattern(20, 4));
 });
 
-Deno.test("recover() writes every run of dirt back, near and far, and no byte between them", async () => {
+Deno.test("recover() writes every dirty run back, near and far, and no byte between them", async () => {
   const memory = new MemoryStore();
   const node = memory.root.put("f", new Uint8Array(700 * PAGE));
   const inode = await openInode(memory.store);
@@ -164,7 +164,7 @@ Deno.test("recover() writes every run of dirt back, near and far, and no byte be
   assertEquals(node.bytes, wanted);
 });
 
-Deno.test("recover() has all dirt of a journal that was rewritten because it grew long", async () => {
+Deno.test("recover() has all dirty bytes of a journal that was rewritten because it grew long", async () => {
   const { memory, node, inode } = await died();
   for (let count = 0; count < JOURNAL_RECORDS_MAX + 100; count++) {
     await inode.write(pattern(1, count % 250), BigInt(count % (2 * PAGE)));
