@@ -7,11 +7,18 @@ const WRITER = new URL("./inode_writer.ts", import.meta.url);
 /** A write of at most three pages may be under way when the process dies. */
 const IN_FLIGHT_BYTES = 3 * 4096;
 
-/** Runs the writer, kills it after some acknowledged writes, and returns those. */
+/** How a round ends. */
+interface KillOptions {
+  /** The writer kills itself when it has dirty bytes. Otherwise it is killed whatever it does. */
+  readonly isDirty?: boolean;
+}
+
+/** Runs the writer until it is killed after some acknowledged writes, and returns those. */
 async function acknowledged(
   host: HostStore,
   seed: number,
   afterWrites: number,
+  { isDirty = false }: KillOptions,
 ): Promise<readonly string[]> {
   const writer = new Deno.Command(Deno.execPath(), {
     args: [
@@ -23,12 +30,13 @@ async function acknowledged(
       host.folder,
       host.state,
       String(seed),
+      ...(isDirty ? [String(afterWrites)] : []),
     ],
     stdout: "piped",
     stderr: "null",
   }).spawn();
   let text = "";
-  let isKilled = false;
+  let isKilled = isDirty;
   for await (const chunk of writer.stdout.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     if (!isKilled && text.split("\n").length > afterWrites) {
@@ -47,10 +55,10 @@ async function acknowledged(
  *
  * @returns How many files had dirty bytes that were restored
  */
-export async function killRound(seed: number): Promise<number> {
+export async function killRound(seed: number, options: KillOptions = {}): Promise<number> {
   const random = new SeededRandom(seed);
   await using host = new HostStore();
-  const lines = await acknowledged(host, seed, 20 + random.below(150));
+  const lines = await acknowledged(host, seed, 20 + random.below(150), options);
   assert(lines.length >= 20);
   assertEquals((await new JournalFiles(`${host.state}/inodes`).left()).length, 1);
   const all = await host.store.recover();
@@ -64,11 +72,13 @@ export async function killRound(seed: number): Promise<number> {
     assert(offset + length <= found.byteLength, `seed ${seed}: the file lacks ${line}`);
     wanted.set(pattern(length, salt), offset);
   }
-  // One more write may have been under way: it may be there in part, and nothing else may.
+  // One more write may have been under way: it may be there in part, and nothing else may. A writer
+  // that killed itself had none under way.
+  const inFlightBytes = options.isDirty ? 0 : IN_FLIGHT_BYTES;
   const first = wanted.findIndex((byte, at) => byte !== found[at]);
   const last = wanted.findLastIndex((byte, at) => byte !== found[at]);
   assert(
-    first < 0 || last - first < IN_FLIGHT_BYTES,
+    first < 0 || last - first < inFlightBytes,
     `INNKEEPER_TEST_SEED=${seed}: bytes ${first} to ${last} differ`,
   );
   return recovered.length;

@@ -1,5 +1,6 @@
 // A process that is to be killed: writes without end to an inode, and says each write that was
-// acknowledged on a line `offset length salt`. Run with: ROOT STATE SEED.
+// acknowledged on a line `offset length salt`. Run with: ROOT STATE SEED [WRITES]. With WRITES it
+// kills itself after the first write from there on that leaves dirty bytes.
 import { HostRoot } from "../../src/native/host_root.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { MappedCacheFiles } from "../../src/native/mapped_cache_file.ts";
@@ -11,7 +12,7 @@ import { SeededRandom } from "./random.ts";
 
 const PAGES = 64;
 
-async function main(root: string, state: string, seed: number): Promise<never> {
+async function main(root: string, state: string, seed: number, writes: number): Promise<never> {
   const random = new SeededRandom(seed);
   const libc = Libc.open();
   const store = new InodeStore({
@@ -32,6 +33,7 @@ async function main(root: string, state: string, seed: number): Promise<never> {
     Deno.stdout.writeSync(
       new TextEncoder().encode(`${offset} ${bytes.byteLength} ${sequence % 250}\n`),
     );
+    if (sequence + 1 >= writes && inode.stats().dirtyBytes > 0n) Deno.kill(Deno.pid, "SIGKILL");
     const choice = random.below(12);
     if (choice === 0) await inode.sync();
     if (choice === 1) await inode.evict();
@@ -41,7 +43,7 @@ async function main(root: string, state: string, seed: number): Promise<never> {
   }
 }
 
-const [root, state, seed] = Deno.args;
+const [root, state, seed, writes] = Deno.args;
 if (import.meta.main && root !== undefined && state !== undefined) {
-  await main(root, state, Number(seed));
+  await main(root, state, Number(seed), Number(writes ?? Infinity));
 }
