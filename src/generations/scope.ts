@@ -179,7 +179,7 @@ export class Scope {
 
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */
   get awaitsOnlyLost(): boolean {
-    for (const { presence } of this.late()) if (presence !== "lost") return false;
+    for (const id of this.#outdated) if (this.#find(id).presence !== "lost") return false;
     return this.#outdated.size > 0;
   }
 
