@@ -5,17 +5,18 @@ import {
   BarrierQuery,
   QuiesceBody,
   QuiesceView,
+  ScopeParam,
 } from "../../src/wire/generations.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { waitFor, waitOf } from "../http/wait.ts";
-import { barrierOpenView, endpoint, scopeParams } from "./views.ts";
+import { barrierOpenView, endpoint } from "./views.ts";
 
 const passBarrier = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/barrier",
   summary: "Pass only when every tracked watcher has confirmed",
   needs: "read",
-  request: { params: scopeParams, query: BarrierQuery },
+  request: { params: ScopeParam, query: BarrierQuery },
   responses: {
     204: { description: "It is open: everybody who is waited for has confirmed this generation" },
     200: json(BarrierOpenView, "The same with the evidence, for `Accept: application/json`"),
@@ -61,7 +62,7 @@ const beginQuiesce = endpoint({
   path: "/v1/scopes/{s}/quiesce",
   summary: "Ask the watchers to stand still before a bump",
   needs: "bump",
-  request: { params: scopeParams, body: jsonBody(QuiesceBody) },
+  request: { params: ScopeParam, body: jsonBody(QuiesceBody) },
   responses: { 202: json(QuiesceView, "They are asked") },
   faults: ["scope-not-found"],
 }).handle(async (c, { scopes }) => {
@@ -76,7 +77,7 @@ const endQuiesce = endpoint({
   path: "/v1/scopes/{s}/quiesce",
   summary: "Let the watchers go on",
   needs: "bump",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: { 204: { description: "They go on" } },
   faults: ["scope-not-found"],
 }).handle(async (c, { scopes }) => {
@@ -89,7 +90,7 @@ const awaitQuiesced = endpoint({
   path: "/v1/scopes/{s}/quiesce",
   summary: "Pass only when every tracked watcher has quiesced",
   needs: "read",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: { 204: { description: "All have quiesced" } },
   faults: ["scope-not-found", "not-quiesced", "not-quiescing"],
 }).handle(async (c, { scopes, stopping }) => {

@@ -1,7 +1,7 @@
 import { PAGE_BYTES } from "../../src/core/limits.ts";
-import { PageView } from "../../src/wire/generations.ts";
+import { PageView, ScopeParam } from "../../src/wire/generations.ts";
 import { BYTES, json } from "../http/openapi.ts";
-import { endpoint, scopeParams } from "./views.ts";
+import { endpoint } from "./views.ts";
 
 /** `…/page`: what programs map, and how they get at it. */
 export const showPage = endpoint({
@@ -9,7 +9,7 @@ export const showPage = endpoint({
   path: "/v1/scopes/{s}/page",
   summary: "The sysgenid page: its bytes, or where it is",
   needs: "read",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: {
     200: {
       description: "The bytes of the page; with `Accept: application/json` where it is",

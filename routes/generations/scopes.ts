@@ -9,6 +9,7 @@ import {
   HistoryView,
   ScopeList,
   ScopeOptionsBody,
+  ScopeParam,
   ScopesQuery,
   ScopeView,
 } from "../../src/wire/generations.ts";
@@ -18,7 +19,7 @@ import { pageOf } from "../http/pagination.ts";
 import { waitOf } from "../http/wait.ts";
 import { barrierEndpoints } from "./barrier.ts";
 import { showPage } from "./pages.ts";
-import { endpoint, generationView, scopeParams, scopeView } from "./views.ts";
+import { endpoint, generationView, scopeView } from "./views.ts";
 import { watcherEndpoints } from "./watchers.ts";
 
 const listScopes = endpoint({
@@ -39,7 +40,7 @@ const putScope = endpoint({
   path: "/v1/scopes/{s}",
   summary: "Make a scope or replace its options",
   needs: "write",
-  request: { params: scopeParams, body: jsonBody(ScopeOptionsBody) },
+  request: { params: ScopeParam, body: jsonBody(ScopeOptionsBody) },
   responses: {
     201: json(ScopeView, "It is new"),
     200: json(ScopeView, "Its options are replaced"),
@@ -55,7 +56,7 @@ const showScope = endpoint({
   path: "/v1/scopes/{s}",
   summary: "Show a scope",
   needs: "read",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: { 200: json(ScopeView, "The scope") },
   faults: ["scope-not-found"],
 }).handle((c, { scopes }) => c.json(scopeView(scopes.get(c.req.valid("param").s)), 200));
@@ -65,7 +66,7 @@ const deleteScope = endpoint({
   path: "/v1/scopes/{s}",
   summary: "Delete a scope; its pages and its counter stay",
   needs: "write",
-  request: { params: scopeParams, query: ForceQuery },
+  request: { params: ScopeParam, query: ForceQuery },
   responses: { 204: { description: "It is deleted" } },
   faults: ["scope-not-found", "scope-in-use", "scopes-exhausted"],
 }).handle(async (c, { scopes }) => {
@@ -80,7 +81,7 @@ const bumpScope = endpoint({
   path: "/v1/scopes/{s}/bumps",
   summary: "Change the generation: tell every watcher of a restore or clone",
   needs: "bump",
-  request: { params: scopeParams, body: jsonBody(BumpBody) },
+  request: { params: ScopeParam, body: jsonBody(BumpBody) },
   responses: { 201: json(BumpView, "The new generation") },
   faults: [
     "scope-not-found",
@@ -103,7 +104,7 @@ const showGeneration = endpoint({
   path: "/v1/scopes/{s}/generation",
   summary: "The current generation; with If-None-Match and Prefer a long poll for the next",
   needs: "read",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: {
     200: {
       ...json(GenerationView, "The generation; its epoch is the ETag"),
@@ -126,7 +127,7 @@ const listBumps = endpoint({
   path: "/v1/scopes/{s}/history",
   summary: "The last bumps since the daemon's start, newest first",
   needs: "read",
-  request: { params: scopeParams },
+  request: { params: ScopeParam },
   responses: { 200: json(HistoryView, "The bumps") },
   faults: ["scope-not-found"],
 }).handle((c, { scopes }) => {

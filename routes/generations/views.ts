@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import { LIST_ITEMS_MAX } from "../../src/core/limits.ts";
 import { rfc3339 } from "../../src/wire/time.ts";
 import type { BarrierOpen } from "../../src/generations/barrier.ts";
@@ -15,16 +15,12 @@ import type {
   ScopeView,
   WatcherView,
 } from "../../src/wire/generations.ts";
-import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
 /** Declares an endpoint of scopes. `stopping` ends long polls when the daemon stops. */
 export const endpoint = endpointsOf<
   { readonly scopes: Scopes; readonly stopping: AbortSignal }
 >("generations");
-
-/** The path parameter of a scope. */
-export const scopeParams = z.object({ s: Name });
 
 /** A scope as the API shows it. */
 export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView> {

@@ -8,27 +8,27 @@ import {
   FailureBody,
   GenerationView,
   HttpWatcherBody,
+  ScopeParam,
   WatcherList,
+  WatcherParam,
   WatchersQuery,
   WatcherView,
 } from "../../src/wire/generations.ts";
-import { Name } from "../../src/wire/scalars.ts";
 import { bytesOf } from "../../src/wire/http/octets.ts";
 import { BYTES, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { waitOf } from "../http/wait.ts";
-import { endpoint, generationView, scopeParams, watcherView } from "./views.ts";
+import { endpoint, generationView, watcherView } from "./views.ts";
 
 const GENERATION_BYTES = 4n;
 const BYTES_TYPE = "application/octet-stream";
-const params = scopeParams.extend({ w: Name });
 
 const listWatchers = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers",
   summary: "List the watchers of a scope",
   needs: "read",
-  request: { params: scopeParams, query: WatchersQuery },
+  request: { params: ScopeParam, query: WatchersQuery },
   responses: { 200: json(WatcherList, "A page of watchers") },
   faults: ["scope-not-found"],
 }).handle((c, { scopes }) => {
@@ -47,7 +47,7 @@ const putWatcher = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Watch over HTTP under an id of one's own choice; renews the lease",
   needs: "watch",
-  request: { params, body: jsonBody(HttpWatcherBody) },
+  request: { params: WatcherParam, body: jsonBody(HttpWatcherBody) },
   responses: {
     201: json(WatcherView, "It is new"),
     200: json(WatcherView, "It is changed"),
@@ -65,7 +65,7 @@ const showWatcher = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Show a watcher",
   needs: "read",
-  request: { params },
+  request: { params: WatcherParam },
   responses: { 200: json(WatcherView, "The watcher") },
   faults: ["scope-not-found", "watcher-not-found"],
 }).handle((c, { scopes }) => {
@@ -79,7 +79,7 @@ const releaseWatcher = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Release a watcher: barriers no longer wait for it",
   needs: "watch",
-  request: { params },
+  request: { params: WatcherParam },
   responses: { 204: { description: "It is released" } },
   faults: ["scope-not-found", "watcher-not-found"],
 }).handle(async (c, { scopes }) => {
@@ -93,7 +93,7 @@ const readGeneration = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}/generation",
   summary: "The driver's read: the generation while it is not confirmed",
   needs: "watch",
-  request: { params },
+  request: { params: WatcherParam },
   responses: {
     200: {
       description: "It is not confirmed yet; as 4 bytes for `Accept: application/octet-stream`",
@@ -122,7 +122,7 @@ const ackGeneration = endpoint({
   summary: "The driver's write: confirm exactly this generation",
   needs: "watch",
   // The body is not "required": else Hono would also hold the 4 bytes against the JSON schema.
-  request: { params, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
+  request: { params: WatcherParam, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
   responses: { 204: { description: "It is confirmed, or was already" } },
   faults: ["scope-not-found", "watcher-not-found", "stale-generation", "wrong-length"],
 }).handle(async (c, { scopes }) => {
@@ -152,7 +152,7 @@ const reportFailure = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}/failure",
   summary: "Report that one could not adapt; a later confirmation clears it",
   needs: "watch",
-  request: { params, body: jsonBody(FailureBody) },
+  request: { params: WatcherParam, body: jsonBody(FailureBody) },
   responses: { 204: { description: "The barrier names it with its reason" } },
   faults: ["scope-not-found", "watcher-not-found", "stale-generation", "already-confirmed"],
 }).handle((c, { scopes }) => {
@@ -169,7 +169,7 @@ const followQuiesce = endpoint({
   path: "/v1/scopes/{s}/watchers/{w}/quiesced",
   summary: "Follow a quiesce: stand still until it ends or the bump is confirmed",
   needs: "watch",
-  request: { params },
+  request: { params: WatcherParam },
   responses: { 204: { description: "It is taken" } },
   faults: ["scope-not-found", "watcher-not-found", "not-quiescing"],
 }).handle((c, { scopes }) => {

@@ -1,18 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import { ChannelList, ChannelView } from "../../src/wire/guests.ts";
-import { U64 } from "../../src/wire/scalars.ts";
+import { ChannelList, ChannelParam, ChannelView, GuestParam } from "../../src/wire/guests.ts";
 import { json } from "../http/openapi.ts";
 import { waitOf } from "../http/wait.ts";
-import { endpoint, guestParams } from "./views.ts";
-
-const params = guestParams.extend({ address: U64 });
+import { endpoint } from "./views.ts";
 
 const listChannels = endpoint({
   method: "get",
   path: "/v1/guests/{g}/channels",
   summary: "List the channels of a guest",
   needs: "read",
-  request: { params: guestParams },
+  request: { params: GuestParam },
   responses: { 200: json(ChannelList, "All channels, by address") },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind"],
 }).handle((c, { guests }) =>
@@ -24,7 +21,7 @@ const attachChannel = endpoint({
   path: "/v1/guests/{g}/channels/{address}",
   summary: "Attach to an address: its notifies count from now on and do not end the run",
   needs: "guest",
-  request: { params },
+  request: { params: ChannelParam },
   responses: {
     201: json(ChannelView, "It is attached"),
     200: json(ChannelView, "It was attached already; nothing has changed"),
@@ -41,7 +38,7 @@ const showChannel = endpoint({
   path: "/v1/guests/{g}/channels/{address}",
   summary: "Show how often an address was notified since that was last taken",
   needs: "read",
-  request: { params },
+  request: { params: ChannelParam },
   responses: { 200: json(ChannelView, "The channel") },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind", "channel-not-found"],
 }).handle((c, { guests }) => {
@@ -54,7 +51,7 @@ const detachChannel = endpoint({
   path: "/v1/guests/{g}/channels/{address}",
   summary: "Detach from an address: its notifies end the run again",
   needs: "guest",
-  request: { params },
+  request: { params: ChannelParam },
   responses: { 204: { description: "It is not attached" } },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind"],
 }).handle(async (c, { guests }) => {
@@ -68,7 +65,7 @@ const drainChannel = endpoint({
   path: "/v1/guests/{g}/channels/{address}/drain",
   summary: "Take the count of an address, waiting for one as Prefer says",
   needs: "guest",
-  request: { params, headers: z.object({ prefer: z.string().optional() }) },
+  request: { params: ChannelParam, headers: z.object({ prefer: z.string().optional() }) },
   responses: { 200: json(ChannelView, "What was taken; 0 when there was nothing in time") },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind", "channel-not-found"],
 }).handle(async (c, { guests, stopping }) => {

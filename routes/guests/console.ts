@@ -9,10 +9,10 @@ import { ConsoleSession } from "../../src/sessions/console.ts";
 import { offeredProtocol, openByteSocket, type SocketContext } from "../../src/sessions/socket.ts";
 import { ConsoleQuery, gapText, refusalText } from "../../src/wire/console_frames.ts";
 import { CONSOLE_PROTOCOL } from "../../src/wire/subprotocols.ts";
+import { GuestParam } from "../../src/wire/guests.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
 import { bytes } from "../http/openapi.ts";
 import { waitOf } from "../http/wait.ts";
-import { guestParams } from "./views.ts";
 
 /** What the console is put together from. `stopping` ends waits when the daemon stops. */
 interface ConsoleParts {
@@ -34,7 +34,7 @@ const openConsole = endpointsOf<ConsoleParts>("guests")({
     `\`${START_HEADER}\` and \`${END_HEADER}\` tell which bytes these are. As a WebSocket of ` +
     `subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames both ways`,
   request: {
-    params: guestParams,
+    params: GuestParam,
     query: ConsoleQuery.extend({ ticket: z.string().optional() }),
     headers: z.object({ prefer: z.string().optional() }),
   },

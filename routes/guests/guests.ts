@@ -5,6 +5,7 @@ import {
   CreatedGuestView,
   CreateGuestBody,
   GuestList,
+  GuestParam,
   GuestsQuery,
   GuestView,
   OwnerView,
@@ -18,14 +19,7 @@ import { memoryEndpoints } from "./memory.ts";
 import { registerEndpoints } from "./registers.ts";
 import { runEndpoints } from "./runs.ts";
 import { snapshotEndpoints } from "./snapshots.ts";
-import {
-  endpoint,
-  type GuestMaker,
-  guestParams,
-  guestView,
-  OWNER_HEADER,
-  ownerHeaders,
-} from "./views.ts";
+import { endpoint, type GuestMaker, guestView, OWNER_HEADER, ownerHeaders } from "./views.ts";
 
 /** Faults of opening what a guest is made of: its files, disks and share. */
 const OPENING_FAULTS = [
@@ -89,7 +83,7 @@ const showGuest = endpoint({
   path: "/v1/guests/{g}",
   summary: "Show a guest",
   needs: "read",
-  request: { params: guestParams },
+  request: { params: GuestParam },
   responses: { 200: json(GuestView, "The guest") },
   faults: ["guest-not-found"],
 }).handle((c, { guests }) => c.json(guestView(guests.get(c.req.valid("param").g)), 200));
@@ -99,7 +93,7 @@ const deleteGuest = endpoint({
   path: "/v1/guests/{g}",
   summary: "Delete a guest; an admin needs no owner's token",
   needs: "guest",
-  request: { params: guestParams, headers: ownerHeaders },
+  request: { params: GuestParam, headers: ownerHeaders },
   responses: { 204: { description: "There is no such guest any more" } },
   faults: ["not-owner"],
 }).handle(async (c, { guests }) => {
@@ -114,7 +108,7 @@ const changeOwner = endpoint({
   path: "/v1/guests/{g}/owner",
   summary: "Give a guest another owner; the token before is worth nothing then",
   needs: "admin",
-  request: { params: guestParams },
+  request: { params: GuestParam },
   responses: { 201: json(OwnerView, "The new owner's token, which is shown only here") },
   faults: ["guest-not-found", "guest-dead"],
 }).handle((c, { guests }) => c.json({ ownerToken: guests.newOwner(c.req.valid("param").g) }, 201));

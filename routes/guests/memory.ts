@@ -7,7 +7,8 @@ import {
   requireOctets,
 } from "../../src/wire/http/octets.ts";
 import { BYTES, bytes } from "../http/openapi.ts";
-import { endpoint, guestParams, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
+import { GuestParam, MemoryRangeParam } from "../../src/wire/guests.ts";
+import { endpoint, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
 
 const readMemory = endpoint({
   method: "get",
@@ -15,7 +16,7 @@ const readMemory = endpoint({
   summary: "Read memory",
   needs: "read",
   request: {
-    params: guestParams,
+    params: GuestParam,
     headers: ownerHeaders.extend({ range: z.string().optional() }),
   },
   responses: { 200: bytes("All of it"), 206: bytes("The range") },
@@ -35,7 +36,7 @@ const writeMemory = endpoint({
   summary: "Write a range of memory, FIRST-LAST, both inclusive",
   needs: "guest",
   request: {
-    params: guestParams.extend({ range: z.string().openapi({ example: "4096-4099" }) }),
+    params: MemoryRangeParam,
     headers: ownerHeaders,
     body: { required: true, content: BYTES },
   },

@@ -1,17 +1,18 @@
-import { z } from "@hono/zod-openapi";
 import type { Guest } from "../../src/guests/guest/guest.ts";
 import {
+  GuestParam,
   RegisterBody,
+  RegisterParam,
   RegistersBody,
   RegistersView,
   RegisterView,
   VcpuQuery,
 } from "../../src/wire/guests.ts";
 import { json, jsonBody } from "../http/openapi.ts";
-import { endpoint, guestParams, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
+import { endpoint, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
 
-const every = { params: guestParams, headers: ownerHeaders, query: VcpuQuery };
-const one = { ...every, params: guestParams.extend({ name: z.string().max(40) }) };
+const every = { params: GuestParam, headers: ownerHeaders, query: VcpuQuery };
+const one = { ...every, params: RegisterParam };
 
 const showRegisters = endpoint({
   method: "get",

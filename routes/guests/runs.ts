@@ -1,5 +1,6 @@
 import {
   ExitView,
+  GuestParam,
   GuestView,
   InterruptBody,
   RunBody,
@@ -11,7 +12,6 @@ import { json, jsonBody } from "../http/openapi.ts";
 import {
   endpoint,
   exitView,
-  guestParams,
   guestView,
   OWNED_FAULTS,
   ownedGuest,
@@ -26,7 +26,7 @@ const runGuest = endpoint({
   summary: "Run a guest until something interesting happens",
   needs: "guest",
   request: {
-    params: guestParams,
+    params: GuestParam,
     headers: ownerHeaders,
     query: VcpuQuery,
     body: jsonBody(RunBody),
@@ -45,7 +45,7 @@ const setState = endpoint({
   path: "/v1/guests/{g}/state",
   summary: "Run a guest in the background, pause it or make it ready, ending its run",
   needs: "guest",
-  request: { params: guestParams, headers: ownerHeaders, body: jsonBody(StateBody) },
+  request: { params: GuestParam, headers: ownerHeaders, body: jsonBody(StateBody) },
   responses: { 200: json(GuestView, "The guest, now or already so") },
   faults: ["guest-not-found", "not-owner", "guest-dead"],
 }).handle(async (c, { guests }) => {
@@ -62,7 +62,7 @@ const raiseInterrupt = endpoint({
   path: "/v1/guests/{g}/interrupts",
   summary: "Raise an interrupt line; the owner's token is not needed",
   needs: "irq",
-  request: { params: guestParams, query: VcpuQuery, body: jsonBody(InterruptBody) },
+  request: { params: GuestParam, query: VcpuQuery, body: jsonBody(InterruptBody) },
   responses: { 202: { description: "The line is pending" } },
   faults: [
     "guest-not-found",
@@ -81,7 +81,7 @@ const snapshotGuest = endpoint({
   path: "/v1/guests/{g}/snapshots",
   summary: "Snapshot a paused guest",
   needs: "guest",
-  request: { params: guestParams, headers: ownerHeaders },
+  request: { params: GuestParam, headers: ownerHeaders },
   responses: { 201: json(SnapshotView, "The snapshot, on stable storage") },
   faults: [...OWNED_FAULTS, "snapshots-exhausted"],
 }).handle(async (c, { innkeeper }) => {

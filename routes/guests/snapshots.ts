@@ -1,11 +1,7 @@
-import { z } from "@hono/zod-openapi";
-import { GuestsQuery, SnapshotList, SnapshotView } from "../../src/wire/guests.ts";
-import { Name } from "../../src/wire/scalars.ts";
+import { GuestsQuery, SnapshotList, SnapshotParam, SnapshotView } from "../../src/wire/guests.ts";
 import { json } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { endpoint, snapshotView } from "./views.ts";
-
-const params = z.object({ id: Name });
 
 const listSnapshots = endpoint({
   method: "get",
@@ -26,7 +22,7 @@ const showSnapshot = endpoint({
   path: "/v1/snapshots/{id}",
   summary: "Show a snapshot",
   needs: "read",
-  request: { params },
+  request: { params: SnapshotParam },
   responses: { 200: json(SnapshotView, "The snapshot") },
   faults: ["snapshot-not-found", "snapshot-damaged", "snapshot-version"],
 }).handle(async (c, { guests: { snapshots } }) =>
@@ -38,7 +34,7 @@ const deleteSnapshot = endpoint({
   path: "/v1/snapshots/{id}",
   summary: "Delete a snapshot",
   needs: "guest",
-  request: { params },
+  request: { params: SnapshotParam },
   responses: { 204: { description: "It is deleted" } },
   faults: ["snapshot-not-found"],
 }).handle(async (c, { guests: { snapshots } }) => {

@@ -8,7 +8,6 @@ import type { Guest } from "../../src/guests/guest/guest.ts";
 import type { Guests } from "../../src/guests/guests.ts";
 import type { SnapshotSummary } from "../../src/guests/snapshots/snapshots.ts";
 import type { ExitView, GuestView, SnapshotView } from "../../src/wire/guests.ts";
-import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
 /** The part of the daemon that makes guests, snapshots them and has them. */
@@ -20,9 +19,6 @@ export const endpoint = endpointsOf<{
   readonly guests: Guests;
   readonly stopping: AbortSignal;
 }>("guests");
-
-/** The path parameter of a guest. */
-export const guestParams = z.object({ g: Name });
 
 /** The header in which a guest's owner sends the token that it got at the guest's creation. */
 export const OWNER_HEADER = "innkeeper-owner";

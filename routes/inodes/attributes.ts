@@ -1,18 +1,19 @@
-import { z } from "@hono/zod-openapi";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { TimeName } from "../../src/inodes/writeback/touched_times.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
 import { RangeBody } from "../../src/wire/inode_ranges.ts";
 import {
   DiscardQuery,
+  InodeParam,
   InodePatchBody,
   InodeView,
   LinkBody,
+  LinkQuery,
   RevalidatedView,
   TouchBody,
 } from "../../src/wire/inodes.ts";
 import { json, jsonBody, patchBody } from "../http/openapi.ts";
-import { CHANGE_FAULTS, endpoint, etagOf, ifMatchHeader, inodeParams, inodeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, etagOf, ifMatchHeader, inodeView } from "./views.ts";
 
 const DONE = { 204: { description: "It is done" } };
 
@@ -27,7 +28,7 @@ const changeInode = endpoint({
   path: "/v1/inodes/{i}",
   summary: "Set the size, permissions, owner or times, in the backing file too",
   needs: "write",
-  request: { params: inodeParams, headers: ifMatchHeader, body: patchBody(InodePatchBody) },
+  request: { params: InodeParam, headers: ifMatchHeader, body: patchBody(InodePatchBody) },
   responses: { 200: json(InodeView, "The inode as it is now") },
   faults: [...CHANGE_FAULTS, "cache-full"],
 }).handle(async (c, store) => {
@@ -51,7 +52,7 @@ const touchInode = endpoint({
   path: "/v1/inodes/{i}/touch",
   summary: "Set cached times to now; a sync brings them to the backing file",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(TouchBody) },
+  request: { params: InodeParam, body: jsonBody(TouchBody) },
   responses: DONE,
   faults: ["inode-not-found"],
 }).handle((c, store) => {
@@ -69,7 +70,7 @@ const linkInode = endpoint({
   path: "/v1/inodes/{i}/links",
   summary: "Give the file another name below its root",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(LinkBody) },
+  request: { params: InodeParam, body: jsonBody(LinkBody) },
   responses: { 201: { description: "It has the name" } },
   faults: PATH_FAULTS,
 }).handle(async (c, store) => {
@@ -82,7 +83,7 @@ const unlinkInode = endpoint({
   path: "/v1/inodes/{i}/links",
   summary: "Take a name of the file away; it stays open",
   needs: "write",
-  request: { params: inodeParams, query: z.strictObject({ path: z.string() }) },
+  request: { params: InodeParam, query: LinkQuery },
   responses: DONE,
   faults: PATH_FAULTS,
 }).handle(async (c, store) => {
@@ -95,7 +96,7 @@ const allocateRange = endpoint({
   path: "/v1/inodes/{i}/allocate",
   summary: "Reserve storage for a range; the content is so long at least",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(RangeBody) },
+  request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: DONE,
   faults: CHANGE_FAULTS,
 }).handle(async (c, store) => {
@@ -109,7 +110,7 @@ const revalidateInode = endpoint({
   path: "/v1/inodes/{i}/revalidate",
   summary: "Take over what was changed from outside",
   needs: "write",
-  request: { params: inodeParams },
+  request: { params: InodeParam },
   responses: { 200: json(RevalidatedView, "Whether anything was") },
   faults: ["inode-not-found", "backing-changed", "backing-failed"],
 }).handle(async (c, store) =>
@@ -121,7 +122,7 @@ const reopenInode = endpoint({
   path: "/v1/inodes/{i}/reopen",
   summary: "Open the file anew, perhaps another one by now, and end all translations",
   needs: "write",
-  request: { params: inodeParams },
+  request: { params: InodeParam },
   responses: DONE,
   faults: [...PATH_FAULTS, "inode-mode-differs"],
 }).handle(async (c, store) => {
@@ -134,7 +135,7 @@ const invalidateInode = endpoint({
   path: "/v1/inodes/{i}/invalidate",
   summary: "End all translations, write back, or discard what cannot be, and drop the cache",
   needs: "write",
-  request: { params: inodeParams, query: DiscardQuery },
+  request: { params: InodeParam, query: DiscardQuery },
   responses: DONE,
   faults: CHANGE_FAULTS,
 }).handle(async (c, store) => {

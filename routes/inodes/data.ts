@@ -16,17 +16,11 @@ import {
   PagesQuery,
   PagesView,
 } from "../../src/wire/inode_ranges.ts";
+import { InodeParam, InodeRangeParam } from "../../src/wire/inodes.ts";
 import { faultOf, Name } from "../../src/wire/scalars.ts";
 import { BYTE_RANGES, BYTES, bytes, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
-import {
-  CHANGE_FAULTS,
-  endpoint,
-  ifMatchHeader,
-  inodeParams,
-  rangeOf,
-  rangeView,
-} from "./views.ts";
+import { CHANGE_FAULTS, endpoint, ifMatchHeader, rangeOf, rangeView } from "./views.ts";
 
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
 
@@ -37,7 +31,7 @@ const readData = endpoint({
   needs: "read",
   isReadByHand: true,
   request: {
-    params: inodeParams,
+    params: InodeParam,
     headers: z.object({
       range: z.string().optional(),
       "if-range": z.string().optional(),
@@ -75,7 +69,7 @@ const replaceData = endpoint({
   summary: "Replace the whole content",
   needs: "write",
   request: {
-    params: inodeParams,
+    params: InodeParam,
     query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTES },
@@ -103,7 +97,7 @@ const writeRange = endpoint({
   summary: "Write a range of the content, FIRST-LAST, both inclusive",
   needs: "write",
   request: {
-    params: inodeParams.extend({ range: z.string().openapi({ example: "4096-4099" }) }),
+    params: InodeRangeParam,
     query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTES },
@@ -126,7 +120,7 @@ const writeRanges = endpoint({
   summary: "Write several ranges, all of them or none",
   needs: "write",
   request: {
-    params: inodeParams,
+    params: InodeParam,
     query: DurableQuery,
     headers: ifMatchHeader,
     body: { required: true, content: BYTE_RANGES },
@@ -153,7 +147,7 @@ const syncInode = endpoint({
   path: "/v1/inodes/{i}/sync",
   summary: "Bring all that was written to stable storage",
   needs: "write",
-  request: { params: inodeParams },
+  request: { params: InodeParam },
   responses: { 204: { description: "All of it is there" } },
   faults: ["inode-not-found", "backing-changed", "backing-failed", "backing-full"],
 }).handle(async (c, store) => {
@@ -166,7 +160,7 @@ const evictPages = endpoint({
   path: "/v1/inodes/{i}/evict",
   summary: "Drop cached pages, after their write-back",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(EvictBody) },
+  request: { params: InodeParam, body: jsonBody(EvictBody) },
   responses: { 200: json(EvictedView, "What was dropped, and what had to stay") },
   faults: ["inode-not-found"],
 }).handle(async (c, store) => {
@@ -183,7 +177,7 @@ const listPages = endpoint({
   path: "/v1/inodes/{i}/pages",
   summary: "Show which pages are cached, and in what state",
   needs: "read",
-  request: { params: inodeParams, query: PagesQuery },
+  request: { params: InodeParam, query: PagesQuery },
   responses: { 200: json(PagesView, "Runs of pages, by offset") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle((c, store) => {

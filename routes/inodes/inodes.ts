@@ -3,21 +3,22 @@ import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeStats } from "../../src/inodes/content/inode_facts.ts";
 import type { InodeStore, StoreStats } from "../../src/inodes/store/store.ts";
 import {
+  InodeHolderParam,
   InodeListView,
+  InodeParam,
   InodeRequestBody,
   InodesQuery,
   InodesStatsView,
   InodeStatsView,
   InodeView,
 } from "../../src/wire/inodes.ts";
-import { Name } from "../../src/wire/scalars.ts";
 import { Routes } from "../http/endpoint.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { attributeEndpoints } from "./attributes.ts";
 import { dataEndpoints } from "./data.ts";
 import { mappingEndpoints } from "./mappings.ts";
-import { endpoint, etagOf, inodeParams, inodeView } from "./views.ts";
+import { endpoint, etagOf, inodeView } from "./views.ts";
 
 const openInode = endpoint({
   method: "post",
@@ -78,7 +79,7 @@ const showInode = endpoint({
   path: "/v1/inodes/{i}",
   summary: "Show an inode",
   needs: "read",
-  request: { params: inodeParams },
+  request: { params: InodeParam },
   responses: { 200: json(InodeView, "The inode") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle((c, store) => {
@@ -91,7 +92,7 @@ const showStats = endpoint({
   path: "/v1/inodes/{i}/stats",
   summary: "Show the figures of an inode",
   needs: "read",
-  request: { params: inodeParams },
+  request: { params: InodeParam },
   responses: { 200: json(InodeStatsView, "The figures") },
   faults: ["inode-not-found"],
 }).handle((c, store) => c.json(statsView(store.inode(c.req.valid("param").i).stats()), 200));
@@ -101,7 +102,7 @@ const endHold = endpoint({
   path: "/v1/inodes/{i}/holders/{h}",
   summary: "End a hold; the last one writes back and closes",
   needs: "write",
-  request: { params: inodeParams.extend({ h: Name }) },
+  request: { params: InodeHolderParam },
   responses: { 204: { description: "It is ended" } },
   faults: [
     "inode-not-found",

@@ -11,17 +11,17 @@ import {
   UnmappedView,
 } from "../../src/wire/inode_mappings.ts";
 import { RangeBody } from "../../src/wire/inode_ranges.ts";
-import { InodesQuery } from "../../src/wire/inodes.ts";
+import { InodeParam, InodesQuery } from "../../src/wire/inodes.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
-import { endpoint, inodeParams, rangeOf, rangeView } from "./views.ts";
+import { endpoint, rangeOf, rangeView } from "./views.ts";
 
 const addMapping = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/mappings",
   summary: "Say that an address space maps a range: its pages stay in the cache",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(MappingBody) },
+  request: { params: InodeParam, body: jsonBody(MappingBody) },
   responses: { 201: json(MappedView, "It is known") },
   faults: ["inode-not-found", "inode-read-only", "mapping-not-found", "mappings-exhausted"],
 }).handle((c, store) => {
@@ -38,7 +38,7 @@ const removeMapping = endpoint({
   path: "/v1/inodes/{i}/mappings",
   summary: "End a mapping, or a part of one",
   needs: "write",
-  request: { params: inodeParams, query: MappingQuery },
+  request: { params: InodeParam, query: MappingQuery },
   responses: { 200: json(UnmappedView, "It is ended") },
   faults: ["inode-not-found", "mapping-not-found"],
 }).handle((c, store) => {
@@ -52,7 +52,7 @@ const listMappings = endpoint({
   path: "/v1/inodes/{i}/mappings",
   summary: "List mappings",
   needs: "read",
-  request: { params: inodeParams, query: InodesQuery },
+  request: { params: InodeParam, query: InodesQuery },
   responses: { 200: json(MappingListView, "A page of mappings, by offset") },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
@@ -66,7 +66,7 @@ const translateRange = endpoint({
   path: "/v1/inodes/{i}/translate",
   summary: "Say which file has mapped bytes, and where",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(TranslateBody) },
+  request: { params: InodeParam, body: jsonBody(TranslateBody) },
   responses: { 200: json(TranslatedView, "Where the bytes are; the holder keeps them there") },
   faults: ["inode-not-found", "holder-not-found", "not-mapped", "cache-full"],
 }).handle(async (c, store) => {
@@ -98,7 +98,7 @@ const addReference = endpoint({
   path: "/v1/inodes/{i}/references",
   summary: "Keep pages in the cache",
   needs: "write",
-  request: { params: inodeParams, body: jsonBody(RangeBody) },
+  request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: { 204: { description: "They stay" } },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
@@ -111,7 +111,7 @@ const removeReference = endpoint({
   path: "/v1/inodes/{i}/references",
   summary: "Let pages go that were kept in the cache",
   needs: "write",
-  request: { params: inodeParams, query: RangeBody },
+  request: { params: InodeParam, query: RangeBody },
   responses: { 204: { description: "One reference less" } },
   faults: ["inode-not-found", "reference-not-found"],
 }).handle((c, store) => {

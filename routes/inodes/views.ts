@@ -5,14 +5,10 @@ import { rfc3339 } from "../../src/wire/time.ts";
 import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import type { InodeView } from "../../src/wire/inodes.ts";
-import { Name } from "../../src/wire/scalars.ts";
 import { endpointsOf } from "../http/endpoint.ts";
 
 /** Declares an endpoint of inodes. */
 export const endpoint = endpointsOf<InodeStore>("inodes");
-
-/** The path parameter of an inode. */
-export const inodeParams = z.object({ i: Name });
 
 /** The header by which a change is made only to a version that the caller knows. */
 export const ifMatchHeader = z.object({ "if-match": z.string().optional() });

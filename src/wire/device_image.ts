@@ -12,6 +12,7 @@ const U64_END = 1n << 64n;
 
 const TUPLE_DOC = {
   type: "array" as const,
+  description: "The mappings of a multi device",
   items: {
     type: "array" as const,
     items: { type: "string" as const },
@@ -63,6 +64,19 @@ function readU64(item: unknown): bigint | undefined {
   return number < U64_END ? number : undefined;
 }
 
+const MEMBERS = {
+  version: "Version of the form of the image",
+  anonymous: "The devices without hardware",
+  lastMinor: "The minor that was handed out last",
+  devices: "The devices, by minor",
+  kind: "`simple`: it hands out inode numbers; `multi`: it maps files of other devices",
+  minor: "Its minor",
+  name: "What people call it",
+  last: "The number that it handed out last",
+  retired: "Freed numbers, which are used again only when all others are used up",
+  host: "The devices of the host, in every sandbox",
+} as const;
+
 const Number64 = U64Text.max(20).transform((text, ctx) =>
   readU64(text) ?? refuse(ctx, "must be below 2^64", "value-not-allowed")
 ).openapi({ type: "string" });
@@ -81,42 +95,43 @@ function requireVersion(image: unknown, ctx: z.RefinementCtx): unknown {
 export const DeviceImageBody = z.preprocess(
   requireVersion,
   z.strictObject({
-    version: z.int().openapi({ enum: [IMAGE_VERSION] }),
+    version: z.int().openapi({ enum: [IMAGE_VERSION], description: MEMBERS.version }),
     anonymous: z.strictObject({
-      lastMinor: Number64,
+      lastMinor: Number64.describe(MEMBERS.lastMinor),
       devices: z.array(z.strictObject({
-        kind: z.enum(ANONYMOUS_KINDS),
-        minor: Number64,
-        name: Name.optional(),
-        last: Number64,
+        kind: z.enum(ANONYMOUS_KINDS).describe(MEMBERS.kind),
+        minor: Number64.describe(MEMBERS.minor),
+        name: Name.optional().describe(MEMBERS.name),
+        last: Number64.describe(MEMBERS.last),
         mappings: Mappings,
-        retired: z.array(Number64),
-      })),
-    }),
-    host: z.array(HostDeviceRecordBody),
-  }).openapi("DeviceImageRequest"),
+        retired: z.array(Number64).describe(MEMBERS.retired),
+      })).describe(MEMBERS.devices),
+    }).describe(MEMBERS.anonymous),
+    host: z.array(HostDeviceRecordBody).describe(MEMBERS.host),
+  }).openapi("DeviceImageRequest", { description: "What a registry is to be restored from" }),
 );
 
 /** `GET /v1/devices/image`: every number and every plug. */
 export const DeviceImageView = z.object({
-  version: z.literal(IMAGE_VERSION),
+  version: z.literal(IMAGE_VERSION).describe(MEMBERS.version),
   anonymous: z.object({
-    lastMinor: U64Text,
+    lastMinor: U64Text.describe(MEMBERS.lastMinor),
     devices: z.array(z.object({
-      kind: z.enum(ANONYMOUS_KINDS),
-      minor: U64Text,
-      name: z.string().optional(),
-      last: U64Text,
+      kind: z.enum(ANONYMOUS_KINDS).describe(MEMBERS.kind),
+      minor: U64Text.describe(MEMBERS.minor),
+      name: z.string().optional().describe(MEMBERS.name),
+      last: U64Text.describe(MEMBERS.last),
       mappings: z.array(z.array(z.string())).openapi(TUPLE_DOC),
-      retired: z.array(U64Text),
-    })),
-  }),
-  host: z.array(HostDeviceRecordBody),
-}).openapi("DeviceImage");
+      retired: z.array(U64Text).describe(MEMBERS.retired),
+    })).describe(MEMBERS.devices),
+  }).describe(MEMBERS.anonymous),
+  host: z.array(HostDeviceRecordBody).describe(MEMBERS.host),
+}).openapi("DeviceImage", { description: "Every number and every plug, all of one moment" });
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({
   mode: wordOf(RESTORE_MODES).openapi({
+    example: "match",
     description: "`match`: the registry has the same devices; `load`: it has none",
   }),
 });

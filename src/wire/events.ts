@@ -2,31 +2,39 @@ import { z } from "@hono/zod-openapi";
 import type { EventPage, LoggedEvent } from "../core/event_log.ts";
 import { rfc3339 } from "./time.ts";
 import { toJson } from "./problem.ts";
-import { digits, Limit } from "./scalars.ts";
+import { digits, Limit, Time } from "./scalars.ts";
 
 /** Number of the last event that a reader knows, as text. */
 export const EventSeq = digits(15);
 
 /** `?after=&limit=` of the events. */
 export const EventsQuery = z.strictObject({
-  after: EventSeq.optional().openapi({ type: "integer", minimum: 0 }),
+  after: EventSeq.optional().openapi({
+    type: "integer",
+    minimum: 0,
+    example: 41,
+    description: "Number of the last event that the reader knows; `Last-Event-ID` goes before it",
+  }),
   limit: Limit,
 });
 
 const EventView = z.object({
-  seq: z.int(),
-  time: z.string(),
-  kind: z.string().openapi({ example: "scope.bumped" }),
-  subject: z.string(),
-  reason: z.string().optional(),
-  data: z.record(z.string(), z.unknown()),
-}).openapi("Event");
+  seq: z.int().describe("Its number; a later event has a larger one"),
+  time: Time.describe("When it happened"),
+  kind: z.string().openapi({ example: "scope.bumped", description: "What happened" }),
+  subject: z.string().describe("What it happened to, such as the name of a scope"),
+  reason: z.string().optional().describe("Why it happened"),
+  data: z.record(z.string(), z.unknown()).describe("More of it, depending on its kind"),
+}).openapi("Event", { description: "Something that has changed" });
 
 /** A page of events. Those between `after` and `before` of a gap are no longer known. */
 export const EventsView = z.object({
-  items: z.array(EventView),
-  gap: z.object({ after: z.int(), before: z.int() }).optional(),
-}).openapi("Events");
+  items: z.array(EventView).describe("The events, oldest first"),
+  gap: z.object({
+    after: z.int().describe("Number of the last event before the gap"),
+    before: z.int().describe("Number of the first event behind it"),
+  }).optional().describe("Events between these two are no longer known"),
+}).openapi("Events", { description: "A page of events" });
 
 /** A page of events as JSON text. */
 export function pageJson({ gap, items }: EventPage): string {

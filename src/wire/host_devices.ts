@@ -11,8 +11,8 @@ import {
   VFIO_DEVICE_TYPES,
   VHOST_USER_TYPES,
 } from "../devices/resolve/device_kinds.ts";
-import { AnonymousDeviceView, DeviceInfoBody, HostPath } from "./devices.ts";
-import { Name, pageQuery, pageView, U32, U64Text, wordOf } from "./scalars.ts";
+import { AnonymousDeviceView, DeviceInfoBody, HostPath, INFO } from "./devices.ts";
+import { Name, pageQuery, pageView, Time, U32, U64Text, wordOf } from "./scalars.ts";
 
 const MAC = /^[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}$/;
 /** A word that goes into a hypervisor's command: an address, a bus, an id. */
@@ -21,205 +21,297 @@ const Word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$/);
 const Tag = z.string().regex(/^[A-Za-z0-9_.-]{1,36}$/);
 const AbsolutePath = HostPath.regex(/^\//);
 
+/** Members that devices have both as they are registered and as they are shown. */
+const DEVICE = {
+  sandbox: "The sandbox that uses it",
+  kind: "What it is; found by its numbers and path when it is left out",
+  block: "Of a block device",
+  vfio: "The devices of an attached IOMMU group",
+  vhostUser: "Of a device behind a vhost-user socket",
+  rng: "Of a source of randomness",
+  sharedFolder: "Of a folder that a guest mounts",
+  info: "What its caller said of it, with the path that was found",
+  why: "Why it is of this kind and has this driver",
+} as const;
+
+const BLOCK = {
+  format: "`raw`, another format of images, or a file system",
+  shareRw: "Whether other sandboxes may write to it as well",
+  readOnly: "Whether the guest may only read it",
+} as const;
+
+const VHOST_USER = {
+  type: "What is behind the socket",
+  socketPath: "Path of the socket on the host",
+  macAddress: "Of a network device",
+  tag: "Of a file system: what the guest mounts it by",
+  cache: "Of a file system: what the guest may cache",
+  cacheSize: "Of a file system: its window of shared memory in MiB",
+} as const;
+
+const FOLDER = {
+  source: "Path of the folder on the host",
+  tag: "What the guest mounts it by",
+  readOnly: "Whether the guest may only read it",
+} as const;
+
+/** Where a hypervisor says that it has plugged a device. */
+const REPORT = {
+  mmioAddr: "Address of its memory-mapped registers",
+  pciAddr: "Its PCI address",
+  nvdimmId: "Its id among the memory modules",
+  devNo: "Its number on a channel of the mainframe",
+} as const;
+
+const LEASE = "How long a holder counts as alive after each sign of life, in milliseconds; " +
+  "for ever when it is left out";
+
 /** `POST /v1/devices`. */
-export const RegisterBody = DeviceInfoBody.extend({
-  sandbox: Name.default("default"),
-  kind: wordOf(HOST_DEVICE_KINDS).optional(),
+export const RegisterBody = z.strictObject({
+  ...DeviceInfoBody.shape,
+  sandbox: Name.default("default").describe(DEVICE.sandbox),
+  kind: wordOf(HOST_DEVICE_KINDS).optional().describe(DEVICE.kind),
   block: z.strictObject({
-    format: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/).optional(),
-    shareRw: z.boolean().optional(),
-    readOnly: z.boolean().optional(),
-  }).optional(),
+    format: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/).optional().describe(BLOCK.format),
+    shareRw: z.boolean().optional().describe(BLOCK.shareRw),
+    readOnly: z.boolean().optional().describe(BLOCK.readOnly),
+  }).optional().describe(DEVICE.block),
   vhostUser: z.strictObject({
-    type: wordOf(VHOST_USER_TYPES),
-    socketPath: AbsolutePath,
-    macAddress: z.string().regex(MAC).optional(),
-    tag: Tag.optional(),
-    cache: wordOf(["none", "auto", "always"]).optional(),
-    cacheSize: U32.optional().openapi({ description: "MiB" }),
-  }).optional(),
-  rng: z.strictObject({ filename: AbsolutePath }).optional(),
+    type: wordOf(VHOST_USER_TYPES).describe(VHOST_USER.type),
+    socketPath: AbsolutePath.describe(VHOST_USER.socketPath),
+    macAddress: z.string().regex(MAC).optional().describe(VHOST_USER.macAddress),
+    tag: Tag.optional().describe(VHOST_USER.tag),
+    cache: wordOf(["none", "auto", "always"]).optional().describe(VHOST_USER.cache),
+    cacheSize: U32.optional().describe(VHOST_USER.cacheSize),
+  }).optional().describe(DEVICE.vhostUser),
+  rng: z.strictObject({ filename: AbsolutePath.describe("Path of its device on the host") })
+    .optional().describe(DEVICE.rng),
   sharedFolder: z.strictObject({
-    type: wordOf(SHARED_FOLDER_TYPES),
-    source: AbsolutePath,
-    tag: Tag,
-    readOnly: z.boolean().optional(),
-  }).optional(),
-}).openapi("RegisterDeviceRequest");
+    type: wordOf(SHARED_FOLDER_TYPES).describe("How the folder is shared"),
+    source: AbsolutePath.describe(FOLDER.source),
+    tag: Tag.describe(FOLDER.tag),
+    readOnly: z.boolean().optional().describe(FOLDER.readOnly),
+  }).optional().describe(DEVICE.sharedFolder),
+}).openapi("RegisterDeviceRequest", { description: "A device of the host for a sandbox" });
 
 /** `PATCH /v1/devices/{id}`: what the hypervisor reported. */
 export const DeviceReportBody = z.strictObject({
-  mmioAddr: Word.optional(),
-  pciAddr: Word.optional(),
-  nvdimmId: Word.optional(),
-  devNo: Word.optional(),
-}).openapi("DeviceReport");
+  mmioAddr: Word.optional().describe(REPORT.mmioAddr),
+  pciAddr: Word.optional().describe(REPORT.pciAddr),
+  nvdimmId: Word.optional().describe(REPORT.nvdimmId),
+  devNo: Word.optional().describe(REPORT.devNo),
+}).openapi("DeviceReport", { description: "Where a hypervisor has plugged a device" });
 
 /** `PUT /v1/devices/{id}/holders/{holder}`. */
 export const HolderBody = z.strictObject({
-  leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional(),
-}).openapi("DeviceHolderRequest");
+  leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional().describe(LEASE),
+}).openapi("DeviceHolderRequest", { description: "How a holder holds a device" });
 
 /** `{id}` and `{holder}`. */
-export const HolderParam = z.object({ id: z.string(), holder: Name });
+export const HolderParam = z.object({
+  id: z.string().openapi({ example: "5f0c9a3be2d10044", description: "Id of the device" }),
+  holder: Name.openapi({ example: "web-1", description: "Name of the holder" }),
+});
 
 /** `GET /v1/devices`. */
 export const DevicesQuery = z.strictObject({
-  kind: wordOf([...ANONYMOUS_KINDS, ...HOST_DEVICE_KINDS]).optional(),
-  sandbox: Name.optional(),
+  kind: wordOf([...ANONYMOUS_KINDS, ...HOST_DEVICE_KINDS]).optional().openapi({
+    example: "block",
+    description: "Only devices of this kind",
+  }),
+  sandbox: Name.optional().describe("Only host devices of this sandbox"),
   ...pageQuery(64),
 });
 
 /** `GET /v1/devices/{id}/render`. */
 export const RenderQuery = z.strictObject({
-  for: wordOf(HYPERVISORS),
-  bus: Word.optional().openapi({ description: "Of the machine, such as `rp3`" }),
-  addr: Word.optional().openapi({ description: "The slot on that bus" }),
+  for: wordOf(HYPERVISORS).openapi({ example: "qemu", description: "The hypervisor" }),
+  bus: Word.optional().openapi({
+    example: "rp3",
+    description: "The bus of the machine on which it is to be",
+  }),
+  addr: Word.optional().openapi({ example: "0", description: "The slot on that bus" }),
 });
 
+const HYPERVISOR_ID = "What it is called in the hypervisor";
+const INDEX = "Its place among the drives of its sandbox, while it is attached";
+
 const BlockShape = {
-  driver: z.enum(BLOCK_DRIVERS),
-  file: z.string(),
-  format: z.string(),
-  id: z.string(),
-  index: z.int().min(0).optional(),
-  mmioAddr: z.string().optional(),
-  pciAddr: z.string().optional(),
-  scsiAddr: z.string().optional(),
-  nvdimmId: z.string().optional(),
-  virtPath: z.string().optional(),
-  devNo: z.string().optional(),
-  shareRw: z.boolean(),
-  readOnly: z.boolean(),
-  pmem: z.boolean(),
-  isDevice: z.boolean(),
-  sizeBytes: U64Text.optional(),
+  driver: z.enum(BLOCK_DRIVERS).describe("How a guest is shown it"),
+  file: z.string().describe("Path of the image or device on the host"),
+  format: z.string().describe(BLOCK.format),
+  id: z.string().describe(HYPERVISOR_ID),
+  index: z.int().min(0).optional().describe(INDEX),
+  mmioAddr: z.string().optional().describe(REPORT.mmioAddr),
+  pciAddr: z.string().optional().describe(REPORT.pciAddr),
+  scsiAddr: z.string().optional().describe("`target:unit` of an attached drive"),
+  nvdimmId: z.string().optional().describe(REPORT.nvdimmId),
+  virtPath: z.string().optional().describe("Where the guest sees an attached drive"),
+  devNo: z.string().optional().describe(REPORT.devNo),
+  shareRw: z.boolean().describe(BLOCK.shareRw),
+  readOnly: z.boolean().describe(BLOCK.readOnly),
+  pmem: z.boolean().describe("Whether it is persistent memory"),
+  isDevice: z.boolean().describe("Whether the file is a device of the host"),
+  sizeBytes: U64Text.optional().describe("Its size in bytes, where it is known"),
 };
 
 const VfioShape = {
-  id: z.string(),
-  type: z.enum(VFIO_DEVICE_TYPES),
-  isPcie: z.boolean(),
-  bdf: z.string(),
-  sysfsDev: z.string(),
-  vendorId: z.string(),
-  deviceId: z.string(),
-  class: z.string(),
-  bus: z.string().regex(/^(?:rp[0-9]{1,3})?$/),
-  largeBar: z.boolean(),
+  id: z.string().describe(HYPERVISOR_ID),
+  type: z.enum(VFIO_DEVICE_TYPES).describe("How it is driven"),
+  isPcie: z.boolean().describe("Whether it is a PCI Express device"),
+  bdf: z.string().describe("Its PCI address on the host, or the id of a mediated device"),
+  sysfsDev: z.string().describe("Its folder in sysfs"),
+  vendorId: z.string().describe("PCI vendor"),
+  deviceId: z.string().describe("PCI device"),
+  class: z.string().describe("PCI class"),
+  bus: z.string().regex(/^(?:rp[0-9]{1,3})?$/).describe(
+    "The root port that it is behind; empty when it is no PCI Express device",
+  ),
+  largeBar: z.boolean().describe("Whether a memory region of it does not fit behind a PCI bridge"),
 };
 
 const VhostUserShape = {
-  devId: z.string(),
-  socketPath: z.string(),
-  type: z.enum(VHOST_USER_TYPES),
-  macAddress: z.string().optional(),
-  tag: z.string().optional(),
-  cacheSize: U32.optional(),
-  cache: z.string().optional(),
-  pciAddr: z.string().optional(),
-  index: z.int().min(0).optional(),
+  devId: z.string().describe(HYPERVISOR_ID),
+  socketPath: z.string().describe(VHOST_USER.socketPath),
+  type: z.enum(VHOST_USER_TYPES).describe(VHOST_USER.type),
+  macAddress: z.string().optional().describe(VHOST_USER.macAddress),
+  tag: z.string().optional().describe(VHOST_USER.tag),
+  cacheSize: U32.optional().describe(VHOST_USER.cacheSize),
+  cache: z.string().optional().describe(VHOST_USER.cache),
+  pciAddr: z.string().optional().describe(REPORT.pciAddr),
+  index: z.int().min(0).optional().describe(INDEX),
 };
 
-const RngShape = { id: z.string(), filename: z.string() };
+const RngShape = {
+  id: z.string().describe(HYPERVISOR_ID),
+  filename: z.string().describe("Path of its device on the host"),
+};
 const SharedFolderShape = {
-  id: z.string(),
-  source: z.string(),
-  tag: z.string(),
-  readOnly: z.boolean(),
+  id: z.string().describe(HYPERVISOR_ID),
+  source: z.string().describe(FOLDER.source),
+  tag: z.string().describe(FOLDER.tag),
+  readOnly: z.boolean().describe(FOLDER.readOnly),
 };
 const InfoShape = {
-  containerPath: z.string(),
-  hostPath: z.string(),
-  type: z.enum(DEVICE_FILE_TYPES),
-  major: U64Text,
-  minor: U64Text,
-  pmem: z.boolean().optional(),
-  fileMode: U32.optional(),
-  uid: U32.optional(),
-  gid: U32.optional(),
-  driverOptions: z.record(z.string(), z.string()).optional(),
+  containerPath: z.string().describe(INFO.containerPath),
+  hostPath: z.string().describe("Its path on the host"),
+  type: z.enum(DEVICE_FILE_TYPES).describe(INFO.type),
+  major: U64Text.describe(INFO.major),
+  minor: U64Text.describe(INFO.minor),
+  pmem: z.boolean().optional().describe(INFO.pmem),
+  fileMode: U32.optional().describe(INFO.fileMode),
+  uid: U32.optional().describe(INFO.uid),
+  gid: U32.optional().describe(INFO.gid),
+  driverOptions: z.record(z.string(), z.string()).optional().describe(INFO.driverOptions),
 };
+
+const HOLDERS = "Who holds it, in the order in which they came";
 
 /** A host device as an image holds it. */
 export const HostDeviceRecordBody = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{16}$/),
-  kind: z.enum(HOST_DEVICE_KINDS),
-  sandbox: Name,
-  info: z.strictObject(InfoShape),
-  why: z.string(),
-  createdNs: U64Text,
+  id: z.string().regex(/^[0-9a-f]{16}$/).describe("Its id"),
+  kind: z.enum(HOST_DEVICE_KINDS).describe("What it is"),
+  sandbox: Name.describe(DEVICE.sandbox),
+  info: z.strictObject(InfoShape).describe(DEVICE.info),
+  why: z.string().describe(DEVICE.why),
+  createdNs: U64Text.describe("When it was registered, in nanoseconds since 1970"),
   holders: z.array(z.strictObject({
-    name: Name,
-    sinceNs: U64Text,
-    leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional(),
-  })),
-  block: z.strictObject(BlockShape).optional(),
-  vfio: z.array(z.strictObject(VfioShape)).optional(),
-  vhostUser: z.strictObject(VhostUserShape).optional(),
-  rng: z.strictObject(RngShape).optional(),
-  sharedFolder: z.strictObject(SharedFolderShape).optional(),
-}).openapi("HostDeviceRecord");
+    name: Name.describe("Name of the holder"),
+    sinceNs: U64Text.describe("Since when it holds the device, in nanoseconds since 1970"),
+    leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional().describe(LEASE),
+  })).describe(HOLDERS),
+  block: z.strictObject(BlockShape).optional().describe(DEVICE.block),
+  vfio: z.array(z.strictObject(VfioShape)).optional().describe(DEVICE.vfio),
+  vhostUser: z.strictObject(VhostUserShape).optional().describe(DEVICE.vhostUser),
+  rng: z.strictObject(RngShape).optional().describe(DEVICE.rng),
+  sharedFolder: z.strictObject(SharedFolderShape).optional().describe(DEVICE.sharedFolder),
+}).openapi("HostDeviceRecord", { description: "A host device as an image holds it" });
 
 /** A host device as it is shown. */
 export const HostDeviceView = z.object({
-  id: z.string().openapi({ example: "5f0c9a3be2d10044" }),
-  kind: z.enum(HOST_DEVICE_KINDS),
-  sandbox: z.string(),
+  id: z.string().openapi({ example: "5f0c9a3be2d10044", description: "Its id" }),
+  kind: z.enum(HOST_DEVICE_KINDS).describe("What it is"),
+  sandbox: z.string().describe(DEVICE.sandbox),
   status: z.enum(DEVICE_STATUSES).openapi({
     description: "`idle`: nobody holds it; `lost`: the leases of all who do have run out",
   }),
-  why: z.string().openapi({ description: "Why it is of this kind and has this driver" }),
-  createdAt: z.iso.datetime({ precision: 9 }),
-  info: z.object(InfoShape),
+  why: z.string().describe(DEVICE.why),
+  createdAt: Time.describe("When it was registered"),
+  info: z.object(InfoShape).describe(DEVICE.info),
   holders: z.array(z.object({
-    name: z.string(),
-    since: z.iso.datetime({ precision: 9 }),
-    state: z.enum(["held", "lost"]),
-    leaseMs: z.int().optional(),
-  })),
-  block: z.object(BlockShape).optional(),
-  vfio: z.array(z.object(VfioShape)).readonly().optional(),
-  vhostUser: z.object(VhostUserShape).optional(),
-  rng: z.object(RngShape).optional(),
-  sharedFolder: z.object(SharedFolderShape).optional(),
-}).openapi("HostDevice");
+    name: z.string().describe("Name of the holder"),
+    since: Time.describe("Since when it holds the device"),
+    state: z.enum(["held", "lost"]).describe("`lost`: its lease has run out"),
+    leaseMs: z.int().optional().describe(LEASE),
+  })).describe(HOLDERS),
+  block: z.object(BlockShape).optional().describe(DEVICE.block),
+  vfio: z.array(z.object(VfioShape)).readonly().optional().describe(DEVICE.vfio),
+  vhostUser: z.object(VhostUserShape).optional().describe(DEVICE.vhostUser),
+  rng: z.object(RngShape).optional().describe(DEVICE.rng),
+  sharedFolder: z.object(SharedFolderShape).optional().describe(DEVICE.sharedFolder),
+}).openapi("HostDevice", { description: "A device of the host in a sandbox" });
 
 /** A device of either sort. */
-export const DeviceView = z.union([HostDeviceView, AnonymousDeviceView]).openapi("Device");
+export const DeviceView = z.union([HostDeviceView, AnonymousDeviceView])
+  .openapi("Device", { description: "A device of the host, or one without hardware" });
 
 /** A page of devices: those of the host by id, then the anonymous ones by minor. */
-export const DeviceList = pageView(DeviceView).openapi("DeviceList");
+export const DeviceList = pageView(DeviceView)
+  .openapi("DeviceList", { description: "A page of devices" });
 
 const Json = z.record(z.string(), z.unknown());
 const stepShapes = <Extra extends z.ZodRawShape>(extra: Extra) =>
   [
     z.object({
-      type: z.literal("http"),
-      method: z.enum(["PUT", "DELETE"]),
-      path: z.string(),
-      body: Json.optional(),
+      type: z.literal("http").describe("A request to its API socket"),
+      method: z.enum(["PUT", "DELETE"]).describe("Method of the request"),
+      path: z.string().describe("Path of the request"),
+      body: Json.optional().describe("Body of the request, as JSON"),
       ...extra,
     }),
-    z.object({ type: z.literal("qmp"), execute: z.string(), arguments: Json, ...extra }),
-    z.object({ type: z.literal("arguments"), arguments: z.array(z.string()).readonly(), ...extra }),
-    z.object({ type: z.literal("command"), arguments: z.array(z.string()).readonly(), ...extra }),
-    z.object({ type: z.literal("call"), function: z.string(), arguments: Json, ...extra }),
+    z.object({
+      type: z.literal("qmp").describe("A command to QEMU's monitor"),
+      execute: z.string().describe("Name of the command"),
+      arguments: Json.describe("Arguments of the command"),
+      ...extra,
+    }),
+    z.object({
+      type: z.literal("arguments").describe("Arguments of its own command line"),
+      arguments: z.array(z.string()).readonly().describe("The arguments, in this order"),
+      ...extra,
+    }),
+    z.object({
+      type: z.literal("command").describe(
+        "A second run of its program; `{socket}` stands for the control socket of the first",
+      ),
+      arguments: z.array(z.string()).readonly().describe("The arguments, in this order"),
+      ...extra,
+    }),
+    z.object({
+      type: z.literal("call").describe("A call of its library"),
+      function: z.string().describe("Name of the function"),
+      arguments: Json.describe("What follows the context, in this order"),
+      ...extra,
+    }),
   ] as const;
 
 /** How a device is plugged into a hypervisor and out of it. */
 export const RenderingView = z.object({
   plug: z.enum(PLUG_TIMES).openapi({ description: "While it runs, or before it starts" }),
-  steps: z.array(z.discriminatedUnion("type", stepShapes({}))).readonly(),
+  steps: z.array(z.discriminatedUnion("type", stepShapes({}))).readonly()
+    .describe("What plugs it in, in this order; when one fails, take back those before it"),
   undo: z.array(z.discriminatedUnion(
     "type",
     stepShapes({ undoes: z.int().openapi({ description: "Index of the step it takes back" }) }),
-  )).readonly(),
+  )).readonly().describe("What takes it out, in this order"),
   waitFor: z.array(z.object({
     afterUndo: z.int().openapi({ description: "Index of the step back that it ends" }),
-    event: z.string(),
-    data: z.record(z.string(), z.string()),
-  })).readonly(),
-  commandLine: z.array(z.string()).readonly().optional(),
-  notes: z.array(z.string()).readonly(),
-}).openapi("DeviceRendering");
+    event: z.string().describe("Name of the event"),
+    data: z.record(z.string(), z.string()).describe("What the event must say"),
+  })).readonly().describe("What the hypervisor says when a step back is done"),
+  commandLine: z.array(z.string()).readonly().optional()
+    .describe("The same as arguments, for a hypervisor that has not started yet"),
+  notes: z.array(z.string()).readonly().describe("What whoever plays the steps has to know"),
+}).openapi("DeviceRendering", {
+  description: "How a hypervisor is told to plug a device and to take it out",
+});

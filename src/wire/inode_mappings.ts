@@ -1,24 +1,35 @@
 import { z } from "@hono/zod-openapi";
-import { RangeBody, RangeView } from "./inode_ranges.ts";
+import { RangeBody, RangeShape, RangeView } from "./inode_ranges.ts";
 import { Flag, Name, pageView, refuse, U64, U64Text, wordOf } from "./scalars.ts";
 
+const MAPPING = {
+  space: "Name of the address space",
+  address: "Where in the address space it begins",
+  length: "How many bytes are mapped",
+  offset: "Where in the content they begin",
+  writable: "Whether they are mapped for writing",
+} as const;
+
 const MappingMembers = {
-  space: Name,
-  address: U64,
-  length: U64,
-  offset: U64,
-  writable: z.boolean(),
+  space: Name.describe(MAPPING.space),
+  address: U64.describe(MAPPING.address),
+  length: U64.describe(MAPPING.length),
+  offset: U64.describe(MAPPING.offset),
+  writable: z.boolean().describe(MAPPING.writable),
 };
 
 /** What `POST …/mappings` takes: a mapping, or a copy of one at another address. */
 export const MappingBody = z.strictObject({
-  space: Name.optional(),
-  address: U64,
-  length: U64.optional(),
-  offset: U64.optional(),
-  writable: z.boolean().optional(),
-  copyOf: z.strictObject(MappingMembers).optional(),
-}).openapi("InodeMappingRequest").transform((body, ctx) => {
+  space: Name.optional().describe(MAPPING.space),
+  address: U64.describe(MAPPING.address),
+  length: U64.optional().describe(MAPPING.length),
+  offset: U64.optional().describe(MAPPING.offset),
+  writable: z.boolean().optional().describe(MAPPING.writable),
+  copyOf: z.strictObject(MappingMembers).optional()
+    .describe("A mapping to copy to the address; all other members are left out then"),
+}).openapi("InodeMappingRequest", {
+  description: "A mapping, or a copy of one at another address",
+}).transform((body, ctx) => {
   const { copyOf, address, ...place } = body;
   const { space, length, offset, writable } = place;
   if (copyOf !== undefined && Object.values(place).every((member) => member === undefined)) {
@@ -37,48 +48,52 @@ export const MappingBody = z.strictObject({
 /** The query that names a mapping to remove. */
 export const MappingQuery = z.strictObject({
   ...MappingMembers,
-  writable: Flag,
+  writable: Flag.describe(MAPPING.writable),
 });
 
 /** What `POST …/translate` takes; without `optional` only what is required is translated. */
 export const TranslateBody = z.strictObject({
   required: RangeBody,
-  optional: RangeBody.optional(),
-  access: wordOf(["read", "write"]),
-  holder: Name,
-}).openapi("InodeTranslateRequest");
+  optional: RangeBody.optional().openapi({
+    description: "What may be translated besides; nothing when it is left out",
+  }),
+  access: wordOf(["read", "write"]).describe("What is to be done with the bytes"),
+  holder: Name.describe("The holder of the inode who asks"),
+}).openapi("InodeTranslateRequest", { description: "Mapped bytes that are to be found" });
 
 /** A mapping of an inode. */
-export const MappingView = RangeView.extend({
-  space: z.string(),
-  address: U64Text,
-  writable: z.boolean(),
-}).openapi("InodeMapping");
+export const MappingView = z.object({
+  ...RangeShape,
+  space: z.string().describe(MAPPING.space),
+  address: U64Text.describe(MAPPING.address),
+  writable: z.boolean().describe(MAPPING.writable),
+}).openapi("InodeMapping", { description: "A range that an address space has mapped" });
 
 /** The mappings of an inode. */
-export const MappingListView = pageView(MappingView).openapi("InodeMappingList");
+export const MappingListView = pageView(MappingView)
+  .openapi("InodeMappingList", { description: "A page of mappings" });
 
 /** What `POST …/mappings` answers. */
 export const MappedView = z.object({
   newlyMapped: z.array(RangeView).openapi({ description: "Ranges that nobody had mapped before" }),
-}).openapi("InodeMapped");
+}).openapi("InodeMapped", { description: "What a mapping has changed" });
 
 /** What `DELETE …/mappings` answers. */
 export const UnmappedView = z.object({
   noLongerMapped: z.array(RangeView).openapi({ description: "Ranges that nobody maps any more" }),
-}).openapi("InodeUnmapped");
+}).openapi("InodeUnmapped", { description: "What the end of a mapping has changed" });
 
 /** What `POST …/translate` answers. */
 export const TranslatedView = z.object({
   translations: z.array(z.object({
-    source: RangeView,
+    source: RangeView.describe("A range of the content"),
     file: z.string().openapi({ description: "The file to map, on this host" }),
-    offset: U64Text,
-    permissions: z.enum(["read", "read-write"]),
-  })),
+    offset: U64Text.describe("Where in that file the range begins"),
+    permissions: z.enum(["read", "read-write"]).describe("How the file may be mapped"),
+  })).describe("Where the bytes are, by offset"),
   busError: z.object({
     offset: U64Text.openapi({ description: "An access from here on is a bus error" }),
     code: z.string().openapi({ description: "`end-of-file`, or the code of a problem" }),
-    detail: z.string(),
-  }).optional(),
-}).openapi("InodeTranslated");
+    detail: z.string().describe("The same for people"),
+  }).optional().describe("What ends the translation before its time"),
+}).openapi("InodeTranslated", { description: "Which file has mapped bytes, and where" });

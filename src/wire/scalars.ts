@@ -49,7 +49,14 @@ export const Name = z.string().superRefine((text, ctx) => {
 }).openapi({ pattern: NAME.source, example: "vm-7" });
 
 /** A text that an operator reads. */
-export const Reason = z.string().min(1).max(REASON_CHARS_MAX);
+export const Reason = z.string().min(1).max(REASON_CHARS_MAX).openapi({
+  example: "restored from snapshot 12",
+});
+
+/** A time as it is shown: RFC 3339 in UTC, with nanoseconds. */
+export const Time = z.iso.datetime({ precision: 9 }).openapi({
+  example: "2026-11-20T12:00:00.000000001Z",
+});
 
 /**
  * An unsigned 64-bit number: a decimal string, or a safe integer in a request. A `bigint` after
@@ -86,7 +93,7 @@ export const U64 = z.union([z.string(), z.number()]).transform((value, ctx): big
 export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
 
 /** An unsigned 32-bit number: generations, counts. */
-export const U32 = z.int().min(0).max(U32_MAX);
+export const U32 = z.int().min(0).max(U32_MAX).openapi({ example: 7 });
 
 /** The code of a fault. */
 export const Code = z.enum(Object.keys(FAULTS) as FaultCode[]);
@@ -103,21 +110,34 @@ export function digits(most: number) {
 
 /** `true` or `false` in a query. */
 export const Flag = z.enum(["true", "false"]).transform((text) => text === "true")
-  .openapi({ type: "boolean" });
+  .openapi({ type: "boolean", example: true });
 
 /** `?limit=` of a list: how many items a page has at most. */
 export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
   .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
-  .openapi({ type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX });
+  .openapi({
+    type: "integer",
+    minimum: 1,
+    maximum: LIST_ITEMS_MAX,
+    example: LIST_ITEMS_DEFAULT,
+    description: "How many items the page has at most",
+  });
 
 /** `?limit=&cursor=` of a list whose keys have at most so many characters. */
 export function pageQuery(keyCharsMax: number) {
-  return { limit: Limit, cursor: z.string().max(keyCharsMax).optional() };
+  const cursor = z.string().max(keyCharsMax).optional().openapi({
+    example: "vm-7",
+    description: "`next` of the page before; the first page goes without",
+  });
+  return { limit: Limit, cursor };
 }
 
 /** A page of a list. `next` is the cursor of the page after it, where there is one. */
 export function pageView<Item extends z.ZodType>(item: Item) {
-  return z.object({ items: z.array(item), next: z.string().optional() });
+  return z.object({
+    items: z.array(item).describe("The items of this page"),
+    next: z.string().optional().describe("`cursor` of the next page; the last page has none"),
+  });
 }
 
 /** Issues that say "wrong type, missing or unknown member": 400. All others are 422. */
