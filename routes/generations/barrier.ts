@@ -8,6 +8,7 @@ import {
   ScopeParam,
 } from "../../src/wire/generations.ts";
 import { json, jsonBody } from "../http/openapi.ts";
+import { onScope } from "../http/rights.ts";
 import { waitFor, waitOf } from "../http/wait.ts";
 import { barrierOpenView, endpoint } from "./views.ts";
 
@@ -15,7 +16,7 @@ const passBarrier = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/barrier",
   summary: "Pass only when every tracked watcher has confirmed",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam, query: BarrierQuery },
   responses: {
     204: { description: "It is open: everybody who is waited for has confirmed this generation" },
@@ -61,7 +62,7 @@ const beginQuiesce = endpoint({
   method: "post",
   path: "/v1/scopes/{s}/quiesce",
   summary: "Ask the watchers to stand still before a bump",
-  needs: "bump",
+  needs: onScope("bump"),
   request: { params: ScopeParam, body: jsonBody(QuiesceBody) },
   responses: { 202: json(QuiesceView, "They are asked") },
   faults: ["scope-not-found"],
@@ -76,7 +77,7 @@ const endQuiesce = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}/quiesce",
   summary: "Let the watchers go on",
-  needs: "bump",
+  needs: onScope("bump"),
   request: { params: ScopeParam },
   responses: { 204: { description: "They go on" } },
   faults: ["scope-not-found"],
@@ -89,7 +90,7 @@ const awaitQuiesced = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/quiesce",
   summary: "Pass only when every tracked watcher has quiesced",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam },
   responses: { 204: { description: "All have quiesced" } },
   faults: ["scope-not-found", "not-quiesced", "not-quiescing"],

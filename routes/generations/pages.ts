@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import { PageView, ScopeParam } from "../../src/wire/generations.ts";
 import { BYTES, json } from "../http/openapi.ts";
+import { onScope } from "../http/rights.ts";
 import { endpoint } from "./views.ts";
 
 /** `…/page`: what programs map, and how they get at it. */
@@ -8,7 +9,7 @@ export const showPage = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/page",
   summary: "The sysgenid page: its bytes, or where it is",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam },
   responses: {
     200: {

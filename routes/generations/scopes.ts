@@ -16,6 +16,7 @@ import {
 import { Routes } from "../http/endpoint.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
+import { onScope } from "../http/rights.ts";
 import { waitOf } from "../http/wait.ts";
 import { barrierEndpoints } from "./barrier.ts";
 import { showPage } from "./pages.ts";
@@ -26,12 +27,15 @@ const listScopes = endpoint({
   method: "get",
   path: "/v1/scopes",
   summary: "List scopes",
-  needs: "read",
+  needs: { permission: "read", on: { kind: "scopes", in: "each item" } },
   request: { query: ScopesQuery },
   responses: { 200: json(ScopeList, "A page of scopes, by name") },
 }).handle((c, { scopes }) => {
   const { phase, ...query } = c.req.valid("query");
-  const list = scopes.list().filter(({ state }) => phase?.includes(state.phase) ?? true);
+  const principal = c.get("principal");
+  const list = scopes.list().filter(({ state: { name, phase: its } }) =>
+    principal.may("read", { kind: "scopes", name }) && (phase?.includes(its) ?? true)
+  );
   return c.json(pageOf(list, ({ state }) => state.name, scopeView, query), 200);
 });
 
@@ -39,7 +43,7 @@ const putScope = endpoint({
   method: "put",
   path: "/v1/scopes/{s}",
   summary: "Make a scope or replace its options",
-  needs: "write",
+  needs: onScope("write"),
   request: { params: ScopeParam, body: jsonBody(ScopeOptionsBody) },
   responses: {
     201: json(ScopeView, "It is new"),
@@ -55,7 +59,7 @@ const showScope = endpoint({
   method: "get",
   path: "/v1/scopes/{s}",
   summary: "Show a scope",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam },
   responses: { 200: json(ScopeView, "The scope") },
   faults: ["scope-not-found"],
@@ -65,7 +69,8 @@ const deleteScope = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}",
   summary: "Delete a scope; its pages and its counter stay",
-  needs: "write",
+  needs: onScope("write"),
+  also: [{ permission: "admin", when: "force=true" }],
   request: { params: ScopeParam, query: ForceQuery },
   responses: { 204: { description: "It is deleted" } },
   faults: ["scope-not-found", "scope-in-use", "scopes-exhausted"],
@@ -80,7 +85,8 @@ const bumpScope = endpoint({
   method: "post",
   path: "/v1/scopes/{s}/bumps",
   summary: "Change the generation: tell every watcher of a restore or clone",
-  needs: "bump",
+  needs: onScope("bump"),
+  also: [{ permission: "admin", when: '"force": true' }],
   request: { params: ScopeParam, body: jsonBody(BumpBody) },
   responses: { 201: json(BumpView, "The new generation") },
   faults: [
@@ -103,7 +109,7 @@ const showGeneration = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/generation",
   summary: "The current generation; with If-None-Match and Prefer a long poll for the next",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam },
   responses: {
     200: {
@@ -126,7 +132,7 @@ const listBumps = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/history",
   summary: "The last bumps since the daemon's start, newest first",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam },
   responses: { 200: json(HistoryView, "The bumps") },
   faults: ["scope-not-found"],

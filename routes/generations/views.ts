@@ -57,13 +57,14 @@ export function generationView(
 
 /** A watcher as the API shows it. */
 export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof WatcherView> {
-  const { id, name, tracked, presence, leaseMs, ackedGeneration, ackedAtNs } = watcher;
+  const { id, name, owner, tracked, presence, leaseMs, ackedGeneration, ackedAtNs } = watcher;
   const { outdatedSinceNs, notified } = watcher;
   const failed = scope.hasFailed(watcher);
   const failure = failed ? watcher.failure : undefined;
   return {
     watcher: id,
     name,
+    owner,
     tracked,
     presence,
     presenceSince: rfc3339(watcher.presenceSinceNs),

@@ -37,7 +37,7 @@ const openWatch = endpointsOf<WatchParts>("generations")({
   summary: "Watch scopes over a WebSocket",
   description: `Subprotocol \`${WATCH_PROTOCOL}\`, or \`${SYSGENID_PROTOCOL}\` with ` +
     "`?scope=&name=&track=&leaseMs=`",
-  needs: "watch",
+  needs: { permission: "watch", on: { kind: "scopes", in: "each frame" } },
   responses: { 101: { description: "The WebSocket speaks the subprotocol that was chosen" } },
   faults: ["watchers-exhausted", "scope-not-found"],
 }).handle(async (c, parts) => {
@@ -74,7 +74,7 @@ function attachWatch(socket: WebSocket, principal: Principal, parts: WatchParts)
     withdraw: (topic) => attached.outbox.withdraw(topic),
     takenOver: () => attached.close(CLOSE.takenOver, "another connection has come for a watcher"),
   };
-  const session = new WatchSession(parts.scopes, sink);
+  const session = new WatchSession(parts.scopes, sink, principal);
   const channels = new ChannelSession(parts.guests, principal, sink);
   const attached = attachSocket(socket, principal, parts, {
     open: () =>
@@ -121,8 +121,9 @@ async function openSysgenid(
 ): Promise<Response> {
   const { data, error } = SysgenidQuery.safeParse(query);
   if (error !== undefined) throw faultOf(error, "query");
+  principal.require("watch", { kind: "scopes", name: data.scope });
   const scope = parts.scopes.get(data.scope);
-  const { watcher } = await scope.watchers.watch(data);
+  const { watcher } = await scope.watchers.watch(data, principal);
   try {
     parts.connections.requireRoom();
     return openByteSocket(

@@ -17,6 +17,7 @@ import {
 import { bytesOf } from "../../src/wire/http/octets.ts";
 import { BYTES, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
+import { onScope } from "../http/rights.ts";
 import { waitOf } from "../http/wait.ts";
 import { endpoint, generationView, watcherView } from "./views.ts";
 
@@ -27,7 +28,7 @@ const listWatchers = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers",
   summary: "List the watchers of a scope",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: ScopeParam, query: WatchersQuery },
   responses: { 200: json(WatcherList, "A page of watchers") },
   faults: ["scope-not-found"],
@@ -46,17 +47,17 @@ const putWatcher = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Watch over HTTP under an id of one's own choice; renews the lease",
-  needs: "watch",
+  needs: onScope("watch"),
   request: { params: WatcherParam, body: jsonBody(HttpWatcherBody) },
   responses: {
     201: json(WatcherView, "It is new"),
     200: json(WatcherView, "It is changed"),
   },
-  faults: ["scope-not-found", "watchers-exhausted"],
+  faults: ["scope-not-found", "watchers-exhausted", "watcher-not-owned"],
 }).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const scope = scopes.get(s);
-  const { watcher, created } = await scope.watchers.put(w, c.req.valid("json"));
+  const { watcher, created } = await scope.watchers.put(w, c.req.valid("json"), c.get("principal"));
   return c.json(watcherView(scope.state, watcher), created ? 201 : 200);
 });
 
@@ -64,7 +65,7 @@ const showWatcher = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Show a watcher",
-  needs: "read",
+  needs: onScope("read"),
   request: { params: WatcherParam },
   responses: { 200: json(WatcherView, "The watcher") },
   faults: ["scope-not-found", "watcher-not-found"],
@@ -78,13 +79,13 @@ const releaseWatcher = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}/watchers/{w}",
   summary: "Release a watcher: barriers no longer wait for it",
-  needs: "watch",
+  needs: onScope("watch"),
   request: { params: WatcherParam },
   responses: { 204: { description: "It is released" } },
-  faults: ["scope-not-found", "watcher-not-found"],
+  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned"],
 }).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
-  await scopes.get(s).watchers.release(w);
+  await scopes.get(s).watchers.release(w, undefined, c.get("principal"));
   return c.body(null, 204);
 });
 
@@ -92,7 +93,7 @@ const readGeneration = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers/{w}/generation",
   summary: "The driver's read: the generation while it is not confirmed",
-  needs: "watch",
+  needs: onScope("watch"),
   request: { params: WatcherParam },
   responses: {
     200: {
@@ -101,10 +102,11 @@ const readGeneration = endpoint({
     },
     204: { description: "There is none to confirm, and none came in time (EAGAIN)" },
   },
-  faults: ["scope-not-found", "watcher-not-found"],
+  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned"],
 }).handle(async (c, { scopes, stopping }) => {
   const { s, w } = c.req.valid("param");
   const { watchers } = scopes.get(s);
+  watchers.requireOwner(w, c.get("principal"));
   watchers.touch(w);
   const { waitMs, signal } = waitOf(c, stopping);
   const current = await watchers.read(w, waitMs, signal);
@@ -120,15 +122,22 @@ const ackGeneration = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/ack",
   summary: "The driver's write: confirm exactly this generation",
-  needs: "watch",
+  needs: onScope("watch"),
   // The body is not "required": else Hono would also hold the 4 bytes against the JSON schema.
   request: { params: WatcherParam, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
   responses: { 204: { description: "It is confirmed, or was already" } },
-  faults: ["scope-not-found", "watcher-not-found", "stale-generation", "wrong-length"],
+  faults: [
+    "scope-not-found",
+    "watcher-not-found",
+    "watcher-not-owned",
+    "stale-generation",
+    "wrong-length",
+  ],
 }).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const { generation, epoch } = await ackOf(c.req);
   const { watchers } = scopes.get(s);
+  watchers.requireOwner(w, c.get("principal"));
   watchers.touch(w);
   watchers.ack(w, generation, epoch);
   return c.body(null, 204);
@@ -151,14 +160,21 @@ const reportFailure = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/failure",
   summary: "Report that one could not adapt; a later confirmation clears it",
-  needs: "watch",
+  needs: onScope("watch"),
   request: { params: WatcherParam, body: jsonBody(FailureBody) },
   responses: { 204: { description: "The barrier names it with its reason" } },
-  faults: ["scope-not-found", "watcher-not-found", "stale-generation", "already-confirmed"],
+  faults: [
+    "scope-not-found",
+    "watcher-not-found",
+    "watcher-not-owned",
+    "stale-generation",
+    "already-confirmed",
+  ],
 }).handle((c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const { generation, reason } = c.req.valid("json");
   const { watchers } = scopes.get(s);
+  watchers.requireOwner(w, c.get("principal"));
   watchers.touch(w);
   watchers.fail(w, generation, reason);
   return c.body(null, 204);
@@ -168,13 +184,14 @@ const followQuiesce = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/quiesced",
   summary: "Follow a quiesce: stand still until it ends or the bump is confirmed",
-  needs: "watch",
+  needs: onScope("watch"),
   request: { params: WatcherParam },
   responses: { 204: { description: "It is taken" } },
-  faults: ["scope-not-found", "watcher-not-found", "not-quiescing"],
+  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned", "not-quiescing"],
 }).handle((c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const { watchers } = scopes.get(s);
+  watchers.requireOwner(w, c.get("principal"));
   watchers.touch(w);
   watchers.quiesced(w);
   return c.body(null, 204);

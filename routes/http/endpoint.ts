@@ -1,16 +1,21 @@
 import { OpenAPIHono, type RouteConfig, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Permission } from "../../src/access/permissions.ts";
 import type { FaultCode } from "../../src/core/faults.ts";
+import type { Permission } from "../../src/core/rights.ts";
 import { faultOf } from "../../src/wire/scalars.ts";
 import type { Env } from "./env.ts";
-import { permissionGuard } from "./guard.ts";
 import { problems } from "./openapi.ts";
+import { type FurtherNeed, type Need, rightGuard } from "./rights.ts";
 
 /** What is known of an endpoint without calling it: its description, and who may call it. */
 interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
-  /** The permission that a caller needs. Without one the handler decides. */
-  readonly needs?: Permission;
+  /**
+   * The right that a caller needs: a permission alone where nothing has a name. Without one any
+   * caller may call.
+   */
+  readonly needs?: Permission | Need;
+  /** The rights that it may need beside that one. The handler checks them. */
+  readonly also?: readonly FurtherNeed[];
   /** The faults of this endpoint, besides those that every endpoint can answer with. */
   readonly faults?: readonly FaultCode[];
   /**
@@ -94,9 +99,10 @@ export class Routes extends OpenAPIHono<Env> {
    */
   add<Parts>(endpoints: readonly Endpoint<Parts>[], parts: Parts): this {
     for (const { route, handle } of endpoints) {
-      const { needs, faults = [], bodyBytesMax: _, isReadByHand, ...described } = route;
+      const { needs, also: _also, faults = [], bodyBytesMax: _, isReadByHand, ...described } =
+        route;
       const responses = { ...described.responses, ...problems(faults) };
-      const middleware = needs === undefined ? [] : [permissionGuard(needs)];
+      const middleware = needs === undefined ? [] : [rightGuard(needs)];
       const checked = isReadByHand ? { ...described, request: {} } : described;
       this.declared.push(route);
       this.openAPIRegistry.registerPath({ ...described, responses });

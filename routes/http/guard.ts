@@ -1,6 +1,5 @@
 import type { HonoRequest, MiddlewareHandler } from "hono";
 import { Fault } from "../../src/core/faults.ts";
-import type { Permission } from "../../src/access/permissions.ts";
 import type { Principal, Tokens } from "../../src/access/tokens.ts";
 import type { Tickets } from "../../src/access/tickets.ts";
 import type { Env } from "./env.ts";
@@ -58,14 +57,6 @@ export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<E
   return (c, next) => {
     const { listener } = c.env;
     c.set("principal", listener.kind === "unix" ? listener.principal : overTcp(c.req));
-    return next();
-  };
-}
-
-/** Lets only callers through who have this permission. */
-export function permissionGuard(permission: Permission): MiddlewareHandler<Env> {
-  return (c, next) => {
-    c.get("principal").require(permission);
     return next();
   };
 }

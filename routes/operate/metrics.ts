@@ -2,7 +2,7 @@ import { Gauge, type Registry } from "prom-client";
 import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Connections } from "../../src/sessions/connections.ts";
 import { Routes } from "../http/endpoint.ts";
-import { permissionGuard } from "../http/guard.ts";
+import { rightGuard } from "../http/rights.ts";
 
 /**
  * A measurement of the daemon, taken whenever somebody reads the metrics. The name goes without
@@ -48,7 +48,7 @@ export function metricsRoutes(registry: Registry, metrics: readonly Metric[]): R
     });
   }
   const routes = new Routes();
-  routes.get("/metrics", permissionGuard("read"), async (c) => {
+  routes.get("/metrics", rightGuard("read"), async (c) => {
     const { contentType } = registry;
     return c.body(await registry.metrics(), 200, { "content-type": contentType });
   });

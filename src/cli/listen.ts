@@ -44,7 +44,8 @@ async function listenUnix(
   const { path, permissions } = address;
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await removeStaleSocket(path);
-  const listener: Listener = { kind: "unix", principal: new Principal("unix socket", permissions) };
+  const principal = new Principal(addressText(address), permissions);
+  const listener: Listener = { kind: "unix", principal };
   const server = Deno.serve(
     { path, onListen: () => {} },
     (request) => answer(request, listener),

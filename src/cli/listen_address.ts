@@ -1,10 +1,10 @@
-import { parsePermissions, type Permission } from "../access/permissions.ts";
+import { splitGrants } from "../access/grants.ts";
 import { UsageError } from "./exit.ts";
 
 /** Where the daemon listens. */
 export type ListenAddress =
-  /** Everyone who can open the socket has these permissions. */
-  | { readonly kind: "unix"; readonly path: string; readonly permissions: readonly Permission[] }
+  /** Everyone who can open the socket has these grants. */
+  | { readonly kind: "unix"; readonly path: string; readonly permissions: readonly string[] }
   | { readonly kind: "tcp"; readonly hostname: string; readonly port: number };
 
 /** An address as people write it: `unix:/run/innkeeper.sock`, `127.0.0.1:8787` or `[::1]:8787`. */
@@ -15,8 +15,8 @@ export function addressText(address: ListenAddress): string {
 }
 
 /**
- * Reads `unix:PATH[,scopes=a+b]` or `HOST:PORT`. The option is called `scopes`, and names
- * permissions.
+ * Reads `unix:PATH[,permissions=a+b:PATTERN]` or `HOST:PORT`. `scopes=` is an older word for
+ * `permissions=`.
  *
  * @param resolve Makes a path absolute
  * @throws {UsageError}
@@ -32,10 +32,11 @@ export function parseListen(text: string, resolve: (path: string) => string): Li
 function parseUnix(text: string, resolve: (path: string) => string): ListenAddress {
   const [socket = "", ...options] = text.split(",");
   if (socket === "") throw new RangeError("the path is missing");
-  let permissions: readonly Permission[] = ["admin"];
+  let permissions: readonly string[] = ["admin"];
   for (const option of options) {
-    if (!option.startsWith("scopes=")) throw new RangeError(`unknown option "${option}"`);
-    permissions = parsePermissions(option.slice("scopes=".length), "+");
+    const grants = /^(?:permissions|scopes)=(.*)$/.exec(option)?.[1];
+    if (grants === undefined) throw new RangeError(`unknown option "${option}"`);
+    permissions = splitGrants(grants, "+");
   }
   return { kind: "unix", path: resolve(socket), permissions };
 }

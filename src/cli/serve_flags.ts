@@ -25,7 +25,8 @@ const FLAGS = {
   listen: {
     kind: "texts",
     value: "ADDR",
-    help: "unix:PATH[,scopes=a+b] or HOST:PORT, port 0 picks one; replaces the defaults " +
+    help:
+      "unix:PATH[,permissions=a+b:PATTERN] or HOST:PORT, port 0 picks one; replaces the defaults " +
       "[unix:RUN/private/innkeeper.sock and 127.0.0.1:8787]",
   },
   "tls-cert": { kind: "text", value: "FILE", help: "certificate for the TCP listeners" },
@@ -40,7 +41,7 @@ const FLAGS = {
     kind: "text",
     value: "FILE",
     help:
-      "a line each: TOKEN[ permission,permission], a TOKEN alone may do all; read again on SIGHUP " +
+      "a line each: TOKEN[ name=NAME][ GRANT,GRANT], a TOKEN alone may do all; read again on SIGHUP " +
       "[STATE/token, made on first start]",
   },
   root: {

@@ -78,13 +78,18 @@ async function openIdentity(
   throw new UsageError(`Cannot use identity file ${file}: another process watches with it`);
 }
 
-/** Makes the scope if it is missing; an existing one must not lose its options. */
+/**
+ * Makes the scope if it is missing; an existing one must not lose its options. Who may watch it and
+ * not read it cannot see whether it is missing, and is told when it watches.
+ */
 async function ensureScope(scope: string, { client }: CommandContext): Promise<void> {
   const url = path`/v1/scopes/${scope}`;
   try {
     await client.request("GET", url);
   } catch (error) {
-    if (!(error instanceof ProblemError) || error.problem.code !== "scope-not-found") throw error;
+    if (!(error instanceof ProblemError)) throw error;
+    if (error.problem.code === "not-permitted") return;
+    if (error.problem.code !== "scope-not-found") throw error;
     await client.request("PUT", url, { json: {} });
   }
 }

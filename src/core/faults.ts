@@ -83,6 +83,11 @@ export const FAULTS = {
   "scope-in-use": { kind: "conflict", errno: "EBUSY", title: "Scope is in use" },
   "scopes-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many scopes" },
   "watcher-not-found": { kind: "missing", errno: "ENOENT", title: "Watcher is unknown" },
+  "watcher-not-owned": {
+    kind: "forbidden",
+    errno: "EPERM",
+    title: "Another principal registered the watcher",
+  },
   "watchers-exhausted": { kind: "exhausted", errno: "ENOSPC", title: "Too many watchers" },
   "not-watching": { kind: "conflict", errno: "EINVAL", title: "Connection does not watch this" },
   "bump-not-permitted": { kind: "forbidden", errno: "EACCES", title: "Bump is not permitted" },

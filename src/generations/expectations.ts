@@ -1,5 +1,8 @@
+import { matchesPattern } from "../core/name_pattern.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
+
+export { matchesPattern };
 
 /** What is still to come before the expectations are met. */
 export interface Unmet {
@@ -18,11 +21,6 @@ interface ConfirmedView {
   hasConfirmed(watcher: Watcher): boolean;
   /** Also those who left since. */
   confirmed(): Iterable<Watcher>;
-}
-
-/** Whether a name is expected by a pattern. */
-export function matchesPattern(pattern: string, name: string): boolean {
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 /**

@@ -20,7 +20,7 @@ interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
 }
 
 interface WatcherBody
-  extends Pick<Watcher, "id" | "name" | "leaseMs" | "ackedGeneration" | "tokenHash"> {
+  extends Pick<Watcher, "id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash"> {
   readonly scope: string;
   readonly ackedEpoch: string;
   readonly ackedAtNs: string | undefined;
@@ -74,7 +74,7 @@ function watcherEntryId(scope: string, watcher: string): string {
 
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
-  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, tokenHash } = watcher;
+  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
   const body: WatcherBody = {
     scope,
     id,
@@ -83,6 +83,7 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     ackedEpoch: String(ackedEpoch),
     ackedGeneration,
     ackedAtNs: ackedAtNs?.toString(),
+    owner,
     tokenHash,
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };

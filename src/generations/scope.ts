@@ -372,7 +372,7 @@ export class Scope {
   /** A watcher came back with its token. That spends the token, and the watcher gets another. */
   resume(
     id: string,
-    change: { readonly tokenHash: string; readonly name: string; readonly leaseMs: number },
+    change: Pick<Watcher, "name" | "leaseMs" | "owner"> & { readonly tokenHash: string },
     nowNs: bigint,
   ): void {
     const watcher = this.#find(id);
@@ -383,8 +383,8 @@ export class Scope {
     Object.assign(watcher, change, { presence: "connected", presenceSinceNs: nowNs });
   }
 
-  /** Changes how a watcher is called, and how long it is held before it is lost. */
-  change(id: string, change: { readonly name: string; readonly leaseMs: number }): void {
+  /** Changes how a watcher is called, whose it is, and how long it is held before it is lost. */
+  change(id: string, change: Pick<Watcher, "name" | "leaseMs" | "owner">): void {
     Object.assign(this.#find(id), change);
   }
 

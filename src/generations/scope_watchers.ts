@@ -6,6 +6,7 @@ import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
+import type { Caller } from "../core/rights.ts";
 import { AckWriter } from "./ack_writer.ts";
 import type { Bump } from "./bump.ts";
 import type { Changes } from "./changes.ts";
@@ -46,6 +47,9 @@ export interface Watching {
   readonly token: string;
 }
 
+/** Who registers a watcher or speaks for one; nobody when the daemon itself does. */
+export type Registrant = Pick<Caller, "name" | "may">;
+
 /** The form of the ids that we give to watchers with a connection. */
 const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
 
@@ -72,11 +76,12 @@ export class ScopeWatchers {
   }
 
   /**
-   * Registers a watcher with a connection. A tracked one is durable when this returns.
+   * Registers a watcher with a connection. A tracked one is durable when this returns. The token of
+   * another principal's watcher counts as unknown.
    *
    * @throws {Fault} `watchers-exhausted`, `state-unavailable`
    */
-  async watch(request: WatchRequest): Promise<Watching> {
+  async watch(request: WatchRequest, by?: Registrant): Promise<Watching> {
     const token = mintToken(this.#ports.random);
     const [tokenHash, presented] = await Promise.all([
       hashToken(token),
@@ -84,7 +89,7 @@ export class ScopeWatchers {
     ]);
     const register = async (ackedEpoch: bigint): Promise<Watching> => {
       const id = `w-${this.#ports.random.bytes(8).toHex()}`;
-      const watcher = { ...this.#newcomer(id, request, ackedEpoch), tokenHash };
+      const watcher = { ...this.#newcomer(id, request, ackedEpoch, by), tokenHash };
       return { watcher: await this.#register(watcher), resumed: false, token };
     };
     if (presented === undefined) return await register(this.#scope.epoch);
@@ -92,9 +97,9 @@ export class ScopeWatchers {
     return await this.#changes.change(async () => {
       const known = this.#scope.byToken(presented);
       // A spent or unknown token proves nothing about what its bearer has confirmed.
-      if (known === undefined) return await register(-1n);
-      const { id, leaseMs } = known;
-      const change = { tokenHash, name: request.name, leaseMs: request.leaseMs ?? leaseMs };
+      if (known === undefined || !mayAdopt(known, by)) return await register(-1n);
+      const { id, leaseMs, owner = by?.name } = known;
+      const change = { tokenHash, name: request.name, leaseMs: request.leaseMs ?? leaseMs, owner };
       const wasConnected = known.presence === "connected";
       await this.#setTracked(
         { ...known, ...change },
@@ -116,11 +121,12 @@ export class ScopeWatchers {
    *
    * @returns Whether it is new
    * @throws {Fault} `watchers-exhausted`, `state-unavailable`, `value-not-allowed` for an id of
-   * the form that connections get
+   * the form that connections get, `watcher-not-owned`
    */
   async put(
     id: string,
     request: HttpWatchRequest,
+    by?: Registrant,
   ): Promise<{ watcher: Watcher; created: boolean }> {
     if (CONNECTION_ID.test(id)) {
       throw new Fault(
@@ -131,18 +137,31 @@ export class ScopeWatchers {
     return await this.#changes.change(async () => {
       const { name = id, track, leaseMs } = request;
       if (!this.#scope.has(id)) {
-        const newcomer = this.#newcomer(id, { name, track, leaseMs }, this.#scope.epoch);
+        const newcomer = this.#newcomer(id, { name, track, leaseMs }, this.#scope.epoch, by);
         const watcher = await this.#register(newcomer);
         this.#startLease(id);
         return { watcher, created: true };
       }
       const known = this.#scope.watcher(id);
-      const change = { name: request.name ?? known.name, leaseMs: leaseMs ?? known.leaseMs };
+      if (!mayAdopt(known, by)) throw notOwned(id, this.#scope.name);
+      const { owner = by?.name } = known;
+      const change = { name: request.name ?? known.name, leaseMs: leaseMs ?? known.leaseMs, owner };
       await this.#setTracked({ ...known, ...change }, this.#isTracked(track));
       this.#scope.change(id, change);
       this.touch(id);
       return { watcher: this.#scope.watcher(id), created: false };
     });
+  }
+
+  /**
+   * Refuses whoever may not speak for a watcher: all but the principal that registered it and
+   * admins.
+   *
+   * @throws {Fault} `watcher-not-found`, `watcher-not-owned`
+   */
+  requireOwner(id: string, by: Registrant): void {
+    const { owner } = this.#scope.watcher(id);
+    if (owner !== by.name && !by.may("admin")) throw notOwned(id, this.#scope.name);
   }
 
   /** Switches tracking of a watcher. It is durable when this returns. */
@@ -247,10 +266,13 @@ export class ScopeWatchers {
    *
    * @param epoch Only while this is the current one: whoever knows of no later generation must not
    * leave one behind unconfirmed
-   * @throws {Fault} `scope-not-found`, `watcher-not-found`, `stale-generation`, `state-unavailable`
+   * @param by Who wants it, where that is not its own connection
+   * @throws {Fault} `scope-not-found`, `watcher-not-found`, `watcher-not-owned`,
+   * `stale-generation`, `state-unavailable`
    */
-  async release(id: string, epoch?: bigint): Promise<void> {
+  async release(id: string, epoch?: bigint, by?: Registrant): Promise<void> {
     await this.#changes.change(async () => {
+      if (by !== undefined) this.requireOwner(id, by);
       const watcher = this.#scope.watcher(id);
       if (epoch !== undefined) this.#scope.requireEpoch("leave", epoch);
       await this.#commitRelease(watcher);
@@ -277,6 +299,7 @@ export class ScopeWatchers {
     id: string,
     { name, track = false, leaseMs = LEASE_MS_DEFAULT }: WatchRequest,
     ackedEpoch: bigint,
+    by: Registrant | undefined,
   ): Watcher {
     return {
       id,
@@ -286,6 +309,7 @@ export class ScopeWatchers {
       presenceSinceNs: this.#ports.clock.wallNs(),
       leaseMs,
       ackedEpoch,
+      owner: by?.name,
     };
   }
 
@@ -376,4 +400,17 @@ export class ScopeWatchers {
     await commit(this.#ports.ledger, [watcherGone(this.#scope.name, id)]);
     this.#acks.forget(id);
   }
+}
+
+/** Whether somebody may come back as a watcher: nobody's becomes the first one's who does. */
+function mayAdopt({ owner }: Watcher, by: Registrant | undefined): boolean {
+  return by === undefined || owner === undefined || owner === by.name || by.may("admin");
+}
+
+function notOwned(id: string, scope: string): Fault {
+  return new Fault(
+    "watcher-not-owned",
+    `Cannot speak for watcher "${id.slice(0, 80)}" of scope "${scope}": another principal ` +
+      "registered it, and only that one or an admin can confirm for it or release it",
+  );
 }

@@ -61,6 +61,11 @@ export interface Watcher {
   readonly notified?: { readonly epoch: bigint; readonly atNs: bigint } | undefined;
   /** Why it could not adapt, if it has said so and nothing since. */
   readonly failure?: Failure | undefined;
+  /**
+   * The name of the principal that registered it, which alone speaks for it, admins aside
+   * (docs/access.md#5). Watchers of earlier versions have none until somebody comes back as one.
+   */
+  readonly owner?: string | undefined;
   /** SHA-256 of its resume token in hex. A watcher over HTTP has chosen its id and has no token. */
   readonly tokenHash?: string | undefined;
 }

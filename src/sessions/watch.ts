@@ -1,5 +1,6 @@
 import { asFault, Fault } from "../core/faults.ts";
 import { REPLIES_WAITING_MAX, SCOPES_PER_CONNECTION_MAX } from "../core/limits.ts";
+import type { Caller } from "../core/rights.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import { type RequestOf, Subscription } from "./subscription.ts";
 import type { WatchSink } from "./watch_sink.ts";
@@ -14,15 +15,18 @@ export type WatchRequest = RequestOf<"watch" | "ack" | "fail" | "quiesced" | "un
 export class WatchSession {
   readonly #scopes: Scopes;
   readonly #sink: WatchSink;
+  readonly #caller: Caller | undefined;
   /** By the name of the scope. */
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #waiting: WatchRequest[] = [];
   #isWorking = false;
   #isOver = false;
 
-  constructor(scopes: Scopes, sink: WatchSink) {
+  /** @param caller Whose watchers they are, and who needs the permission to watch each scope */
+  constructor(scopes: Scopes, sink: WatchSink, caller?: Caller) {
     this.#scopes = scopes;
     this.#sink = sink;
+    this.#caller = caller;
   }
 
   /**
@@ -75,6 +79,7 @@ export class WatchSession {
   }
 
   async #watch(request: RequestOf<"watch">): Promise<void> {
+    this.#caller?.require("watch", { kind: "scopes", name: request.scope });
     const known = this.#subscriptions.get(request.scope);
     if (known === undefined) return await this.#subscribe(request);
     if (request.track !== undefined) await known.track(request.track);
@@ -91,7 +96,7 @@ export class WatchSession {
       );
     }
     const scope = this.#scopes.get(request.scope);
-    const { watcher, resumed, token } = await scope.watchers.watch(request);
+    const { watcher, resumed, token } = await scope.watchers.watch(request, this.#caller);
     if (this.#isOver) return await scope.watchers.leave(watcher.id, watcher.tokenHash);
     const onDeleted = (): void => void this.#subscriptions.delete(request.scope);
     const subscription = new Subscription(scope, watcher, this.#sink, onDeleted);

@@ -289,6 +289,9 @@ export const QuiesceView = z.object({
 export const WatcherView = z.object({
   watcher: z.string().describe("Its id"),
   name: Name.describe("Its name, which a scope may expect"),
+  owner: z.string().optional().describe(
+    "The principal that registered it: only that one and admins speak for it",
+  ),
   tracked: z.boolean().describe("Whether barriers wait for it"),
   presence: z.enum(PRESENCES).describe(
     "`connected`; `held`: its connection ended; `lost`: its lease has run out as well",

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Permission } from "../../src/access/permissions.ts";
+import type { Permission } from "../../src/core/rights.ts";
 import { Principal } from "../../src/access/tokens.ts";
 import { deviceRoutes } from "../../routes/devices/devices.ts";
 import { scopeRoutes } from "../../routes/generations/scopes.ts";
@@ -9,6 +9,7 @@ import { guestRoutes } from "../../routes/guests/guests.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { eventRoutes } from "../../routes/operate/events.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
+import { needOf } from "../../routes/http/rights.ts";
 import { Api } from "../support/api.ts";
 
 const { signal } = new AbortController();
@@ -40,9 +41,10 @@ Deno.test("every endpoint refuses a caller who has every permission but the one 
   const most: Permission[] = ["read", "watch", "bump", "write", "guest", "irq"];
   for (const { method, path, needs } of declared) {
     if (needs === undefined) continue;
-    const principal = new Principal("test", most.filter((one) => one !== needs));
+    const { permission } = needOf(needs);
+    const principal = new Principal("test", most.filter((one) => one !== permission));
     const url = path.replaceAll(/\{\w+\}/g, "1");
-    const code = needs === "bump" ? "bump-not-permitted" : "not-permitted";
+    const code = permission === "bump" ? "bump-not-permitted" : "not-permitted";
     await api.refused(code, method.toUpperCase(), url, { listener: { kind: "unix", principal } });
   }
 });

@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { retry } from "@std/async";
 import type { Fault } from "../../src/core/faults.ts";
 import { REPLIES_WAITING_MAX } from "../../src/core/limits.ts";
+import { Principal } from "../../src/access/tokens.ts";
+import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
 import { SysgenidSession } from "../../src/sessions/sysgenid.ts";
 import { type WatchRequest, WatchSession } from "../../src/sessions/watch.ts";
 import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
@@ -197,4 +199,26 @@ Deno.test("WatchSession sends progress only to whom has asked, until it asks oth
   assertEquals(slots.has("progress vm-7"), false);
   await scope.bump(restore);
   assertEquals(slots.has("progress vm-7"), false);
+});
+
+Deno.test("WatchSession needs the permission to watch each scope, and its watchers are its caller's", async () => {
+  const scopes = await new ScopesBench().withScope("vm-7");
+  await scopes.put("tenant-b-1", DEFAULT_OPTIONS);
+  const replies: Said[] = [];
+  const session = new WatchSession(scopes, {
+    reply: (message) => replies.push(message as Said),
+    refuse: (id, fault: Fault) => replies.push({ type: "error", id, code: fault.code }),
+    offer: () => {},
+    withdraw: () => {},
+    takenOver: () => {},
+  }, new Principal("b", ["watch:tenant-b-*"]));
+  for (const [id, scope] of ["vm-7", "gone", "tenant-b-1", "tenant-b-2"].entries()) {
+    session.receive({ ...watch, id, scope });
+  }
+  await retry(() => assertEquals(replies.length, 4), { minTimeout: 1, maxTimeout: 5 });
+  assertEquals(replies.map(({ code = "watching" }) => code), [
+    ...["not-permitted", "not-permitted", "watching", "scope-not-found"],
+  ]);
+  const [watcher] = scopes.get("tenant-b-1").state.watchers;
+  assertEquals([watcher?.owner, scopes.get("vm-7").state.counts.watchers], ["b", 0]);
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Scopes } from "../../../src/generations/scopes.ts";
 import { scopeRoutes } from "../../../routes/generations/scopes.ts";
+import { Principal } from "../../../src/access/tokens.ts";
 import { Api } from "../../support/api.ts";
 import { ScopesBench } from "../../support/scopes.ts";
 
@@ -201,4 +202,28 @@ Deno.test("GET …/watchers?tracked=&outdated= lists who is late, since when, an
   assertEquals((await list("tracked=false")).map(({ name }: { name: string }) => name), ["other"]);
   assertEquals((await list("")).length, 3);
   await api.refused("value-not-allowed", "GET", "/v1/scopes/vm-7/watchers?tracked=yes");
+});
+
+Deno.test("another principal's watcher is neither confirmed, failed, read, quiesced, changed nor released", async () => {
+  const { api, scopes } = await bench();
+  const as = (name: string, ...grants: string[]) =>
+    ({ listener: { kind: "unix", principal: new Principal(name, grants) } }) as const;
+  const [mine, theirs] = [as("a", "watch"), as("b", "watch", "read", "bump", "write")];
+  await api.json(201, "PUT", W, { json: { track: true }, ...mine });
+  await api.json(201, "POST", `${SCOPE}/bumps`, BUMP);
+  const generation = { generation: 1 };
+  for (
+    const [method, path, json] of [
+      ["GET", `${W}/generation`, undefined],
+      ["PUT", `${W}/ack`, generation],
+      ["PUT", `${W}/failure`, { ...generation, reason: "x" }],
+      ["PUT", `${W}/quiesced`, undefined],
+      ["PUT", W, { track: false }],
+      ["DELETE", W, undefined],
+    ] as const
+  ) await api.refused("watcher-not-owned", method, path, { json, ...theirs });
+  assertEquals(scopes.get("vm-7").state.counts.outdated, 1, "the barrier is shut");
+  assertEquals((await api.json(200, "GET", W)).owner, "a");
+  await api.json(204, "PUT", `${W}/ack`, { json: generation, ...mine });
+  await api.json(204, "DELETE", W, mine);
 });

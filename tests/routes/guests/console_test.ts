@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Permission } from "../../../src/access/permissions.ts";
+import type { Permission } from "../../../src/core/rights.ts";
 import { Principal } from "../../../src/access/tokens.ts";
 import { Connections } from "../../../src/sessions/connections.ts";
 import { SendTurns } from "../../../src/sessions/send_turns.ts";
