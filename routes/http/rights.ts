@@ -12,7 +12,7 @@ type On =
    */
   | { readonly kind: NameKind; readonly in: "body" | "each item" | "each frame" | "what it is of" };
 
-/** A right that a call needs (docs/access.md#table). */
+/** A right that a call needs (docs/access.md#4). */
 export interface Need {
   readonly permission: Permission;
   /** What it is needed on. Nothing that a pattern can name when it is left out. */
@@ -27,11 +27,6 @@ export interface FurtherNeed extends Need {
 /** The right to do this to the scope of the path. */
 export function onScope(permission: Permission): Need {
   return { permission, on: { kind: "scopes", param: "s" } };
-}
-
-/** The right to do this to the guest of the path. */
-export function onGuest(permission: Permission): Need {
-  return { permission, on: { kind: "guests", param: "g" } };
 }
 
 /** The parts of a need: a permission alone is one without names. */

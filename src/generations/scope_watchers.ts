@@ -48,7 +48,7 @@ export interface Watching {
 }
 
 /** Who registers a watcher or speaks for one; nobody when the daemon itself does. */
-export type Registrant = Pick<Caller, "name" | "may">;
+type Registrant = Pick<Caller, "name" | "may">;
 
 /** The form of the ids that we give to watchers with a connection. */
 const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
