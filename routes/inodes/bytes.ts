@@ -1,5 +1,5 @@
 import { Fault } from "../../src/core/faults.ts";
-import { NONBLOCKING_READ_BYTES_MAX } from "../../src/core/limits.ts";
+import { NONBLOCKING_READ_BYTES_MAX, READ_RESTARTS_MAX } from "../../src/core/limits.ts";
 import type { Range } from "../../src/core/segments.ts";
 import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeHead } from "../../src/inodes/content/inode_facts.ts";
@@ -23,6 +23,18 @@ export async function dataResponse(
   inode: CachingInode,
   header: (name: string) => string | undefined,
 ): Promise<Response> {
+  for (let tries = 0; tries < READ_RESTARTS_MAX; tries++) {
+    const response = await responseOf(inode, header);
+    // What was chosen by the tag of one version must not be sent of another.
+    if (response !== "changed") return response;
+  }
+  throw isStale(inode, undefined);
+}
+
+async function responseOf(
+  inode: CachingInode,
+  header: (name: string) => string | undefined,
+): Promise<Response | "changed"> {
   const head = inode.head();
   const { etag } = head;
   const selection = selectContent({
@@ -48,7 +60,7 @@ async function shortResponse(
   inode: CachingInode,
   requested: RequestedBytes,
   { size, etag }: InodeHead,
-): Promise<Response> {
+): Promise<Response | "changed"> {
   const length = Number(requested.end - requested.start);
   let into = scratch.subarray(0, length);
   let read = inode.readNonblocking(into, requested.start);
@@ -58,10 +70,10 @@ async function shortResponse(
     into = new Uint8Array(length);
     read = await inode.read(into, requested.start);
   }
+  if (etag !== undefined && etag !== inode.etag) return "changed";
   const headers = {
     "cache-status": `innkeeper; ${status}`,
-    // Bytes that were read while the content changed belong to no version.
-    ...etag !== undefined && etag === inode.etag ? { etag } : {},
+    ...etag === undefined ? {} : { etag },
   };
   if (read === length) return bytesResponse(requested, size, into, headers);
   return cutResponse(requested, into.subarray(0, read), headers);

@@ -193,6 +193,8 @@ export const DIRTY_RUNS_MAX = 32_768;
 export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const NONBLOCKING_READ_BYTES_MAX = 1 * MIB;
+/** How often a read begins anew because its file is changed from outside, before it gives up. */
+export const READ_RESTARTS_MAX = 16;
 /** Bytes that a write-back gives to the backing file in one call: they are copied once. */
 export const WRITE_BACK_BYTES = 1 * MIB;
 /** Records after which a journal is rewritten as the dirty ranges that remain: about 400 KiB. */

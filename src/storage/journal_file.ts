@@ -25,7 +25,7 @@ export class JournalFiles implements Journals {
     const path = `${this.folder}/${id}${SUFFIX}`;
     try {
       const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-      const journal = new JournalFile(path, file, header);
+      const journal = new JournalFile(path, file, header, [encodeHeader(header)]);
       try {
         await journal.flush();
         return journal;
@@ -36,6 +36,15 @@ export class JournalFiles implements Journals {
       }
     } catch (error) {
       throw asSystemError(error, "write", path);
+    }
+  }
+
+  async resume(id: string, header: JournalHeader): Promise<Journal> {
+    const path = `${this.folder}/${id}${SUFFIX}`;
+    try {
+      return new JournalFile(path, await Deno.open(path, { write: true }), header);
+    } catch (error) {
+      throw asSystemError(error, "open", path);
     }
   }
 
@@ -72,11 +81,17 @@ class JournalFile implements Journal {
   #replaces = false;
   #writing: Promise<void> | undefined;
 
-  constructor(path: string, file: Deno.FsFile, header: JournalHeader) {
+  /** @param waiting The first frames to be written */
+  constructor(
+    path: string,
+    file: Deno.FsFile,
+    header: JournalHeader,
+    waiting: Uint8Array<ArrayBuffer>[] = [],
+  ) {
     this.#path = path;
     this.#file = file;
     this.#header = header;
-    this.#waiting = [encodeHeader(header)];
+    this.#waiting = waiting;
   }
 
   get records(): number {

@@ -1,7 +1,7 @@
 /**
  * The bytes of a journal: frames of `length u32, crc32c u32, body`, little-endian, the checksum
- * over the body. The first body is the header as JSON; each later one is a record of 33 bytes:
- * `sequence u64, inode u64, kind u8, two operands u64`.
+ * over the body. The first body is the header as JSON; each later one is a record of 33 or 41 bytes:
+ * `sequence u64, inode u64, kind u8, two or three operands u64`.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import { crc32c } from "./crc32c.ts";
 import type { JournalHeader, JournalRecord, LeftJournal } from "../core/ports/journal.ts";
 
 const FRAME_BYTES = 8;
-const RECORD_BYTES = 33;
+const HEAD_BYTES = 17;
+const OPERAND_BYTES = 8;
+/** With two operands, as all records had before some got a third. */
+const RECORD_BYTES = HEAD_BYTES + 2 * OPERAND_BYTES;
 /** A header has a path of at most 4096 bytes and some names; JSON needs at most 6 bytes for one. */
 const BODY_BYTES_MAX = 32 * 1024;
 const KINDS = [
@@ -49,15 +52,16 @@ export function encodeRecord(
   sequence: bigint,
   inode: bigint,
 ): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(RECORD_BYTES);
+  const operands = operandsOf(record);
+  const body = new Uint8Array(HEAD_BYTES + operands.length * OPERAND_BYTES);
   const view = new DataView(body.buffer);
-  const [a, b] = operandsOf(record);
   view.setBigUint64(0, sequence, true);
   view.setBigUint64(8, inode, true);
   view.setUint8(16, KINDS.indexOf(record.kind));
-  view.setBigUint64(17, a, true);
-  // A time before 1970 is negative, so it is written as a signed number.
-  view.setBigInt64(25, b, true);
+  for (const [index, operand] of operands.entries()) {
+    // A time before 1970 is negative. Its bits are those of a signed number.
+    view.setBigUint64(HEAD_BYTES + index * OPERAND_BYTES, BigInt.asUintN(64, operand), true);
+  }
   return frame(body);
 }
 
@@ -108,31 +112,40 @@ function recordOf(
   sequence: bigint,
   inode: bigint,
 ): JournalRecord | undefined {
-  if (body.byteLength !== RECORD_BYTES) return undefined;
+  const isLong = body.byteLength === RECORD_BYTES + OPERAND_BYTES;
+  if (body.byteLength !== RECORD_BYTES && !isLong) return undefined;
   const view = new DataView(body.buffer);
   if (view.getBigUint64(0, true) !== sequence || view.getBigUint64(8, true) !== inode) {
     return undefined;
   }
   const kind = KINDS[view.getUint8(16)];
-  const [a, b] = [view.getBigUint64(17, true), view.getBigUint64(25, true)];
+  const operand = (index: number) => view.getBigUint64(HEAD_BYTES + index * OPERAND_BYTES, true);
+  const time = (index: number) => BigInt.asIntN(64, operand(index));
+  if (isLong && kind !== "settled") return undefined;
   switch (kind) {
     case "dirty":
     case "clean":
-      return { kind, start: a, end: b };
+      return { kind, start: operand(0), end: operand(1) };
     case "settled":
-      return { kind, sizeBytes: a, modificationTimeNs: BigInt.asIntN(64, b) };
+      return {
+        ...{ kind, sizeBytes: operand(0), modificationTimeNs: time(1) },
+        ...isLong ? { statusChangeTimeNs: time(2) } : {},
+      };
     default:
       return kind === undefined ? undefined : { kind };
   }
 }
 
-function operandsOf(record: JournalRecord): [bigint, bigint] {
+function operandsOf(record: JournalRecord): bigint[] {
   switch (record.kind) {
     case "dirty":
     case "clean":
       return [record.start, record.end];
     case "settled":
-      return [record.sizeBytes, record.modificationTimeNs];
+      return [
+        ...[record.sizeBytes, record.modificationTimeNs],
+        ...record.statusChangeTimeNs === undefined ? [] : [record.statusChangeTimeNs],
+      ];
     case "changing":
     case "overtaken":
       return [0n, 0n];

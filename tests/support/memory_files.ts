@@ -23,6 +23,7 @@ type Call = "read" | "write" | "truncate" | "sync" | "look" | "change" | "alloca
 export class MemoryNode {
   bytes = new Uint8Array(0);
   modificationTimeNs = 1n;
+  statusChangeTimeNs = 1n;
   syncs = 0;
   reads = 0;
   writes = 0;
@@ -55,7 +56,19 @@ export class MemoryNode {
   /** Replaces the content, as another program would. */
   setContent(bytes: Uint8Array): void {
     this.bytes = new Uint8Array(bytes);
+    this.noteChange();
+  }
+
+  /** Replaces the content and sets the time back, so that only the status change time tells. */
+  setContentUnnoticed(bytes: Uint8Array): void {
+    this.bytes = new Uint8Array(bytes);
+    this.statusChangeTimeNs++;
+  }
+
+  /** Dates a change of the content. */
+  noteChange(): void {
     this.modificationTimeNs++;
+    this.statusChangeTimeNs++;
   }
 }
 
@@ -106,14 +119,14 @@ export class MemoryFile implements BackingFile {
     const end = Number(offset) + count;
     if (end > this.node.bytes.byteLength) this.#resize(end);
     this.node.bytes.set(bytes.subarray(0, count), Number(offset));
-    this.node.modificationTimeNs++;
+    this.node.noteChange();
     return count;
   }
 
   async truncate(sizeBytes: bigint): Promise<void> {
     await this.#may("truncate");
     this.#resize(Number(sizeBytes));
-    this.node.modificationTimeNs++;
+    this.node.noteChange();
   }
 
   async sync(): Promise<void> {
@@ -129,13 +142,14 @@ export class MemoryFile implements BackingFile {
     node.gid = change.gid ?? node.gid;
     node.accessTimeNs = change.accessTimeNs ?? node.accessTimeNs;
     node.modificationTimeNs = change.modificationTimeNs ?? node.modificationTimeNs;
+    node.statusChangeTimeNs++;
   }
 
   async allocate(offset: bigint, length: bigint): Promise<void> {
     await this.#may("allocate");
     const end = Number(offset + length);
     if (end > this.node.bytes.byteLength) this.#resize(end);
-    this.node.modificationTimeNs++;
+    this.node.noteChange();
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
@@ -143,6 +157,7 @@ export class MemoryFile implements BackingFile {
     if (this.root.nodes.has(path)) throw new SystemError("EEXIST", "linkat", path);
     this.root.nodes.set(path, this.node);
     this.node.links++;
+    this.node.statusChangeTimeNs++;
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
@@ -152,6 +167,7 @@ export class MemoryFile implements BackingFile {
     if (found !== this.node) throw new SystemError("ESTALE", "unlinkat", path);
     this.root.nodes.delete(path);
     this.node.links--;
+    this.node.statusChangeTimeNs++;
     this.node.isNamed = this.node.links > 0;
   }
 
@@ -182,7 +198,8 @@ export class MemoryFile implements BackingFile {
 }
 
 function attributesOf(node: MemoryNode): BackingAttributes {
-  const { inode, bytes, modificationTimeNs, permissions, uid, gid, accessTimeNs, links } = node;
+  const { inode, bytes, modificationTimeNs, statusChangeTimeNs } = node;
+  const { permissions, uid, gid, accessTimeNs, links } = node;
   return {
     device: 1n,
     inode,
@@ -193,7 +210,7 @@ function attributesOf(node: MemoryNode): BackingAttributes {
     gid,
     accessTimeNs,
     modificationTimeNs,
-    statusChangeTimeNs: modificationTimeNs,
+    statusChangeTimeNs,
     links,
   };
 }
@@ -329,10 +346,18 @@ export class MemoryJournals implements Journals {
   readonly stored = new Map<string, StoredJournal>();
   /** Writing fails. */
   isFull = false;
+  /** Runs before each write and removal. */
+  before: () => void = () => {};
 
   create(id: string, header: JournalHeader): Promise<Journal> {
     const stored: StoredJournal = { header, records: [] };
     this.stored.set(id, stored);
+    return Promise.resolve(new MemoryJournal(this, stored));
+  }
+
+  resume(id: string): Promise<Journal> {
+    const stored = this.stored.get(id);
+    if (stored === undefined) throw new SystemError("ENOENT", "open", id);
     return Promise.resolve(new MemoryJournal(this, stored));
   }
 
@@ -342,9 +367,10 @@ export class MemoryJournals implements Journals {
     );
   }
 
-  remove(id: string): Promise<void> {
+  // deno-lint-ignore require-await -- a failed call must reject, as the port says
+  async remove(id: string): Promise<void> {
+    this.before();
     this.stored.delete(id);
-    return Promise.resolve();
   }
 }
 
@@ -372,6 +398,7 @@ class MemoryJournal implements Journal {
   async flush(): Promise<void> {
     if (this.#waiting.length === 0) return;
     await Promise.resolve();
+    this.owner.before();
     if (this.owner.isFull) throw new SystemError("ENOSPC", "write", "journal");
     for (const step of this.#waiting.splice(0)) step(this.stored);
   }

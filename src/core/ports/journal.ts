@@ -14,8 +14,16 @@ export type JournalRecord =
   | { readonly kind: "dirty"; readonly start: bigint; readonly end: bigint }
   /** Bytes of the range are in the backing file, or no longer wanted. */
   | { readonly kind: "clean"; readonly start: bigint; readonly end: bigint }
-  /** The backing file is as Innkeeper left it with this size and time. */
-  | { readonly kind: "settled"; readonly sizeBytes: bigint; readonly modificationTimeNs: bigint }
+  /**
+   * The backing file is as Innkeeper left it with this size and these times. Journals of older
+   * versions have no status change time.
+   */
+  | {
+    readonly kind: "settled";
+    readonly sizeBytes: bigint;
+    readonly modificationTimeNs: bigint;
+    readonly statusChangeTimeNs?: bigint | undefined;
+  }
   /** Innkeeper is changing the backing file, so its size and time prove nothing. */
   | { readonly kind: "changing" }
   /** Somebody else changed the backing file: the dirty ranges must not be written back. */
@@ -61,6 +69,13 @@ export interface Journals {
   create(id: string, header: JournalHeader): Promise<Journal>;
   /** The journals that are there, each up to its last whole record. */
   left(): Promise<readonly LeftJournal[]>;
+  /**
+   * Goes on with a journal that an earlier process left. Its file stays as it is until the journal
+   * is rewritten.
+   *
+   * @throws {SystemError} when it cannot be opened
+   */
+  resume(id: string, header: JournalHeader): Promise<Journal>;
   /** Removes a journal. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
 }

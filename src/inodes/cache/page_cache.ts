@@ -26,6 +26,12 @@ export interface PageSource extends PageOwner {
   readonly takeovers: number;
   /** Called when the backing file ended before the size; rejects when nothing explains that. */
   endedEarly(at: bigint): Promise<void>;
+  /**
+   * Called after a read of the backing file: takes a foreign change over, so that `takeovers` tells.
+   *
+   * @throws {Fault} `backing-changed` when it cannot be taken over
+   */
+  requireUnchanged(): Promise<void>;
   /** Resolves when no restart would write a page back that is clean now. */
   settled(): Promise<void>;
 }
@@ -131,6 +137,9 @@ export class PageCache {
       await this.#source.endedEarly(window.start + BigInt(done));
       return "again";
     }
+    // Otherwise pages of one version would stand beside pages of another.
+    await this.#source.requireUnchanged();
+    if (this.#source.takeovers !== takeovers) return "again";
     // The rest of the last page, behind the end of the content, must read as zeros.
     buffer.fill(0, wantedBytes);
     // Whole pages before a failure are good. The failing page fails again when it is read itself.

@@ -1,4 +1,5 @@
 import { Fault } from "../../core/faults.ts";
+import { READ_RESTARTS_MAX } from "../../core/limits.ts";
 import type { BackingAttributes } from "../../core/ports/backing_file.ts";
 import { intersection, minOf, type Range, Segments } from "../../core/segments.ts";
 import { PageCache, type PageCacheParts, type PageSource } from "../cache/page_cache.ts";
@@ -8,7 +9,7 @@ import { Translator } from "../mapping/translator.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import { sliceOf } from "../ranges/page_slice.ts";
 import { BackingChanges } from "../writeback/backing_changes.ts";
-import type { DirtyLog } from "../writeback/dirty_log.ts";
+import { type DirtyLog, isAsBefore } from "../writeback/dirty_log.ts";
 import { WriteBack } from "../writeback/write_back.ts";
 import { WriteBackTimer } from "../writeback/write_back_timer.ts";
 import { CachedEdits } from "./cached_edits.ts";
@@ -165,13 +166,26 @@ export class CachedInode extends CachingInode implements PageSource {
     if (!isExplained && this.size > at) throw this.backing.endedEarly(at, this.size);
   }
 
+  async requireUnchanged(): Promise<void> {
+    // A difference may be a change of our own that is under way: after it this can tell.
+    const isOurs = isAsBefore(this.#dirty.baseline, this.backing.attributes());
+    if (this.#dirty.isOvertaken || !isOurs) await this.#revalidate();
+  }
+
   settled(): Promise<void> {
     return this.#dirty.flush();
   }
 
   protected async fetch(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     this.counters.count("misses");
-    for (let at = offset;;) {
+    let { takeovers } = this;
+    for (let at = offset, restarts = 0;;) {
+      if (this.takeovers !== takeovers) {
+        // What was read so far is of the content before.
+        if (++restarts > READ_RESTARTS_MAX) throw this.#changesTooOften();
+        ({ takeovers } = this);
+        at = offset;
+      }
       // A truncate can change the size during each wait.
       const end = minOf(offset + BigInt(into.byteLength), this.size);
       if (at >= end) {
@@ -253,6 +267,10 @@ export class CachedInode extends CachingInode implements PageSource {
     };
   }
 
+  protected changeNames(change: () => Promise<void>): Promise<void> {
+    return this.#changes.make(change);
+  }
+
   protected reopenFile(accept: (found: BackingAttributes) => void): Promise<void> {
     return this.#changes.reopen(accept);
   }
@@ -324,7 +342,16 @@ export class CachedInode extends CachingInode implements PageSource {
     const part = { start, end: minOf(end, this.#cache.gapAround(start).end) };
     const read = BigInt(await this.backing.read(sliceOf(into, offset, part), start));
     if (start + read < part.end) await this.endedEarly(start + read);
+    else await this.requireUnchanged();
     return read;
+  }
+
+  #changesTooOften(): Fault {
+    return new Fault(
+      "backing-failed",
+      `Cannot read ${this.backing.name}: it was changed from outside ${READ_RESTARTS_MAX} times ` +
+        "while it was read; try again when its writer is done",
+    );
   }
 
   #startTimer(): void {

@@ -235,7 +235,7 @@ export abstract class CachingInode extends OpenInode {
    */
   async link(path: string): Promise<void> {
     requirePath(path);
-    await this.#enter(() => this.backing.link(path));
+    await this.#enter(() => this.changeNames(() => this.backing.link(path)));
     this.emit({ kind: "inode.linked", data: { path } });
   }
 
@@ -246,7 +246,7 @@ export abstract class CachingInode extends OpenInode {
    */
   async unlink(path: string): Promise<void> {
     requirePath(path);
-    await this.#enter(() => this.backing.unlink(path));
+    await this.#enter(() => this.changeNames(() => this.backing.unlink(path)));
     this.emit({ kind: "inode.unlinked", data: { path } });
   }
 
@@ -337,6 +337,8 @@ export abstract class CachingInode extends OpenInode {
   /** Brings everything to stable storage. */
   protected abstract syncAll(): Promise<void>;
   protected abstract evictRange(range: Range): Promise<Evicted>;
+  /** Changes the names of the file, which the host dates, without taking that for foreign. */
+  protected abstract changeNames(change: () => Promise<void>): Promise<void>;
   protected abstract reopenFile(accept: (found: BackingAttributes) => void): Promise<void>;
   /** Drops the cache, after its write-back or not. Returns how many dirty bytes were lost. */
   protected abstract dropAll(discard: boolean): Promise<bigint>;

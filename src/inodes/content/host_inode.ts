@@ -16,6 +16,8 @@ export class HostInode extends CachingInode {
   readonly #limitTranslation: boolean;
   readonly #dataSync: Coalesced;
   #baseline: Baseline;
+  /** Whether anybody was told where to store, and may do so unseen. */
+  #isExposed = false;
 
   constructor(parts: InodeParts) {
     super(parts);
@@ -33,11 +35,14 @@ export class HostInode extends CachingInode {
   }
 
   head(): InodeHead {
-    const { sizeBytes: size, modificationTimeNs } = this.backing.attributes();
+    const { inode, sizeBytes: size, modificationTimeNs, statusChangeTimeNs } = this.backing
+      .attributes();
+    const isStoredInto = this.#isStoredInto();
     const changes = this.versions.current;
-    if (changes === undefined) return { size, etag: undefined };
+    if (changes === undefined || isStoredInto) return { size, etag: undefined };
     // Two writes can fall into one tick of the host's clock, so our own count tells them apart.
-    const parts = [changes, size, modificationTimeNs].map((part) => part.toString(36));
+    const parts = [changes, inode, size, modificationTimeNs, statusChangeTimeNs]
+      .map((part) => part.toString(36));
     return { size, etag: this.tagOf(parts.join("-")) };
   }
 
@@ -108,6 +113,11 @@ export class HostInode extends CachingInode {
     });
   }
 
+  protected async changeNames(change: () => Promise<void>): Promise<void> {
+    await change();
+    this.#baseline = this.backing.attributes();
+  }
+
   protected async reopenFile(accept: (found: BackingAttributes) => void): Promise<void> {
     await this.backing.reopen(accept);
     this.versions.add();
@@ -134,6 +144,7 @@ export class HostInode extends CachingInode {
     }
     const source = this.#limitTranslation ? maxFillRange(required, optional) : optional;
     this.maps.hold(holder, source);
+    this.#isExposed ||= isWrite;
     const translation = { source, file, offset: source.start, permissions: { write: isWrite } };
     return Promise.resolve({ translations: [translation], busError: undefined });
   }
@@ -143,6 +154,15 @@ export class HostInode extends CachingInode {
   protected closeFiles(): Promise<void> {
     this.backing.file.close();
     return Promise.resolve();
+  }
+
+  /** Whether somebody may change the content through a mapping now. */
+  #isStoredInto(): boolean {
+    if (!this.#isExposed || this.maps.hasWritable) return this.#isExposed;
+    this.#isExposed = false;
+    // What was stored may be anything, and the host need not have given it a time.
+    this.versions.add();
+    return false;
   }
 
   async #sync(): Promise<void> {

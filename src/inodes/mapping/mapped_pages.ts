@@ -46,6 +46,11 @@ export class MappedPages {
     return Number(count);
   }
 
+  /** Whether somebody may store through a mapping. */
+  get hasWritable(): boolean {
+    return this.list().some(({ isWritable }) => isWritable);
+  }
+
   list(): Mapping[] {
     return this.#mappings.within();
   }

@@ -91,8 +91,9 @@ export class BackingChanges {
         await this.#asOurs(async () => {
           for (const part of dirty) await copy(part);
           await finish();
-          if (isDurable) await this.#backing.sync();
         });
+        // The baseline is taken by now, so what somebody else writes during this is not ours.
+        if (isDurable) await this.#backing.sync();
         this.#dirty.markClean(range, epoch);
       } finally {
         // Until the journal knows how this ended, a restart would write the bytes back again, over

@@ -10,13 +10,18 @@ import { type DirtyRange, DirtySet, WHOLE } from "../ranges/dirty_set.ts";
 export interface Baseline {
   readonly sizeBytes: bigint;
   readonly modificationTimeNs: bigint;
+  /** Nobody can set it back, so it tells of a change that size and time of the content hide. */
+  readonly statusChangeTimeNs?: bigint | undefined;
   readonly version?: string | undefined;
 }
 
 /** Whether a backing file is as it was when the baseline was taken. */
 export function isAsBefore(before: Baseline, now: Baseline): boolean {
   return before.sizeBytes === now.sizeBytes &&
-    before.modificationTimeNs === now.modificationTimeNs && before.version === now.version;
+    before.modificationTimeNs === now.modificationTimeNs && before.version === now.version &&
+    // A journal of an older version does not tell it.
+    (before.statusChangeTimeNs === undefined ||
+      before.statusChangeTimeNs === now.statusChangeTimeNs);
 }
 
 /**
@@ -164,8 +169,8 @@ export class DirtyLog {
   /** Takes a new baseline: after a change of our own, or a foreign one that is accepted. */
   settle(now: Baseline): void {
     this.#isChanging = false;
-    const { sizeBytes, modificationTimeNs, version } = now;
-    this.#baseline = { sizeBytes, modificationTimeNs, version };
+    const { sizeBytes, modificationTimeNs, statusChangeTimeNs, version } = now;
+    this.#baseline = { sizeBytes, modificationTimeNs, statusChangeTimeNs, version };
     if (this.bytes > 0n) this.#journal?.append(this.#state());
   }
 

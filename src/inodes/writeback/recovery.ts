@@ -96,26 +96,27 @@ export async function recover(parts: RecoveryParts): Promise<readonly Recovered[
         continue;
       }
     }
-    await parts.journals.remove(left.id);
+    // What cannot be removed has nothing left to write, and is removed at the next start.
+    await parts.journals.remove(left.id).catch(() => {});
   }
   for (const id of await parts.caches.list()) {
-    if (!unsaved.has(id)) await parts.caches.remove(id);
+    if (!unsaved.has(id)) await parts.caches.remove(id).catch(() => {});
   }
   return outcomes;
 }
 
 async function restore(
-  { roots, caches, bootId }: RecoveryParts,
+  parts: RecoveryParts,
   id: string,
   header: JournalHeader,
   { dirty, baseline, isOvertaken }: Replayed,
 ): Promise<Pick<Recovered, "outcome" | "reason">> {
   const unsaved = (reason: string) => ({ outcome: "kept" as const, reason });
-  if (header.bootId !== bootId) {
+  if (header.bootId !== parts.bootId) {
     return { outcome: "discarded", reason: "the host was started anew" };
   }
   if (isOvertaken) return unsaved("the file was changed from outside below it");
-  const folder = roots.get(header.root);
+  const folder = parts.roots.get(header.root);
   if (folder === undefined) return unsaved(`no root is named "${header.root}"`);
   try {
     const { file } = await folder.open({
@@ -132,9 +133,7 @@ async function restore(
       if (baseline !== undefined && !isAsBefore(baseline, now)) {
         return unsaved("the file was changed from outside below it");
       }
-      const backing = new Backing(file, header.path);
-      await copy(caches, id, backing, [...dirty]);
-      await backing.sync();
+      await writeInto(new Backing(file, header.path), parts, id, header, [...dirty]);
       return { outcome: "restored" };
     } finally {
       file.close();
@@ -143,6 +142,41 @@ async function restore(
     if (!(error instanceof Error)) throw error;
     const why = error instanceof SystemError ? `${error.call} gave ${error.errno}` : error.message;
     return unsaved(why);
+  }
+}
+
+/**
+ * Writes dirty runs to their file. The journal says so before, because a next start would else take
+ * the half that a death leaves for somebody else's change; so all of it can be done again from any
+ * step on.
+ */
+async function writeInto(
+  backing: Backing,
+  { caches, journals }: RecoveryParts,
+  id: string,
+  header: JournalHeader,
+  runs: readonly Range[],
+): Promise<void> {
+  const journal = await journals.resume(id, header);
+  const note = async (state: JournalRecord): Promise<void> => {
+    const dirty = runs.map(({ start, end }): JournalRecord => ({ kind: "dirty", start, end }));
+    journal.rewrite([state, ...dirty]);
+    await journal.flush();
+  };
+  try {
+    await note({ kind: "changing" });
+    try {
+      await copy(caches, id, backing, runs);
+    } finally {
+      // Only from here to there is a change from outside not told from our own.
+      const { sizeBytes, modificationTimeNs, statusChangeTimeNs } = backing.attributes();
+      await note({ kind: "settled", sizeBytes, modificationTimeNs, statusChangeTimeNs });
+    }
+    await backing.sync();
+    journal.rewrite([]);
+    await journal.flush();
+  } finally {
+    await journal.close();
   }
 }
 

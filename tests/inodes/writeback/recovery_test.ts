@@ -1,8 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { JOURNAL_RECORDS_MAX } from "../../../src/core/limits.ts";
 import type { JournalRecord } from "../../../src/core/ports/journal.ts";
 import { replay } from "../../../src/inodes/writeback/recovery.ts";
+import { SystemError } from "../../../src/core/system_error.ts";
+import { KILLED } from "../../support/crash_point.ts";
 import { CollectedEvents } from "../../support/events.ts";
 import {
   HostStore,
@@ -12,6 +14,7 @@ import {
   pattern,
   readOf,
 } from "../../support/inode_store.ts";
+import type { MemoryNode } from "../../support/memory_files.ts";
 import { testSeed } from "../../support/random.ts";
 
 /** A store whose process dies with ten dirty bytes at offset 100. */
@@ -109,6 +112,66 @@ Deno.test("recover() leaves dirty bytes for the next start when their file is go
   }
 });
 
+/** Kills a recovery at its n-th step, or fails the step; `undefined` when it had fewer steps. */
+async function brokenAt(
+  memory: MemoryStore,
+  node: MemoryNode,
+  step: number,
+  how: "killed" | "full",
+): Promise<boolean> {
+  let left = step;
+  let isOver = false;
+  const at = () => {
+    if (how === "full" ? left-- === 0 : left-- <= 0) {
+      isOver = true;
+      throw how === "full" ? new SystemError("ENOSPC", "write", "memory") : KILLED;
+    }
+  };
+  node.before = at;
+  memory.journals.before = at;
+  await memory.restart().recover().catch((error) => {
+    if (error !== KILLED) throw error;
+  });
+  node.before = () => {};
+  memory.journals.before = () => {};
+  return isOver;
+}
+
+for (const how of ["killed", "full"] as const) {
+  Deno.test(`recover() that is ${how} at any step, and again at any step, is done again whole`, async () => {
+    let isBroken = true;
+    let pairs = 0;
+    for (let first = 0; isBroken; first++) {
+      for (let second = 0;; second++) {
+        const { memory, node, inode } = await died();
+        node.chunkBytes = 7;
+        await inode.write(pattern(10, 3), BigInt(PAGE));
+        isBroken = await brokenAt(memory, node, first, how);
+        const isBrokenAgain = await brokenAt(memory, node, second, how);
+        const found = await outcomes(memory);
+        const where = `${how} at step ${first}, then at step ${second}`;
+        assert(found.every((outcome) => outcome === "f 20 restored"), `${where}: ${found}`);
+        assertEquals(node.bytes.subarray(100, 110), pattern(10), where);
+        assertEquals(node.bytes.subarray(PAGE, PAGE + 10), pattern(10, 3), where);
+        assertEquals([...memory.journals.stored.keys()], [], where);
+        if (!isBrokenAgain) break;
+        pairs++;
+      }
+    }
+    assert(pairs > 50, `only ${pairs} pairs of steps were broken`);
+  });
+}
+
+Deno.test("recover() that failed half-way still tells a change from outside from its own bytes", async () => {
+  const { memory, node } = await died();
+  node.failing.set("sync", "EIO");
+  assertEquals(await outcomes(memory), ["f 10 kept"]);
+  node.failing.clear();
+  node.setContentUnnoticed(pattern(2 * PAGE, 5));
+  assertEquals(await outcomes(memory), ["f 10 kept"]);
+  assertEquals(node.bytes, pattern(2 * PAGE, 5));
+});
+
 Deno.test("recover() writes back after a death in the middle of a write-back", async () => {
   const { memory, node, inode } = await died();
   await inode.write(pattern(10, 3), BigInt(PAGE));
@@ -133,6 +196,7 @@ Deno.test("recover() finds the page of a clean record that was never kept still 
   };
   await inode.sync();
   await inode.evict();
+  node.before = () => {};
   memory.journals.isFull = false;
   assertEquals(await outcomes(memory), ["f 10 restored"]);
   assertEquals(node.bytes.subarray(100, 110), pattern(10));
