@@ -19,10 +19,15 @@ import { anonymousView, endpoint, hostDeviceView } from "./views.ts";
 const listDevices = endpoint({
   method: "get",
   path: "/v1/devices",
+  operationId: "listDevices",
   summary: "List devices: those of the host by id, then the anonymous ones by minor",
+  description:
+    "Host devices of every sandbox come first, then the anonymous ones. `kind` and `sandbox` " +
+    "leave the others out.",
   needs: "read",
   request: { query: DevicesQuery },
   responses: { 200: json(DeviceList, "A page of devices") },
+  faults: [],
 }).handle((c, { registry: { anonymous, host } }) => {
   const { kind, sandbox, limit, cursor = "" } = c.req.valid("query");
   const after = /^anon-([0-9]{1,20})$/.exec(cursor)?.[1];
@@ -47,7 +52,11 @@ const listDevices = endpoint({
 const createAnonymous = endpoint({
   method: "post",
   path: "/v1/devices/anonymous",
+  operationId: "createAnonymousDevice",
   summary: "Create an anonymous device on the next minor",
+  description:
+    "The device gets the next free minor of major 0. No other device has that minor until this " +
+    "one is deleted, also after a restart.",
   needs: "write",
   request: { body: jsonBody(AnonymousDeviceBody) },
   responses: { 201: json(AnonymousDeviceView, "Created") },
@@ -60,7 +69,11 @@ const createAnonymous = endpoint({
 const resolveDevice = endpoint({
   method: "post",
   path: "/v1/devices/resolve",
+  operationId: "resolveDevice",
   summary: "Find a host device by its numbers; changes nothing",
+  description:
+    "Reads sysfs for the driver, the path and the file behind a device, without registering " +
+    "anything. What was read is listed as evidence.",
   needs: "read",
   request: { body: jsonBody(DeviceInfoBody) },
   responses: { 200: json(ResolvedDeviceView, "Found") },
@@ -70,7 +83,11 @@ const resolveDevice = endpoint({
 const takeInode = endpoint({
   method: "post",
   path: "/v1/devices/{id}/inodes",
+  operationId: "takeInodeNumber",
   summary: "Take the next inode number of a simple device",
+  description:
+    "Only a simple device hands out numbers. A number is used once, whatever happens: a call " +
+    "whose answer got lost has used one up.",
   needs: "write",
   request: { params: DeviceParam },
   responses: { 201: json(InodeView, "Handed out, never again") },
@@ -83,7 +100,9 @@ const takeInode = endpoint({
 const showDevice = endpoint({
   method: "get",
   path: "/v1/devices/{id}",
+  operationId: "showDevice",
   summary: "A device",
+  description: "Shows a device of the host with its holders, or an anonymous one with its numbers.",
   needs: "read",
   request: { params: DeviceParam },
   responses: { 200: json(DeviceView, "As it is") },
@@ -98,7 +117,11 @@ const showDevice = endpoint({
 const deleteDevice = endpoint({
   method: "delete",
   path: "/v1/devices/{id}",
+  operationId: "deleteDevice",
   summary: "Delete a device: an anonymous one with its mappings, or one that nobody holds",
+  description:
+    "An anonymous device goes with all its mappings, and its minor becomes free. A host device " +
+    "must have no holder.",
   needs: "write",
   request: { params: DeviceParam },
   responses: { 204: { description: "Deleted" } },

@@ -15,6 +15,7 @@ import { endpoint, hostDeviceView } from "./views.ts";
 const registerDevice = endpoint({
   method: "post",
   path: "/v1/devices",
+  operationId: "registerDevice",
   summary: "Register a host device for a sandbox",
   description: "Another sandbox may have the same device, of whatever kind, only when both " +
     "have it read-only or share it. What is generic by its numbers, such as /dev/null or " +
@@ -44,7 +45,11 @@ const registerDevice = endpoint({
 const holdDevice = endpoint({
   method: "put",
   path: "/v1/devices/{id}/holders/{holder}",
+  operationId: "holdDevice",
   summary: "Hold a device, or renew the lease; the first holder gives it its numbers",
+  description:
+    "The first holder of a block device gives it an index, and that of a VFIO device a root " +
+    "port. Without a lease the hold lasts until it is released.",
   needs: "write",
   // A body is not required: without one the hold has no lease.
   request: { params: HolderParam, body: { content: jsonBody(HolderBody).content } },
@@ -67,7 +72,11 @@ const holdDevice = endpoint({
 const releaseDevice = endpoint({
   method: "delete",
   path: "/v1/devices/{id}/holders/{holder}",
+  operationId: "releaseDevice",
   summary: "Hold a device no longer; the last holder frees its numbers",
+  description:
+    "When the last holder is gone, the device's index or root ports are free for others. To " +
+    "release what is not held is no error.",
   needs: "write",
   request: { params: HolderParam },
   responses: { 204: { description: "Not held by it" } },
@@ -81,6 +90,7 @@ const releaseDevice = endpoint({
 const reportDevice = endpoint({
   method: "patch",
   path: "/v1/devices/{id}",
+  operationId: "reportDevicePlace",
   summary: "Take down what the hypervisor reported of a host device",
   description: "The last holder takes the report with it: 409 while nobody holds the device.",
   needs: "write",
@@ -95,7 +105,11 @@ const reportDevice = endpoint({
 const renderDevice = endpoint({
   method: "get",
   path: "/v1/devices/{id}/render",
+  operationId: "renderDevice",
   summary: "How a hypervisor is told to plug the device and to take it out",
+  description:
+    "The steps are shown and not played: the caller runs them against its hypervisor, and takes " +
+    "back in reverse what has worked when one fails.",
   needs: "read",
   request: { params: DeviceParam, query: RenderQuery },
   responses: { 200: json(RenderingView, "Steps, steps back and the events to wait for") },

@@ -1,19 +1,23 @@
-import { z } from "@hono/zod-openapi";
 import { DEVICE_IMAGE_BYTES_MAX } from "../../src/core/limits.ts";
 import { deviceOf } from "../../src/devices/host/host_records.ts";
 import { imageText } from "../../src/devices/image.ts";
 import { DeviceImageBody, DeviceImageView, RestoreQuery } from "../../src/wire/device_image.ts";
 import { matchingTags } from "../../src/wire/http/conditions.ts";
-import { json, jsonBody } from "../http/openapi.ts";
+import { empty, json, jsonBody } from "../http/openapi.ts";
 import { textStream } from "../http/text_stream.ts";
 import { endpoint } from "./views.ts";
 
 const saveImage = endpoint({
   method: "get",
   path: "/v1/devices/image",
+  operationId: "saveDeviceImage",
   summary: "The whole registry, all of one moment",
+  description:
+    "Saves every device with its numbers, mappings and holders, to be put back with `PUT` on " +
+    "this or another host.",
   needs: "read",
-  responses: { 200: json(DeviceImageView, "The image; its version is the ETag") },
+  faults: [],
+  responses: { 200: json(DeviceImageView, "The image; its version is the ETag", "ETag") },
 }).handle((_c, { registry }) => {
   const { etag, state } = registry.save();
   return textStream(imageText(state), { "content-type": "application/json", etag });
@@ -22,16 +26,20 @@ const saveImage = endpoint({
 const restoreImage = endpoint({
   method: "put",
   path: "/v1/devices/image",
+  operationId: "restoreDeviceImage",
   summary: "Put an image in place of the registry, all or nothing",
+  description:
+    "Restores all of the image or nothing. With `If-Match` only when the registry is still the " +
+    "version that the caller knows.",
   // Not only `write`: it replaces the devices of everybody.
   needs: "admin",
   request: {
     query: RestoreQuery,
-    headers: z.object({ "if-match": z.string().max(1024).optional() }),
     body: jsonBody(DeviceImageBody),
   },
+  headers: ["If-Match"],
   bodyBytesMax: DEVICE_IMAGE_BYTES_MAX,
-  responses: { 204: { description: "Restored; the ETag is the registry's new version" } },
+  responses: { 204: empty("Restored; the ETag is the registry's new version", "ETag") },
   faults: [
     "image-version",
     "image-contradicts",
@@ -43,7 +51,7 @@ const restoreImage = endpoint({
   ],
 }).handle(async (c, { registry }) => {
   const { anonymous, host } = c.req.valid("json");
-  const ifMatch = matchingTags(c.req.valid("header")["if-match"]);
+  const ifMatch = matchingTags(c.req.header("if-match"));
   const { mode } = c.req.valid("query");
   const etag = await registry.restore({ anonymous, host: host.map(deviceOf) }, mode, ifMatch);
   return c.body(null, 204, { etag });

@@ -19,7 +19,11 @@ import { endpoint, mappingView } from "./views.ts";
 const mapKeys = endpoint({
   method: "post",
   path: "/v1/devices/{id}/mappings",
+  operationId: "mapDeviceFiles",
   summary: "Map keys to virtual inodes; a known key keeps its own",
+  description:
+    "Gives each file a virtual inode of a multi device, so that files of many devices can be " +
+    "shown under one. All keys are mapped or none.",
   needs: "write",
   request: { params: DeviceParam, body: jsonBody(MapBody) },
   responses: { 200: json(MapView, "In the order asked") },
@@ -34,7 +38,11 @@ const mapKeys = endpoint({
 const listMappings = endpoint({
   method: "get",
   path: "/v1/devices/{id}/mappings",
+  operationId: "listDeviceMappings",
   summary: "The mappings, ascending by virtual inode",
+  description:
+    "As JSON in pages, or with `Accept: text/plain` one mapping a line, all of them when no " +
+    "limit is given.",
   needs: "read",
   request: { params: DeviceParam, query: MappingsQuery },
   responses: {
@@ -72,7 +80,11 @@ function* linesOf(mappings: readonly Mapping[]): Generator<string> {
 const loadMapping = endpoint({
   method: "put",
   path: "/v1/devices/{id}/mappings/{virtualInode}",
+  operationId: "loadDeviceMapping",
   summary: "Load a mapping: set the virtual inode of a key",
+  description:
+    "Sets which virtual inode a file has, as when a saved device is loaded again. A number that " +
+    "another file has is refused.",
   needs: "write",
   request: { params: MappingParam, body: jsonBody(LoadBody) },
   responses: {
@@ -90,7 +102,9 @@ const loadMapping = endpoint({
 const showMappingOf = endpoint({
   method: "get",
   path: "/v1/devices/{id}/mappings/{virtualInode}",
+  operationId: "showDeviceMapping",
   summary: "The key behind a virtual inode",
+  description: "Finds the file that a virtual inode stands for.",
   needs: "read",
   request: { params: MappingParam },
   responses: { 200: json(MappingView, "Found") },
@@ -103,7 +117,11 @@ const showMappingOf = endpoint({
 const freeMapping = endpoint({
   method: "delete",
   path: "/v1/devices/{id}/mappings/{virtualInode}",
+  operationId: "freeDeviceMapping",
   summary: "Free a mapping; its number is used again only when all others are used up",
+  description:
+    "The file loses its virtual inode. The number goes to another file only when all others are " +
+    "used up.",
   needs: "write",
   request: { params: MappingParam },
   responses: { 204: { description: "Freed" } },

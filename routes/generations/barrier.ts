@@ -7,20 +7,35 @@ import {
   QuiesceView,
   ScopeParam,
 } from "../../src/wire/generations.ts";
-import { json, jsonBody } from "../http/openapi.ts";
+import { empty, json, jsonBody } from "../http/openapi.ts";
 import { onScope } from "../http/rights.ts";
 import { waitFor, waitOf } from "../http/wait.ts";
 import { barrierOpenView, endpoint } from "./views.ts";
 
+const OPEN_HEADERS = ["ETag", "Innkeeper-Generation", "Preference-Applied"] as const;
+
 const passBarrier = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/barrier",
+  operationId: "passBarrier",
   summary: "Pass only when every tracked watcher has confirmed",
+  description:
+    "Answers only when no tracked watcher is outdated and everybody who is expected has " +
+    "confirmed; otherwise the answer is a refusal that names who is missing. `Prefer: wait=N` " +
+    "waits up to N seconds for that.",
   needs: onScope("read"),
   request: { params: ScopeParam, query: BarrierQuery },
+  headers: ["Prefer"],
   responses: {
-    204: { description: "It is open: everybody who is waited for has confirmed this generation" },
-    200: json(BarrierOpenView, "The same with the evidence, for `Accept: application/json`"),
+    204: empty(
+      "It is open: everybody who is waited for has confirmed this generation",
+      ...OPEN_HEADERS,
+    ),
+    200: json(
+      BarrierOpenView,
+      "The same with the evidence, for `Accept: application/json`",
+      ...OPEN_HEADERS,
+    ),
   },
   faults: [
     "scope-not-found",
@@ -61,7 +76,11 @@ function barrierWaitMs(timeoutMs: number | undefined, preferredMs: number | unde
 const beginQuiesce = endpoint({
   method: "post",
   path: "/v1/scopes/{s}/quiesce",
+  operationId: "beginQuiesce",
   summary: "Ask the watchers to stand still before a bump",
+  description:
+    "Watchers are told to stop using what a bump would change under them. The quiesce ends with " +
+    "the bump, when it is ended, or by itself after `maxMs`.",
   needs: onScope("bump"),
   request: { params: ScopeParam, body: jsonBody(QuiesceBody) },
   responses: { 202: json(QuiesceView, "They are asked") },
@@ -76,7 +95,9 @@ const beginQuiesce = endpoint({
 const endQuiesce = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}/quiesce",
+  operationId: "endQuiesce",
   summary: "Let the watchers go on",
+  description: "Ends the quiesce without a bump. Without a quiesce nothing happens.",
   needs: onScope("bump"),
   request: { params: ScopeParam },
   responses: { 204: { description: "They go on" } },
@@ -89,10 +110,15 @@ const endQuiesce = endpoint({
 const awaitQuiesced = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/quiesce",
+  operationId: "awaitQuiesced",
   summary: "Pass only when every tracked watcher has quiesced",
+  description:
+    "Answers only when every tracked watcher stands still; otherwise the answer is a refusal " +
+    "that names who does not. `Prefer: wait=N` waits up to N seconds for that.",
   needs: onScope("read"),
   request: { params: ScopeParam },
-  responses: { 204: { description: "All have quiesced" } },
+  headers: ["Prefer"],
+  responses: { 204: empty("All have quiesced", "Preference-Applied") },
   faults: ["scope-not-found", "not-quiesced", "not-quiescing"],
 }).handle(async (c, { scopes, stopping }) => {
   const scope = scopes.get(c.req.valid("param").s);

@@ -8,7 +8,11 @@ import { endpoint } from "./views.ts";
 export const showPage = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/page",
+  operationId: "showPage",
   summary: "The sysgenid page: its bytes, or where it is",
+  description:
+    "The page shows the current generation as a native-endian u32 at offset 0. Programs of this " +
+    "host map it from its path; others can read its bytes here.",
   needs: onScope("read"),
   request: { params: ScopeParam },
   responses: {

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { rfc3339 } from "../../src/wire/time.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import {
@@ -14,7 +13,7 @@ import {
   ScopeView,
 } from "../../src/wire/generations.ts";
 import { Routes } from "../http/endpoint.ts";
-import { json, jsonBody } from "../http/openapi.ts";
+import { empty, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { onScope } from "../http/rights.ts";
 import { waitOf } from "../http/wait.ts";
@@ -26,10 +25,13 @@ import { watcherEndpoints } from "./watchers.ts";
 const listScopes = endpoint({
   method: "get",
   path: "/v1/scopes",
+  operationId: "listScopes",
   summary: "List scopes",
+  description: "Lists scopes by name, in pages. `phase` leaves out those in other phases.",
   needs: { permission: "read", on: { kind: "scopes", in: "each item" } },
   request: { query: ScopesQuery },
   responses: { 200: json(ScopeList, "A page of scopes, by name") },
+  faults: [],
 }).handle((c, { scopes }) => {
   const { phase, ...query } = c.req.valid("query");
   const principal = c.get("principal");
@@ -42,7 +44,11 @@ const listScopes = endpoint({
 const putScope = endpoint({
   method: "put",
   path: "/v1/scopes/{s}",
+  operationId: "putScope",
   summary: "Make a scope or replace its options",
+  description:
+    "A new scope starts at generation 1, or goes on where a deleted one of its name stopped. The " +
+    "options of a known scope are replaced as a whole: what is left out gets its default.",
   needs: onScope("write"),
   request: { params: ScopeParam, body: jsonBody(ScopeOptionsBody) },
   responses: {
@@ -58,7 +64,10 @@ const putScope = endpoint({
 const showScope = endpoint({
   method: "get",
   path: "/v1/scopes/{s}",
+  operationId: "showScope",
   summary: "Show a scope",
+  description:
+    "Shows the generation of a scope, its options, and how many watchers are waited for.",
   needs: onScope("read"),
   request: { params: ScopeParam },
   responses: { 200: json(ScopeView, "The scope") },
@@ -68,7 +77,11 @@ const showScope = endpoint({
 const deleteScope = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}",
+  operationId: "deleteScope",
   summary: "Delete a scope; its pages and its counter stay",
+  description:
+    "The counter is remembered: a scope of the same name goes on with it. While somebody watches " +
+    "it is refused, unless `force=true` and the caller has `admin`.",
   needs: onScope("write"),
   also: [{ permission: "admin", when: "force=true" }],
   request: { params: ScopeParam, query: ForceQuery },
@@ -84,7 +97,12 @@ const deleteScope = endpoint({
 const bumpScope = endpoint({
   method: "post",
   path: "/v1/scopes/{s}/bumps",
+  operationId: "bumpScope",
   summary: "Change the generation: tell every watcher of a restore or clone",
+  description:
+    "Call it after a restore or clone and before the program gets traffic. Every tracked watcher " +
+    "is outdated from then on, and the barrier is shut until all have confirmed. The bump is on " +
+    "stable storage before the answer.",
   needs: onScope("bump"),
   also: [{ permission: "admin", when: '"force": true' }],
   request: { params: ScopeParam, body: jsonBody(BumpBody) },
@@ -108,15 +126,21 @@ const bumpScope = endpoint({
 const showGeneration = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/generation",
+  operationId: "showGeneration",
   summary: "The current generation; with If-None-Match and Prefer a long poll for the next",
+  description:
+    "With `If-None-Match` of a known epoch and `Prefer: wait=N` the answer comes when the " +
+    "generation changes, or after N seconds as 304.",
   needs: onScope("read"),
+  headers: ["If-None-Match", "Prefer"],
   request: { params: ScopeParam },
   responses: {
-    200: {
-      ...json(GenerationView, "The generation; its epoch is the ETag"),
-      headers: z.object({ etag: z.string() }),
-    },
-    304: { description: "It has not changed in time" },
+    200: json(
+      GenerationView,
+      "The generation; its epoch is the ETag",
+      ...["ETag", "Preference-Applied"] as const,
+    ),
+    304: empty("It has not changed in time", "ETag", "Preference-Applied"),
   },
   faults: ["scope-not-found"],
 }).handle(async (c, { scopes, stopping }) => {
@@ -131,7 +155,10 @@ const showGeneration = endpoint({
 const listBumps = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/history",
+  operationId: "listBumps",
   summary: "The last bumps since the daemon's start, newest first",
+  description:
+    "Shows who bumped the scope, when and why, and how long it took until all had confirmed.",
   needs: onScope("read"),
   request: { params: ScopeParam },
   responses: { 200: json(HistoryView, "The bumps") },

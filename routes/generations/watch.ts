@@ -17,10 +17,16 @@ import { SysgenidSession } from "../../src/sessions/sysgenid.ts";
 import { WatchSession } from "../../src/sessions/watch.ts";
 import type { WatchSink } from "../../src/sessions/watch_sink.ts";
 import { problemOf, toJson } from "../../src/wire/problem.ts";
-import { faultOf } from "../../src/wire/scalars.ts";
+import { faultOf, TicketQuery } from "../../src/wire/scalars.ts";
 import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "../../src/wire/subprotocols.ts";
-import { errorFrameText, readFrame, SysgenidQuery } from "../../src/wire/watch_frames.ts";
+import {
+  errorFrameText,
+  readFrame,
+  SysgenidQuery,
+  WatchProtocolsView,
+} from "../../src/wire/watch_frames.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
+import { json } from "../http/openapi.ts";
 
 /** What the watch route is put together from. */
 interface WatchParts extends SocketContext {
@@ -34,13 +40,25 @@ const PROTOCOLS = [WATCH_PROTOCOL, SYSGENID_PROTOCOL];
 const openWatch = endpointsOf<WatchParts>("generations")({
   method: "get",
   path: "/v1/watch",
+  operationId: "openWatch",
   summary: "Watch scopes over a WebSocket",
   description: `Subprotocol \`${WATCH_PROTOCOL}\`, or \`${SYSGENID_PROTOCOL}\` with ` +
     "`?scope=&name=&track=&leaseMs=`",
   needs: { permission: "watch", on: { kind: "scopes", in: "each frame" } },
-  responses: { 101: { description: "The WebSocket speaks the subprotocol that was chosen" } },
+  isReadByHand: true,
+  request: { query: SysgenidQuery.partial().extend({ ticket: TicketQuery }) },
+  headers: ["Sec-WebSocket-Protocol"],
+  isSocket: true,
+  responses: {
+    101: { description: "The WebSocket speaks the subprotocol that was chosen" },
+    200: json(WatchProtocolsView, "What can be opened here, for `Accept: application/json`"),
+  },
   faults: ["watchers-exhausted", "scope-not-found"],
 }).handle(async (c, parts) => {
+  const isUpgrade = c.req.header("upgrade") !== undefined;
+  if (!isUpgrade && c.req.header("accept")?.includes("application/json") === true) {
+    return c.json({ subprotocols: [...PROTOCOLS], asyncapi: "/asyncapi.json" }, 200);
+  }
   const protocol = protocolOf(c.req.header("upgrade"), c.req.header("sec-websocket-protocol"));
   parts.connections.requireRoom();
   const principal = c.get("principal");

@@ -15,7 +15,8 @@ import {
   WatcherView,
 } from "../../src/wire/generations.ts";
 import { bytesOf } from "../../src/wire/http/octets.ts";
-import { BYTES, json, jsonBody } from "../http/openapi.ts";
+import { answerHeaders } from "../http/headers.ts";
+import { BYTES, empty, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { onScope } from "../http/rights.ts";
 import { waitOf } from "../http/wait.ts";
@@ -27,7 +28,9 @@ const BYTES_TYPE = "application/octet-stream";
 const listWatchers = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers",
+  operationId: "listWatchers",
   summary: "List the watchers of a scope",
+  description: "Lists watchers by id, in pages. `tracked` and `outdated` leave out the others.",
   needs: onScope("read"),
   request: { params: ScopeParam, query: WatchersQuery },
   responses: { 200: json(WatcherList, "A page of watchers") },
@@ -46,7 +49,11 @@ const listWatchers = endpoint({
 const putWatcher = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}",
+  operationId: "putWatcher",
   summary: "Watch over HTTP under an id of one's own choice; renews the lease",
+  description:
+    "Makes or changes a watcher that calls over HTTP instead of holding a connection. Each of " +
+    "its calls renews its lease; a tracked watcher that stays silent for longer is lost.",
   needs: onScope("watch"),
   request: { params: WatcherParam, body: jsonBody(HttpWatcherBody) },
   responses: {
@@ -64,7 +71,11 @@ const putWatcher = endpoint({
 const showWatcher = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers/{w}",
+  operationId: "showWatcher",
   summary: "Show a watcher",
+  description:
+    "Shows whether a watcher is present, whether barriers wait for it, and what it confirmed " +
+    "last.",
   needs: onScope("read"),
   request: { params: WatcherParam },
   responses: { 200: json(WatcherView, "The watcher") },
@@ -78,7 +89,11 @@ const showWatcher = endpoint({
 const releaseWatcher = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}/watchers/{w}",
+  operationId: "releaseWatcher",
   summary: "Release a watcher: barriers no longer wait for it",
+  description:
+    "Barriers no longer wait for it. One that goes before it has confirmed is named in the " +
+    "evidence of the next open barrier.",
   needs: onScope("watch"),
   request: { params: WatcherParam },
   responses: { 204: { description: "It is released" } },
@@ -92,15 +107,21 @@ const releaseWatcher = endpoint({
 const readGeneration = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/watchers/{w}/generation",
+  operationId: "readWatcherGeneration",
   summary: "The driver's read: the generation while it is not confirmed",
+  description:
+    "Answers with the generation as long as the watcher has not confirmed it, and with 204 " +
+    "afterwards. `Prefer: wait=N` waits up to N seconds for the next one.",
   needs: onScope("watch"),
   request: { params: WatcherParam },
+  headers: ["Prefer"],
   responses: {
     200: {
       description: "It is not confirmed yet; as 4 bytes for `Accept: application/octet-stream`",
+      headers: answerHeaders("ETag", "Preference-Applied"),
       content: { ...BYTES, ...json(GenerationView, "").content },
     },
-    204: { description: "There is none to confirm, and none came in time (EAGAIN)" },
+    204: empty("There is none to confirm, and none came in time (EAGAIN)", "Preference-Applied"),
   },
   faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned"],
 }).handle(async (c, { scopes, stopping }) => {
@@ -121,7 +142,11 @@ const readGeneration = endpoint({
 const ackGeneration = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/ack",
+  operationId: "confirmGeneration",
   summary: "The driver's write: confirm exactly this generation",
+  description:
+    "Say it once the program has adapted. Only exactly the current generation is taken; to " +
+    "confirm it twice is no error.",
   needs: onScope("watch"),
   // The body is not "required": else Hono would also hold the 4 bytes against the JSON schema.
   request: { params: WatcherParam, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
@@ -159,7 +184,11 @@ async function ackOf(request: HonoRequest): Promise<z.infer<typeof AckBody>> {
 const reportFailure = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/failure",
+  operationId: "reportWatcherFailure",
   summary: "Report that one could not adapt; a later confirmation clears it",
+  description:
+    "The barrier stays shut and names the watcher with this reason, until it confirms after all " +
+    "or is released.",
   needs: onScope("watch"),
   request: { params: WatcherParam, body: jsonBody(FailureBody) },
   responses: { 204: { description: "The barrier names it with its reason" } },
@@ -183,7 +212,11 @@ const reportFailure = endpoint({
 const followQuiesce = endpoint({
   method: "put",
   path: "/v1/scopes/{s}/watchers/{w}/quiesced",
+  operationId: "followQuiesce",
   summary: "Follow a quiesce: stand still until it ends or the bump is confirmed",
+  description:
+    "Says that the watcher stands still. It goes on when the quiesce ends or when it has " +
+    "confirmed the bump.",
   needs: onScope("watch"),
   request: { params: WatcherParam },
   responses: { 204: { description: "It is taken" } },

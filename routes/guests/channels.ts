@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { ChannelList, ChannelParam, ChannelView, GuestParam } from "../../src/wire/guests.ts";
 import { json } from "../http/openapi.ts";
 import { waitOf } from "../http/wait.ts";
@@ -7,7 +6,9 @@ import { endpoint } from "./views.ts";
 const listChannels = endpoint({
   method: "get",
   path: "/v1/guests/{g}/channels",
+  operationId: "listChannels",
   summary: "List the channels of a guest",
+  description: "Lists the addresses of a guest whose notifies are counted.",
   needs: "read",
   request: { params: GuestParam },
   responses: { 200: json(ChannelList, "All channels, by address") },
@@ -19,7 +20,11 @@ const listChannels = endpoint({
 const attachChannel = endpoint({
   method: "put",
   path: "/v1/guests/{g}/channels/{address}",
+  operationId: "attachChannel",
   summary: "Attach to an address: its notifies count from now on and do not end the run",
+  description:
+    "A notify at this address is counted from now on, and the run goes on. To attach twice " +
+    "changes nothing.",
   needs: "guest",
   request: { params: ChannelParam },
   responses: {
@@ -36,7 +41,9 @@ const attachChannel = endpoint({
 const showChannel = endpoint({
   method: "get",
   path: "/v1/guests/{g}/channels/{address}",
+  operationId: "showChannel",
   summary: "Show how often an address was notified since that was last taken",
+  description: "Shows the count and leaves it as it is.",
   needs: "read",
   request: { params: ChannelParam },
   responses: { 200: json(ChannelView, "The channel") },
@@ -49,7 +56,11 @@ const showChannel = endpoint({
 const detachChannel = endpoint({
   method: "delete",
   path: "/v1/guests/{g}/channels/{address}",
+  operationId: "detachChannel",
   summary: "Detach from an address: its notifies end the run again",
+  description:
+    "The address's count is dropped, and its notifies end the run again. To detach what is not " +
+    "attached is no error.",
   needs: "guest",
   request: { params: ChannelParam },
   responses: { 204: { description: "It is not attached" } },
@@ -63,10 +74,20 @@ const detachChannel = endpoint({
 const drainChannel = endpoint({
   method: "post",
   path: "/v1/guests/{g}/channels/{address}/drain",
+  operationId: "drainChannel",
   summary: "Take the count of an address, waiting for one as Prefer says",
+  description:
+    "Takes the count and sets it back to 0. `Prefer: wait=N` waits up to N seconds for a notify.",
   needs: "guest",
-  request: { params: ChannelParam, headers: z.object({ prefer: z.string().optional() }) },
-  responses: { 200: json(ChannelView, "What was taken; 0 when there was nothing in time") },
+  request: { params: ChannelParam },
+  headers: ["Prefer"],
+  responses: {
+    200: json(
+      ChannelView,
+      "What was taken; 0 when there was nothing in time",
+      "Preference-Applied",
+    ),
+  },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind", "channel-not-found"],
 }).handle(async (c, { guests, stopping }) => {
   const { g, address } = c.req.valid("param");

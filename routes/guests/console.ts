@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import type { Principal } from "../../src/access/tokens.ts";
 import { Fault } from "../../src/core/faults.ts";
 import { waitUntil } from "../../src/core/wait_until.ts";
@@ -8,6 +7,7 @@ import { CLOSE } from "../../src/sessions/connections.ts";
 import { ConsoleSession } from "../../src/sessions/console.ts";
 import { offeredProtocol, openByteSocket, type SocketContext } from "../../src/sessions/socket.ts";
 import { ConsoleQuery, gapText, refusalText } from "../../src/wire/console_frames.ts";
+import { TicketQuery } from "../../src/wire/scalars.ts";
 import { CONSOLE_PROTOCOL } from "../../src/wire/subprotocols.ts";
 import { GuestParam } from "../../src/wire/guests.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
@@ -29,17 +29,23 @@ const [START_HEADER, END_HEADER] = ["innkeeper-console-start", "innkeeper-consol
 const openConsole = endpointsOf<ConsoleParts>("guests")({
   method: "get",
   path: "/v1/guests/{g}/console",
+  operationId: "readConsole",
   summary: "The serial console of a Linux guest",
-  description: "What it has written since an offset, waiting for more as Prefer says; " +
-    `\`${START_HEADER}\` and \`${END_HEADER}\` tell which bytes these are. As a WebSocket of ` +
-    `subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames both ways`,
+  description: "What it has written since an offset, waiting for more as `Prefer: wait=N` says; " +
+    "`Innkeeper-Console-Start` and `Innkeeper-Console-End` tell which bytes these are. As a " +
+    `WebSocket of subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames both ways. Reading needs the ` +
+    "permission `read`, the WebSocket, which also types, `guest`.",
   request: {
     params: GuestParam,
-    query: ConsoleQuery.extend({ ticket: z.string().optional() }),
-    headers: z.object({ prefer: z.string().optional() }),
+    query: ConsoleQuery.extend({ ticket: TicketQuery }),
   },
+  headers: ["Prefer", "Sec-WebSocket-Protocol"],
+  isSocket: true,
   responses: {
-    200: bytes("What it wrote, as far as it is kept; also of a guest that is dead"),
+    200: bytes(
+      "What it wrote, as far as it is kept; also of a guest that is dead",
+      ...["Innkeeper-Console-Start", "Innkeeper-Console-End", "Preference-Applied"] as const,
+    ),
     101: { description: "The WebSocket speaks the subprotocol" },
   },
   faults: ["guest-not-found", "guest-dead", "wrong-guest-kind", "watchers-exhausted"],

@@ -19,7 +19,7 @@ import { memoryEndpoints } from "./memory.ts";
 import { registerEndpoints } from "./registers.ts";
 import { runEndpoints } from "./runs.ts";
 import { snapshotEndpoints } from "./snapshots.ts";
-import { endpoint, type GuestMaker, guestView, OWNER_HEADER, ownerHeaders } from "./views.ts";
+import { endpoint, type GuestMaker, guestView, OWNER_HEADER } from "./views.ts";
 
 /** Faults of opening what a guest is made of: its files, disks and share. */
 const OPENING_FAULTS = [
@@ -39,7 +39,12 @@ const OPENING_FAULTS = [
 const createGuest = endpoint({
   method: "post",
   path: "/v1/guests",
+  operationId: "createGuest",
   summary: "Make a guest from a program, a Linux kernel or a snapshot",
+  description:
+    "Takes exactly one of `bare`, `linux` and `snapshot`. A clone of a snapshot bumps its scope " +
+    "before its first instruction. Keep the owner's token: it is needed to run, change and " +
+    "delete the guest.",
   needs: "guest",
   request: { body: jsonBody(CreateGuestBody) },
   responses: {
@@ -70,10 +75,13 @@ const createGuest = endpoint({
 const listGuests = endpoint({
   method: "get",
   path: "/v1/guests",
+  operationId: "listGuests",
   summary: "List guests",
+  description: "Lists guests by id, in pages.",
   needs: "read",
   request: { query: GuestsQuery },
   responses: { 200: json(GuestList, "A page of guests, by id") },
+  faults: [],
 }).handle((c, { guests }) =>
   c.json(pageOf(guests.list(), ({ id }) => id, guestView, c.req.valid("query")), 200)
 );
@@ -81,7 +89,9 @@ const listGuests = endpoint({
 const showGuest = endpoint({
   method: "get",
   path: "/v1/guests/{g}",
+  operationId: "showGuest",
   summary: "Show a guest",
+  description: "Shows what a guest does, how its last run ended, and why it is dead if it is.",
   needs: "read",
   request: { params: GuestParam },
   responses: { 200: json(GuestView, "The guest") },
@@ -91,9 +101,14 @@ const showGuest = endpoint({
 const deleteGuest = endpoint({
   method: "delete",
   path: "/v1/guests/{g}",
+  operationId: "deleteGuest",
   summary: "Delete a guest; an admin needs no owner's token",
+  description:
+    "Ends the guest and frees its memory. Its snapshots stay. To delete a guest that does not " +
+    "exist is no error.",
   needs: "guest",
-  request: { params: GuestParam, headers: ownerHeaders },
+  request: { params: GuestParam },
+  headers: ["Innkeeper-Owner"],
   responses: { 204: { description: "There is no such guest any more" } },
   faults: ["not-owner"],
 }).handle(async (c, { guests }) => {
@@ -106,7 +121,11 @@ const deleteGuest = endpoint({
 const changeOwner = endpoint({
   method: "post",
   path: "/v1/guests/{g}/owner",
+  operationId: "changeGuestOwner",
   summary: "Give a guest another owner; the token before is worth nothing then",
+  description:
+    "For a guest whose owner's token got lost or is to be taken away. The new token is shown " +
+    "only in this answer.",
   needs: "admin",
   request: { params: GuestParam },
   responses: { 201: json(OwnerView, "The new owner's token, which is shown only here") },

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { rangeOfPath } from "../../src/wire/http/byte_range.ts";
 import {
   bytesOf,
@@ -8,18 +7,21 @@ import {
 } from "../../src/wire/http/octets.ts";
 import { BYTES, bytes } from "../http/openapi.ts";
 import { GuestParam, MemoryRangeParam } from "../../src/wire/guests.ts";
-import { endpoint, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
+import { endpoint, OWNED_FAULTS, ownedGuest } from "./views.ts";
 
 const readMemory = endpoint({
   method: "get",
   path: "/v1/guests/{g}/memory",
+  operationId: "readGuestMemory",
   summary: "Read memory",
+  description: "Reads the memory of a guest that does not run, whole or as `Range` says.",
   needs: "read",
-  request: {
-    params: GuestParam,
-    headers: ownerHeaders.extend({ range: z.string().optional() }),
+  request: { params: GuestParam },
+  headers: ["Innkeeper-Owner", "Range"],
+  responses: {
+    200: bytes("All of it", "Accept-Ranges"),
+    206: bytes("The range", "Accept-Ranges", "Content-Range"),
   },
-  responses: { 200: bytes("All of it"), 206: bytes("The range") },
   faults: [...OWNED_FAULTS, "range-not-satisfiable"],
 }).handle(async (c, { guests }) => {
   const guest = ownedGuest(guests, c.req);
@@ -33,13 +35,17 @@ const readMemory = endpoint({
 const writeMemory = endpoint({
   method: "put",
   path: "/v1/guests/{g}/memory/ranges/{range}",
+  operationId: "writeGuestMemory",
   summary: "Write a range of memory, FIRST-LAST, both inclusive",
+  description:
+    "Writes memory of a guest that does not run. The body has exactly as many bytes as the " +
+    "range.",
   needs: "guest",
   request: {
     params: MemoryRangeParam,
-    headers: ownerHeaders,
     body: { required: true, content: BYTES },
   },
+  headers: ["Innkeeper-Owner"],
   responses: { 204: { description: "It is written" } },
   faults: [...OWNED_FAULTS, "wrong-length", "address-out-of-range"],
 }).handle(async (c, { guests }) => {

@@ -9,17 +9,20 @@ import {
   VcpuQuery,
 } from "../../src/wire/guests.ts";
 import { json, jsonBody } from "../http/openapi.ts";
-import { endpoint, OWNED_FAULTS, ownedGuest, ownerHeaders } from "./views.ts";
+import { endpoint, OWNED_FAULTS, ownedGuest } from "./views.ts";
 
-const every = { params: GuestParam, headers: ownerHeaders, query: VcpuQuery };
+const every = { params: GuestParam, query: VcpuQuery };
 const one = { ...every, params: RegisterParam };
 
 const showRegisters = endpoint({
   method: "get",
   path: "/v1/guests/{g}/registers",
+  operationId: "showRegisters",
   summary: "Show all registers",
+  description: "Shows every register of a guest that does not run, by lguest's names.",
   needs: "read",
   request: every,
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegistersView, "Every register") },
   faults: [...OWNED_FAULTS, "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => c.json(await registersOf(ownedGuest(guests, c.req)), 200));
@@ -27,9 +30,12 @@ const showRegisters = endpoint({
 const showRegister = endpoint({
   method: "get",
   path: "/v1/guests/{g}/registers/{name}",
+  operationId: "showRegister",
   summary: "Show one register",
+  description: "Shows one register of a guest that does not run.",
   needs: "read",
   request: one,
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegisterView, "The register") },
   faults: [...OWNED_FAULTS, "register-unknown", "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => {
@@ -41,9 +47,12 @@ const showRegister = endpoint({
 const setRegister = endpoint({
   method: "put",
   path: "/v1/guests/{g}/registers/{name}",
+  operationId: "setRegister",
   summary: "Set one register",
+  description: "Sets one register of a guest that does not run.",
   needs: "guest",
   request: { ...one, body: jsonBody(RegisterBody) },
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegisterView, "The register") },
   faults: [...OWNED_FAULTS, "register-unknown", "register-read-only", "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => {
@@ -56,9 +65,14 @@ const setRegister = endpoint({
 const setRegisters = endpoint({
   method: "patch",
   path: "/v1/guests/{g}/registers",
+  operationId: "setRegisters",
   summary: "Set several registers, all or none",
+  description:
+    "Sets several registers of a guest that does not run. When one is unknown or may not be set, " +
+    "none is set.",
   needs: "guest",
   request: { ...every, body: jsonBody(RegistersBody) },
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegistersView, "Every register") },
   faults: [...OWNED_FAULTS, "register-unknown", "register-read-only", "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => {

@@ -16,21 +16,24 @@ import {
   OWNED_FAULTS,
   ownedGuest,
   OWNER_HEADER,
-  ownerHeaders,
   snapshotView,
 } from "./views.ts";
 
 const runGuest = endpoint({
   method: "post",
   path: "/v1/guests/{g}/runs",
+  operationId: "runGuest",
   summary: "Run a guest until something interesting happens",
+  description:
+    "Answers when the guest has notified its owner, its time is up, it was interrupted, or it is " +
+    "dead. Only one run is on at a time.",
   needs: "guest",
   request: {
     params: GuestParam,
-    headers: ownerHeaders,
     query: VcpuQuery,
     body: jsonBody(RunBody),
   },
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(ExitView, "Why it ended. A client that goes away interrupts the run") },
   faults: [...OWNED_FAULTS, "already-running", "vcpu-out-of-range"],
 }).handle(async (c, { guests, stopping }) => {
@@ -43,9 +46,14 @@ const runGuest = endpoint({
 const setState = endpoint({
   method: "put",
   path: "/v1/guests/{g}/state",
+  operationId: "setGuestState",
   summary: "Run a guest in the background, pause it or make it ready, ending its run",
+  description:
+    "`running` runs it until it is told otherwise, `paused` is what a snapshot needs, and " +
+    "`ready` is what a run needs.",
   needs: "guest",
-  request: { params: GuestParam, headers: ownerHeaders, body: jsonBody(StateBody) },
+  request: { params: GuestParam, body: jsonBody(StateBody) },
+  headers: ["Innkeeper-Owner"],
   responses: { 200: json(GuestView, "The guest, now or already so") },
   faults: ["guest-not-found", "not-owner", "guest-dead"],
 }).handle(async (c, { guests }) => {
@@ -60,7 +68,11 @@ const setState = endpoint({
 const raiseInterrupt = endpoint({
   method: "post",
   path: "/v1/guests/{g}/interrupts",
+  operationId: "raiseInterrupt",
   summary: "Raise an interrupt line; the owner's token is not needed",
+  description:
+    "The guest is interrupted once it runs and has the line enabled. Raised twice before that, " +
+    "it is interrupted once.",
   needs: "irq",
   request: { params: GuestParam, query: VcpuQuery, body: jsonBody(InterruptBody) },
   responses: { 202: { description: "The line is pending" } },
@@ -79,9 +91,14 @@ const raiseInterrupt = endpoint({
 const snapshotGuest = endpoint({
   method: "post",
   path: "/v1/guests/{g}/snapshots",
+  operationId: "snapshotGuest",
   summary: "Snapshot a paused guest",
+  description:
+    "Writes memory, processor and devices of a paused guest to a file, from which any number of " +
+    "guests can be cloned.",
   needs: "guest",
-  request: { params: GuestParam, headers: ownerHeaders },
+  request: { params: GuestParam },
+  headers: ["Innkeeper-Owner"],
   responses: { 201: json(SnapshotView, "The snapshot, on stable storage") },
   faults: [...OWNED_FAULTS, "snapshots-exhausted"],
 }).handle(async (c, { innkeeper }) => {

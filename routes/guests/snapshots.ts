@@ -6,10 +6,13 @@ import { endpoint, snapshotView } from "./views.ts";
 const listSnapshots = endpoint({
   method: "get",
   path: "/v1/snapshots",
+  operationId: "listSnapshots",
   summary: "List snapshots",
+  description: "Lists snapshots by id, in pages. One that cannot be read is listed with its fault.",
   needs: "read",
   request: { query: GuestsQuery },
   responses: { 200: json(SnapshotList, "A page of snapshots, by id") },
+  faults: [],
 }).handle(async (c, { guests: { snapshots } }) => {
   const same = (id: string) => id;
   const { items: ids, next } = pageOf(await snapshots.ids(), same, same, c.req.valid("query"));
@@ -20,7 +23,9 @@ const listSnapshots = endpoint({
 const showSnapshot = endpoint({
   method: "get",
   path: "/v1/snapshots/{id}",
+  operationId: "showSnapshot",
   summary: "Show a snapshot",
+  description: "Shows of which guest a snapshot was taken, and when.",
   needs: "read",
   request: { params: SnapshotParam },
   responses: { 200: json(SnapshotView, "The snapshot") },
@@ -32,7 +37,9 @@ const showSnapshot = endpoint({
 const deleteSnapshot = endpoint({
   method: "delete",
   path: "/v1/snapshots/{id}",
+  operationId: "deleteSnapshot",
   summary: "Delete a snapshot",
+  description: "Deletes the file of a snapshot. Guests that were cloned from it live on.",
   needs: "guest",
   request: { params: SnapshotParam },
   responses: { 204: { description: "It is deleted" } },

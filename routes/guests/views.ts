@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { HonoRequest } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { GuestExit } from "../../src/core/ports/guest_engine.ts";
@@ -22,9 +22,6 @@ export const endpoint = endpointsOf<{
 
 /** The header in which a guest's owner sends the token that it got at the guest's creation. */
 export const OWNER_HEADER = "innkeeper-owner";
-
-/** The owner's token in the description of a route. */
-export const ownerHeaders = z.object({ [OWNER_HEADER]: z.string().optional() });
 
 /** Faults of every request that only the owner may make of a living guest. */
 export const OWNED_FAULTS = [

@@ -9,7 +9,8 @@ import { addressGuard, authGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
 import { idempotency, type StoredAnswer } from "./idempotency.ts";
 import { observe } from "./observe.ts";
-import { problemPages, problemResponse } from "./problems.ts";
+import { openApiRoutes } from "./document_routes.ts";
+import { problemResponse, problemRoutes } from "./problems.ts";
 import { requestIds } from "./request_id.ts";
 
 /** What the HTTP surface is put together from. */
@@ -27,13 +28,6 @@ interface AppParts {
   readonly guarded: readonly Routes[];
 }
 
-/** What the OpenAPI document says of all routes together. */
-const ABOUT =
-  "A POST with `Idempotency-Key` is carried out once within 10 minutes: the same key with the same " +
-  "request gets the same answer, with another request 422 `key-reused`. Where the answer has made " +
-  "room for later ones it is 422 `answer-not-kept`: it was carried out and is not again. A new key " +
-  "for which there is no room is 503 `keys-exhausted`, before anything is done.";
-
 /** The whole HTTP surface: guards first, then the routes, one problem answer for every fault. */
 export function createApp(parts: AppParts): Routes {
   const app = new Routes();
@@ -42,23 +36,22 @@ export function createApp(parts: AppParts): Routes {
   app.use(requestIds());
   app.use(observe(parts.metrics));
   app.use(addressGuard(parts.allowedHosts));
-  app.route("/", problemPages);
-  for (const routes of parts.open) app.route("/", routes);
-  app.doc31("/openapi.json", {
-    openapi: "3.1.0",
-    info: {
-      title: "Innkeeper",
+  const guarded = parts.guarded.flatMap((routes) => routes.declared);
+  const open: Routes[] = [
+    ...parts.open,
+    problemRoutes(),
+    openApiRoutes(() => ({
       version: parts.version,
-      license: { name: "MIT" },
-      description: ABOUT,
-    },
-  });
+      open: open.flatMap((routes) => routes.declared),
+      guarded,
+    })),
+  ];
+  for (const routes of open) app.route("/", routes);
   const auth = authGuard(parts.tokens, parts.tickets);
   app.use("/metrics", auth);
   app.use("/v1/*", auth);
   // Only a caller who is let in may send a body. GET, which is called most, passes neither guard.
-  const declared = parts.guarded.flatMap((routes) => routes.declared);
-  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(declared));
+  app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(guarded));
   app.post("/v1/*", idempotency(parts.answers));
   for (const routes of parts.guarded) app.route("/", routes);
   app.notFound((c) => {

@@ -4,11 +4,20 @@ import type { FaultCode } from "../../src/core/faults.ts";
 import type { Permission } from "../../src/core/rights.ts";
 import { faultOf } from "../../src/wire/scalars.ts";
 import type { Env } from "./env.ts";
-import { problems } from "./openapi.ts";
+import type { RequestHeader } from "./headers.ts";
 import { type FurtherNeed, type Need, rightGuard } from "./rights.ts";
 
-/** What is known of an endpoint without calling it: its description, and who may call it. */
-interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
+/**
+ * What is known of an endpoint without calling it: its description, and who may call it. The members
+ * that the OpenAPI document needs are not optional, so that no endpoint goes without them.
+ */
+export interface Route extends Omit<RouteConfig, "middleware" | "hide" | "security"> {
+  /** Its name in generated clients: no other endpoint has it. */
+  readonly operationId: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** What its caller has to know besides. */
+  readonly description: string;
   /**
    * The right that a caller needs: a permission alone where nothing has a name. Without one any
    * caller may call.
@@ -16,8 +25,10 @@ interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
   readonly needs?: Permission | Need;
   /** The rights that it may need beside that one. The handler checks them. */
   readonly also?: readonly FurtherNeed[];
+  /** The headers that its handler reads. */
+  readonly headers?: readonly RequestHeader[];
   /** The faults of this endpoint, besides those that every endpoint can answer with. */
-  readonly faults?: readonly FaultCode[];
+  readonly faults: readonly FaultCode[];
   /**
    * The largest body in bytes, where the limit of its media type does not fit. Only for a path
    * without parameters.
@@ -28,6 +39,8 @@ interface Route extends Omit<RouteConfig, "middleware" | "hide"> {
    * cost too much where an endpoint is called more than all others.
    */
   readonly isReadByHand?: true;
+  /** It is opened as a WebSocket too, and a ticket stands for a token then. */
+  readonly isSocket?: true;
 }
 
 /** A route and what is done when it is called. */
@@ -55,11 +68,17 @@ interface Endpoint<Parts> {
  * const showRoom = endpoint({
  *   method: "get",
  *   path: "/v1/rooms/{room}",
+ *   operationId: "showRoom",
  *   summary: "Show how many guests are in a room",
+ *   description: "A room that nobody has entered yet has none.",
  *   needs: "read",
- *   request: { params: z.object({ room: z.string() }) },
- *   responses: { 200: json(z.object({ guests: z.int() }), "The room") },
- * }).handle((c, { rooms }) => c.json({ guests: rooms.get(c.req.valid("param").room) ?? 0 }, 200));
+ *   request: { params: z.object({ room: z.string().describe("Name of the room") }) },
+ *   responses: {
+ *     200: json(z.object({ guests: z.int().describe("How many there are") }), "The room"),
+ *   },
+ *   faults: [],
+ *   faults: [],
+}).handle((c, { rooms }) => c.json({ guests: rooms.get(c.req.valid("param").room) ?? 0 }, 200));
  *
  * new Routes().add([showRoom], { rooms: new Map() });
  * ```
@@ -99,14 +118,14 @@ export class Routes extends OpenAPIHono<Env> {
    */
   add<Parts>(endpoints: readonly Endpoint<Parts>[], parts: Parts): this {
     for (const { route, handle } of endpoints) {
-      const { needs, also: _also, faults = [], bodyBytesMax: _, isReadByHand, ...described } =
-        route;
-      const responses = { ...described.responses, ...problems(faults) };
+      const { method, path, needs, request = {}, responses, isReadByHand } = route;
       const middleware = needs === undefined ? [] : [rightGuard(needs)];
-      const checked = isReadByHand ? { ...described, request: {} } : described;
       this.declared.push(route);
-      this.openAPIRegistry.registerPath({ ...described, responses });
-      this.openapi({ ...checked, responses, middleware, hide: true }, (c) => handle(c, parts));
+      // The document is made from `declared`; what is handed on here only checks requests.
+      this.openapi({
+        ...{ method, path, middleware, responses, hide: true },
+        request: isReadByHand ? {} : request,
+      }, (c) => handle(c, parts));
     }
     return this;
   }

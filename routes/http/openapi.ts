@@ -1,23 +1,26 @@
+/** Words in which routes describe their bodies and answers. */
 import { z } from "@hono/zod-openapi";
-import type { FaultCode } from "../../src/core/faults.ts";
-import { PROBLEM_TYPE, statusOf } from "../../src/wire/problem.ts";
-import { Code } from "../../src/wire/scalars.ts";
-
-/** The problem document as a schema. */
-const ProblemView = z.looseObject({
-  type: z.string().openapi({ example: "/problems/scope-not-found" }),
-  title: z.string(),
-  status: z.int().min(400).max(599),
-  detail: z.string(),
-  instance: z.string().optional(),
-  code: Code,
-  errno: z.string().openapi({ example: "ENOENT" }),
-  retryable: z.boolean(),
-}).openapi("Problem");
+import { answerHeaders, type ResponseHeader } from "./headers.ts";
 
 /** A JSON answer in the description of a route. */
-export function json<Schema extends z.ZodType>(schema: Schema, description: string) {
-  return { description, content: { "application/json": { schema } } };
+export function json<Schema extends z.ZodType>(
+  schema: Schema,
+  description: string,
+  ...headers: readonly ResponseHeader[]
+) {
+  const content = { "application/json": { schema } };
+  return { description, headers: answerHeaders(...headers), content };
+}
+
+/** An answer without a body in the description of a route. */
+export function empty(description: string, ...headers: readonly ResponseHeader[]) {
+  return { description, headers: answerHeaders(...headers) };
+}
+
+/** An answer that is a document of another standard, in the description of a route. */
+export function standard(name: string, example: Readonly<Record<string, unknown>>) {
+  const schema = z.looseObject({}).describe(`${name} document`);
+  return { description: "The document", content: { "application/json": { schema, example } } };
 }
 
 /** A JSON body in the description of a route. An empty or differently typed body is refused. */
@@ -40,33 +43,12 @@ export const BYTES = { "application/octet-stream": BINARY };
 export const BYTE_RANGES = { "multipart/byteranges": BINARY };
 
 /** An answer of bytes in the description of a route. */
-export function bytes(description: string) {
-  return { description, content: BYTES };
+export function bytes(description: string, ...headers: readonly ResponseHeader[]) {
+  return { description, headers: answerHeaders(...headers), content: BYTES };
 }
 
-/** Faults that any route may answer with, whatever it does. */
-const COMMON = [
-  "malformed-request",
-  "value-not-allowed",
-  "bad-name",
-  "token-missing",
-  "token-unknown",
-  "not-permitted",
-  "host-not-allowed",
-  "origin-not-allowed",
-  "body-too-large",
-  "wrong-media-type",
-  "shutting-down",
-  "state-unavailable",
-] as const satisfies readonly FaultCode[];
-
-/** The problem answers of a route: the common ones and those named, by status. */
-export function problems(codes: readonly FaultCode[]) {
-  const byStatus = Map.groupBy([...COMMON, ...codes], statusOf);
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [status, {
-      description: codes.map((code) => `\`${code}\``).join(", "),
-      content: { [PROBLEM_TYPE]: { schema: ProblemView } },
-    }]),
-  );
+/** Text of some media type, in the description of a route. */
+export function text<Type extends string>(type: Type, example: string) {
+  const media = { schema: z.string(), example };
+  return { [type]: media } as Record<Type, typeof media>;
 }

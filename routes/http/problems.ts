@@ -1,10 +1,16 @@
 import { HTTPException } from "hono/http-exception";
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { getLogger } from "@logtape/logtape";
 import { asFault, Fault, type FaultCode, FAULTS } from "../../src/core/faults.ts";
 import { PROBLEM_TYPE, problemOf, statusOf, toJson } from "../../src/wire/problem.ts";
 import type { Env } from "./env.ts";
-import { Routes } from "./endpoint.ts";
+import { endpointsOf, Routes } from "./endpoint.ts";
+import { text } from "./openapi.ts";
+
+const ProblemParam = z.object({
+  code: z.string().openapi({ description: "Code of the problem", example: "scope-not-found" }),
+});
 
 const log = getLogger(["innkeeper", "http"]);
 
@@ -50,17 +56,33 @@ function faultFor(error: unknown): Fault {
   return new Fault(code, error.message || "Cannot read the request");
 }
 
-/** `GET /problems/{code}`: what a problem type means, for people who follow the link. */
-export const problemPages = new Routes();
+/** The page of a problem. */
+function pageOf(code: FaultCode): string {
+  const spec = FAULTS[code];
+  return `${spec.title}\n\ncode ${code}\nstatus ${statusOf(code)}\nerrno ${spec.errno}\n` +
+    `${"retryable" in spec ? "Trying again may succeed." : "Trying again does not help."}\n`;
+}
 
-problemPages.get("/problems/:code", (c) => {
-  const code = c.req.param("code");
+const explainProblem = endpointsOf<undefined>("daemon")({
+  method: "get",
+  path: "/problems/{code}",
+  operationId: "explainProblem",
+  summary: "Explain a problem",
+  description: "The `type` of every problem document leads here. It needs no token.",
+  request: { params: ProblemParam },
+  responses: {
+    200: { description: "What it means", content: text("text/plain", pageOf("scope-not-found")) },
+  },
+  faults: ["no-such-path"],
+}).handle((c) => {
+  const { code } = c.req.valid("param");
   if (!Object.hasOwn(FAULTS, code)) {
     throw new Fault("no-such-path", `Cannot explain "${code.slice(0, 80)}": no such problem code`);
   }
-  const spec = FAULTS[code as FaultCode];
-  return c.text(
-    `${spec.title}\n\ncode ${code}\nstatus ${statusOf(code as FaultCode)}\nerrno ${spec.errno}\n` +
-      `${"retryable" in spec ? "Trying again may succeed." : "Trying again does not help."}\n`,
-  );
+  return c.text(pageOf(code as FaultCode), 200);
 });
+
+/** `GET /problems/{code}`: what a problem type means, for people who follow the link. */
+export function problemRoutes(): Routes {
+  return new Routes().add([explainProblem], undefined);
+}

@@ -13,7 +13,7 @@ import {
   TouchBody,
 } from "../../src/wire/inodes.ts";
 import { json, jsonBody, patchBody } from "../http/openapi.ts";
-import { CHANGE_FAULTS, endpoint, etagOf, ifMatchHeader, inodeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, etagOf, inodeView } from "./views.ts";
 
 const DONE = { 204: { description: "It is done" } };
 
@@ -26,10 +26,15 @@ const PATH_FAULTS: readonly FaultCode[] = [
 const changeInode = endpoint({
   method: "patch",
   path: "/v1/inodes/{i}",
+  operationId: "changeInode",
   summary: "Set the size, permissions, owner or times, in the backing file too",
+  description:
+    "Only the members that are named change. A new size cuts the content or fills it up with " +
+    "zeros.",
   needs: "write",
-  request: { params: InodeParam, headers: ifMatchHeader, body: patchBody(InodePatchBody) },
-  responses: { 200: json(InodeView, "The inode as it is now") },
+  request: { params: InodeParam, body: patchBody(InodePatchBody) },
+  headers: ["If-Match"],
+  responses: { 200: json(InodeView, "The inode as it is now", "ETag") },
   faults: [...CHANGE_FAULTS, "cache-full"],
 }).handle(async (c, store) => {
   const inode = store.inode(c.req.valid("param").i);
@@ -42,7 +47,7 @@ const changeInode = endpoint({
     accessTimeNs: timeOf(accessTime),
     modificationTimeNs: timeOf(modificationTime),
   };
-  const ifMatch = matchingTags(c.req.valid("header")["if-match"]);
+  const ifMatch = matchingTags(c.req.header("if-match"));
   await inode.setAttributes(change, { ifMatch });
   return c.json(inodeView(inode), 200, etagOf(inode));
 });
@@ -50,7 +55,9 @@ const changeInode = endpoint({
 const touchInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/touch",
+  operationId: "touchInode",
   summary: "Set cached times to now; a sync brings them to the backing file",
+  description: "Sets times in the cache only, so that many touches cost one write.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(TouchBody) },
   responses: DONE,
@@ -68,7 +75,9 @@ const touchInode = endpoint({
 const linkInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/links",
+  operationId: "linkInode",
   summary: "Give the file another name below its root",
+  description: "Makes a hard link to the file, below the same root.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(LinkBody) },
   responses: { 201: { description: "It has the name" } },
@@ -81,7 +90,9 @@ const linkInode = endpoint({
 const unlinkInode = endpoint({
   method: "delete",
   path: "/v1/inodes/{i}/links",
+  operationId: "unlinkInode",
   summary: "Take a name of the file away; it stays open",
+  description: "Removes a hard link. The open inode can still be read and written.",
   needs: "write",
   request: { params: InodeParam, query: LinkQuery },
   responses: DONE,
@@ -94,7 +105,11 @@ const unlinkInode = endpoint({
 const allocateRange = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/allocate",
+  operationId: "allocateRange",
   summary: "Reserve storage for a range; the content is so long at least",
+  description:
+    "Reserves blocks of the backing file, so that later writes there cannot fail for want of " +
+    "space.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: DONE,
@@ -108,7 +123,11 @@ const allocateRange = endpoint({
 const revalidateInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/revalidate",
+  operationId: "revalidateInode",
   summary: "Take over what was changed from outside",
+  description:
+    "Looks at the backing file. When it was changed from outside, clean pages are dropped; when " +
+    "there are dirty ones too, it is refused.",
   needs: "write",
   request: { params: InodeParam },
   responses: { 200: json(RevalidatedView, "Whether anything was") },
@@ -120,7 +139,11 @@ const revalidateInode = endpoint({
 const reopenInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/reopen",
+  operationId: "reopenInode",
   summary: "Open the file anew, perhaps another one by now, and end all translations",
+  description:
+    "Opens the path once more. When another file has it by now, the inode goes on with that " +
+    "file.",
   needs: "write",
   request: { params: InodeParam },
   responses: DONE,
@@ -133,7 +156,11 @@ const reopenInode = endpoint({
 const invalidateInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/invalidate",
+  operationId: "invalidateInode",
   summary: "End all translations, write back, or discard what cannot be, and drop the cache",
+  description:
+    "Whoever has translations must ask for new ones. With `discard=true` dirty bytes that cannot " +
+    "be written back are lost; without it they make it fail.",
   needs: "write",
   request: { params: InodeParam, query: DiscardQuery },
   responses: DONE,

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
@@ -18,31 +17,35 @@ import {
 } from "../../src/wire/inode_ranges.ts";
 import { InodeParam, InodeRangeParam } from "../../src/wire/inodes.ts";
 import { faultOf, Name } from "../../src/wire/scalars.ts";
-import { BYTE_RANGES, BYTES, bytes, json, jsonBody } from "../http/openapi.ts";
+import { answerHeaders } from "../http/headers.ts";
+import { BYTE_RANGES, BYTES, bytes, empty, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
-import { CHANGE_FAULTS, endpoint, ifMatchHeader, rangeOf, rangeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, rangeOf, rangeView } from "./views.ts";
 
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
+
+const CONTENT_HEADERS = ["Accept-Ranges", "Cache-Status", "ETag"] as const;
 
 const readData = endpoint({
   method: "get",
   path: "/v1/inodes/{i}/data",
+  operationId: "readData",
   summary: "Read the content, or a range of it",
+  description:
+    "Cached bytes are answered from memory, others are read from the backing file first. Several " +
+    "ranges are answered as `multipart/byteranges`.",
   needs: "read",
   isReadByHand: true,
-  request: {
-    params: InodeParam,
-    headers: z.object({
-      range: z.string().optional(),
-      "if-range": z.string().optional(),
-      "if-match": z.string().optional(),
-      "if-none-match": z.string().optional(),
-    }),
-  },
+  request: { params: InodeParam },
+  headers: ["Range", "If-Range", "If-Match", "If-None-Match"],
   responses: {
-    200: bytes("All of it"),
-    206: { description: "The range, or several of them", content: { ...BYTES, ...BYTE_RANGES } },
-    304: { description: "It is what If-None-Match names" },
+    200: bytes("All of it", ...CONTENT_HEADERS),
+    206: {
+      description: "The range, or several of them",
+      headers: answerHeaders("Content-Range", ...CONTENT_HEADERS),
+      content: { ...BYTES, ...BYTE_RANGES },
+    },
+    304: empty("It is what If-None-Match names", "ETag"),
   },
   faults: [
     "inode-not-found",
@@ -66,14 +69,17 @@ function inodeAt(store: InodeStore, id: string): CachingInode {
 const replaceData = endpoint({
   method: "put",
   path: "/v1/inodes/{i}/data",
+  operationId: "replaceData",
   summary: "Replace the whole content",
+  description:
+    "The new content takes the place of the old one as a whole: no reader sees half of either.",
   needs: "write",
   request: {
     params: InodeParam,
     query: DurableQuery,
-    headers: ifMatchHeader,
     body: { required: true, content: BYTES },
   },
+  headers: ["If-Match"],
   responses: { 204: { description: "It is replaced" } },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
@@ -87,21 +93,25 @@ const replaceData = endpoint({
     );
   }
   using body = await store.receive(c.req.raw.body);
-  await inode.replace(body, optionsOf(c.req.valid("query"), c.req.valid("header")));
+  await inode.replace(body, optionsOf(c.req.valid("query"), c.req.header("if-match")));
   return c.body(null, 204);
 });
 
 const writeRange = endpoint({
   method: "put",
   path: "/v1/inodes/{i}/ranges/{range}",
+  operationId: "writeRange",
   summary: "Write a range of the content, FIRST-LAST, both inclusive",
+  description:
+    "Writes to the cache, beyond the end too. The body has exactly as many bytes as the range. " +
+    "With `durable=true` the answer comes when they are on stable storage.",
   needs: "write",
   request: {
     params: InodeRangeParam,
     query: DurableQuery,
-    headers: ifMatchHeader,
     body: { required: true, content: BYTES },
   },
+  headers: ["If-Match"],
   responses: { 204: { description: "It is written" } },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
@@ -110,34 +120,38 @@ const writeRange = endpoint({
   const inode = store.inode(i);
   requireOctets(c.req.header("content-type"));
   using body = await store.receive(c.req.raw.body, end - start);
-  await inode.write(body, start, optionsOf(c.req.valid("query"), c.req.valid("header")));
+  await inode.write(body, start, optionsOf(c.req.valid("query"), c.req.header("if-match")));
   return c.body(null, 204);
 });
 
 const writeRanges = endpoint({
   method: "patch",
   path: "/v1/inodes/{i}/data",
+  operationId: "writeRanges",
   summary: "Write several ranges, all of them or none",
+  description:
+    "Takes `multipart/byteranges`, each part with its `Content-Range`. A reader sees all parts " +
+    "or none.",
   needs: "write",
   request: {
     params: InodeParam,
     query: DurableQuery,
-    headers: ifMatchHeader,
     body: { required: true, content: BYTE_RANGES },
   },
+  headers: ["If-Match"],
   responses: { 204: { description: "All of them are written" } },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
   const inode = store.inode(c.req.valid("param").i);
   const boundary = boundaryOf(c.req.header("content-type"));
   const parts = byteParts(await bytesOf(c.req.raw), boundary);
-  await inode.writeParts(parts, optionsOf(c.req.valid("query"), c.req.valid("header")));
+  await inode.writeParts(parts, optionsOf(c.req.valid("query"), c.req.header("if-match")));
   return c.body(null, 204);
 });
 
 function optionsOf(
   { durable }: { durable: boolean },
-  { "if-match": ifMatch }: { "if-match"?: string | undefined },
+  ifMatch: string | undefined,
 ): ChangeOptions {
   return { isDurable: durable, ifMatch: matchingTags(ifMatch) };
 }
@@ -145,7 +159,10 @@ function optionsOf(
 const syncInode = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/sync",
+  operationId: "syncInode",
   summary: "Bring all that was written to stable storage",
+  description:
+    "Writes back what is dirty and waits until the backing file has it on stable storage.",
   needs: "write",
   request: { params: InodeParam },
   responses: { 204: { description: "All of it is there" } },
@@ -158,7 +175,11 @@ const syncInode = endpoint({
 const evictPages = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/evict",
+  operationId: "evictPages",
   summary: "Drop cached pages, after their write-back",
+  description:
+    "Dirty pages are written back first. Pages that are mapped or referenced stay, and the " +
+    "answer names them.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(EvictBody) },
   responses: { 200: json(EvictedView, "What was dropped, and what had to stay") },
@@ -175,7 +196,10 @@ const evictPages = endpoint({
 const listPages = endpoint({
   method: "get",
   path: "/v1/inodes/{i}/pages",
+  operationId: "listCachedPages",
   summary: "Show which pages are cached, and in what state",
+  description:
+    "Lists runs of cached pages by offset, with their state and whether they are mapped.",
   needs: "read",
   request: { params: InodeParam, query: PagesQuery },
   responses: { 200: json(PagesView, "Runs of pages, by offset") },

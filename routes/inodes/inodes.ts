@@ -23,12 +23,16 @@ import { endpoint, etagOf, inodeView } from "./views.ts";
 const openInode = endpoint({
   method: "post",
   path: "/v1/inodes",
+  operationId: "openInode",
   summary: "Open a file below a root, or share it when it is open already",
+  description:
+    "Whoever opens the same file shares one inode and its cache. `create` makes a file that is " +
+    "missing. The holder keeps it open until it ends its hold or its lease runs out.",
   needs: "write",
   request: { body: jsonBody(InodeRequestBody) },
   responses: {
-    201: json(InodeView, "It is open now"),
-    200: json(InodeView, "It was open and is shared now"),
+    201: json(InodeView, "It is open now", "ETag"),
+    200: json(InodeView, "It was open and is shared now", "ETag"),
   },
   faults: [
     "root-not-found",
@@ -52,7 +56,9 @@ const openInode = endpoint({
 const listInodes = endpoint({
   method: "get",
   path: "/v1/inodes",
+  operationId: "listInodes",
   summary: "List open inodes",
+  description: "Lists open inodes by id, in pages.",
   needs: "read",
   request: { query: InodesQuery },
   responses: { 200: json(InodeListView, "A page of inodes, by id") },
@@ -65,9 +71,12 @@ const listInodes = endpoint({
 const showAllStats = endpoint({
   method: "get",
   path: "/v1/inodes/stats",
+  operationId: "showInodesStats",
   summary: "Show the figures of all inodes together",
+  description: "Counts hits, misses, fills and bytes of all inodes since the start of the daemon.",
   needs: "read",
   responses: { 200: json(InodesStatsView, "The figures") },
+  faults: [],
 }).handle((c, store) => {
   const stats = store.stats();
   const { inodes, cacheLimitBytes } = stats;
@@ -77,10 +86,13 @@ const showAllStats = endpoint({
 const showInode = endpoint({
   method: "get",
   path: "/v1/inodes/{i}",
+  operationId: "showInode",
   summary: "Show an inode",
+  description:
+    "Shows attributes of the file, how much of it is cached and dirty, and who holds it.",
   needs: "read",
   request: { params: InodeParam },
-  responses: { 200: json(InodeView, "The inode") },
+  responses: { 200: json(InodeView, "The inode", "ETag") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle((c, store) => {
   const inode = store.inode(c.req.valid("param").i);
@@ -90,7 +102,9 @@ const showInode = endpoint({
 const showStats = endpoint({
   method: "get",
   path: "/v1/inodes/{i}/stats",
+  operationId: "showInodeStats",
   summary: "Show the figures of an inode",
+  description: "Counts hits, misses, fills and bytes of one inode since it was opened.",
   needs: "read",
   request: { params: InodeParam },
   responses: { 200: json(InodeStatsView, "The figures") },
@@ -100,7 +114,11 @@ const showStats = endpoint({
 const endHold = endpoint({
   method: "delete",
   path: "/v1/inodes/{i}/holders/{h}",
+  operationId: "endHold",
   summary: "End a hold; the last one writes back and closes",
+  description:
+    "When the last holder goes, dirty bytes are written back and the file is closed. If that " +
+    "fails, the hold stays.",
   needs: "write",
   request: { params: InodeHolderParam },
   responses: { 204: { description: "It is ended" } },

@@ -19,7 +19,11 @@ import { endpoint, rangeOf, rangeView } from "./views.ts";
 const addMapping = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/mappings",
+  operationId: "addInodeMapping",
   summary: "Say that an address space maps a range: its pages stay in the cache",
+  description:
+    "For a mapper outside the daemon, such as a pager: pages of the range stay in the cache as " +
+    "long as they are mapped.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(MappingBody) },
   responses: { 201: json(MappedView, "It is known") },
@@ -36,7 +40,11 @@ const addMapping = endpoint({
 const removeMapping = endpoint({
   method: "delete",
   path: "/v1/inodes/{i}/mappings",
+  operationId: "removeInodeMapping",
   summary: "End a mapping, or a part of one",
+  description:
+    "The query names the mapping as it was added, or a part of it. The answer says what nobody " +
+    "maps any more.",
   needs: "write",
   request: { params: InodeParam, query: MappingQuery },
   responses: { 200: json(UnmappedView, "It is ended") },
@@ -50,7 +58,9 @@ const removeMapping = endpoint({
 const listMappings = endpoint({
   method: "get",
   path: "/v1/inodes/{i}/mappings",
+  operationId: "listInodeMappings",
   summary: "List mappings",
+  description: "Lists mappings by offset, in pages.",
   needs: "read",
   request: { params: InodeParam, query: InodesQuery },
   responses: { 200: json(MappingListView, "A page of mappings, by offset") },
@@ -64,7 +74,11 @@ const listMappings = endpoint({
 const translateRange = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/translate",
+  operationId: "translateInodeRange",
   summary: "Say which file has mapped bytes, and where",
+  description:
+    "Brings the bytes into the cache and says which file on this host has them, so that the " +
+    "mapper can map them itself.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(TranslateBody) },
   responses: { 200: json(TranslatedView, "Where the bytes are; the holder keeps them there") },
@@ -96,7 +110,10 @@ const translateRange = endpoint({
 const addReference = endpoint({
   method: "post",
   path: "/v1/inodes/{i}/references",
+  operationId: "addInodeReference",
   summary: "Keep pages in the cache",
+  description:
+    "References are counted: the range stays in the cache until as many have been removed.",
   needs: "write",
   request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: { 204: { description: "They stay" } },
@@ -109,7 +126,9 @@ const addReference = endpoint({
 const removeReference = endpoint({
   method: "delete",
   path: "/v1/inodes/{i}/references",
+  operationId: "removeInodeReference",
   summary: "Let pages go that were kept in the cache",
+  description: "Takes back one reference of exactly this range.",
   needs: "write",
   request: { params: InodeParam, query: RangeBody },
   responses: { 204: { description: "One reference less" } },

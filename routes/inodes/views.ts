@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { Range } from "../../src/core/segments.ts";
 import { rfc3339 } from "../../src/wire/time.ts";
@@ -9,9 +9,6 @@ import { endpointsOf } from "../http/endpoint.ts";
 
 /** Declares an endpoint of inodes. */
 export const endpoint = endpointsOf<InodeStore>("inodes");
-
-/** The header by which a change is made only to a version that the caller knows. */
-export const ifMatchHeader = z.object({ "if-match": z.string().optional() });
 
 /** Faults of every change of a file. */
 export const CHANGE_FAULTS = [

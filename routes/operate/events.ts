@@ -3,7 +3,7 @@ import type { EventLog } from "../../src/core/event_log.ts";
 import { EventStreams } from "../../src/sessions/event_streams.ts";
 import { EventSeq, EventsQuery, EventsView, pageJson } from "../../src/wire/events.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
-import { json } from "../http/openapi.ts";
+import { json, text } from "../http/openapi.ts";
 
 /** What the events route is put together from. */
 interface EventParts {
@@ -13,17 +13,25 @@ interface EventParts {
 
 const STREAM_HEADERS = { "content-type": "text/event-stream", "cache-control": "no-store" };
 
+const STREAM_EXAMPLE = 'id: 42\nevent: scope.bumped\ndata: {"seq":42,"kind":"scope.bumped",' +
+  '"subject":"vm-7","data":{"generation":8}}\n\n';
+
 const followEvents = endpointsOf<EventParts>("events")({
   method: "get",
   path: "/v1/events",
+  operationId: "followEvents",
   summary: "Follow what changes, from Last-Event-ID on; or one page of it as JSON",
+  description:
+    "A stream starts after `Last-Event-ID`, after `after`, or with the next event. An event that " +
+    "is no longer kept is not made up: the first number tells what is missing.",
   needs: "read",
   request: { query: EventsQuery },
+  headers: ["Last-Event-ID"],
   responses: {
     200: {
       description: "Server-sent events; with `Accept: application/json` one page",
       content: {
-        "text/event-stream": { schema: { type: "string" } },
+        ...text("text/event-stream", STREAM_EXAMPLE),
         ...json(EventsView, "").content,
       },
     },
@@ -32,8 +40,8 @@ const followEvents = endpointsOf<EventParts>("events")({
 }).handle((c, { events, streams }) => {
   const { after, limit } = c.req.valid("query");
   if (c.req.header("accept")?.includes("application/json") === true) {
-    const text = pageJson(events.after(after ?? 0, limit));
-    return c.body(text, 200, { "content-type": "application/json" });
+    const page = pageJson(events.after(after ?? 0, limit));
+    return c.body(page, 200, { "content-type": "application/json" });
   }
   if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
   const last = EventSeq.safeParse(c.req.header("last-event-id")).data;

@@ -10,22 +10,31 @@ interface HealthSource {
   readonly ready: () => boolean;
 }
 
-const Status = z.object({ status: z.literal("ok") }).openapi("Health");
-const Version = z.object({ name: z.literal("innkeeper"), version: z.string() }).openapi("Version");
+const Status = z.object({ status: z.literal("ok").describe("Nothing else is answered with 200") })
+  .openapi("Health", { description: "That all is well" });
+const Version = z.object({
+  name: z.literal("innkeeper").describe("Name of the program"),
+  version: z.string().openapi({ description: "Its version", example: "0.1.0" }),
+}).openapi("Version", { description: "Which program answers" });
 
 const endpoint = endpointsOf<HealthSource>("daemon");
 
 const showHealth = endpoint({
   method: "get",
   path: "/healthz",
+  operationId: "showHealth",
   summary: "The process lives",
+  description: "Says that the process answers at all. It needs no token.",
   responses: { 200: json(Status, "It does") },
+  faults: [],
 }).handle((c) => c.json({ status: "ok" } as const, 200));
 
 const showReadiness = endpoint({
   method: "get",
   path: "/readyz",
+  operationId: "showReadiness",
   summary: "The daemon takes requests",
+  description: "Says that the daemon has started and does not stop yet. It needs no token.",
   responses: { 200: json(Status, "It does") },
   faults: ["shutting-down"],
 }).handle((c, { ready }) => {
@@ -36,8 +45,11 @@ const showReadiness = endpoint({
 const showVersion = endpoint({
   method: "get",
   path: "/version",
+  operationId: "showVersion",
   summary: "Name and version",
+  description: "Says which version of Innkeeper answers. It needs no token.",
   responses: { 200: json(Version, "They are") },
+  faults: [],
 }).handle((c, { version }) => c.json({ name: "innkeeper", version } as const, 200));
 
 /** `GET /healthz`, `/readyz` and `/version`: no token needed. */

@@ -1,8 +1,8 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Innkeeper } from "../../src/daemon/innkeeper.ts";
 import type { Connections } from "../../src/sessions/connections.ts";
-import { Routes } from "../http/endpoint.ts";
-import { rightGuard } from "../http/rights.ts";
+import { endpointsOf, Routes } from "../http/endpoint.ts";
+import { text } from "../http/openapi.ts";
 
 /**
  * A measurement of the daemon, taken whenever somebody reads the metrics. The name goes without
@@ -35,6 +35,25 @@ export function metricsOf(
   ];
 }
 
+const EXAMPLE =
+  "# HELP innkeeper_scopes Scopes\n# TYPE innkeeper_scopes gauge\ninnkeeper_scopes 3\n";
+
+const showMetrics = endpointsOf<Registry>("daemon")({
+  method: "get",
+  path: "/metrics",
+  operationId: "showMetrics",
+  summary: "Show what an operator wants to see over time",
+  description: "In Prometheus' text form, to be read every some seconds.",
+  needs: "read",
+  responses: {
+    200: { description: "The measurements of this moment", content: text("text/plain", EXAMPLE) },
+  },
+  faults: [],
+}).handle(async (c, registry) => {
+  const { contentType } = registry;
+  return c.text(await registry.metrics(), 200, { "content-type": contentType });
+});
+
 /** `GET /metrics`: what is in the registry, and these metrics, in Prometheus' text form. */
 export function metricsRoutes(registry: Registry, metrics: readonly Metric[]): Routes {
   for (const [name, help, read] of metrics) {
@@ -47,10 +66,5 @@ export function metricsRoutes(registry: Registry, metrics: readonly Metric[]): R
       },
     });
   }
-  const routes = new Routes();
-  routes.get("/metrics", rightGuard("read"), async (c) => {
-    const { contentType } = registry;
-    return c.body(await registry.metrics(), 200, { "content-type": contentType });
-  });
-  return routes;
+  return new Routes().add([showMetrics], registry);
 }

@@ -18,7 +18,12 @@ export const CONSOLE_FRAMES = {
 /** `?since=` of a console. */
 export const ConsoleQuery = z.strictObject({
   since: z.string().regex(/^(?:0|[1-9][0-9]{0,15})$/).transform(Number).optional().default(0)
-    .openapi({ type: "integer", minimum: 0, description: "Offset of the first byte wanted" }),
+    .openapi({
+      type: "integer",
+      minimum: 0,
+      description: "Offset of the first byte wanted",
+      example: 0,
+    }),
 });
 
 /** Says which bytes of the console are no longer stored. */

@@ -140,6 +140,12 @@ export function pageView<Item extends z.ZodType>(item: Item) {
   });
 }
 
+/** `?ticket=` of a WebSocket, which a browser sends instead of a token. */
+export const TicketQuery = z.string().optional().openapi({
+  description: "A ticket from `POST /v1/tickets`, in place of a token",
+  example: "b1f0c5d27a9e4b3f8c2d6a7f00112233",
+});
+
 /** Issues that say "wrong type, missing or unknown member": 400. All others are 422. */
 const MALFORMED = new Set(["invalid_type", "unrecognized_keys", "invalid_union"]);
 

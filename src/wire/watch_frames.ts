@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
 import { LeaseMs } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
+import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./subprotocols.ts";
 import { digits, faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
 
 const Id = z.union([z.int().min(0), z.string().max(64)]);
@@ -53,11 +54,34 @@ export type ClientFrame = z.infer<typeof ClientFrame>;
 
 /** `?scope=&name=&track=&leaseMs=` of a 4-byte connection. */
 export const SysgenidQuery = z.strictObject({
-  scope: Name,
-  name: Name,
-  track: z.enum(["", "true", "false"]).default("false").transform((text) => text !== "false"),
-  leaseMs: digits(9).pipe(LeaseMs).optional(),
+  scope: Name.describe("Name of the scope, for the subprotocol of 4 bytes"),
+  name: Name.openapi({ description: "Name of the watcher, for the same", example: "app" }),
+  track: z.enum(["", "true", "false"]).default("false").transform((text) => text !== "false")
+    .openapi({
+      type: "string",
+      enum: ["", "true", "false"],
+      description: "Whether barriers wait for it, for the same; `?track` alone means yes",
+      example: "true",
+    }),
+  leaseMs: digits(9).pipe(LeaseMs).optional().openapi({
+    type: "integer",
+    minimum: 1,
+    description: "How long it is held after its connection has ended, for the same",
+    example: 60_000,
+  }),
 });
+
+/** What a watch says of itself to a caller that does not open it. */
+export const WatchProtocolsView = z.object({
+  subprotocols: z.array(z.string()).openapi({
+    description: "The subprotocols of the WebSocket, of which a caller offers one",
+    example: [WATCH_PROTOCOL, SYSGENID_PROTOCOL],
+  }),
+  asyncapi: z.string().openapi({
+    description: "Address of the document that describes their frames",
+    example: "/asyncapi.json",
+  }),
+}).openapi("WatchProtocols", { description: "How the watch is spoken to" });
 
 /** What a text frame turned out to be. */
 type ReadFrame =

@@ -10,7 +10,9 @@ const endpoint = endpointsOf<{ calls: string[] }>("rooms");
 const nameRoom = endpoint({
   method: "put",
   path: "/v1/room",
+  operationId: "nameRoom",
   summary: "Name the room",
+  description: "The name is shown to guests.",
   needs: "write",
   request: { body: jsonBody(z.strictObject({ name: z.string() })) },
   responses: { 200: json(z.object({ name: z.string() }), "It has the name") },
@@ -25,10 +27,13 @@ const nameRoom = endpoint({
 const showRoom = endpoint({
   method: "get",
   path: "/v1/room/{floor}",
+  operationId: "showRoom",
   summary: "Show the room",
+  description: "There is one on every floor.",
   isReadByHand: true,
   request: { params: z.object({ floor: z.string().max(1) }) },
   responses: { 204: { description: "It is there" } },
+  faults: [],
 }).handle((c, { calls }) => {
   calls.push(c.req.param("floor"));
   return c.body(null, 204);
@@ -69,7 +74,7 @@ Deno.test("Routes.add() describes a request that is read by hand, and does not c
   assertEquals(document.paths["/v1/room/{floor}"].get.parameters.length, 1);
 });
 
-Deno.test("Routes.add() shows the permission as data, and nothing of it in the document", async () => {
+Deno.test("Routes.add() shows the permission as data, and says of it only in words in the document", async () => {
   const { api, routes } = bench();
   assertEquals(
     routes.declared.map(({ method, path, needs }) => [method, path, needs]),
@@ -78,7 +83,11 @@ Deno.test("Routes.add() shows the permission as data, and nothing of it in the d
   const document = await (await api.app.request("/openapi.json", {}, { listener: guest })).json();
   assertEquals(
     Object.keys(document.paths["/v1/room"].put),
-    ["tags", "summary", "requestBody", "responses"],
+    ["tags", "operationId", "summary", "description", "requestBody", "responses"],
+  );
+  assertEquals(
+    document.paths["/v1/room"].put.description,
+    "The name is shown to guests. Needs the permission `write`. The body may have 40 bytes.",
   );
   assertEquals(document.paths["/v1/room"].put.responses["409"].description, "`scope-in-use`");
 });
