@@ -7,7 +7,14 @@ import type {
 import type { OpenRequest } from "../core/ports/root_folder.ts";
 import { hasErrno, NotRegularFileError, SystemError } from "../core/system_error.ts";
 import type { ConfinedFolder } from "./confined_folder.ts";
-import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_CLOEXEC, STATVFS_STRUCT, UTIME_OMIT } from "./constants.ts";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  FALLOC_FL_KEEP_SIZE,
+  O_CLOEXEC,
+  STATVFS_STRUCT,
+  UTIME_OMIT,
+} from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { cString } from "./libc.ts";
 import type { NonblockingReader } from "./nonblocking_reader.ts";
@@ -95,11 +102,24 @@ export class HostFile implements BackingFile {
     await this.#call("futimens", this.#fd, times);
   }
 
-  async allocate(offset: bigint, length: bigint): Promise<void> {
+  async reserve(length: bigint): Promise<void> {
+    if (length <= 0n) return;
+    try {
+      await this.#fallocate(FALLOC_FL_KEEP_SIZE, 0n, length);
+    } catch (error) {
+      if (hasErrno(error, "ENOSPC", "EDQUOT", "EFBIG")) throw error;
+    }
+  }
+
+  allocate(offset: bigint, length: bigint): Promise<void> {
+    return this.#fallocate(0, offset, length);
+  }
+
+  async #fallocate(mode: number, offset: bigint, length: bigint): Promise<void> {
     // Not posix_fallocate, though it returns its errno: where storage has no fallocate, it writes
     // zeros into the file, also over what others write meanwhile.
     try {
-      await this.#call("fallocate", this.#fd, 0, offset, length);
+      await this.#call("fallocate", this.#fd, mode, offset, length);
     } catch (error) {
       if (!hasErrno(error, "EIO") || await this.#freeBytes() >= length) throw error;
       throw new SystemError("ENOSPC", "fallocate", this.#file.subject);

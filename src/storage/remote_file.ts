@@ -126,6 +126,7 @@ class RemoteFile implements BackingFile {
   readonly truncate = (): Promise<void> => this.#readOnly();
   readonly change = (): Promise<void> => this.#readOnly();
   readonly allocate = (): Promise<void> => this.#readOnly();
+  readonly reserve = (): Promise<void> => this.#readOnly();
   readonly link = (): Promise<void> => this.#readOnly();
   readonly unlink = (): Promise<void> => this.#readOnly();
 

@@ -55,10 +55,35 @@ testWhere(
       disk.fill();
       await refused("backing-full", () => inode.write(pattern(4 * PAGE), BigInt(PAGE)));
       assertEquals(await readOf(inode, 0, PAGE), pattern(PAGE));
+      assertEquals(inode.size, BigInt(PAGE));
+      assertEquals((await Deno.stat(host.path(path))).size, PAGE);
       disk.clear();
       await inode.write(pattern(4 * PAGE), BigInt(PAGE));
       await inode.sync();
       assertEquals((await Deno.stat(host.path(path))).size, 5 * PAGE);
+    }
+  },
+);
+
+testWhere(
+  "CachingInode.replace() that finds no room leaves the old content",
+  missing,
+  async () => {
+    using disk = SmallDisk.mount(MIB);
+    await using host = new HostStore({}, { folder: `${disk.folder}/root` });
+    for (const cache of ["host", "own"] as const) {
+      const path = `${cache}-file`;
+      await Deno.writeFile(host.path(path), pattern(2 * PAGE));
+      const inode = await openInode(host.store, { path, cache });
+      await readOf(inode, 0, PAGE);
+      disk.fill();
+      await refused("backing-full", () => inode.replace(pattern(400 * PAGE, 5)));
+      assertEquals(await readOf(inode), pattern(2 * PAGE));
+      assertEquals(await Deno.readFile(host.path(path)), pattern(2 * PAGE));
+      disk.clear();
+      await inode.replace(pattern(3 * PAGE, 5));
+      await inode.sync();
+      assertEquals(await Deno.readFile(host.path(path)), pattern(3 * PAGE, 5));
     }
   },
 );

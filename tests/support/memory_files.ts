@@ -17,7 +17,7 @@ import type { Range } from "../../src/core/segments.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 
 /** A call to the storage of a file. */
-type Call = "read" | "write" | "truncate" | "sync" | "look" | "change" | "allocate";
+type Call = "read" | "write" | "truncate" | "sync" | "look" | "change" | "allocate" | "reserve";
 
 /** The content of a file in memory, and how its storage misbehaves. */
 export class MemoryNode {
@@ -150,6 +150,10 @@ export class MemoryFile implements BackingFile {
     const end = Number(offset + length);
     if (end > this.node.bytes.byteLength) this.#resize(end);
     this.node.noteChange();
+  }
+
+  async reserve(): Promise<void> {
+    await this.#may("reserve");
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says

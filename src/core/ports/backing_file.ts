@@ -66,6 +66,11 @@ export interface BackingFile {
   change(change: AttributeChange): Promise<void>;
   /** Reserves storage, and extends the file to the end of the range if it is shorter. */
   allocate(offset: bigint, length: bigint): Promise<void>;
+  /**
+   * Sees to it that a content of this length finds room, without changing anything; where storage
+   * cannot tell beforehand, this does nothing.
+   */
+  reserve(length: bigint): Promise<void>;
   /** Gives the file another name below its root. EEXIST when that is taken. */
   link(path: string): Promise<void>;
   /** Takes a name below its root away. ENOENT when it leads to no file, ESTALE to another one. */

@@ -138,9 +138,32 @@ export class Backing {
     return this.file.allocate(offset, length).catch(this.#as("allocate storage for"));
   }
 
+  /**
+   * Sees to it that a content of this length finds room.
+   *
+   * @throws {Fault} `backing-full` when there is none: nothing is changed then
+   */
+  reserve(length: bigint): Promise<void> {
+    return this.file.reserve(length).catch(this.#as("find room for"));
+  }
+
   /** @throws {Fault} `file-not-permitted`, `root-read-only`, `backing-failed` */
   change(change: AttributeChange): Promise<void> {
     return this.file.change(change).catch(this.#as("change"));
+  }
+
+  /**
+   * Sets times. Only the owner of a file may; another one's keeps those that the host gives it, since
+   * touched times alone are no reason to fail (docs/inodes.md#3).
+   *
+   * @throws {Fault} `root-read-only`, `backing-failed`
+   */
+  async changeTimes(times: AttributeChange): Promise<void> {
+    try {
+      await this.change(times);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "file-not-permitted") throw error;
+    }
   }
 
   /**

@@ -63,6 +63,12 @@ export class CachedEdits {
     }
   }
 
+  /** Sees to it that a content of this length finds room. */
+  reserve(length: bigint): Promise<void> {
+    const { backing, changes } = this.#parts;
+    return changes.make(() => backing.reserve(length));
+  }
+
   /** Reserves storage, and extends the content to the end of the range if it is shorter. */
   async allocate(offset: bigint, length: bigint): Promise<void> {
     const { backing, changes, dirty, times } = this.#parts;
@@ -135,7 +141,7 @@ export class CachedEdits {
    * `#writeCached`.
    */
   async #writePast(bytes: Uint8Array<ArrayBuffer>, offset: bigint, part: Range): Promise<bigint> {
-    const { backing, cache, changes, dropClean, times } = this.#parts;
+    const { backing, cache, changes, dirty, dropClean, times } = this.#parts;
     const pages = pagesOf(part);
     const { inFlight, resident, file } = cache;
     const busy = inFlight.within(pages);
@@ -148,8 +154,10 @@ export class CachedEdits {
         try {
           await backing.write(sliceOf(bytes, offset, part), part.start);
         } catch (error) {
-          // A part of it may be in the file, so cached pages with the older bytes are wrong.
+          // A part of it may be in the file, so cached pages with the older bytes are wrong, and the
+          // file may have grown.
           for (const run of resident.within(pages)) void dropClean(run);
+          dirty.grow(backing.attributes().sizeBytes);
           throw error;
         }
         // Within the change; otherwise a write-back could bring the older bytes back in between.

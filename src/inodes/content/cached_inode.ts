@@ -179,7 +179,8 @@ export class CachedInode extends CachingInode implements PageSource {
   protected async fetch(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     this.counters.count("misses");
     let { takeovers } = this;
-    for (let at = offset, restarts = 0;;) {
+    let restarts = 0;
+    for (let at = offset;;) {
       if (this.takeovers !== takeovers) {
         // What was read so far is of the content before.
         if (++restarts > READ_RESTARTS_MAX) throw this.#changesTooOften();
@@ -216,6 +217,7 @@ export class CachedInode extends CachingInode implements PageSource {
       await change({
         write: (bytes, offset) => this.#edits.write(bytes, offset, isThrough()),
         truncate: (size) => this.#edits.truncate(size),
+        reserve: (length) => this.#edits.reserve(length),
         allocate: (offset, length) => this.#edits.allocate(offset, length),
         change: (attributes) => this.#edits.change(attributes),
         endConflict: () => this.#changes.endConflict(),

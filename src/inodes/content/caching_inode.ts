@@ -14,6 +14,7 @@ import { type TimeName, TouchedTimes } from "../writeback/touched_times.ts";
 import { ChangeCount } from "./change_count.ts";
 import {
   type ChangeOptions,
+  type EditedContent,
   type Editor,
   requireOffsets,
   writeAll,
@@ -47,6 +48,11 @@ export abstract class CachingInode extends OpenInode {
   protected readonly versions = new ChangeCount();
   /** Runs edits one at a time, since the host may take one write in several parts. */
   protected readonly writes = new Serial();
+
+  readonly #content: EditedContent = {
+    size: () => this.size,
+    read: (into, offset) => this.fetch(into, offset),
+  };
 
   constructor(parts: InodeParts) {
     super(parts);
@@ -153,7 +159,7 @@ export abstract class CachingInode extends OpenInode {
     await this.#enter(() =>
       bytes.byteLength === 0
         ? this.#requireMatch(options)
-        : this.edit((editor) => writeAll(editor, bytes, offset), options)
+        : this.edit((editor) => writeAll(this.#content, editor, bytes, offset), options)
     );
   }
 
@@ -164,11 +170,9 @@ export abstract class CachingInode extends OpenInode {
    */
   async writeParts(parts: readonly WritePart[], options: ChangeOptions = {}): Promise<void> {
     for (const { offset, bytes } of parts) requireOffsets(offset, BigInt(bytes.byteLength));
-    const content = {
-      size: () => this.size,
-      read: (into: Uint8Array<ArrayBuffer>, offset: bigint) => this.fetch(into, offset),
-    };
-    await this.#enter(() => this.edit((editor) => writeAllOrUndo(content, editor, parts), options));
+    await this.#enter(() =>
+      this.edit((editor) => writeAllOrUndo(this.#content, editor, parts), options)
+    );
   }
 
   /**
@@ -182,7 +186,9 @@ export abstract class CachingInode extends OpenInode {
   ): Promise<void> {
     return this.#enter(() =>
       this.edit(async (editor) => {
-        await writeAll(editor, bytes, 0n);
+        // Found out before a byte of the old content is gone.
+        await editor.reserve(BigInt(bytes.byteLength));
+        await writeAll(this.#content, editor, bytes, 0n);
         await editor.truncate(BigInt(bytes.byteLength));
         await editor.endConflict();
       }, options)

@@ -26,6 +26,8 @@ export interface Editor {
   truncate(size: bigint): Promise<void>;
   /** Reserves storage, and grows the content to the end of it. */
   allocate(offset: bigint, length: bigint): Promise<void>;
+  /** Sees to it that a content of this length finds room, and changes nothing. */
+  reserve(length: bigint): Promise<void>;
   /** Sets attributes in the backing file. */
   change(change: AttributeChange): Promise<void>;
   /** Notes that the whole content is new, so no foreign change is below it any more. */
@@ -42,17 +44,43 @@ export function requireOffsets(offset: bigint, length: bigint): void {
   );
 }
 
-/** Writes bytes one part after the other, as the source yields them. */
+/** The content that an editor changes. */
+export interface EditedContent {
+  size(): bigint;
+  read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
+}
+
+/**
+ * Writes bytes one part after the other, as the source yields them. When one fails, the content is
+ * as long as before; what stands in it from `offset` on is old or new.
+ *
+ * @throws {Fault} of the part that failed, saying how far it came
+ */
 export async function writeAll(
+  content: Pick<EditedContent, "size">,
   editor: Editor,
   bytes: Uint8Array<ArrayBuffer> | ByteSource,
   offset: bigint,
 ): Promise<void> {
   const source = bytes instanceof Uint8Array ? sourceOf(bytes) : bytes;
+  const size = content.size();
   let at = offset;
-  for await (const part of source.parts()) {
-    await editor.write(part, at);
-    at += BigInt(part.byteLength);
+  try {
+    for await (const part of source.parts()) {
+      await editor.write(part, at);
+      at += BigInt(part.byteLength);
+    }
+  } catch (error) {
+    if (content.size() > size) await editor.truncate(size).catch(() => {});
+    if (!(error instanceof Fault)) throw error;
+    const { code, errno, members, message } = error;
+    const done = `it took ${
+      at - offset
+    } of ${source.byteLength} bytes, and perhaps some of the next`;
+    throw new Fault(code, `${message}; ${done}; the size is ${content.size()}`, {
+      ...{ errno, cause: error },
+      members: { ...members, writtenBytes: String(at - offset), size: String(content.size()) },
+    });
   }
 }
 
@@ -62,10 +90,7 @@ export async function writeAll(
  * @throws {Fault} of the part that failed, saying so when the undo failed too
  */
 export async function writeAllOrUndo(
-  content: {
-    size(): bigint;
-    read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
-  },
+  content: EditedContent,
   editor: Editor,
   parts: readonly WritePart[],
 ): Promise<void> {

@@ -69,6 +69,7 @@ export class HostInode extends CachingInode {
       await change({
         write: (bytes, offset) => written(backing.write(bytes, offset)),
         truncate: (size) => written(backing.truncate(size)),
+        reserve: (length) => backing.reserve(length),
         allocate: (offset, length) => written(backing.allocate(offset, length)),
         change: async (attributes) => {
           await backing.change(attributes);
@@ -94,7 +95,7 @@ export class HostInode extends CachingInode {
   protected async writeBack(): Promise<void> {
     const { pending } = this.times;
     if (pending?.modificationTimeNs !== undefined) {
-      await this.edit((editor) => editor.change(pending));
+      await this.writes.run(() => this.changeNames(() => this.backing.changeTimes(pending)));
     }
     this.times.settle(pending ?? {});
     this.times.settleWrites();

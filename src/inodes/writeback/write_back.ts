@@ -52,7 +52,7 @@ export class WriteBack {
         (part) => this.#copy(part),
         async () => {
           if (pending === undefined) return;
-          await backing.change(pending);
+          await backing.changeTimes(pending);
           times.settle(pending);
         },
       );

@@ -121,3 +121,39 @@ for (const cache of ["own", "host"] as const) {
     assertNotEquals(inode.etag, etag);
   });
 }
+
+for (const cache of ["own", "host"] as const) {
+  Deno.test(`a write that fails half-way says how far it came, and leaves the size, in mode ${cache}`, async () => {
+    const memory = new MemoryStore();
+    const node = memory.root.put("f", pattern(PAGE));
+    const inode = await openInode(memory.store, { cache });
+    node.chunkBytes = 100;
+    node.before = (call) => {
+      if (call === "write" && node.writes === 5) node.failing.set("write", "EIO");
+    };
+    const fault = await assertRejects(() => inode.write(pattern(PAGE, 5), BigInt(PAGE)), Fault);
+    assertEquals(fault.code, "backing-failed");
+    assertEquals(fault.members, { writtenBytes: "0", size: String(PAGE) });
+    assertEquals(inode.size, BigInt(PAGE));
+    assertEquals(node.bytes, pattern(PAGE));
+    node.failing.clear();
+    node.before = () => {};
+    await inode.write(pattern(10, 5), BigInt(PAGE));
+    assertEquals(await readOf(inode, PAGE), pattern(10, 5));
+  });
+
+  Deno.test(`times of another owner's file are left to the host, unless they are set on purpose, in mode ${cache}`, async () => {
+    const memory = new MemoryStore();
+    const node = memory.root.put("f", pattern(PAGE));
+    const inode = await openInode(memory.store, { cache });
+    node.failing.set("change", "EPERM");
+    await readOf(inode);
+    inode.touch(["accessTime", "modificationTime"]);
+    await inode.write(pattern(10, 5), 0n);
+    await inode.sync();
+    const fault = await assertRejects(() => inode.setAttributes({ modificationTimeNs: 5n }), Fault);
+    assertEquals(fault.code, "file-not-permitted");
+    await memory.store.release(inode.identity.id, "test");
+    assertEquals(node.bytes.subarray(0, 10), pattern(10, 5));
+  });
+}
