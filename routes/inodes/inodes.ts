@@ -17,6 +17,7 @@ import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { attributeEndpoints } from "./attributes.ts";
 import { dataEndpoints } from "./data.ts";
+import { leftoverEndpoints } from "./leftovers.ts";
 import { mappingEndpoints } from "./mappings.ts";
 import { endpoint, etagOf, inodeView } from "./views.ts";
 
@@ -154,5 +155,6 @@ export function inodeRoutes(store: InodeStore): Routes {
     ...dataEndpoints,
     ...attributeEndpoints,
     ...mappingEndpoints,
+    ...leftoverEndpoints,
   ], store);
 }

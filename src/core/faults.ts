@@ -198,6 +198,12 @@ export const FAULTS = {
     retryable: true,
   },
   "backing-changed": { kind: "stale", errno: "ESTALE", title: "Backing file changed" },
+  "leftover-not-found": {
+    kind: "missing",
+    errno: "ENOENT",
+    title: "No unsaved bytes have this id",
+  },
+  "file-in-use": { kind: "conflict", errno: "EBUSY", title: "File is open as an inode" },
   "cache-full": {
     kind: "unavailable",
     errno: "EAGAIN",

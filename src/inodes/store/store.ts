@@ -18,6 +18,7 @@ import {
 import type { CachingInode } from "../content/caching_inode.ts";
 import type { InodeIdentity, InodeStats } from "../content/inode_facts.ts";
 import { inodeNotFound } from "../content/inode_gate.ts";
+import { type Leftover, Leftovers, type Retried } from "../writeback/leftovers.ts";
 import { recover, type Recovered } from "../writeback/recovery.ts";
 import { InodeMaker, type InodeStoreParts, type OpenedFile } from "./inode_maker.ts";
 import { KeyedSerial } from "./keyed_serial.ts";
@@ -39,11 +40,16 @@ export class InodeStore {
   /** One open, reopen or release of a file at a time. */
   readonly #turns = new KeyedSerial();
   readonly #leases: Leases;
+  /** What earlier processes left and nobody could write back. */
+  readonly leftovers: Pick<Leftovers, "list" | "get" | "read">;
+  readonly #leftovers: Leftovers;
 
   constructor(parts: InodeStoreParts) {
     this.#parts = parts;
     this.#leases = new Leases(parts.clock);
     this.#maker = new InodeMaker(parts);
+    this.#leftovers = new Leftovers(parts);
+    this.leftovers = this.#leftovers;
   }
 
   /** The time by which cached times are set. */
@@ -53,16 +59,54 @@ export class InodeStore {
 
   /** Writes back what earlier processes left. Call it before anything is opened. */
   async recover(): Promise<readonly Recovered[]> {
-    const found = await recover(this.#parts);
-    for (const { root, path, dirtyBytes, outcome, reason } of found) {
-      this.#parts.events.emit({
-        kind: outcome === "restored" ? "inode.recovered" : `inode.${outcome}`,
-        subject: `${root}/${path}`,
-        ...reason === undefined ? {} : { reason },
-        data: { root, path, dirtyBytes },
-      });
-    }
+    const found = await recover(this.#parts, (left, reason) => this.#leftovers.note(left, reason));
+    for (const recovered of found) this.#emitRecovered(recovered);
     return found;
+  }
+
+  /**
+   * Writes what was left to its file.
+   *
+   * @param isForced Also over what somebody else has written to that file since
+   * @throws {Fault} `leftover-not-found`; `file-in-use` while the file is open as an inode, which
+   * would take these bytes for somebody else's
+   */
+  async retryLeftover(id: string, isForced: boolean): Promise<Retried> {
+    const { root, device, inode } = this.leftovers.get(id);
+    const key = keyOf({ root, path: "" }, { device, inode });
+    const recovered = await this.#turns.run(key, () => {
+      const open = this.#byKey.get(key);
+      if (open !== undefined) {
+        throw new Fault(
+          "file-in-use",
+          `Cannot write what was left of inode ${id}: its file is open as inode ` +
+            `${open.identity.id}; release that first`,
+          { members: { inode: open.identity.id } },
+        );
+      }
+      return this.#leftovers.retry(id, isForced);
+    });
+    this.#emitRecovered(recovered);
+    return recovered;
+  }
+
+  /**
+   * Drops what was left for good.
+   *
+   * @throws {Fault} `leftover-not-found`
+   */
+  async discardLeftover(id: string): Promise<void> {
+    const { root, path, dirtyBytes }: Leftover = await this.#leftovers.discard(id);
+    this.#emitRecovered({ root, path, dirtyBytes, outcome: "discarded", reason: "on request" });
+  }
+
+  #emitRecovered({ root, path, dirtyBytes, outcome, reason }: Recovered): void {
+    this.#parts.events.emit({
+      kind: outcome === "restored" ? "inode.recovered" : `inode.${outcome}`,
+      subject: `${root}/${path}`,
+      ...reason === undefined ? {} : { reason },
+      data: { root, path, dirtyBytes },
+    });
   }
 
   /**
@@ -360,7 +404,7 @@ export class InodeStore {
 /** Which file an inode stands for. Everybody who opens the same file shares the inode. */
 function keyOf(
   { root, path }: Pick<InodeIdentity, "root" | "path">,
-  { device, inode }: BackingAttributes,
+  { device, inode }: Pick<BackingAttributes, "device" | "inode">,
 ): string {
   return `${root ?? `url ${path}`}:${device}:${inode}`;
 }

@@ -1,6 +1,11 @@
 import { WRITE_BACK_BYTES } from "../../core/limits.ts";
 import type { CacheFiles } from "../../core/ports/cache_file.ts";
-import type { JournalHeader, JournalRecord, Journals } from "../../core/ports/journal.ts";
+import type {
+  JournalHeader,
+  JournalRecord,
+  Journals,
+  LeftJournal,
+} from "../../core/ports/journal.ts";
 import type { RootFolder } from "../../core/ports/root_folder.ts";
 import { minOf, type Range, Segments } from "../../core/segments.ts";
 import { SystemError } from "../../core/system_error.ts";
@@ -18,6 +23,9 @@ export interface RecoveryParts {
   readonly bootId: string;
 }
 
+/** What a start can make of the dirty bytes of one file. */
+export type Outcome = "restored" | "discarded" | "kept";
+
 /** What became of the dirty bytes that an earlier process left of one file. */
 export interface Recovered {
   /** Name of its root; empty when the journal does not tell. */
@@ -30,7 +38,7 @@ export interface Recovered {
    * so the cache cannot be trusted. `kept`: they could not be written, and the next start tries
    * again. `journal-cut`: the end of the journal was no whole record and is not counted.
    */
-  readonly outcome: "restored" | "discarded" | "kept" | "journal-cut";
+  readonly outcome: Outcome | "journal-cut";
   /** Why it was not restored, or what was cut. */
   readonly reason?: string;
 }
@@ -75,9 +83,13 @@ export function replay(records: readonly JournalRecord[]): Replayed {
  * Writes to its files what earlier processes acknowledged and did not write back before they died
  * (docs/inodes.md#6). To be called before any inode is opened.
  *
+ * @param onLeft Called with each journal whose bytes could not be written, and why
  * @returns One entry for each file that had dirty bytes, and one before it where its journal was cut
  */
-export async function recover(parts: RecoveryParts): Promise<readonly Recovered[]> {
+export async function recover(
+  parts: RecoveryParts,
+  onLeft: (left: LeftJournal, reason: string) => void = () => {},
+): Promise<readonly Recovered[]> {
   const outcomes: Recovered[] = [];
   const unsaved = new Set<string>();
   for (const left of await parts.journals.left()) {
@@ -86,13 +98,13 @@ export async function recover(parts: RecoveryParts): Promise<readonly Recovered[
       const reason = `the last ${left.cutBytes} bytes of its journal are no whole record`;
       outcomes.push({ root, path, dirtyBytes: 0n, outcome: "journal-cut", reason });
     }
-    const replayed = replay(left.records);
-    const dirtyBytes = replayed.dirty.length;
+    const dirtyBytes = replay(left.records).dirty.length;
     if (dirtyBytes > 0n && left.header !== undefined) {
-      const outcome = await restore(parts, left.id, left.header, replayed);
+      const outcome = await restore(parts, left);
       outcomes.push({ root, path, dirtyBytes, ...outcome });
       if (outcome.outcome === "kept") {
         unsaved.add(left.id);
+        onLeft(left, outcome.reason ?? "");
         continue;
       }
     }
@@ -105,17 +117,23 @@ export async function recover(parts: RecoveryParts): Promise<readonly Recovered[
   return outcomes;
 }
 
-async function restore(
+/**
+ * Writes the dirty bytes of one journal to their file.
+ *
+ * @param isForced Also when somebody else has changed that file since
+ */
+export async function restore(
   parts: RecoveryParts,
-  id: string,
-  header: JournalHeader,
-  { dirty, baseline, isOvertaken }: Replayed,
-): Promise<Pick<Recovered, "outcome" | "reason">> {
+  { id, header, records }: LeftJournal,
+  isForced = false,
+): Promise<{ readonly outcome: Outcome; readonly reason?: string }> {
+  const { dirty, baseline, isOvertaken } = replay(records);
   const unsaved = (reason: string) => ({ outcome: "kept" as const, reason });
+  if (header === undefined) return unsaved("the head of its journal is damaged");
   if (header.bootId !== parts.bootId) {
     return { outcome: "discarded", reason: "the host was started anew" };
   }
-  if (isOvertaken) return unsaved("the file was changed from outside below it");
+  if (isOvertaken && !isForced) return unsaved("the file was changed from outside below it");
   const folder = parts.roots.get(header.root);
   if (folder === undefined) return unsaved(`no root is named "${header.root}"`);
   try {
@@ -130,7 +148,7 @@ async function restore(
       if (now.device !== header.device || now.inode !== header.inode) {
         return unsaved("its path leads to another file");
       }
-      if (baseline !== undefined && !isAsBefore(baseline, now)) {
+      if (baseline !== undefined && !isForced && !isAsBefore(baseline, now)) {
         return unsaved("the file was changed from outside below it");
       }
       await writeInto(new Backing(file, header.path), parts, id, header, [...dirty]);
