@@ -7,7 +7,7 @@ import { resolve } from "node:path/posix";
 import { delay } from "@std/async";
 import { grantsOf } from "../src/cli/grants.ts";
 import { environment } from "../src/cli/environment.ts";
-import { parseConfig } from "../src/cli/config.ts";
+import { parseConfig } from "../tests/support/config.ts";
 import { Libc } from "../src/native/libc.ts";
 
 const APP = resolve(import.meta.dirname ?? ".", "..");
@@ -42,8 +42,9 @@ async function daemonArgs(): Promise<string[]> {
   const folder = await Deno.makeTempDir();
   const flags = ["--state", `${folder}/state`, "--run", `${folder}/run`, "--listen", "127.0.0.1:0"];
   using libc = Libc.open();
-  const grants = grantsOf(parseConfig(flags, environment), APP, libc.path);
-  return ["run", "--no-prompt", ...grants, `${APP}/src/cli/main.ts`, "serve", ...flags];
+  const config = parseConfig(flags, environment);
+  const grants = grantsOf(config, APP, libc.path);
+  return ["run", "--no-prompt", ...grants, `${APP}/src/cli/daemon.ts`, JSON.stringify(config)];
 }
 
 /** Resident memory of a process in MiB, as the kernel counts it. */

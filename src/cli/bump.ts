@@ -1,20 +1,24 @@
 import { command } from "./command.ts";
-import { UsageError } from "./exit.ts";
 import { path } from "./listing.ts";
-
-const USAGE = "innkeeper bump SCOPE --reason TEXT [--minimum N] [--key KEY] [--force]";
-const FLAGS = { reason: "text", minimum: "number", key: "text", force: "switch" } as const;
+import { flag, number, required, text } from "./options.ts";
 
 /** `innkeeper bump`: changes the generation of a scope and prints it as JSON. */
-export const bump = command(
-  USAGE,
-  { names: ["scope"], flags: FLAGS },
-  async ({ scope, reason, minimum, key, force }, { client }) => {
-    if (reason === undefined) throw new UsageError(`--reason is missing\nusage: ${USAGE}`);
+export const bump = command({
+  name: "bump",
+  summary: "change the generation of a scope: notify every watcher",
+  arguments: { scope: { help: "the scope" } },
+  options: {
+    reason: required(text("text", "why, for those who are notified and for the history")),
+    minimum: number("n", "the new generation is at least this"),
+    key: text("key", "an Idempotency-Key: repeated, it is the same bump"),
+    force: flag("also while watchers have not quiesced"),
+  },
+  examples: ["bump vm-7 --reason restore", "bump vm-7 --reason restore --key restore-41 --json"],
+  async run({ scope, reason, minimum, key, force }, { client }) {
     const { body } = await client.request("POST", path`/v1/scopes/${scope}/bumps`, {
       json: { reason, minimum, force },
       headers: key === undefined ? {} : { "idempotency-key": key },
     });
-    return body;
+    return { result: body };
   },
-);
+});

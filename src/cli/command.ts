@@ -1,57 +1,87 @@
-import { type Args, type Flags, readArgs, type Syntax } from "./args.ts";
 import type { Connection } from "./connect.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import type { Arguments, ArgumentValues, Options, OptionValues } from "./options.ts";
 
-/** What a command that talks to a daemon works with. */
+/** What a command works with. */
 export interface CommandContext extends Connection {
+  /** Whether every line of standard output is to be JSON. */
+  readonly json: boolean;
+  /** Aborted when the user ends the command before it is done. */
+  readonly signal: AbortSignal;
   /** Writes a line for the user or the next program in a pipe. */
   out(line: string): void;
+  /** Writes a value as a line of JSON. */
+  outJson(value: unknown): void;
+  /** Writes bytes as they are; a terminal is shown them escaped. */
+  outBytes(bytes: Uint8Array): void;
   /** Writes a line for the user alone. */
   err(line: string): void;
 }
 
-/**
- * Runs a command that talks to a daemon.
- *
- * @param args What stands after its name, without the flags that say how to connect
- * @returns The exit status
- * @throws UsageError for arguments that it does not know; ProblemError when the daemon refuses
- */
-type Run = (args: readonly string[], context: CommandContext) => Promise<number>;
-
-/** A command that talks to a daemon. */
-export type Command = Run & { readonly usage: string };
-
-/**
- * Declares a command.
- *
- * @param run Returns the exit status, or an answer of the daemon, which is printed as JSON, or
- * nothing
- */
-export function command<
-  const Name extends string = never,
-  const F extends Flags = Record<never, never>,
->(
-  usage: string,
-  { names = [], flags = {} as F }: Partial<Syntax<Name, F>>,
-  run: (args: Args<Name, F>, context: CommandContext) => Promise<unknown>,
-): Command {
-  const start: Run = async (args, context) => {
-    const result = await run(readArgs(args, { names, flags }, usage), context);
-    if (typeof result === "number") return result;
-    if (result !== undefined) context.out(JSON.stringify(result));
-    return EXIT.clean;
-  };
-  return Object.assign(start, { usage });
+/** What a command has to say when it is done. Everything in it may come from outside. */
+export interface Answer {
+  /** Printed as a line of JSON; with `text` only where JSON is wanted. */
+  readonly result?: unknown;
+  /** Printed as a line of JSON each, or as a table where there is one. */
+  readonly rows?: readonly unknown[];
+  /** The lines of the table. */
+  readonly table?: readonly string[];
+  readonly text?: string;
+  /** For the user alone, on standard error. */
+  readonly note?: string;
+  /** The exit status; 0 when it is left out. */
+  readonly status?: number;
 }
 
-/** A command of several actions, such as `innkeeper inodes list`. */
-export function commandGroup(name: string, actions: Readonly<Record<string, Command>>): Command {
-  const usage = Object.values(actions).map((action) => action.usage).join("\n       ");
-  const start: Run = async ([action = "", ...args], context) => {
-    const chosen = Object.hasOwn(actions, action) ? actions[action] : undefined;
-    if (chosen !== undefined) return await chosen(args, context);
-    throw new UsageError(`Cannot run "${name} ${action}"\nusage: ${usage}`);
+/** A command: what it takes, what its help says and what it does. */
+export interface CommandSpec {
+  readonly name: string;
+  /** One line, without a full stop. */
+  readonly summary: string;
+  /** What else its help says. */
+  readonly details?: string;
+  readonly arguments: Arguments;
+  readonly options: Options;
+  /** What stands behind the program's name. */
+  readonly examples: readonly string[];
+  /** It needs no daemon. */
+  readonly isLocal?: boolean;
+  /** It ends by itself, in good order, when a signal comes. */
+  readonly handlesSignals?: boolean;
+  run(values: Readonly<Record<string, unknown>>, context: CommandContext): Promise<Answer | void>;
+}
+
+/** Several commands under one name, such as `innkeeper inodes list`. */
+export interface GroupSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly actions: readonly CommandSpec[];
+  /** What is run when no action is named. */
+  readonly defaultAction?: string;
+}
+
+export type Spec = CommandSpec | GroupSpec;
+
+/** A command as its module declares it; the values that it is run with have the types of these. */
+type Declaration<A extends Arguments, O extends Options> =
+  & Omit<CommandSpec, "arguments" | "options" | "run">
+  & {
+    readonly arguments?: A;
+    readonly options?: O;
+    run(
+      values: ArgumentValues<A> & OptionValues<O>,
+      context: CommandContext,
+    ): Promise<Answer | void>;
   };
-  return Object.assign(start, { usage });
+
+/** Declares a command. */
+export function command<
+  const A extends Arguments = Record<never, never>,
+  const O extends Options = Record<never, never>,
+>(declaration: Declaration<A, O>): CommandSpec {
+  return { arguments: {}, options: {}, ...declaration } as CommandSpec;
+}
+
+/** Whether this is a group of commands. */
+export function isGroup(spec: Spec): spec is GroupSpec {
+  return "actions" in spec;
 }

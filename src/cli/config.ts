@@ -3,7 +3,7 @@ import { CACHE_BYTES_DEFAULT, CACHE_BYTES_MIN } from "../core/limits.ts";
 import type { Environment } from "./environment.ts";
 import { UsageError } from "./exit.ts";
 import { type ListenAddress, parseListen, requireLoopback } from "./listen_address.ts";
-import { readServeFlags } from "./serve_flags.ts";
+import type { ServeFlags } from "./serve_flags.ts";
 
 /** A folder in which inodes may be opened. */
 export interface RootConfig {
@@ -30,12 +30,11 @@ export interface Config {
 }
 
 /**
- * Reads the flags of `serve`.
+ * Understands what `serve` was given.
  *
  * @throws {UsageError} naming the flag and its value
  */
-export function parseConfig(args: readonly string[], environment: Environment): Config {
-  const flags = readServeFlags(args, environment.env);
+export function configOf(flags: ServeFlags, environment: Environment): Config {
   const path = (text: string): string => resolve(environment.cwd(), text);
   const state = path(flags.state ?? defaultState(environment));
   const run = path(flags.run ?? defaultRun(environment));
@@ -64,7 +63,12 @@ function defaultState({ env, isRoot }: Environment): string {
   return `${env("XDG_STATE_HOME") || (isRoot() ? "/var/lib" : userState)}/innkeeper`;
 }
 
-function defaultRun({ env, isRoot }: Environment): string {
+/**
+ * The run folder where none is named: `$INNKEEPER_RUN`'s own default.
+ *
+ * @throws {UsageError} when the environment names none
+ */
+export function defaultRun({ env, isRoot }: Environment): string {
   const base = env("XDG_RUNTIME_DIR") || (isRoot() ? "/run" : undefined);
   if (base !== undefined) return `${base}/innkeeper`;
   throw new UsageError("Cannot choose a run folder: XDG_RUNTIME_DIR is not set; give --run DIR");

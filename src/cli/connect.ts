@@ -1,19 +1,10 @@
-import { parseArgs } from "node:util";
 import { type Endpoint, HttpClient } from "../client/http_client.ts";
-import { parseConfig } from "./config.ts";
+import { defaultRun } from "./config.ts";
+import type { ConnectFlags } from "./connect_options.ts";
 import { environment } from "./environment.ts";
 import { UsageError } from "./exit.ts";
+import { envName } from "./serve_flags.ts";
 import { readTokens } from "./token_file.ts";
-
-/** The flags that say how to connect, for the help of every command. */
-export const CONNECT_HELP = `  --socket PATH        the daemon's unix socket; INNKEEPER_SOCKET
-      [RUN/private/innkeeper.sock, RUN as for serve]
-  --url URL            its TCP address instead; INNKEEPER_URL
-  --token-file FILE    with --url: the token is its first one; INNKEEPER_TOKEN holds one itself
-`;
-
-const FLAGS = ["socket", "url", "token-file"] as const;
-type FlagValues = { [Flag in typeof FLAGS[number]]?: string };
 
 /** A way to a daemon. */
 export interface Connection {
@@ -25,26 +16,24 @@ export interface Connection {
 }
 
 /**
- * Finds the daemon that the arguments or the environment name.
+ * Finds the daemon that the flags or the environment name. A flag wins over the environment.
  *
- * @returns The way to it, and the arguments that are left for the command
  * @throws {UsageError} when the token file cannot be used
  */
-export function connect(args: readonly string[]): Connection & { readonly rest: string[] } {
-  const { values, rest } = split(args);
-  const url = values.url ?? environment.env("INNKEEPER_URL");
-  const address = url?.replace(/\/+$/, "") ?? values.socket ??
-    environment.env("INNKEEPER_SOCKET") ?? defaultSocket();
+export function connect(flags: ConnectFlags): Connection {
+  const { env } = environment;
+  const url = flags.url ?? (flags.socket === undefined ? env("INNKEEPER_URL") : undefined);
+  const address = url?.replace(/\/+$/, "") ?? flags.socket ?? env("INNKEEPER_SOCKET") ??
+    defaultSocket();
   const { endpoint, options } = url === undefined
     ? overSocket(address)
-    : overTcp(address, tokenOf(values["token-file"]));
+    : overTcp(address, tokenOf(flags["token-file"]));
   const base = endpoint.url.replace(/^http/, "ws");
   return {
     address,
     client: new HttpClient(endpoint),
     openSocket: (protocol, path = "/v1/watch") =>
       new WebSocket(`${base}${path}`, { ...options, protocols: [protocol] }),
-    rest,
   };
 }
 
@@ -58,29 +47,8 @@ function overTcp(url: string, token: string): { endpoint: Endpoint; options: Web
   return { endpoint: { url, token }, options: { headers: { authorization: `Bearer ${token}` } } };
 }
 
-/** Takes {@linkcode FLAGS} out wherever they stand, so that a command parses only its own flags. */
-function split(args: readonly string[]): { values: FlagValues; rest: string[] } {
-  const end = args.indexOf("--");
-  const { tokens } = parseArgs({
-    args: args.slice(0, end < 0 ? args.length : end),
-    options: Object.fromEntries(FLAGS.map((name) => [name, { type: "string" as const }])),
-    strict: false,
-    tokens: true,
-  });
-  const values: FlagValues = {};
-  const taken = new Set<number>();
-  for (const token of tokens) {
-    const flag = FLAGS.find((name) => token.kind === "option" && name === token.name);
-    if (flag === undefined || token.kind !== "option" || token.value === undefined) continue;
-    values[flag] = token.value;
-    taken.add(token.index);
-    if (!token.inlineValue) taken.add(token.index + 1);
-  }
-  return { values, rest: args.filter((_arg, index) => !taken.has(index)) };
-}
-
 function defaultSocket(): string {
-  return `${parseConfig([], environment).run}/private/innkeeper.sock`;
+  return `${environment.env(envName("run")) || defaultRun(environment)}/private/innkeeper.sock`;
 }
 
 function tokenOf(file: string | undefined): string {

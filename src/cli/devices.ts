@@ -1,12 +1,12 @@
-import { type Command, command, commandGroup } from "./command.ts";
+import { command, type GroupSpec } from "./command.ts";
 import { UsageError } from "./exit.ts";
 import { openInput } from "./input.ts";
-import { fetchAll, path, printRows, withQuery } from "./listing.ts";
+import { fetchAll, path, tableOf, withQuery } from "./listing.ts";
+import { number, text } from "./options.ts";
 
-const RESOLVE_USAGE = "innkeeper devices resolve c|u|b|p MAJOR:MINOR CONTAINER_PATH";
-const IMAGE_USAGE = "innkeeper devices image          prints the image\n" +
-  "       innkeeper devices image match FILE | load FILE      puts it in place; - reads it from\n" +
-  "                                                           standard input";
+const ID = { help: "the device, as `innkeeper devices list` shows it" };
+const HOLDER = { help: "a name of your own for who uses it" };
+const HYPERVISORS = ["firecracker", "cloud-hypervisor", "qemu", "libkrun", "crosvm"] as const;
 
 interface DeviceRow {
   readonly id: string;
@@ -17,78 +17,105 @@ interface DeviceRow {
   readonly holders?: readonly { readonly name: string; readonly state: string }[];
 }
 
-const list = command(
-  "innkeeper devices list [--kind KIND] [--sandbox NAME] [--json]",
-  { flags: { kind: "text", sandbox: "text", json: "switch" } },
-  async ({ kind, sandbox, json }, { client, out }) => {
-    printRows(out, await fetchAll<DeviceRow>(client, "/v1/devices", { kind, sandbox }), {
-      json,
-      head: "DEVICE  KIND  SANDBOX  STATUS  HELD BY  PATH",
-      cells: ({ id, kind, sandbox = "-", status = "-", info, holders = [] }) => {
-        const held = holders.map(({ name, state }) => state === "lost" ? `${name}(lost)` : name);
-        return [id, kind, sandbox, status, held.join(",") || "-", info?.hostPath ?? "-"];
-      },
-    });
+const list = command({
+  name: "list",
+  summary: "list devices and who holds them",
+  options: {
+    kind: text("kind", "only devices of this kind"),
+    sandbox: text("name", "only devices of this sandbox"),
   },
-);
+  examples: ["devices list --sandbox vm-7"],
+  async run({ kind, sandbox }, { client }) {
+    const rows = await fetchAll<DeviceRow>(client, "/v1/devices", { kind, sandbox });
+    const table = tableOf("DEVICE  KIND  SANDBOX  STATUS  HELD BY  PATH", rows, (row) => {
+      const { id, kind, sandbox = "-", status = "-", info, holders = [] } = row;
+      const held = holders.map(({ name, state }) => state === "lost" ? `${name}(lost)` : name);
+      return [id, kind, sandbox, status, held.join(",") || "-", info?.hostPath ?? "-"];
+    });
+    return { rows, table };
+  },
+});
 
-const resolve = command(
-  RESOLVE_USAGE,
-  { names: ["type", "numbers", "containerPath"] },
-  async ({ type, numbers, containerPath }, { client }) => {
+const resolve = command({
+  name: "resolve",
+  summary: "find a device of the host by its number",
+  arguments: {
+    type: { help: "character, block, unbuffered or pipe", choices: ["c", "u", "b", "p"] },
+    numbers: { help: "MAJOR:MINOR" },
+    containerPath: { help: "where the sandbox sees it, such as /dev/sda" },
+  },
+  examples: ["devices resolve b 8:0 /dev/sda"],
+  async run({ type, numbers, containerPath }, { client }) {
     const [, major, minor] = /^([0-9]{1,20}):([0-9]{1,20})$/.exec(numbers) ?? [];
     if (major === undefined) {
-      throw new UsageError(
-        `Cannot resolve "${numbers}": it must be MAJOR:MINOR\nusage: ${RESOLVE_USAGE}`,
-      );
+      throw new UsageError(`Cannot resolve "${numbers}": it must be MAJOR:MINOR`);
     }
     const json = { containerPath, type, major, minor };
-    return (await client.request("POST", "/v1/devices/resolve", { json })).body;
+    return { result: (await client.request("POST", "/v1/devices/resolve", { json })).body };
   },
-);
+});
 
-const attach = command(
-  "innkeeper devices attach ID HOLDER [--lease-ms N]",
-  { names: ["id", "holder"], flags: { "lease-ms": "number" } },
-  async ({ id, holder, "lease-ms": leaseMs }, { client }) => {
+const attach = command({
+  name: "attach",
+  summary: "hold a device under a name",
+  arguments: { id: ID, holder: HOLDER },
+  options: { "lease-ms": number("n", "the holder is lost unless it attaches again within this") },
+  examples: ["devices attach device-3 vm-7"],
+  async run({ id, holder, "lease-ms": leaseMs }, { client }) {
     const url = path`/v1/devices/${id}/holders/${holder}`;
-    return (await client.request("PUT", url, { json: { leaseMs } })).body;
+    return { result: (await client.request("PUT", url, { json: { leaseMs } })).body };
   },
-);
+});
 
-const detach = command(
-  "innkeeper devices detach ID HOLDER",
-  { names: ["id", "holder"] },
-  async ({ id, holder }, { client }) => {
+const detach = command({
+  name: "detach",
+  summary: "let a device go that is held under a name",
+  arguments: { id: ID, holder: HOLDER },
+  examples: ["devices detach device-3 vm-7"],
+  async run({ id, holder }, { client }) {
     await client.request("DELETE", path`/v1/devices/${id}/holders/${holder}`);
   },
-);
+});
 
-const render = command(
-  "innkeeper devices render ID firecracker|cloud-hypervisor|qemu|libkrun|crosvm [--bus B] [--addr A]",
-  { names: ["id", "hypervisor"], flags: { bus: "text", addr: "text" } },
-  async ({ id, hypervisor, bus, addr }, { client }) => {
+const render = command({
+  name: "render",
+  summary: "say in a hypervisor's words how a device is plugged and taken out",
+  arguments: { id: ID, hypervisor: { help: "whose words", choices: HYPERVISORS } },
+  options: {
+    bus: text("name", "the bus that it is plugged into"),
+    addr: text("address", "its address there"),
+  },
+  examples: ["devices render device-3 qemu --bus rp1"],
+  async run({ id, hypervisor, bus, addr }, { client }) {
     const url = withQuery(path`/v1/devices/${id}/render`, { for: hypervisor, bus, addr });
-    return (await client.request("GET", url)).body;
+    return { result: (await client.request("GET", url)).body };
   },
-);
+});
 
-const printImage = command(
-  IMAGE_USAGE,
-  {},
-  async (_none, { client }) => (await client.request("GET", "/v1/devices/image")).body,
-);
-
-const putImage = command(
-  IMAGE_USAGE,
-  { names: ["mode", "file"] },
-  async ({ mode, file }, { client }) => {
-    const json = parse(await new Response(await openInput(file)).text(), file);
+const image = command({
+  name: "image",
+  summary: "print the whole registry, or put it in place",
+  arguments: {
+    mode: {
+      help: "load into an empty registry, or match one that has the same devices; prints without",
+      choices: ["match", "load"],
+      optional: true,
+    },
+    file: { help: "the image; - is standard input", optional: true },
+  },
+  examples: ["devices image > devices.json", "devices image load devices.json"],
+  async run({ mode, file }, { client }) {
+    if (mode === undefined) {
+      return { result: (await client.request("GET", "/v1/devices/image")).body };
+    }
+    if (file === undefined) throw new UsageError(`Cannot ${mode} an image: the file is missing`);
+    const json = parseJson(await new Response(await openInput(file)).text(), file);
     await client.request("PUT", withQuery("/v1/devices/image", { mode }), { json });
+    return undefined;
   },
-);
+});
 
-function parse(text: string, file: string): unknown {
+function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -96,11 +123,9 @@ function parse(text: string, file: string): unknown {
   }
 }
 
-const image: Command = Object.assign(
-  (...[args, context]: Parameters<Command>) =>
-    (args.length === 0 ? printImage : putImage)(args, context),
-  { usage: IMAGE_USAGE },
-);
-
 /** `innkeeper devices`: what the daemon knows of devices, and who holds them. */
-export const devices = commandGroup("devices", { list, resolve, attach, detach, render, image });
+export const devices: GroupSpec = {
+  name: "devices",
+  summary: "devices and who holds them",
+  actions: [list, resolve, attach, detach, render, image],
+};

@@ -1,6 +1,7 @@
 import { type Daemon, openDaemon } from "./compose.ts";
-import { parseConfig } from "./config.ts";
+import { configOf } from "./config.ts";
 import { environment } from "./environment.ts";
+import { withEnvironment } from "./serve_flags.ts";
 
 let daemon: Promise<Daemon> | undefined;
 
@@ -9,6 +10,6 @@ let daemon: Promise<Daemon> | undefined;
  * and every caller counts as one over TCP. The daemon is put together at the first request.
  */
 export async function edge(request: Request): Promise<Response> {
-  daemon ??= openDaemon(parseConfig([], environment));
+  daemon ??= openDaemon(configOf(withEnvironment({}, environment.env), environment));
   return await (await daemon).app.fetch(request, { listener: { kind: "tcp" } });
 }

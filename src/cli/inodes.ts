@@ -1,68 +1,82 @@
 import type { z } from "@hono/zod-openapi";
 import { MIB } from "../core/limits.ts";
 import type { InodeView } from "../wire/inodes.ts";
-import { command, commandGroup } from "./command.ts";
-import { UsageError } from "./exit.ts";
+import { command, type GroupSpec } from "./command.ts";
+import { EXIT, UsageError } from "./exit.ts";
 import { openInput } from "./input.ts";
-import { fetchAll, path, printRows } from "./listing.ts";
-import { write as writeAll } from "./output.ts";
+import { fetchAll, path, tableOf } from "./listing.ts";
+import { flag, number } from "./options.ts";
 
-const WRITE_USAGE = "innkeeper inodes write ID [--offset N | --replace] [--durable] FILE\n" +
-  "                                                           - reads standard input";
-const EVICT_USAGE = "innkeeper inodes evict ID [--offset N --length N]";
-const RANGE = { offset: "number", length: "number" } as const;
+const ID = { help: "the inode, as `innkeeper inodes list` shows it" };
 /** Bytes of one request: a long read or write is made in several. */
 const REQUEST_BYTES = 8 * MIB;
 
-const list = command(
-  "innkeeper inodes list [--json]",
-  { flags: { json: "switch" } },
-  async ({ json }, { client, out }) => {
-    printRows(out, await fetchAll<z.infer<typeof InodeView>>(client, "/v1/inodes"), {
-      json,
-      head: "INODE  CACHE  SIZE  CACHED  DIRTY  HELD BY  FILE",
-      cells: ({ id, root, path, cache, size, residentBytes, dirtyBytes, holders, failure }) => {
-        const dirty = failure === undefined ? dirtyBytes : `${dirtyBytes}(${failure.code})`;
-        const file = root === undefined ? path : `${root}/${path}`;
-        return [id, cache, size, residentBytes, dirty, holders.join(","), file];
-      },
+const list = command({
+  name: "list",
+  summary: "list the open inodes",
+  examples: ["inodes list"],
+  async run(_none, { client }) {
+    const rows = await fetchAll<z.infer<typeof InodeView>>(client, "/v1/inodes");
+    const table = tableOf("INODE  CACHE  SIZE  CACHED  DIRTY  HELD BY  FILE", rows, (row) => {
+      const { id, root, path, cache, size, residentBytes, dirtyBytes, holders, failure } = row;
+      const dirty = failure === undefined ? dirtyBytes : `${dirtyBytes}(${failure.code})`;
+      const file = root === undefined ? path : `${root}/${path}`;
+      return [id, cache, size, residentBytes, dirty, holders.join(","), file];
     });
+    return { rows, table };
   },
-);
+});
 
-const stat = command(
-  "innkeeper inodes stat ID",
-  { names: ["id"] },
-  async ({ id }, { client }) => {
+const stat = command({
+  name: "stat",
+  summary: "show an inode with its cache",
+  arguments: { id: ID },
+  examples: ["inodes stat inode-1"],
+  async run({ id }, { client }) {
     const [inode, stats] = await Promise.all([
       client.request<object>("GET", path`/v1/inodes/${id}`),
       client.request<object>("GET", path`/v1/inodes/${id}/stats`),
     ]);
-    return { ...inode.body, stats: stats.body };
+    return { result: { ...inode.body, stats: stats.body } };
   },
-);
+});
 
-const read = command(
-  "innkeeper inodes read ID [--offset N] [--length N]     to standard output",
-  { names: ["id"], flags: RANGE },
-  async ({ id, offset = 0, length = Infinity }, { client }) => {
+const read = command({
+  name: "read",
+  summary: "write an inode's bytes to standard output",
+  details: "With --json each line has an offset and bytes in base64. A terminal is shown control " +
+    "characters escaped.",
+  arguments: { id: ID },
+  options: {
+    offset: number("n", "the first byte [0]"),
+    length: number("n", "how many bytes [to the end]"),
+  },
+  examples: ["inodes read inode-1 --length 512 | xxd"],
+  async run({ id, offset = 0, length = Infinity }, { client, json, outBytes, outJson }) {
     const { body } = await client.request<{ size: string }>("GET", path`/v1/inodes/${id}`);
     const end = Math.min(offset + length, Number(body.size));
     for (let at = offset; at < end; at += REQUEST_BYTES) {
       const range = `bytes=${at}-${Math.min(at + REQUEST_BYTES, end) - 1}`;
-      const data = await client.read(path`/v1/inodes/${id}/data`, { headers: { range } });
-      writeAll(Deno.stdout, data.body);
+      const { body } = await client.read(path`/v1/inodes/${id}/data`, { headers: { range } });
+      if (json) outJson({ offset: String(at), bytes: body.toBase64() });
+      else outBytes(body);
     }
+    return { status: EXIT.done };
   },
-);
+});
 
-const write = command(
-  WRITE_USAGE,
-  { names: ["id", "file"], flags: { offset: "number", replace: "switch", durable: "switch" } },
-  async ({ id, file, offset = 0, replace, durable }, { client }) => {
-    if (replace && offset > 0) {
-      throw new UsageError(`--replace goes without --offset\nusage: ${WRITE_USAGE}`);
-    }
+const write = command({
+  name: "write",
+  summary: "write a file's bytes to an inode",
+  arguments: { id: ID, file: { help: "where the bytes come from; - is standard input" } },
+  options: {
+    offset: number("n", "where the first byte goes [0]"),
+    replace: flag("the inode becomes just these bytes"),
+    durable: flag("done means on stable storage"),
+  },
+  examples: ["inodes write inode-1 --offset 4096 page.bin", "inodes write inode-1 --replace -"],
+  async run({ id, file, offset = 0, replace, durable }, { client }) {
+    if (replace && offset > 0) throw new UsageError("--replace goes without --offset");
     const source = await openInput(file);
     if (replace) await client.request("PATCH", path`/v1/inodes/${id}`, { json: { size: 0 } });
     let at = offset;
@@ -72,7 +86,7 @@ const write = command(
       at += bytes.byteLength;
     }
   },
-);
+});
 
 /** The bytes of a stream in pieces of one request each. */
 async function* inRequests(
@@ -87,21 +101,37 @@ async function* inRequests(
   }
 }
 
-const sync = command("innkeeper inodes sync ID", { names: ["id"] }, async ({ id }, { client }) => {
-  await client.request("POST", path`/v1/inodes/${id}/sync`);
+const sync = command({
+  name: "sync",
+  summary: "bring an inode to stable storage",
+  arguments: { id: ID },
+  examples: ["inodes sync inode-1"],
+  async run({ id }, { client }) {
+    await client.request("POST", path`/v1/inodes/${id}/sync`);
+  },
 });
 
-const evict = command(
-  EVICT_USAGE,
-  { names: ["id"], flags: RANGE },
-  async ({ id, offset, length }, { client }) => {
+const evict = command({
+  name: "evict",
+  summary: "take an inode's clean pages out of the cache",
+  arguments: { id: ID },
+  options: {
+    offset: number("n", "only from here, with --length"),
+    length: number("n", "only so many bytes, with --offset"),
+  },
+  examples: ["inodes evict inode-1"],
+  async run({ id, offset, length }, { client }) {
     if ((offset === undefined) !== (length === undefined)) {
-      throw new UsageError(`--offset and --length go together\nusage: ${EVICT_USAGE}`);
+      throw new UsageError("--offset and --length go together");
     }
     const json = offset === undefined ? {} : { ranges: [{ offset, length }] };
-    return (await client.request("POST", path`/v1/inodes/${id}/evict`, { json })).body;
+    return { result: (await client.request("POST", path`/v1/inodes/${id}/evict`, { json })).body };
   },
-);
+});
 
 /** `innkeeper inodes`: open inodes and their bytes. */
-export const inodes = commandGroup("inodes", { list, stat, read, write, sync, evict });
+export const inodes: GroupSpec = {
+  name: "inodes",
+  summary: "open inodes and their bytes",
+  actions: [list, stat, read, write, sync, evict],
+};

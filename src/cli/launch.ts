@@ -1,42 +1,47 @@
 import { resolve } from "node:path/posix";
-import { type Config, parseConfig } from "./config.ts";
 import { execute } from "../native/exec.ts";
 import { Libc } from "../native/libc.ts";
-import { EXIT, UsageError } from "./exit.ts";
-import { grantsOf } from "./grants.ts";
+import { enterCallersFolder } from "./callers_folder.ts";
 import { environment } from "./environment.ts";
-import { write } from "./output.ts";
-import { serveHelp } from "./serve_flags.ts";
+import { EXIT } from "./exit.ts";
+import { grantsOf } from "./grants.ts";
+import { readServe } from "./parse_config.ts";
+import { report } from "./report.ts";
+import { layoutOf, writeOut } from "./terminal.ts";
 
 /**
  * Becomes the daemon, under grants that fit its flags. Deno cannot narrow the permissions of a
- * running process, so this one, which may read everything, is replaced by one that may not.
+ * running process, so this one, which may read everything, is replaced by one that may not. The
+ * daemon is given what was understood here, so that it needs no parser.
+ *
+ * @returns The exit status, where there is no daemon to become
  */
-function launch(args: readonly string[]): void {
-  if (args.includes("--help")) return write(Deno.stdout, serveHelp());
-  let config: Config;
+function launch(args: readonly string[]): number {
   try {
-    config = parseConfig(args, environment);
+    const read = readServe(args, environment, layoutOf());
+    if ("show" in read) {
+      writeOut(read.show);
+      return EXIT.done;
+    }
+    const { config } = read;
+    const app = resolve(import.meta.dirname ?? ".", "../..");
+    const libc = Libc.open();
+    return execute(libc, "/proc/self/exe", [
+      "deno",
+      "run",
+      "--no-prompt",
+      "--frozen",
+      `--config=${app}/deno.json`,
+      ...grantsOf(config, app, libc.path),
+      `${app}/src/cli/daemon.ts`,
+      JSON.stringify(config),
+    ]);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    write(Deno.stderr, `${error.message}\nSee --help.\n`);
-    Deno.exit(EXIT.usage);
+    return report(error, { json: args.includes("--json"), address: undefined });
   }
-  const app = resolve(import.meta.dirname ?? ".", "../..");
-  const libc = Libc.open();
-  execute(libc, "/proc/self/exe", [
-    "deno",
-    "run",
-    "--no-prompt",
-    "--frozen",
-    `--config=${app}/deno.json`,
-    ...grantsOf(config, app, libc.path),
-    `${app}/src/cli/main.ts`,
-    "serve",
-    ...args,
-    // Their defaults depend on the user, which the daemon has no permission to look up.
-    ...["--state", config.state, "--run", config.run],
-  ]);
 }
 
-if (import.meta.main) launch(Deno.args);
+if (import.meta.main) {
+  enterCallersFolder();
+  Deno.exit(launch(Deno.args));
+}

@@ -31,16 +31,11 @@ export async function fetchAll<Item>(
   return items;
 }
 
-/** Prints rows as a table, or as a line of JSON each. */
-export function printRows<Row>(
-  out: (line: string) => void,
+/** The lines of a table: its head, and a line for each row. */
+export function tableOf<Row>(
+  head: string,
   rows: readonly Row[],
-  { json, head, cells }: {
-    readonly json: boolean | undefined;
-    readonly head: string;
-    cells(row: Row): readonly (string | number)[];
-  },
-): void {
-  if (json !== true) out(head);
-  for (const row of rows) out(json === true ? JSON.stringify(row) : cells(row).join("  "));
+  cells: (row: Row) => readonly (string | number)[],
+): string[] {
+  return [head, ...rows.map((row) => cells(row).join("  "))];
 }

@@ -1,22 +1,20 @@
 import type { z } from "@hono/zod-openapi";
 import type { ScopeView } from "../wire/generations.ts";
 import { command } from "./command.ts";
-import { fetchAll, printRows } from "./listing.ts";
+import { fetchAll, tableOf } from "./listing.ts";
 
 /** `innkeeper scopes`: lists the scopes; the table begins with those that are not settled. */
-export const scopes = command(
-  "innkeeper scopes [--json]",
-  { flags: { json: "switch" } },
-  async ({ json }, { client, out }) => {
+export const scopes = command({
+  name: "scopes",
+  summary: "list the scopes, first those that somebody has not confirmed",
+  examples: ["scopes", "scopes --json"],
+  async run(_none, { client, json }) {
     const rows = await fetchAll<z.infer<typeof ScopeView>>(client, "/v1/scopes");
-    if (json !== true) rows.sort((a, b) => b.outdated - a.outdated);
-    printRows(out, rows, {
-      json,
-      head: "SCOPE  GENERATION  PHASE  CONFIRMED  REASON",
-      cells: ({ name, generation, phase, tracked, outdated, reason }) => {
-        const confirmed = `${tracked - outdated}/${tracked}`;
-        return [name, generation, phase, confirmed, reason];
-      },
+    if (!json) rows.sort((a, b) => b.outdated - a.outdated);
+    const table = tableOf("SCOPE  GENERATION  PHASE  CONFIRMED  REASON", rows, (row) => {
+      const { name, generation, phase, tracked, outdated, reason } = row;
+      return [name, generation, phase, `${tracked - outdated}/${tracked}`, reason];
     });
+    return { rows, table };
   },
-);
+});

@@ -2,30 +2,22 @@ import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async";
 import { DRAIN_MS } from "../core/limits.ts";
 import { type Daemon, openDaemon } from "./compose.ts";
-import { type Config, parseConfig } from "./config.ts";
-import { environment } from "./environment.ts";
+import type { Config } from "./config.ts";
 import { EXIT } from "./exit.ts";
 import { listen, type Listening } from "./listen.ts";
 import { logToStderr } from "./log.ts";
 import { write } from "./output.ts";
-import { serveHelp } from "./serve_flags.ts";
 import { readTokens } from "./token_file.ts";
 
 const log = getLogger(["innkeeper", "daemon"]);
 
 /**
- * `innkeeper serve`: runs the daemon until SIGTERM or SIGINT ends it. SIGHUP makes it read the
- * token file again.
+ * Runs the daemon until SIGTERM or SIGINT ends it. SIGHUP makes it read the token file again.
  *
  * @returns The exit status
- * @throws {ExitError} when it cannot start, a UsageError for flags that cannot be used
+ * @throws {ExitError} when it cannot start
  */
-export async function serve(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
-    write(Deno.stdout, serveHelp());
-    return EXIT.clean;
-  }
-  const config = parseConfig(args, environment);
+export async function serve(config: Config): Promise<number> {
   logToStderr();
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") {
     log.warn("started with all permissions: start with `deno task start` for narrow ones");
@@ -42,7 +34,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   await Promise.race([daemon.beginStop(), drained]);
   await Promise.race([Promise.all(listening.map((one) => one.stop())), drained]);
   await daemon.close();
-  return EXIT.clean;
+  return EXIT.done;
 }
 
 async function listenAll({ listen: addresses, tls }: Config, daemon: Daemon): Promise<Listening[]> {

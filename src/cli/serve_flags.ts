@@ -1,13 +1,6 @@
 import { CACHE_BYTES_DEFAULT } from "../core/limits.ts";
-import { type Args, readArgs } from "./args.ts";
 import type { Environment } from "./environment.ts";
-
-interface ServeFlag {
-  readonly kind: "switch" | "text" | "texts";
-  /** What stands for its value in the help. */
-  readonly value?: string;
-  readonly help: string;
-}
+import type { Options, OptionSpec, OptionValues } from "./options.ts";
 
 const FLAGS = {
   state: {
@@ -66,27 +59,26 @@ const FLAGS = {
   },
   "vhost-store": { kind: "text", value: "DIR", help: "Kata's vhost-user store [off]" },
   ledger: { kind: "text", value: "URL", help: "sqlite: in the state folder [sqlite:]" },
-} as const satisfies Readonly<Record<string, ServeFlag>>;
+} as const satisfies Options;
 
 type FlagName = keyof typeof FLAGS;
-const ALL = Object.entries(FLAGS) as [FlagName, ServeFlag][];
+const ALL = Object.entries(FLAGS) as [FlagName, OptionSpec][];
 
 /** What `serve` was given; a flag that was left out has the value of its environment variable. */
-type ServeFlags = Args<never, { readonly [Name in FlagName]: typeof FLAGS[Name]["kind"] }>;
+export type ServeFlags = OptionValues<typeof FLAGS>;
 
 /** The environment variable that stands for a flag. */
 export function envName(flag: string): string {
   return `INNKEEPER_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
-/**
- * Reads the flags of `serve`.
- *
- * @throws {UsageError} naming the flag that it does not know
- */
-export function readServeFlags(args: readonly string[], env: Environment["env"]): ServeFlags {
-  const flags = Object.fromEntries(ALL.map(([name, { kind }]) => [name, kind]));
-  const given = readArgs(args, { names: [], flags }, "innkeeper serve [flags]");
+/** The flags of `serve` as its help shows them: each with its environment variable. */
+export const SERVE_OPTIONS = Object.fromEntries(
+  ALL.map(([name, flag]) => [name, { ...flag, help: `${flag.help}; ${envName(name)}` }]),
+) as { readonly [Name in FlagName]: typeof FLAGS[Name] };
+
+/** Adds what the environment says of flags that were left out. */
+export function withEnvironment(given: ServeFlags, env: Environment["env"]): ServeFlags {
   return Object.fromEntries(
     ALL.map(([name, { kind }]) => [name, given[name] ?? valueOf(kind, env(envName(name)))]),
   );
@@ -94,31 +86,10 @@ export function readServeFlags(args: readonly string[], env: Environment["env"])
 
 /** The value of a flag in an environment variable. */
 function valueOf(
-  kind: ServeFlag["kind"],
+  kind: OptionSpec["kind"],
   text = "",
 ): string | readonly string[] | boolean | undefined {
   if (kind === "switch") return !["", "0", "false"].includes(text);
   if (text === "") return undefined;
   return kind === "texts" ? text.trim().split(/\s+/) : text;
-}
-
-/** The help text of `serve`. */
-export function serveHelp(): string {
-  const rows = ALL.map(([name, { kind, value, help }]) => {
-    const form = `--${name}${value === undefined ? "" : ` ${value}`}`;
-    return `  ${form}${kind === "texts" ? " (repeatable)" : ""}\n      ${help}; ${envName(name)}`;
-  });
-  return `innkeeper serve [flags]
-
-Runs the daemon until SIGTERM or SIGINT. Prints one line of JSON when it is ready; logs go to
-standard error. Each flag can also be given by an environment variable, shown last; several values
-are parted by blanks there.
-
-${rows.join("\n")}
-  --help
-      this text
-
-Exit status: 0 clean, 2 wrong usage, 3 state or run folder in use or of a newer version,
-4 cannot listen.
-`;
 }

@@ -1,23 +1,13 @@
 import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
-
 import { command, type CommandContext } from "./command.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { Identity, identityPath } from "./identity.ts";
 import { path } from "./listing.ts";
+import { number, required, text } from "./options.ts";
 import { write } from "./output.ts";
 
-const USAGE = "innkeeper watch SCOPE --name NAME (--exec COMMAND | --json) [--lease SECONDS] " +
-  "[--exec-timeout SECONDS] [--identity FILE]";
-const FLAGS = {
-  name: "text",
-  exec: "text",
-  json: "switch",
-  lease: "number",
-  "exec-timeout": "number",
-  identity: "text",
-} as const;
 const EXEC_TIMEOUT_SECONDS_DEFAULT = 60;
 /** How much of the end of a command's error output a failure report quotes. */
 const QUOTED_CHARS = 160;
@@ -31,41 +21,76 @@ const OUTPUT_END_MS = 500;
  * watcher, unless a generation is open: then the watcher stays behind as not confirmed, and a later
  * process of the same name does the work (docs/generations.md#stop).
  */
-export const watch = command(USAGE, { names: ["scope"], flags: FLAGS }, async (args, context) => {
-  const { scope, name, exec, json, lease } = args;
-  if (name === undefined) throw new UsageError(`--name is missing\nusage: ${USAGE}`);
-  if ((exec === undefined) === (json === undefined)) {
-    throw new UsageError(`one of --exec and --json is needed\nusage: ${USAGE}`);
-  }
-  const timeoutMs = 1000 * (args["exec-timeout"] ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
-  await ensureScope(scope, context);
-  using identity = exec === undefined
-    ? undefined
-    : await openIdentity(await identityPath(context.address, scope, name), args.identity);
-  const watcher = new Watcher({
-    scope,
-    name,
-    track: exec !== undefined,
-    token: await identity?.token(),
-    onToken: (token) => identity?.store(token),
-    ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
-    open: context.openSocket,
-    onConnection: (state, detail) => context.err(`${state}: ${detail}`),
-    onGeneration: exec === undefined
-      ? (generation) => context.out(JSON.stringify(generation))
-      : (generation, signal) => run(exec, generation, signal, timeoutMs, context),
-  });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => void watcher.stop());
-  }
-  await watcher.done;
-  if (!watcher.isLeftBehind) return identity?.remove();
-  context.err(
-    `${name} (${watcher.id}) has not confirmed and is left behind, so the barrier of ${scope} stays ` +
-      `shut: start it again, or give it up with: innkeeper release ${scope} ${watcher.id}`,
-  );
-  return EXIT.refused;
+export const watch = command({
+  name: "watch",
+  summary: "run a command at each generation and confirm when it succeeds",
+  details: "One of --exec and --json is needed. With --json each generation is printed, and this " +
+    "watcher neither confirms nor is waited for. The status is 8 when it is stopped before it " +
+    "has confirmed: it is left behind then, and the barrier stays shut.",
+  arguments: { scope: { help: "the scope; it is made when it is missing" } },
+  options: {
+    name: required(text("name", "what the watcher is called where somebody is late")),
+    exec: text("command", "run by sh; 0 confirms. INNKEEPER_GENERATION and the like are set"),
+    lease: number("seconds", "it is lost when it is away for longer"),
+    "exec-timeout": number(
+      "seconds",
+      `the command has failed after so long [${EXEC_TIMEOUT_SECONDS_DEFAULT}]`,
+    ),
+    identity: text("file", "where it remembers who it is [below $XDG_STATE_HOME]"),
+  },
+  examples: [
+    "watch vm-7 --name app --exec ./reseed.sh",
+    "watch vm-7 --name log --json",
+  ],
+  handlesSignals: true,
+  async run(args, context) {
+    const { scope, name, exec, lease } = args;
+    if ((exec === undefined) !== context.json) {
+      throw new UsageError("One of --exec and --json is needed");
+    }
+    const timeoutMs = 1000 * (args["exec-timeout"] ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
+    await ensureScope(scope, context);
+    using identity = exec === undefined
+      ? undefined
+      : await openIdentity(await identityPath(context.address, scope, name), args.identity);
+    const watcher: Watcher = new Watcher({
+      scope,
+      name,
+      track: exec !== undefined,
+      token: await identity?.token(),
+      onToken: (token) => identity?.store(token),
+      ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
+      open: context.openSocket,
+      onConnection: (state, detail) => context.err(`${state}: ${detail}`),
+      onGeneration: exec === undefined
+        ? (generation) => printOrStop(generation, watcher, context)
+        : (generation, signal) => run(exec, generation, signal, timeoutMs, context),
+    });
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => void watcher.stop());
+    }
+    await watcher.done;
+    if (!watcher.isLeftBehind) {
+      identity?.remove();
+      return { status: EXIT.done };
+    }
+    throw new ExitError(
+      EXIT.late,
+      `${name} (${watcher.id}) has not confirmed and is left behind, so the barrier of ${scope} ` +
+        `stays shut: start it again, or give it up with: innkeeper release ${scope} ${watcher.id}`,
+    );
+  },
 });
+
+/** Prints a generation. A watcher whose lines nobody reads any more has nothing left to do. */
+function printOrStop(generation: Generation, watcher: Watcher, { outJson }: CommandContext): void {
+  try {
+    outJson(generation);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    void watcher.stop();
+  }
+}
 
 /** Two processes of one name are two watchers: only the first has the identity of that name. */
 async function openIdentity(

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { parseConfig } from "../../src/cli/config.ts";
+import { parseConfig } from "../support/config.ts";
 import { UsageError } from "../../src/cli/exit.ts";
-import { envName, serveHelp } from "../../src/cli/serve_flags.ts";
+import { readServe } from "../../src/cli/parse_config.ts";
+import { envName } from "../../src/cli/serve_flags.ts";
 
 function parse(args: string[], env: Record<string, string> = {}, isRoot = true) {
   return parseConfig(args, { env: (name) => env[name], cwd: () => "/cwd", isRoot: () => isRoot });
@@ -81,15 +82,16 @@ Deno.test("parseConfig() listens beyond loopback with TLS or on demand", () => {
   assertEquals(tls.tls, { certFile: "c", keyFile: "k" });
 });
 
-Deno.test("serveHelp() names every flag with its twin, and every exit status", () => {
-  const help = serveHelp();
+Deno.test("serve --help names every flag with its twin, and every exit status", () => {
+  const read = readServe(["--help"], { env: () => undefined, cwd: () => "/", isRoot: () => true });
+  const help = "show" in read ? read.show : "";
   const flags = ["state", "run", "listen", "tls-cert", "tls-key", "insecure-listen", "allow-host"];
   for (
     const flag of [...flags, "token-file", "root", "remote", "cache-bytes", "host-root", "ledger"]
   ) {
     assert(help.includes(`--${flag}`) && help.includes(envName(flag)), flag);
   }
-  for (const status of ["0 clean", "2 wrong usage", "3 state", "4 cannot listen"]) {
+  for (const status of ["0 done", "2 wrong usage", "3 state", "4 cannot listen"]) {
     assert(help.includes(status), status);
   }
 });

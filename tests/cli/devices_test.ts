@@ -6,7 +6,7 @@ import { ProblemError } from "../../src/client/problem_error.ts";
 import { deviceRoutes } from "../../routes/devices/devices.ts";
 import { Api } from "../support/api.ts";
 import { DevicesBench } from "../support/devices.ts";
-import { noSocket } from "../support/sockets.ts";
+import { runSpec } from "../support/command.ts";
 
 type Run = (...args: string[]) => Promise<string[]>;
 
@@ -25,17 +25,7 @@ async function setUp(): Promise<{ run: Run; api: Api; bench: DevicesBench }> {
       });
     },
   });
-  const run: Run = async (...args) => {
-    const lines: string[] = [];
-    await devices(args, {
-      address: "",
-      client,
-      openSocket: noSocket,
-      out: (line) => lines.push(line),
-      err: () => {},
-    });
-    return lines;
-  };
+  const run: Run = async (...args) => [...(await runSpec(devices, args, client)).out];
   return { run, api, bench };
 }
 

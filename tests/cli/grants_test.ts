@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { grantsOf } from "../../src/cli/grants.ts";
-import { parseConfig } from "../../src/cli/config.ts";
+import { parseConfig } from "../support/config.ts";
 
 function grants(...args: string[]): Record<string, string[]> {
   const config = parseConfig(["--state", "/s", "--run", "/r", ...args], {

@@ -3,12 +3,12 @@ import { guests } from "../../src/cli/guests.ts";
 import { HttpClient } from "../../src/client/http_client.ts";
 import { ProblemError } from "../../src/client/problem_error.ts";
 import { admin } from "../../src/access/tokens.ts";
-import { UsageError } from "../../src/cli/exit.ts";
+import { EXIT, UsageError } from "../../src/cli/exit.ts";
 import { guestRoutes } from "../../routes/guests/guests.ts";
 import { Api } from "../support/api.ts";
 import { FAKE_PROGRAMS } from "../support/guest_engine.ts";
 import { TestDaemon } from "../support/stub_guests.ts";
-import { noSocket } from "../support/sockets.ts";
+import { runSpec } from "../support/command.ts";
 
 const INODE = "5";
 
@@ -32,14 +32,9 @@ class Cli {
   /** Runs a command and returns its status; what it says is in `lines`. */
   async run(...args: readonly string[]): Promise<number> {
     this.lines.length = 0;
-    const say = (line: string): number => this.lines.push(line);
-    return await guests(args, {
-      address: "",
-      client: this.#client,
-      openSocket: noSocket,
-      out: say,
-      err: say,
-    });
+    const { status, out, err } = await runSpec(guests, args, this.#client);
+    this.lines.push(...out, ...err);
+    return status;
   }
 
   // deno-lint-ignore no-explicit-any -- tests read members as they come and assert on each
@@ -108,7 +103,7 @@ Deno.test("guests create takes an image from a file", async () => {
     await Deno.writeFile(image, FAKE_PROGRAMS.crash);
     await cli.run("create", "--image", image, "--name", "g");
     const { ownerToken } = cli.answer;
-    assertEquals(await cli.run("run", "g", "--owner", ownerToken), 1);
+    assertEquals(await cli.run("run", "g", "--owner", ownerToken), EXIT.failed);
     assert(cli.answer.deathReason.startsWith("unhandled trap"));
   } finally {
     await Deno.remove(image);

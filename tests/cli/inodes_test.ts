@@ -8,7 +8,7 @@ import { UsageError } from "../../src/cli/exit.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { Api } from "../support/api.ts";
 import { HostStore, openInode, pattern, readOf } from "../support/inode_store.ts";
-import { noSocket } from "../support/sockets.ts";
+import { runSpec } from "../support/command.ts";
 
 /** The command in front of routes without a socket. */
 async function run(host: HostStore, ...args: readonly string[]): Promise<string[]> {
@@ -17,13 +17,9 @@ async function run(host: HostStore, ...args: readonly string[]): Promise<string[
   const send: typeof fetch = async (input, init) =>
     await app.fetch(new Request(input as string, init), { listener });
   const client = new HttpClient({ url: "http://localhost", fetch: send });
-  const lines: string[] = [];
-  const say = (line: string): number => lines.push(line);
-  assertEquals(
-    await inodes(args, { address: "", client, openSocket: noSocket, out: say, err: say }),
-    0,
-  );
-  return lines;
+  const { status, out, err } = await runSpec(inodes, args, client);
+  assertEquals(status, 0);
+  return [...out, ...err];
 }
 
 Deno.test("inodes list, stat, write, sync and evict show and change an open inode", async () => {

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { retry } from "@std/async";
+import { EXIT } from "../../src/cli/exit.ts";
+import { taskArgs } from "../support/command_line.ts";
 import { Daemon } from "../support/daemon.ts";
 
 const ROOT = new URL("../..", import.meta.url);
 
 function command(daemon: Daemon, ...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-P=command", "src/cli/main.ts", ...args, "--socket", daemon.socketPath],
+    args: [...taskArgs("innkeeper"), ...args, "--socket", daemon.socketPath],
     cwd: ROOT,
     env: { XDG_STATE_HOME: `${daemon.folder}/home` },
     stdout: "piped",
@@ -83,7 +85,7 @@ Deno.test("innkeeper watch --exec confirms when the command succeeds; wait opens
   assertEquals((await daemon.json(200, "GET", "/v1/scopes/vm-7")).tracked, 0);
 });
 
-Deno.test("innkeeper watch --exec reports a failure with its reason; wait names it and ends with 1 (decision 13)", async () => {
+Deno.test("innkeeper watch --exec reports a failure with its reason; wait names it and ends with 9 (decision 13)", async () => {
   await using daemon = await Daemon.start();
   const exec = "echo no entropy >&2; exit 3";
   const watching = new Background(
@@ -92,10 +94,10 @@ Deno.test("innkeeper watch --exec reports a failure with its reason; wait names 
   await watching.says("connected");
   await run(daemon, "bump", "vm-7", "--reason", "restore");
   const waited = await run(daemon, "wait", "vm-7", "--timeout", "10");
-  assertEquals(waited.code, 1);
+  assertEquals(waited.code, EXIT.failed);
   assertStringIncludes(waited.err, "app");
   assertStringIncludes(waited.err, "ended with 3: no entropy");
-  assertEquals(await watching.stop(), 1);
+  assertEquals(await watching.stop(), EXIT.late);
   assertStringIncludes(watching.err, "is left behind");
 });
 
@@ -108,9 +110,10 @@ Deno.test("innkeeper watch that is stopped while its command runs leaves the bar
   await first.says("connected");
   await run(daemon, "bump", "vm-7", "--reason", "restore");
   await first.says("running");
-  assertEquals(await first.stop(), 1);
+  assertEquals(await first.stop(), EXIT.late);
   const waited = await run(daemon, "wait", "vm-7", "--timeout", "1");
-  assertEquals(waited.code, 1, waited.out);
+  // Its last report was that it had been stopped.
+  assertEquals(waited.code, EXIT.failed, waited.out);
   assertStringIncludes(waited.err, "app");
   assertStringIncludes((await run(daemon, "watchers", "vm-7")).out, "  app  held  no  ");
   const second = new Background(command(daemon, ...watch).spawn());
@@ -159,7 +162,7 @@ Deno.test("innkeeper watch --exec gives a command up that runs too long, and sta
   await watching.says("connected");
   await run(daemon, "bump", "vm-7", "--reason", "first");
   await watching.says("ran longer than 1000 ms");
-  assertEquals((await run(daemon, "wait", "vm-7", "--timeout", "5")).code, 1);
+  assertEquals((await run(daemon, "wait", "vm-7", "--timeout", "5")).code, EXIT.failed);
   await run(daemon, "bump", "vm-7", "--reason", "second");
   await watching.says("generation 2 (second)");
   await run(daemon, "bump", "vm-7", "--reason", "third");
@@ -201,7 +204,7 @@ Deno.test("innkeeper watch --json prints each generation and is not waited for",
   await Promise.all([child.status, child.stderr.cancel()]);
 });
 
-Deno.test("commands say what is wrong: words with 2, refusals and an absent daemon with 1", async () => {
+Deno.test("commands say what is wrong: words with 2, a missing scope with 7, an absent daemon with 5", async () => {
   await using daemon = await Daemon.start();
   for (
     const [args, code, says] of [
@@ -209,8 +212,8 @@ Deno.test("commands say what is wrong: words with 2, refusals and an absent daem
       [["bump", "vm-7"], 2, "--reason"],
       [["bump"], 2, "usage"],
       [["bump", "vm-7", "--reason", "x", "--minimum", "-1"], 2, "minimum"],
-      [["bump", "nobody", "--reason", "x"], 1, "nobody"],
-      [["wait", "nobody"], 1, "nobody"],
+      [["bump", "nobody", "--reason", "x"], 7, "nobody"],
+      [["wait", "nobody"], 7, "nobody"],
       [["watch", "vm-7"], 2, "--name"],
       [["watch", "vm-7", "--name", "a"], 2, "--exec"],
       [["scopes", "extra"], 2, "usage"],
@@ -221,17 +224,17 @@ Deno.test("commands say what is wrong: words with 2, refusals and an absent daem
     assertStringIncludes(err, says);
   }
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-P=command", "src/cli/main.ts", "scopes", "--socket", "/nowhere.sock"],
+    args: [...taskArgs("innkeeper"), "scopes", "--socket", "/nowhere.sock"],
     cwd: ROOT,
   }).output();
-  assertEquals(code, 1);
+  assertEquals(code, 5);
   assert(new TextDecoder().decode(stderr).includes("Cannot reach the daemon"));
 });
 
 Deno.test("commands reach a daemon over TCP with its token", async () => {
   await using daemon = await Daemon.start();
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-P=command", "src/cli/main.ts", "scopes", "--json", "--url", daemon.url]
+    args: [...taskArgs("innkeeper"), "scopes", "--json", "--url", daemon.url]
       .concat(["--token-file", `${daemon.folder}/state/token`]),
     cwd: ROOT,
   }).output();

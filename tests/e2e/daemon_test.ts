@@ -97,7 +97,7 @@ Deno.test("a page that cannot be published ends the start with its reason (case 
   const at = await folder();
   await Deno.mkdir(`${at}/run/pages/system/sysgenid`, { recursive: true });
   const { code, stderr } = await Daemon.command(at).output();
-  assertEquals(code, 1);
+  assertEquals(code, 9);
   assertStringIncludes(text(stderr), "a folder is in its place");
 });
 

@@ -1,0 +1,14 @@
+import type { Config } from "./config.ts";
+import { report } from "./report.ts";
+import { serve } from "./serve.ts";
+
+/** Runs the daemon as the launcher has understood its command line: the one argument is that. */
+async function run([config = "{}"]: readonly string[]): Promise<number> {
+  try {
+    return await serve(JSON.parse(config) as Config);
+  } catch (error) {
+    return report(error, { json: false, address: undefined });
+  }
+}
+
+if (import.meta.main) run(Deno.args).then((status) => Deno.exit(status));
