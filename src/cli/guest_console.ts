@@ -42,10 +42,12 @@ export const guestConsole = command({
     };
     const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
     if (!await opened(socket)) throw await whyNot(name, url, context);
-    if (Deno.stdin.isTerminal()) err("^] leaves the console\r");
+    if (Deno.stdin.isTerminal()) err("^] leaves the console");
     using _raw = rawInput(signal);
     void type(socket, () => performance.now() - heardAtMs);
     const { code, reason } = await closed;
+    // The guest's last line has perhaps no end.
+    if (Deno.stdin.isTerminal()) err("");
     if (code === LEFT) return { status: EXIT.done };
     if (code === GUEST_ENDED) return { note: "the guest has ended", status: EXIT.done };
     const why = reason || "the connection to the daemon ended";
