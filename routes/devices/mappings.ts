@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { accepts } from "hono/accepts";
 import { LIST_ITEMS_DEFAULT } from "../../src/core/limits.ts";
 import { type Mapping, showMapping } from "../../src/devices/anonymous/mapping.ts";
@@ -12,7 +11,7 @@ import {
   MappingView,
   MapView,
 } from "../../src/wire/devices.ts";
-import { json, jsonBody } from "../http/openapi.ts";
+import { json, jsonBody, text } from "../http/openapi.ts";
 import { textStream } from "../http/text_stream.ts";
 import { endpoint, mappingView } from "./views.ts";
 
@@ -35,6 +34,10 @@ const mapKeys = endpoint({
   }, 200);
 });
 
+const LINE = `${
+  showMapping({ key: { device: 2049n, secondaryDevice: "", inode: 131_074n }, virtualInode: 1n })
+}\n`;
+
 const listMappings = endpoint({
   method: "get",
   path: "/v1/devices/{id}/mappings",
@@ -48,7 +51,7 @@ const listMappings = endpoint({
   responses: {
     200: {
       description: "A page; as text one line each, and all of one moment unless limited",
-      content: { ...json(MappingList, "").content, "text/plain": { schema: z.string() } },
+      content: { ...json(MappingList, "").content, ...text("text/plain", LINE) },
     },
   },
   faults: ["device-not-found", "wrong-device-kind"],

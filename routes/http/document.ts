@@ -74,6 +74,7 @@ export function openApiText({ version, open, guarded }: DocumentParts): string {
   });
   const schemas = document.components?.schemas as Record<string, Schema>;
   addExamples(document.paths as Paths, schemas);
+  for (const schema of Object.values(schemas)) tellDefaults(schema);
   return JSON.stringify({
     ...document,
     components: {
@@ -140,12 +141,32 @@ function headerParameter(name: RequestHeader) {
   };
 }
 
+/**
+ * Says the defaults of members in words. Generators of clients take a member with a `default` for
+ * one that is always there, and would ask their users for all of them.
+ */
+function tellDefaults(schema: Schema): void {
+  for (const member of Object.values(schema.properties ?? {}) as (Schema & Described)[]) {
+    if (member.default !== undefined) {
+      const value = JSON.stringify(member.default);
+      member.description = `${member.description ?? ""} (\`${value}\` when it is left out)`.trim();
+      delete member.default;
+    }
+    tellDefaults(member);
+  }
+  if (schema.items !== undefined) tellDefaults(schema.items);
+}
+
 /** The parts of the document to which examples are added. */
 type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 interface Operation {
   readonly parameters?: readonly { example?: unknown; readonly schema: Schema }[];
   readonly requestBody?: WithContent;
   readonly responses: Readonly<Record<string, WithContent>>;
+}
+interface Described {
+  description?: string;
+  default?: unknown;
 }
 interface WithContent {
   readonly content?: Readonly<Record<string, Media>>;

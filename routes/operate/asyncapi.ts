@@ -9,7 +9,7 @@ const showAsyncApi = endpointsOf<() => string>("daemon")({
   operationId: "showAsyncApi",
   summary: "Show what is said on the WebSockets",
   description: "Describes every frame of every subprotocol for programs. It needs no token.",
-  responses: { 200: standard("An AsyncAPI", { asyncapi: "3.0.0" }) },
+  responses: { 200: standard("An AsyncAPI", { asyncapi: "3.1.0" }) },
   faults: [],
 }).handle((_c, text) => jsonText(text()));
 

@@ -16,7 +16,7 @@ export function asyncApi(version: string): Record<string, unknown> {
     Object.entries(CONSOLE_FRAMES).map(([name, schema]) => [name, message(schema)]),
   );
   return {
-    asyncapi: "3.0.0",
+    asyncapi: "3.1.0",
     info: { title: "Innkeeper", version, license: { name: "MIT" } },
     defaultContentType: "application/json",
     channels: {

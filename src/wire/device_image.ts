@@ -3,6 +3,7 @@ import { MAPPINGS_MAX } from "../core/limits.ts";
 import { ANONYMOUS_KINDS } from "../devices/anonymous/identity.ts";
 import type { Mapping } from "../devices/anonymous/mapping.ts";
 import { IMAGE_VERSION, RESTORE_MODES } from "../devices/image_form.ts";
+import { DEVICE_IMAGE_EXAMPLE } from "./device_examples.ts";
 import { HostDeviceRecordBody } from "./host_devices.ts";
 import { SecondaryDevice } from "./devices.ts";
 import { Name, refuse, U64Text, wordOf } from "./scalars.ts";
@@ -108,7 +109,10 @@ export const DeviceImageBody = z.preprocess(
       })).describe(MEMBERS.devices),
     }).describe(MEMBERS.anonymous),
     host: z.array(HostDeviceRecordBody).describe(MEMBERS.host),
-  }).openapi("DeviceImageRequest", { description: "What a registry is to be restored from" }),
+  }).openapi("DeviceImageRequest", {
+    example: DEVICE_IMAGE_EXAMPLE,
+    description: "What a registry is to be restored from",
+  }),
 );
 
 /** `GET /v1/devices/image`: every number and every plug. */
@@ -126,7 +130,10 @@ export const DeviceImageView = z.object({
     })).describe(MEMBERS.devices),
   }).describe(MEMBERS.anonymous),
   host: z.array(HostDeviceRecordBody).describe(MEMBERS.host),
-}).openapi("DeviceImage", { description: "Every number and every plug, all of one moment" });
+}).openapi("DeviceImage", {
+  example: DEVICE_IMAGE_EXAMPLE,
+  description: "Every number and every plug, all of one moment",
+});
 
 /** `?mode=` of a restore. */
 export const RestoreQuery = z.strictObject({

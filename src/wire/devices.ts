@@ -9,6 +9,7 @@ import {
 } from "../core/limits.ts";
 import { ANONYMOUS_KINDS } from "../devices/anonymous/identity.ts";
 import { DEVICE_DRIVERS, DEVICE_FILE_TYPES } from "../devices/resolve/device_kinds.ts";
+import { DEVICE_INFO_EXAMPLE } from "./device_examples.ts";
 import { Limit, Name, pageView, U32, U64, U64Text, wordOf } from "./scalars.ts";
 
 const ANONYMOUS_KIND =
@@ -18,7 +19,10 @@ const ANONYMOUS_KIND =
 export const AnonymousDeviceBody = z.strictObject({
   kind: wordOf(ANONYMOUS_KINDS).describe(ANONYMOUS_KIND),
   name: Name.optional().describe("What people call it; not unique"),
-}).openapi("AnonymousDeviceRequest", { description: "A device number without hardware" });
+}).openapi("AnonymousDeviceRequest", {
+  example: { kind: "multi", name: "layers" },
+  description: "A device number without hardware",
+});
 
 /** An anonymous device as it is shown. */
 export const AnonymousDeviceView = z.object({
@@ -30,7 +34,19 @@ export const AnonymousDeviceView = z.object({
   deviceId: U64Text.describe("Both in one number, as stat() shows it"),
   last: U64Text.openapi({ description: "The number handed out last; 0 for none" }),
   mappings: z.int().optional().openapi({ description: "How many mappings a multi device has" }),
-}).openapi("AnonymousDevice", { description: "A device number without hardware" });
+}).openapi("AnonymousDevice", {
+  example: {
+    id: "anon-1",
+    kind: "multi",
+    name: "layers",
+    major: "0",
+    minor: "1",
+    deviceId: "1",
+    last: "1",
+    mappings: 1,
+  },
+  description: "A device number without hardware",
+});
 
 /** `{id}` of an anonymous device. */
 export const DeviceParam = z.object({
@@ -63,7 +79,10 @@ const MappingKeyBody = z.strictObject({
   device: U64.describe(KEY.device),
   secondaryDevice: SecondaryDevice.default("").describe(KEY.secondaryDevice),
   inode: U64.describe(KEY.inode),
-}).openapi("MappingKeyRequest", { description: KEY.itself });
+}).openapi("MappingKeyRequest", {
+  example: { device: "2049", inode: "131074" },
+  description: KEY.itself,
+});
 
 /** `POST /v1/devices/{id}/mappings`. */
 export const MapBody = z.strictObject({
@@ -86,7 +105,7 @@ const MappingKeyView = z.object({
   device: U64Text.describe(KEY.device),
   secondaryDevice: z.string().optional().describe("A device behind that one"),
   inode: U64Text.describe(KEY.inode),
-}).openapi("MappingKey", { description: KEY.itself });
+}).openapi("MappingKey", { example: { device: "2049", inode: "131074" }, description: KEY.itself });
 
 const MappingMembers = { key: MappingKeyView, virtualInode: U64Text.describe(VIRTUAL_INODE) };
 
@@ -160,7 +179,10 @@ export const DeviceInfoBody = z.strictObject({
       (options) => Object.keys(options).length <= DRIVER_OPTIONS_MAX,
       `must have at most ${DRIVER_OPTIONS_MAX} members`,
     ).optional().describe(INFO.driverOptions),
-}).openapi("DeviceInfo", { description: "A device of the host as its caller knows it" });
+}).openapi("DeviceInfo", {
+  example: DEVICE_INFO_EXAMPLE,
+  description: "A device of the host as its caller knows it",
+});
 
 /** What a device is on the host. */
 export const ResolvedDeviceView = z.object({
@@ -170,4 +192,7 @@ export const ResolvedDeviceView = z.object({
   evidence: z.array(z.string()).readonly().openapi({
     description: "Every path of the host that was read",
   }),
-}).openapi("ResolvedDevice", { description: "What a device is on the host" });
+}).openapi("ResolvedDevice", {
+  example: { driver: "block", hostPath: "/dev/sda", evidence: ["/sys/dev/block/8:0/uevent"] },
+  description: "What a device is on the host",
+});

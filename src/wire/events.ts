@@ -25,14 +25,24 @@ const EventView = z.object({
   subject: z.string().describe("What it happened to, such as the name of a scope"),
   reason: z.string().optional().describe("Why it happened"),
   data: z.record(z.string(), z.unknown()).describe("More of it, depending on its kind"),
-}).openapi("Event", { description: "Something that has changed" });
+}).openapi("Event", {
+  example: {
+    seq: 42,
+    time: "2026-11-20T12:00:00.000000001Z",
+    kind: "scope.bumped",
+    subject: "vm-7",
+    reason: "restored from snapshot 12",
+    data: { generation: 7, epoch: "7" },
+  },
+  description: "Something that has changed",
+});
 
 /** A page of events. Those between `after` and `before` of a gap are no longer known. */
 export const EventsView = z.object({
   items: z.array(EventView).describe("The events, oldest first"),
   gap: z.object({
-    after: z.int().describe("Number of the last event before the gap"),
-    before: z.int().describe("Number of the first event behind it"),
+    after: z.int().openapi({ description: "Number of the last event before the gap", example: 12 }),
+    before: z.int().openapi({ description: "Number of the first event behind it", example: 30 }),
   }).optional().describe("Events between these two are no longer known"),
 }).openapi("Events", { description: "A page of events" });
 

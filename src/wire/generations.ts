@@ -74,6 +74,7 @@ export const ScopeOptionsBody = z.strictObject({
   }),
   atLeast: AtLeast.default(DEFAULT_OPTIONS.atLeast),
 }).openapi("ScopeOptions", {
+  example: { expect: ["app", "worker-*"], onLost: "block" },
   description: "How a scope treats its watchers. What is left out has its default",
 });
 
@@ -90,14 +91,20 @@ export const BumpBody = z.strictObject({
   force: z.boolean().optional().openapi({
     description: "Bump although not all have quiesced; needs `admin`",
   }),
-}).openapi("BumpRequest", { description: "A change of generation" });
+}).openapi("BumpRequest", {
+  example: { reason: "restored from snapshot 12" },
+  description: "A change of generation",
+});
 
 /** `POST /v1/scopes/{s}/quiesce`. */
 export const QuiesceBody = z.strictObject({
   reason: Reason.describe("Why, for the watchers that are asked"),
   maxMs: z.int().min(1).max(QUIESCE_MS_MAX).default(QUIESCE_MS_DEFAULT)
     .describe("The quiesce ends by itself after this many milliseconds"),
-}).openapi("QuiesceRequest", { description: "A request to stand still" });
+}).openapi("QuiesceRequest", {
+  example: { reason: "a snapshot is taken", maxMs: 10_000 },
+  description: "A request to stand still",
+});
 
 /** How long a watcher is held before it is lost, in milliseconds. */
 export const LeaseMs = z.int().min(1).max(LEASE_MS_MAX).openapi({
@@ -110,7 +117,10 @@ export const HttpWatcherBody = z.strictObject({
   track: z.boolean().describe("Whether barriers wait for the watcher"),
   leaseMs: LeaseMs.optional(),
   name: Name.optional().describe("The name that a scope may expect; the id when it is left out"),
-}).openapi("WatcherRequest", { description: "A watcher over HTTP" });
+}).openapi("WatcherRequest", {
+  example: { track: true, leaseMs: 60_000, name: "app" },
+  description: "A watcher over HTTP",
+});
 
 const Confirmed = U32.describe("The generation that is confirmed; it must be the current one");
 
@@ -240,6 +250,31 @@ export const ScopeView = z.object({
   confirmed: z.int().openapi({ description: "Watchers that have confirmed this generation" }),
   unmet: z.array(z.string()).openapi({ description: "Expected names that have not confirmed it" }),
 }).openapi("Scope", {
+  example: {
+    name: "vm-7",
+    generation: 7,
+    epoch: "7",
+    unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5",
+    phase: "settling",
+    reason: "restored from snapshot 12",
+    changedAt: "2026-11-20T12:00:00.000000001Z",
+    watchers: 3,
+    tracked: 2,
+    outdated: 1,
+    failed: 0,
+    held: 0,
+    lost: 0,
+    settledGeneration: 6,
+    page: "/run/innkeeper/pages/vm-7/sysgenid",
+    requireQuiesce: false,
+    trackOnOpen: false,
+    onDisconnect: "hold",
+    onLost: "block",
+    expect: ["app"],
+    atLeast: 0,
+    confirmed: 1,
+    unmet: ["app"],
+  },
   description: "What is restored or cloned as a whole, with its counter and who watches it",
 });
 
@@ -265,7 +300,10 @@ const BumpMembers = {
 
 /** What a bump made. */
 export const BumpView = z.object(BumpMembers)
-  .openapi("Bump", { description: "A generation that a bump made" });
+  .openapi("Bump", {
+    example: { generation: 7, epoch: "7", unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5", outdated: 2 },
+    description: "A generation that a bump made",
+  });
 
 /** The last bumps of a scope, newest first. */
 export const HistoryView = z.object({
@@ -276,14 +314,31 @@ export const HistoryView = z.object({
     at: Time.describe("When it was made"),
     tookMs: z.number().optional().openapi({ description: "Until all had confirmed" }),
   })).describe("The bumps, newest first"),
-}).openapi("History", { description: "The last bumps of a scope" });
+}).openapi("History", {
+  example: {
+    items: [{
+      generation: 7,
+      epoch: "7",
+      unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5",
+      outdated: 2,
+      reason: "restored from snapshot 12",
+      by: "hypervisor",
+      at: "2026-11-20T12:00:00.000000001Z",
+      tookMs: 41.5,
+    }],
+  },
+  description: "The last bumps of a scope",
+});
 
 /** How far a quiesce has come. */
 export const QuiesceView = z.object({
   phase: Phase,
   reason: z.string().describe("Why it was asked for"),
   maxMs: z.int().describe("How long it lasts at most, in milliseconds"),
-}).openapi("Quiesce", { description: "How far a quiesce has come" });
+}).openapi("Quiesce", {
+  example: { phase: "quiescing", reason: "a snapshot is taken", maxMs: 10_000 },
+  description: "How far a quiesce has come",
+});
 
 /** A watcher as it is shown. */
 export const WatcherView = z.object({
@@ -311,7 +366,24 @@ export const WatcherView = z.object({
   failedAt: Time.optional().describe("When it said so"),
   ackedGeneration: U32.optional().describe("The generation that it confirmed last"),
   ackedAt: Time.optional().describe("When it did"),
-}).openapi("Watcher", { description: "Somebody who wants to be told of generations" });
+}).openapi("Watcher", {
+  example: {
+    watcher: "app-1",
+    name: "app",
+    tracked: true,
+    presence: "connected",
+    presenceSince: "2026-11-20T11:00:00.000000001Z",
+    leaseMs: 60_000,
+    outdated: true,
+    outdatedSince: "2026-11-20T12:00:00.000000001Z",
+    toldAt: "2026-11-20T12:00:00.250000001Z",
+    quiesced: false,
+    failed: false,
+    ackedGeneration: 6,
+    ackedAt: "2026-11-20T11:30:00.000000001Z",
+  },
+  description: "Somebody who wants to be told of generations",
+});
 
 /** A page of watchers. */
 export const WatcherList = pageView(WatcherView)
@@ -336,6 +408,16 @@ export const BarrierOpenView = z.object({
   expect: z.array(z.string()).describe(OPTIONS.expect),
   atLeast: z.int().describe("How many watchers the scope wants to have confirmed at least"),
 }).openapi("BarrierOpen", {
+  example: {
+    generation: 7,
+    epoch: "7",
+    confirmed: [{ watcher: "app-1", name: "app", at: "2026-11-20T12:00:00.250000001Z" }],
+    confirmedCount: 1,
+    lost: [],
+    left: [],
+    expect: ["app"],
+    atLeast: 1,
+  },
   description: "The evidence of an open barrier: who has confirmed, and who was not waited for",
 });
 
@@ -347,4 +429,15 @@ export const PageView = z.object({
   layout: z.literal("sysgenid").describe("What `path` holds: a native-endian u32 at offset 0"),
   reach: z.enum(VISIBILITIES).describe("Who on the host can open the pages"),
   bindMount: z.string().describe("The argument by which a container gets the page"),
-}).openapi("Page", { description: "Where the pages of a scope are" });
+}).openapi("Page", {
+  example: {
+    path: "/run/innkeeper/pages/vm-7/sysgenid",
+    vmclockPath: "/run/innkeeper/pages/vm-7/vmclock",
+    sizeBytes: 4096,
+    layout: "sysgenid",
+    reach: "all",
+    bindMount:
+      "--mount type=bind,source=/run/innkeeper/pages/vm-7/sysgenid,target=/dev/sysgenid,readonly",
+  },
+  description: "Where the pages of a scope are",
+});

@@ -39,7 +39,10 @@ const LoadBody = z.strictObject({
   if ((inode === undefined) === (bytes === undefined)) {
     refuse(ctx, "must have exactly one of inode and bytes");
   }
-}).openapi("GuestLoad", { description: "A piece of the first memory: an inode, or bytes" });
+}).openapi("GuestLoad", {
+  example: { at: "4096", bytes: "9A==" },
+  description: "A piece of the first memory: an inode, or bytes",
+});
 
 const ProgramBody = z.strictObject({
   pfnLimit: z.int().min(1).max(GUEST_PAGES_MAX).openapi({
@@ -48,7 +51,10 @@ const ProgramBody = z.strictObject({
   }),
   start: U64.openapi({ description: "Address of the first instruction" }),
   load: z.array(LoadBody).max(GUEST_LOADS_MAX).describe("What is in its memory at its start"),
-}).openapi("GuestProgram", { description: "A program against the guest ABI" });
+}).openapi("GuestProgram", {
+  example: { pfnLimit: 16, start: "4096", load: [{ at: "4096", bytes: "9A==" }] },
+  description: "A program against the guest ABI",
+});
 
 const InodeId = z.string().min(1).max(64).openapi({ description: "Id of an inode" });
 
@@ -56,7 +62,10 @@ const DiskBody = z.strictObject({
   inode: InodeId.openapi({ description: "Inode that is read; what is written stays the guest's" }),
   readOnly: z.boolean().optional().default(false)
     .describe("Whether the guest may only read it"),
-}).openapi("GuestDisk", { description: "A disk of a Linux guest" });
+}).openapi("GuestDisk", {
+  example: { inode: "5f0c9a3be2d1", readOnly: false },
+  description: "A disk of a Linux guest",
+});
 
 const LinuxBody = z.strictObject({
   memoryMiB: z.int().min(LINUX_MIB_MIN).max(GUEST_PAGES_MAX * PAGE_BYTES / MIB).openapi({
@@ -74,7 +83,10 @@ const LinuxBody = z.strictObject({
   share: z.strictObject({ root: Name.describe("Name of the root") }).optional().openapi({
     description: "A root that it sees over 9p, read-only",
   }),
-}).openapi("GuestLinux", { description: "An unmodified 32-bit Linux" });
+}).openapi("GuestLinux", {
+  example: { memoryMiB: 128, kernel: "5f0c9a3be2d1", commandLine: "console=ttyS0 quiet" },
+  description: "An unmodified 32-bit Linux",
+});
 
 /** `POST /v1/guests`. */
 export const CreateGuestBody = z.strictObject({
@@ -95,6 +107,10 @@ export const CreateGuestBody = z.strictObject({
     refuse(ctx, "must have exactly one of bare, linux and snapshot");
   }
 }).openapi("CreateGuestRequest", {
+  example: {
+    name: "hello",
+    bare: { pfnLimit: 16, start: "4096", load: [{ at: "4096", bytes: "9A==" }] },
+  },
   description: "A guest: exactly one of `bare`, `linux` and `snapshot` is there",
 });
 
@@ -106,7 +122,10 @@ export const ExitView = z.object({
     example: "CRASH: out of beds",
     description: "Why the guest is dead",
   }),
-}).openapi("GuestExit", { description: "How a run ended" });
+}).openapi("GuestExit", {
+  example: { reason: "notify", value: "60480" },
+  description: "How a run ended",
+});
 
 const GUEST = {
   kind: "`bare`: a program against the guest ABI; `linux`: an unmodified Linux",
@@ -135,7 +154,21 @@ const GuestShape = {
 
 /** A guest as it is shown. */
 export const GuestView = z.object(GuestShape)
-  .openapi("Guest", { description: "A virtual machine: memory and one vCPU" });
+  .openapi("Guest", {
+    example: {
+      id: "hello",
+      kind: "bare",
+      state: "ready",
+      engine: "v86",
+      scope: "hello",
+      generation: 7,
+      memoryBytes: "65536",
+      createdAt: "2026-11-20T12:00:00.000000001Z",
+      exit: { reason: "notify", value: "60480" },
+      notifies: 1,
+    },
+    description: "A virtual machine: memory and one vCPU",
+  });
 
 const OWNER_TOKEN = "What its owner sends as `Innkeeper-Owner`; it is shown only here";
 
@@ -143,7 +176,22 @@ const OWNER_TOKEN = "What its owner sends as `Innkeeper-Owner`; it is shown only
 export const CreatedGuestView = z.object({
   ...GuestShape,
   ownerToken: z.string().describe(OWNER_TOKEN),
-}).openapi("CreatedGuest", { description: "A guest that was just made" });
+}).openapi("CreatedGuest", {
+  example: {
+    id: "hello",
+    kind: "bare",
+    state: "ready",
+    engine: "v86",
+    scope: "hello",
+    generation: 7,
+    memoryBytes: "65536",
+    createdAt: "2026-11-20T12:00:00.000000001Z",
+    exit: { reason: "notify", value: "60480" },
+    notifies: 1,
+    ownerToken: "4d1f0c5b7a9e4b3f8c2d6a7f00112233",
+  },
+  description: "A guest that was just made",
+});
 
 /** A page of guests. */
 export const GuestList = pageView(GuestView)
@@ -151,7 +199,10 @@ export const GuestList = pageView(GuestView)
 
 /** A new owner's token, shown only here. */
 export const OwnerView = z.object({ ownerToken: z.string().describe(OWNER_TOKEN) })
-  .openapi("GuestOwner", { description: "The token of a new owner" });
+  .openapi("GuestOwner", {
+    example: { ownerToken: "4d1f0c5b7a9e4b3f8c2d6a7f00112233" },
+    description: "The token of a new owner",
+  });
 
 const REGISTER = "Name of the register, as lguest has it";
 
@@ -159,7 +210,10 @@ const REGISTER = "Name of the register, as lguest has it";
 export const ChannelView = z.object({
   address: U32.openapi({ example: 60_480, description: "The address that the guest notifies" }),
   count: z.int().min(0).describe("How often it was notified since that was last taken"),
-}).openapi("Channel", { description: "An address whose notifies are counted" });
+}).openapi("Channel", {
+  example: { address: 60_480, count: 3 },
+  description: "An address whose notifies are counted",
+});
 
 /** The channels of a guest, by address. */
 export const ChannelList = z.object({
@@ -223,7 +277,7 @@ export const StateBody = z.strictObject({
 /** `POST /v1/guests/{g}/interrupts`. The guest knows which lines there are, while it lives. */
 export const InterruptBody = z.strictObject({
   line: z.int().describe("Number of the line; 0 is the timer"),
-}).openapi("InterruptRequest", { description: "An interrupt line to raise" });
+}).openapi("InterruptRequest", { example: { line: 0 }, description: "An interrupt line to raise" });
 
 /** The registers of a guest, by lguest's names. */
 export const RegistersView = z.record(z.string(), U64Text).openapi("Registers", {
@@ -235,7 +289,10 @@ export const RegistersView = z.record(z.string(), U64Text).openapi("Registers", 
 export const RegisterView = z.object({
   name: z.string().describe(REGISTER),
   value: U64Text.describe("Its value"),
-}).openapi("Register", { description: "A register and its value" });
+}).openapi("Register", {
+  example: { name: "ax", value: "1" },
+  description: "A register and its value",
+});
 
 /** `PUT /v1/guests/{g}/registers/{name}`. */
 export const RegisterBody = z.strictObject({ value: U64.describe("Its new value") })
@@ -243,6 +300,7 @@ export const RegisterBody = z.strictObject({ value: U64.describe("Its new value"
 
 /** `PATCH /v1/guests/{g}/registers`: names and values, all or nothing. */
 export const RegistersBody = z.record(z.string().max(40), U64).openapi("RegistersRequest", {
+  example: { ax: "1", ip: "4096" },
   description: "Registers and the values that they are to have",
 });
 
@@ -258,7 +316,20 @@ export const SnapshotView = z.object({
   memoryBytes: U64Text.optional().describe(GUEST.memoryBytes),
   createdAt: Time.optional().describe("When it was taken"),
   fault: Code.optional().describe("Why it cannot be read; the rest is missing then"),
-}).openapi("Snapshot", { description: "A paused guest as a file" });
+}).openapi("Snapshot", {
+  example: {
+    id: "snapshot-0011223344556677",
+    kind: "linux",
+    sizeBytes: "134217728",
+    guest: "hello",
+    scope: "vm-7",
+    generation: 7,
+    engine: "v86",
+    memoryBytes: "134217728",
+    createdAt: "2026-11-20T12:00:00.000000001Z",
+  },
+  description: "A paused guest as a file",
+});
 
 /** A page of snapshots. */
 export const SnapshotList = pageView(SnapshotView)

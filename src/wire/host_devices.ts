@@ -11,6 +11,12 @@ import {
   VFIO_DEVICE_TYPES,
   VHOST_USER_TYPES,
 } from "../devices/resolve/device_kinds.ts";
+import {
+  DEVICE_INFO_EXAMPLE,
+  HOST_DEVICE_EXAMPLE,
+  HOST_DEVICE_RECORD_EXAMPLE,
+  RENDERING_EXAMPLE,
+} from "./device_examples.ts";
 import { AnonymousDeviceView, DeviceInfoBody, HostPath, INFO } from "./devices.ts";
 import { Name, pageQuery, pageView, Time, U32, U64Text, wordOf } from "./scalars.ts";
 
@@ -92,7 +98,10 @@ export const RegisterBody = z.strictObject({
     tag: Tag.describe(FOLDER.tag),
     readOnly: z.boolean().optional().describe(FOLDER.readOnly),
   }).optional().describe(DEVICE.sharedFolder),
-}).openapi("RegisterDeviceRequest", { description: "A device of the host for a sandbox" });
+}).openapi("RegisterDeviceRequest", {
+  example: { ...DEVICE_INFO_EXAMPLE, sandbox: "default", block: { readOnly: true } },
+  description: "A device of the host for a sandbox",
+});
 
 /** `PATCH /v1/devices/{id}`: what the hypervisor reported. */
 export const DeviceReportBody = z.strictObject({
@@ -100,12 +109,18 @@ export const DeviceReportBody = z.strictObject({
   pciAddr: Word.optional().describe(REPORT.pciAddr),
   nvdimmId: Word.optional().describe(REPORT.nvdimmId),
   devNo: Word.optional().describe(REPORT.devNo),
-}).openapi("DeviceReport", { description: "Where a hypervisor has plugged a device" });
+}).openapi("DeviceReport", {
+  example: { pciAddr: "02/00" },
+  description: "Where a hypervisor has plugged a device",
+});
 
 /** `PUT /v1/devices/{id}/holders/{holder}`. */
 export const HolderBody = z.strictObject({
   leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional().describe(LEASE),
-}).openapi("DeviceHolderRequest", { description: "How a holder holds a device" });
+}).openapi("DeviceHolderRequest", {
+  example: { leaseMs: 60_000 },
+  description: "How a holder holds a device",
+});
 
 /** `{id}` and `{holder}`. */
 export const HolderParam = z.object({
@@ -225,7 +240,10 @@ export const HostDeviceRecordBody = z.strictObject({
   vhostUser: z.strictObject(VhostUserShape).optional().describe(DEVICE.vhostUser),
   rng: z.strictObject(RngShape).optional().describe(DEVICE.rng),
   sharedFolder: z.strictObject(SharedFolderShape).optional().describe(DEVICE.sharedFolder),
-}).openapi("HostDeviceRecord", { description: "A host device as an image holds it" });
+}).openapi("HostDeviceRecord", {
+  example: HOST_DEVICE_RECORD_EXAMPLE,
+  description: "A host device as an image holds it",
+});
 
 /** A host device as it is shown. */
 export const HostDeviceView = z.object({
@@ -249,7 +267,10 @@ export const HostDeviceView = z.object({
   vhostUser: z.object(VhostUserShape).optional().describe(DEVICE.vhostUser),
   rng: z.object(RngShape).optional().describe(DEVICE.rng),
   sharedFolder: z.object(SharedFolderShape).optional().describe(DEVICE.sharedFolder),
-}).openapi("HostDevice", { description: "A device of the host in a sandbox" });
+}).openapi("HostDevice", {
+  example: HOST_DEVICE_EXAMPLE,
+  description: "A device of the host in a sandbox",
+});
 
 /** A device of either sort. */
 export const DeviceView = z.union([HostDeviceView, AnonymousDeviceView])
@@ -313,5 +334,6 @@ export const RenderingView = z.object({
     .describe("The same as arguments, for a hypervisor that has not started yet"),
   notes: z.array(z.string()).readonly().describe("What whoever plays the steps has to know"),
 }).openapi("DeviceRendering", {
+  example: RENDERING_EXAMPLE,
   description: "How a hypervisor is told to plug a device and to take it out",
 });

@@ -28,6 +28,7 @@ export const MappingBody = z.strictObject({
   copyOf: z.strictObject(MappingMembers).optional()
     .describe("A mapping to copy to the address; all other members are left out then"),
 }).openapi("InodeMappingRequest", {
+  example: { space: "vm-7", address: "1048576", length: "4096", offset: "0", writable: true },
   description: "A mapping, or a copy of one at another address",
 }).transform((body, ctx) => {
   const { copyOf, address, ...place } = body;
@@ -59,7 +60,10 @@ export const TranslateBody = z.strictObject({
   }),
   access: wordOf(["read", "write"]).describe("What is to be done with the bytes"),
   holder: Name.describe("The holder of the inode who asks"),
-}).openapi("InodeTranslateRequest", { description: "Mapped bytes that are to be found" });
+}).openapi("InodeTranslateRequest", {
+  example: { required: { offset: "0", length: "4096" }, access: "read", holder: "vm-7" },
+  description: "Mapped bytes that are to be found",
+});
 
 /** A mapping of an inode. */
 export const MappingView = z.object({
@@ -67,7 +71,10 @@ export const MappingView = z.object({
   space: z.string().describe(MAPPING.space),
   address: U64Text.describe(MAPPING.address),
   writable: z.boolean().describe(MAPPING.writable),
-}).openapi("InodeMapping", { description: "A range that an address space has mapped" });
+}).openapi("InodeMapping", {
+  example: { space: "vm-7", address: "1048576", offset: "0", length: "4096", writable: true },
+  description: "A range that an address space has mapped",
+});
 
 /** The mappings of an inode. */
 export const MappingListView = pageView(MappingView)
@@ -96,4 +103,14 @@ export const TranslatedView = z.object({
     code: z.string().openapi({ description: "`end-of-file`, or the code of a problem" }),
     detail: z.string().describe("The same for people"),
   }).optional().describe("What ends the translation before its time"),
-}).openapi("InodeTranslated", { description: "Which file has mapped bytes, and where" });
+}).openapi("InodeTranslated", {
+  example: {
+    translations: [{
+      source: { offset: "0", length: "4096" },
+      file: "/var/lib/innkeeper/cache/5f0c9a3be2d1",
+      offset: "0",
+      permissions: "read",
+    }],
+  },
+  description: "Which file has mapped bytes, and where",
+});

@@ -37,7 +37,13 @@ export const EvictedView = z.object({
     range: RangeView.describe("What had to stay"),
     why: z.string().describe("Why it had to"),
   })).describe("What had to stay, and why"),
-}).openapi("Evicted", { description: "What has left the cache" });
+}).openapi("Evicted", {
+  example: {
+    evictedBytes: "4096",
+    refused: [{ range: { offset: "4096", length: "4096" }, why: "mapped" }],
+  },
+  description: "What has left the cache",
+});
 
 /** `?limit=&cursor=` of the cached pages. The cursor is an offset. */
 export const PagesQuery = z.strictObject({
@@ -58,4 +64,11 @@ export const PagesView = z.object({
     mapped: z.boolean().openapi({ description: "It is mapped: it stays in the cache" }),
   })).describe("Runs of pages in one state, by offset"),
   next: z.string().optional().describe("`cursor` of the next page; the last page has none"),
-}).openapi("InodePages", { description: "Which pages are cached, and in what state" });
+}).openapi("InodePages", {
+  example: {
+    pageBytes: 4096,
+    size: "8192",
+    items: [{ offset: "0", length: "4096", state: "clean", mapped: false }],
+  },
+  description: "Which pages are cached, and in what state",
+});

@@ -41,7 +41,10 @@ export const InodeRequestBody = z.strictObject({
     .describe("Address of a remote file, which goes without all other members of a file"),
   holder: Name.openapi({ description: "Who holds the inode open", example: "vm-7" }),
   leaseMs: LeaseMs.optional(),
-}).openapi("InodeRequest", { description: "A file below a root, or a remote one" }).transform(
+}).openapi("InodeRequest", {
+  example: { root: "images", path: "images/kernel", access: "rw", cache: "own", holder: "vm-7" },
+  description: "A file below a root, or a remote one",
+}).transform(
   (body, ctx) => {
     const { url, holder, leaseMs, ...file } = body;
     if (url !== undefined) {
@@ -80,14 +83,20 @@ export const InodePatchBody = z.strictObject({
   gid: OwnerId.optional().describe(INODE.gid),
   accessTime: FileTime.optional().describe(`${INODE.accessTime}, or \`now\``),
   modificationTime: FileTime.optional().describe(`${INODE.modificationTime}, or \`now\``),
-}).openapi("InodePatch", { description: "What is to change; the rest stays" });
+}).openapi("InodePatch", {
+  example: { size: "8192", modificationTime: "now" },
+  description: "What is to change; the rest stays",
+});
 
 /** What `POST …/touch` takes. */
 export const TouchBody = z.strictObject({
   access: z.boolean().optional().describe("Set the access time"),
   modification: z.boolean().optional().describe("Set the modification time"),
   status: z.boolean().optional().describe("Set the time of the last change of status"),
-}).openapi("InodeTouch", { description: "Which times are to be set to now" });
+}).openapi("InodeTouch", {
+  example: { modification: true },
+  description: "Which times are to be set to now",
+});
 
 const NEW_NAME = "Path of the name below the root";
 
@@ -126,7 +135,7 @@ export const InodeRangeParam = InodeParam.extend({
   range: z.string().openapi({ description: "FIRST-LAST, both inclusive", example: "4096-4099" }),
 });
 
-const Count = z.int().min(0);
+const Count = z.int().min(0).openapi({ example: 3 });
 
 const BYTES = {
   resident: "Bytes in the cache",
@@ -178,7 +187,31 @@ export const InodeView = z.object({
   }).optional().openapi({
     description: "Why the last write-back or sync failed, until one succeeds",
   }),
-}).openapi("Inode", { description: "An open file, shared by everybody who opened it" });
+}).openapi("Inode", {
+  example: {
+    id: "5f0c9a3be2d1",
+    root: "images",
+    path: "images/kernel",
+    access: "rw",
+    cache: "own",
+    device: "2049",
+    inode: "131074",
+    size: "8192",
+    usage: "8192",
+    permissions: 0o644,
+    uid: 1000,
+    gid: 1000,
+    accessTime: "2026-11-20T12:00:00.000000001Z",
+    modificationTime: "2026-11-20T12:00:00.000000001Z",
+    statusChangeTime: "2026-11-20T12:00:00.000000001Z",
+    links: 1,
+    dirty: [],
+    residentBytes: "8192",
+    dirtyBytes: "4096",
+    holders: ["vm-7"],
+  },
+  description: "An open file, shared by everybody who opened it",
+});
 
 /** `?limit=&cursor=` of a list of inodes or mappings. */
 export const InodesQuery = z.strictObject(pageQuery(256));

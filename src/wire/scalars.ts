@@ -136,7 +136,10 @@ export function pageQuery(keyCharsMax: number) {
 export function pageView<Item extends z.ZodType>(item: Item) {
   return z.object({
     items: z.array(item).describe("The items of this page"),
-    next: z.string().optional().describe("`cursor` of the next page; the last page has none"),
+    next: z.string().optional().openapi({
+      description: "`cursor` of the next page; the last page has none",
+      example: "vm-8",
+    }),
   });
 }
 
