@@ -82,7 +82,7 @@ const translateRange = endpoint({
   needs: "write",
   request: { params: InodeParam, body: jsonBody(TranslateBody) },
   responses: { 200: json(TranslatedView, "Where the bytes are; the holder keeps them there") },
-  faults: ["inode-not-found", "holder-not-found", "not-mapped", "cache-full"],
+  faults: ["inode-not-found", "holder-not-found", "not-mapped", "cache-full", "backing-changed"],
 }).handle(async (c, store) => {
   const { required, optional = required, access, holder } = c.req.valid("json");
   const request = {
@@ -93,9 +93,14 @@ const translateRange = endpoint({
   const inode = store.inode(c.req.valid("param").i);
   const { translations, busError } = await inode.mappings.translate(request, holder);
   return c.json({
-    translations: translations.map(({ source, file, offset, permissions }) => ({
+    translations: translations.map(({ source, file, node, offset, permissions }) => ({
       source: rangeView(source),
       file,
+      node: {
+        deviceMajor: Number(node.device >> 32n),
+        deviceMinor: Number(BigInt.asUintN(32, node.device)),
+        inode: String(node.inode),
+      },
       offset: String(offset),
       permissions: permissions.write ? "read-write" as const : "read" as const,
     })),

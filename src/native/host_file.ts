@@ -71,7 +71,8 @@ export class HostFile implements BackingFile {
     const attributes = await statSynced(this.#file);
     const found = await this.#pathLeadsTo();
     // A renamed file still has a name, by which it lives on. One without any is lost at its close.
-    return { attributes, named: found === "it" || found === "nothing" && attributes.links > 0 };
+    const isAtPath = found === "it";
+    return { attributes, named: isAtPath || found === "nothing" && attributes.links > 0, isAtPath };
   }
 
   readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined {

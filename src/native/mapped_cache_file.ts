@@ -1,8 +1,10 @@
 import { CHUNK_BYTES } from "../core/limits.ts";
+import type { NodeIdentity } from "../core/ports/backing_file.ts";
 import type { CacheFile, CacheFiles } from "../core/ports/cache_file.ts";
 import { type Range, Segments } from "../core/segments.ts";
 import * as linux from "./constants.ts";
 import { type Descriptor, openPath } from "./descriptor.ts";
+import { statCached } from "./statx.ts";
 import { readFully, removeIfPresent } from "./files.ts";
 import { HostFileMapper } from "./host_file_mapper.ts";
 import type { Libc } from "./libc.ts";
@@ -55,6 +57,7 @@ export class MappedCacheFiles implements CacheFiles {
 
 class MappedCacheFile implements CacheFile {
   readonly path: string;
+  readonly node: NodeIdentity;
   readonly #libc: Libc;
   readonly #file: Descriptor;
   readonly #mapper: HostFileMapper;
@@ -64,6 +67,8 @@ class MappedCacheFile implements CacheFile {
   constructor(file: Descriptor) {
     const { libc, number, subject } = file;
     this.path = subject;
+    const { device, inode } = statCached(file);
+    this.node = { device, inode };
     this.#libc = libc;
     this.#file = file;
     this.#mapper = new HostFileMapper({

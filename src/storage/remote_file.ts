@@ -83,7 +83,7 @@ class RemoteFile implements BackingFile {
 
   async look(): Promise<BackingLook> {
     this.#described = await describe(this.#url, this.#ending.signal);
-    return { attributes: this.attributes(), named: true };
+    return { attributes: this.attributes(), named: true, isAtPath: true };
   }
 
   readNonblocking(): undefined {

@@ -95,6 +95,13 @@ export const TranslatedView = z.object({
   translations: z.array(z.object({
     source: RangeView.describe("A range of the content"),
     file: z.string().openapi({ description: "The file to map, on this host" }),
+    node: z.object({
+      deviceMajor: z.int().describe("Major number of the device that the file is on"),
+      deviceMinor: z.int().describe("Minor number of that device"),
+      inode: U64Text.describe("Number of the file on that device"),
+    }).describe(
+      "Which file it must be: compare with fstat(2) after opening, since a path can be led elsewhere",
+    ),
     offset: U64Text.describe("Where in that file the range begins"),
     permissions: z.enum(["read", "read-write"]).describe("How the file may be mapped"),
   })).describe("Where the bytes are, by offset"),

@@ -89,7 +89,8 @@ export class MemoryFile implements BackingFile {
 
   async look(): Promise<BackingLook> {
     await this.#may("look");
-    return { attributes: this.attributes(), named: this.node.isNamed };
+    const isAtPath = this.root.nodes.get(this.path) === this.node;
+    return { attributes: this.attributes(), named: this.node.isNamed, isAtPath };
   }
 
   readNonblocking(): undefined {
@@ -301,6 +302,7 @@ function copyPages(
 
 class MemoryCacheFile implements CacheFile {
   readonly path = "/memory/cache";
+  readonly node = { device: 0n, inode: 1n };
 
   constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
 

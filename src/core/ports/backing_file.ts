@@ -1,8 +1,11 @@
-/** The attributes of a file on its storage. Times are nanoseconds since 1970-01-01T00:00:00Z. */
-export interface BackingAttributes {
-  /** Number of the device that the file is on, and of the inode there: together its identity. */
+/** Which file it is: number of the device that it is on, as major × 2³² + minor, and of the inode there. */
+export interface NodeIdentity {
   readonly device: bigint;
   readonly inode: bigint;
+}
+
+/** The attributes of a file on its storage. Times are nanoseconds since 1970-01-01T00:00:00Z. */
+export interface BackingAttributes extends NodeIdentity {
   readonly sizeBytes: bigint;
   /** Storage that the file takes up. */
   readonly usageBytes: bigint;
@@ -36,6 +39,8 @@ export interface BackingLook {
    * leads to it.
    */
   readonly named: boolean;
+  /** Whether the path that it was opened by still leads to it. */
+  readonly isAtPath: boolean;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { NodeIdentity } from "./backing_file.ts";
 import type { Range } from "../segments.ts";
 
 /**
@@ -7,6 +8,8 @@ import type { Range } from "../segments.ts";
 export interface CacheFile {
   /** Path by which another process of this user can map it. */
   readonly path: string;
+  /** Which file that path leads to. */
+  readonly node: NodeIdentity;
   /**
    * Reserves storage for pages, so that a later store into them cannot fail. They read as zeros.
    *

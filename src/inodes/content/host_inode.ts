@@ -135,19 +135,31 @@ export class HostInode extends CachingInode {
   }
 
   /** The host maps whatever it is asked to. An access past the end is between it and the client. */
-  protected translateMapped(
+  protected async translateMapped(
     { required, optional, isWrite }: TranslateRequest,
     holder: string,
+    require: () => void,
   ): Promise<Translated> {
     const file = this.backing.file.hostPath;
     if (file === undefined) {
       throw new Fault("not-mapped", `Cannot translate ${this.backing.name}: no host file has it`);
     }
+    const { attributes: { device, inode }, isAtPath } = await this.backing.look();
+    if (!isAtPath) {
+      throw new Fault(
+        "backing-changed",
+        `Cannot translate ${this.backing.name}: its path leads elsewhere by now, so nobody can ` +
+          "map it by that; reopen it",
+      );
+    }
+    require();
     const source = this.#limitTranslation ? maxFillRange(required, optional) : optional;
     this.maps.hold(holder, source);
     this.#isExposed ||= isWrite;
-    const translation = { source, file, offset: source.start, permissions: { write: isWrite } };
-    return Promise.resolve({ translations: [translation], busError: undefined });
+    const node = { device, inode };
+    const permissions = { write: isWrite };
+    const translation = { source, file, node, offset: source.start, permissions };
+    return { translations: [translation], busError: undefined };
   }
 
   protected unmapped(): void {}

@@ -1,5 +1,6 @@
 import type { Fault } from "../../core/faults.ts";
 import { FILL_BYTES_MAX } from "../../core/limits.ts";
+import type { NodeIdentity } from "../../core/ports/backing_file.ts";
 import type { Range } from "../../core/segments.ts";
 
 /** What is to be translated (gVisor's `Translate`). */
@@ -16,6 +17,8 @@ interface Translation {
   readonly source: Range;
   /** Path of the file that has the bytes. */
   readonly file: string;
+  /** Which file that is. Whoever opens the path compares it, because a path can be led elsewhere. */
+  readonly node: NodeIdentity;
   /** Where the first byte is in it. */
   readonly offset: bigint;
   readonly permissions: { readonly write: boolean };

@@ -74,6 +74,7 @@ Deno.test("POST …/translate says where mapped bytes are, and where they end", 
   const { translations, busError } = await s.api.json(200, "POST", path, { json });
   assertEquals(translations.length, 1);
   assert(translations[0].file.startsWith(s.host.state), translations[0].file);
+  assertEquals(translations[0].node, nodeOf(translations[0].file));
   assertEquals([translations[0].source, translations[0].permissions], [
     { offset: "4096", length: "4096" },
     "read-write",
@@ -82,6 +83,46 @@ Deno.test("POST …/translate says where mapped bytes are, and where they end", 
   const { items } = await s.api.json(200, "GET", `${s.inode}/pages`);
   assertEquals(items.at(-1), { offset: "4096", length: "4096", state: "kept-dirty", mapped: true });
   await s.api.refused("holder-not-found", "POST", path, { json: { ...json, holder: "you" } });
+});
+
+/** Which file a path leads to, as a program on this host sees it. */
+function nodeOf(path: string) {
+  const { dev, ino } = Deno.statSync(path);
+  const device = BigInt(dev);
+  return {
+    deviceMajor: Number(device >> 8n & 0xfffn),
+    deviceMinor: Number(device & 0xffn | device >> 12n & 0xfff00n),
+    inode: String(ino),
+  };
+}
+
+Deno.test("POST …/translate names the node of the file, and no path that leads elsewhere by now", async () => {
+  await using host = new HostStore();
+  await using outside = new HostStore();
+  const api = Api.of(inodeRoutes(host.store));
+  await Deno.mkdir(host.path("d"));
+  await Deno.writeFile(host.path("d/f"), pattern(2 * PAGE));
+  await Deno.writeFile(outside.path("f"), pattern(2 * PAGE, 9));
+  const required = { offset: 0, length: 4096 };
+  const { id } = await api.json(201, "POST", "/v1/inodes", {
+    json: { root: "r", path: "d/f", access: "rw", cache: "host", holder: "host" },
+  });
+  await api.json(201, "POST", `/v1/inodes/${id}/mappings`, {
+    json: { space: "vm", address: 0, ...required, writable: false },
+  });
+  const request = { json: { required, access: "read", holder: "host" } };
+  const at = `/v1/inodes/${id}/translate`;
+  const { translations: [found] } = await api.json(200, "POST", at, request);
+  assertEquals(found.node, nodeOf(found.file));
+  await Deno.rename(host.path("d"), host.path("e"));
+  await Deno.symlink(outside.folder, host.path("d"));
+  await api.refused("backing-changed", "POST", at, request);
+  await Deno.remove(host.path("d"));
+  await Deno.rename(host.path("e"), host.path("d"));
+  assertEquals((await api.json(200, "POST", at, request)).translations.length, 1);
+  await Deno.writeFile(host.path("other"), pattern(2 * PAGE, 5));
+  await Deno.rename(host.path("other"), host.path("d/f"));
+  await api.refused("backing-changed", "POST", at, request);
 });
 
 Deno.test("POST and DELETE …/references keep pages and let them go", async () => {
@@ -224,6 +265,7 @@ Deno.test("POST /v1/inodes takes a url alone, a lease, noatime and limitTranslat
   assertEquals(translations, [{
     source: { offset: "4096", length: "65536" },
     file: s.host.path("g"),
+    node: nodeOf(s.host.path("g")),
     offset: "4096",
     permissions: "read",
   }]);
