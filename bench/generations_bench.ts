@@ -8,6 +8,7 @@ import { EventLog } from "../src/core/event_log.ts";
 import type { LiveScope } from "../src/generations/live_scope.ts";
 import { DEFAULT_OPTIONS } from "../src/generations/scope_options.ts";
 import { Scopes } from "../src/generations/scopes.ts";
+import { Libc } from "../src/native/libc.ts";
 import { PageFiles } from "../src/storage/page_files.ts";
 import { SqliteLedger } from "../src/storage/sqlite_ledger.ts";
 
@@ -19,7 +20,7 @@ async function scopeWith(watchers: number): Promise<{ scope: LiveScope; ids: str
   const scopes = await Scopes.open({
     ledger,
     events: await EventLog.open({ ledger, clock: systemClock }),
-    pages: new PageFiles(`${folder}/pages`, "all"),
+    pages: new PageFiles(Libc.open(), `${folder}/pages`, "all"),
     clock: systemClock,
     random: systemRandom,
   });

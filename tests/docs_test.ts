@@ -60,6 +60,39 @@ Deno.test("docs: every path that a page names is there", () => {
   assertEquals(missing.map(({ page, path }) => `${page}: ${path}`), []);
 });
 
+/** Lines that mount a page, or link it to where a program looks for it. */
+function mountsOfPages(text: string): string[] {
+  const names = /(?:pages\/\S+\/|\/|\})(?:sysgenid|vmclock0?)\b|sysgenid\.path/;
+  const verbs =
+    /--mount|\bmount\b.*\bbind\b|mount --bind|Bind(?:ReadOnly)?Paths|\bln -s|\s-v\s|--volume/;
+  return text.replace(/\n +(?=\S)/g, " ").split("\n")
+    .filter((line) => names.test(line) && verbs.test(line));
+}
+
+const READ_ONLY = /\b(?:readonly|read-only|ro)\b|BindReadOnlyPaths/;
+
+Deno.test("docs: every line that mounts a page mounts it read-only", () => {
+  const wrong = [
+    "docker run -v /run/innkeeper/pages/vm-7/sysgenid:/dev/sysgenid x",
+    "mount --bind /run/innkeeper/pages/vm-7/sysgenid /dev/sysgenid",
+    "ln -s /run/innkeeper/pages/system/sysgenid /dev/sysgenid",
+  ];
+  assertEquals(wrong.filter((line) => mountsOfPages(line).length !== 1), []);
+  assertEquals(wrong.filter((line) => READ_ONLY.test(line)), []);
+  const sources = [
+    ...PAGES,
+    "CHANGELOG.md",
+    ...["src/", "routes/", "examples/"].flatMap(filesBelow),
+  ]
+    .filter((path) => /\.(?:md|[jt]s|sh|html|ya?ml)$/.test(path));
+  const mounts = sources.flatMap((path) =>
+    mountsOfPages(textOf(path)).map((line) => ({ path, line }))
+  );
+  assert(mounts.length >= 3, `only ${mounts.length} mounts were found`);
+  const writable = mounts.filter(({ line }) => !READ_ONLY.test(line));
+  assertEquals(writable.map(({ path, line }) => `${path}: ${line}`), []);
+});
+
 Deno.test("docs: every link between pages leads to a page and to a place in it", () => {
   const links = PAGES.flatMap((page) =>
     [...textOf(page).matchAll(/\]\(([^):\s]+)\)/g)].map(([, to = ""]) => {

@@ -20,6 +20,7 @@ import { DeviceRegistry } from "../devices/registry.ts";
 import { HOST_ROOTS } from "../devices/resolve/host_roots.ts";
 import { DeviceResolver } from "../devices/resolve/resolve.ts";
 import { V86Engines } from "../engines/v86/engines.ts";
+import { PageWatch } from "../generations/page_watch.ts";
 import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store/store.ts";
@@ -143,7 +144,7 @@ async function openInnkeeper(
     inodes,
     scopes: await Scopes.open({
       ...ports,
-      pages: new PageFiles(`${run}/pages`, visibilityOf(libc, run)),
+      pages: new PageFiles(libc, `${run}/pages`, visibilityOf(libc, run)),
     }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
@@ -163,6 +164,7 @@ async function openInnkeeper(
       });
     }
   });
+  resources.use(new PageWatch(() => innkeeper.scopes.list(), systemClock));
   const scope = innkeeper.scopes.get(SYSTEM_SCOPE);
   const openDevice: OpenHostDevice = (path, notThis) =>
     openHostDevice(libc, hostTree, path, notThis);

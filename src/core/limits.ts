@@ -81,6 +81,12 @@ export const EVENT_SEQ_BLOCK = 1_000_000;
 export const SCOPES_MAX = 10_000;
 /** Deleted scopes whose counters are remembered, so that none repeats: about 300 bytes each. */
 export const TOMBSTONES_MAX = 100_000;
+/** Interval at which each page is compared with what was stored into it: a reader's mistake is short. */
+export const PAGE_LOOK_MS = 100;
+/** Scopes whose pages are compared in one turn of the event loop: about a millisecond. */
+export const PAGES_PER_LOOK = 256;
+/** Numbers of others in the pages of one scope that no bump uses: each look may find two. */
+export const FOREIGN_VALUES_MAX = 1_000;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
 /** Names and prefixes that a scope may expect: each is compared with the name of every watcher. */

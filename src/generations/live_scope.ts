@@ -52,6 +52,9 @@ export class LiveScope {
   readonly #changes: Changes;
   readonly #history: PastBump[] = [];
   #cancelQuiesce: (() => void) | undefined;
+  #isStopped = false;
+  /** Whether the last look at the pages failed. */
+  #isUnusable = false;
 
   constructor(scope: Scope, pages: Pages, ports: ScopePorts) {
     this.#ports = ports;
@@ -99,9 +102,13 @@ export class LiveScope {
       if (request.force !== true && options.requireQuiesce && !isQuiesced) {
         throw notQuiescedFault(this.#scope);
       }
-      const next = this.#scope.next(minimum);
-      const epoch = next.epoch < floorEpoch ? floorEpoch : next.epoch;
-      const bump = mintBump(this.#ports, { ...next, epoch }, reason, by);
+      this.#mendPages();
+      const { generation: following, epoch: counted } = this.#scope.next(minimum);
+      const next = this.#pages.unseen({
+        generation: following,
+        epoch: counted < floorEpoch ? floorEpoch : counted,
+      });
+      const bump = mintBump(this.#ports, next, reason, by);
       await this.#commit({ current: bump, previousGeneration: generation, broken: new Set() });
       try {
         this.#pages.store(bump);
@@ -113,6 +120,21 @@ export class LiveScope {
       }
       return this.#publish(bump);
     });
+  }
+
+  /**
+   * Compares the pages with what was stored into them last, and mends what somebody else wrote there
+   * (docs/generations.md#foreign). It throws nothing: a page that cannot be mended is an event.
+   */
+  inspectPages(): void {
+    if (this.#isStopped) return;
+    try {
+      this.#mendPages();
+      this.#isUnusable = false;
+    } catch (error) {
+      if (!this.#isUnusable) this.#changes.emit("page.unusable", {}, (error as Error).message);
+      this.#isUnusable = true;
+    }
   }
 
   /** Gives the scope other options. */
@@ -247,7 +269,20 @@ export class LiveScope {
     });
   }
 
+  #mendPages(): void {
+    for (const { page, found } of this.#pages.inspect()) {
+      const { generation, epoch } = this.#scope;
+      const { path } = this.#pages[page];
+      this.#changes.emit(
+        "page.mended",
+        { page, path, found, generation, epoch },
+        "it did not show what was stored last: something else wrote there; mount it read-only",
+      );
+    }
+  }
+
   async #stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancelQuiesce?.();
     try {
       await this.watchers.close();

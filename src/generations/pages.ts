@@ -1,13 +1,33 @@
-import type { OpenedPage, PageFile, PageFolder, Visibility } from "../core/ports/page_file.ts";
+import type {
+  OpenedPage,
+  PageFile,
+  PageFolder,
+  PageName,
+  Visibility,
+} from "../core/ports/page_file.ts";
 import type { Bump } from "./bump.ts";
-import { storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
-import { isVmclockAt, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
+import { ForeignValues } from "./foreign_values.ts";
+import { mendSysgenid, storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
+import { mendVmclock, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
 
 /** What the pages showed when they were opened. */
 export interface FoundPages {
   /** `undefined` when the page was made just now. */
   readonly generation: number | undefined;
   readonly epoch: bigint | undefined;
+}
+
+/** What somebody else had written into a page; `undefined` when it was no layout that we know. */
+interface ForeignPage {
+  readonly page: PageName;
+  readonly found: number | bigint | undefined;
+}
+
+/** A bump, and the first bytes of the pages that show it. */
+interface ShownBump {
+  readonly bump: Bump;
+  readonly sysgenid: Uint8Array<ArrayBuffer>;
+  readonly vmclock: Uint8Array<ArrayBuffer>;
 }
 
 type ReadonlyPage = Pick<PageFile, "path" | "bytes">;
@@ -23,13 +43,17 @@ export class Pages {
   readonly vmclock: PageFile;
   readonly found: FoundPages;
   readonly visibility: Visibility;
+  readonly #foreign = new ForeignValues();
+  /** What this process has stored last; `undefined` while it has stored nothing. */
+  #shown: ShownBump | undefined;
 
   /**
    * Opens the pages of a scope, or makes them with its current generation in them.
    *
    * @throws {Fault} `page-unusable`
    */
-  constructor(folder: PageFolder, scope: string, { generation, epoch }: Bump) {
+  constructor(folder: PageFolder, scope: string, first: Bump) {
+    const { generation, epoch } = first;
     const sysgenid = folder.open(scope, "sysgenid", sysgenidBytes(generation));
     this.sysgenid = sysgenid.page;
     const vmclock = this.#openOther(folder, scope, epoch);
@@ -39,6 +63,7 @@ export class Pages {
       generation: sysgenid.found && sysgenidGeneration(sysgenid.found),
       epoch: vmclock.found && vmclockEpoch(vmclock.found),
     };
+    if (sysgenid.found === undefined && vmclock.found === undefined) this.#show(first, 0);
   }
 
   #openOther(folder: PageFolder, scope: string, epoch: bigint): OpenedPage {
@@ -51,21 +76,60 @@ export class Pages {
   }
 
   /** Publishes a bump. */
-  store({ generation, epoch }: Bump): void {
-    storeSysgenid(this.sysgenid, generation);
-    storeVmclock(this.vmclock, epoch);
+  store(bump: Bump): void {
+    // Set before, so that a store that fails in the middle is mended at the next look.
+    this.#show(bump, 0);
+    storeSysgenid(this.sysgenid, bump.generation);
+    this.#show(bump, storeVmclock(this.vmclock, bump.epoch));
   }
 
-  /** Stores the bump into the pages that do not show it or were left in the middle of a store. */
-  mend({ generation, epoch }: Bump): void {
-    if (sysgenidGeneration(this.sysgenid.bytes()) !== generation) {
-      storeSysgenid(this.sysgenid, generation);
+  /** Makes pages that were found those of a bump, whatever they show. */
+  mend(bump: Bump): void {
+    if (this.#shown === undefined) this.#mend(bump);
+  }
+
+  /**
+   * Compares the pages with what was stored last, and mends what somebody else has written.
+   *
+   * @returns What was found there
+   * @throws {Fault} `page-unusable` when a page cannot be mended
+   */
+  inspect(): readonly ForeignPage[] {
+    const shown = this.#shown;
+    if (shown === undefined) return [];
+    const foreign: ForeignPage[] = [];
+    if (!this.sysgenid.shows(shown.sysgenid)) {
+      foreign.push({ page: "sysgenid", found: sysgenidGeneration(this.sysgenid.bytes()) });
     }
-    if (!isVmclockAt(this.vmclock.bytes(), epoch)) storeVmclock(this.vmclock, epoch);
+    if (!this.vmclock.shows(shown.vmclock)) {
+      foreign.push({ page: "vmclock", found: vmclockEpoch(this.vmclock.bytes()) });
+    }
+    if (foreign.length === 0) return foreign;
+    for (const { found } of foreign) this.#foreign.remember(found);
+    this.#mend(shown.bump);
+    return foreign;
+  }
+
+  /** The next values, past those that somebody else has put into a page: programs may have seen them. */
+  unseen(next: Pick<Bump, "generation" | "epoch">): Pick<Bump, "generation" | "epoch"> {
+    return this.#foreign.past(next);
   }
 
   close(): void {
     this.sysgenid.close();
     this.vmclock.close();
+  }
+
+  #mend(bump: Bump): void {
+    mendSysgenid(this.sysgenid, bump.generation);
+    this.#show(bump, mendVmclock(this.vmclock, bump.epoch));
+  }
+
+  #show(bump: Bump, sequence: number): void {
+    this.#shown = {
+      bump,
+      sysgenid: sysgenidBytes(bump.generation),
+      vmclock: vmclockBytes(bump.epoch, sequence),
+    };
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { PageFile } from "../core/ports/page_file.ts";
+import { wordsThatDiffer } from "./page_words.ts";
 
 /** Bytes of a generation. */
 export const SYSGENID_BYTES = 4;
@@ -19,7 +20,13 @@ export function sysgenidGeneration(bytes: Uint8Array): number {
   return new Uint32Array(bytes.slice(0, SYSGENID_BYTES).buffer)[0] ?? 0;
 }
 
-/** Stores a generation in one write, so that no reader sees half of it. */
+/** Stores a generation in one store, so that no reader sees half of it. */
 export function storeSysgenid(page: PageFile, generation: number): void {
-  page.write(0, sysgenidBytes(generation));
+  page.store([[0, BigInt(generation)]]);
+}
+
+/** Makes the whole page that of a generation, whatever it shows. */
+export function mendSysgenid(page: PageFile, generation: number): void {
+  const stores = wordsThatDiffer(page.bytes(), sysgenidBytes(generation));
+  if (stores.length > 0) page.store(stores);
 }

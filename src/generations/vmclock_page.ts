@@ -3,17 +3,22 @@
  * generation counter: programs that prefer `/dev/vmclock0` read this one. Little-endian.
  *
  * It is a sequence lock: a reader that finds an odd sequence, or another one after reading, reads
- * again.
+ * again. Ours is never odd, since readers give up on one that is odd too often: each field is stored
+ * whole, and the sequence last (docs/generations.md#vmclock).
  *
  * @module
  */
 import { PAGE_BYTES } from "../core/limits.ts";
 import type { PageFile } from "../core/ports/page_file.ts";
+import { wordsThatDiffer } from "./page_words.ts";
 
 const MAGIC = 0x4b4c_4356;
 const VERSION = 1;
 const COUNTER_INVALID = 0xff;
 const FLAG_GENERATION_PRESENT = 1n << 8n;
+
+/** The 8 bytes that hold the sequence, behind version, counter and time type. */
+const SEQUENCE_WORD = 0x08;
 
 const OFFSET = {
   magic: 0x00,
@@ -29,13 +34,14 @@ const OFFSET = {
 /** Bytes of the structure that the page begins with. */
 export const VMCLOCK_BYTES = 0x70;
 
-/** The first bytes of a page of this epoch, at rest. */
-export function vmclockBytes(epoch: bigint): Uint8Array<ArrayBuffer> {
+/** The first bytes of a page of this epoch. */
+export function vmclockBytes(epoch: bigint, sequence = 0): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(VMCLOCK_BYTES));
   view.setUint32(OFFSET.magic, MAGIC, true);
   view.setUint32(OFFSET.size, PAGE_BYTES, true);
   view.setUint16(OFFSET.version, VERSION, true);
   view.setUint8(OFFSET.counterId, COUNTER_INVALID);
+  view.setUint32(OFFSET.sequence, sequence, true);
   view.setBigUint64(OFFSET.disruptionMarker, epoch, true);
   view.setBigUint64(OFFSET.flags, FLAG_GENERATION_PRESENT, true);
   view.setBigUint64(OFFSET.generation, epoch, true);
@@ -70,26 +76,50 @@ export function readVmclock(bytes: Uint8Array<ArrayBuffer>): ShownVmclock | unde
   };
 }
 
-/** Stores an epoch: odd sequence, fields, even sequence. It mends a sequence that is odd. */
-export function storeVmclock(page: PageFile, epoch: bigint): void {
-  const bytes = page.bytes();
-  const sequence = new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);
-  const odd = (sequence | 1) >>> 0;
-  page.write(OFFSET.sequence, u32(odd));
-  const fields = vmclockBytes(epoch);
-  page.write(OFFSET.magic, fields.subarray(OFFSET.magic, OFFSET.sequence));
-  page.write(OFFSET.disruptionMarker, fields.subarray(OFFSET.disruptionMarker));
-  page.write(OFFSET.sequence, u32((odd + 1) >>> 0));
+/**
+ * Publishes an epoch: the generation, then the marker, then the next even sequence, each in one
+ * store that nobody sees before those ahead of it.
+ *
+ * @returns The sequence that the page has now
+ */
+export function storeVmclock(page: PageFile, epoch: bigint): number {
+  const sequence = sequenceAfter(page.bytes());
+  page.store([
+    [OFFSET.generation, epoch],
+    [OFFSET.disruptionMarker, epoch],
+    [SEQUENCE_WORD, sequenceWord(sequence)],
+  ]);
+  return sequence;
 }
 
-/** Whether a page shows this epoch and is at rest. */
-export function isVmclockAt(bytes: Uint8Array<ArrayBuffer>, epoch: bigint): boolean {
-  const sequence = new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);
-  return sequence % 2 === 0 && vmclockEpoch(bytes) === epoch;
+/**
+ * Makes the whole page that of an epoch, whatever it shows. The sequence changes in any case, since
+ * a process may have died before it stored that.
+ *
+ * @returns The sequence that the page has now
+ */
+export function mendVmclock(page: PageFile, epoch: bigint): number {
+  const found = page.bytes();
+  const sequence = sequenceAfter(found);
+  const fields = wordsThatDiffer(found, vmclockBytes(epoch, sequence));
+  page.store([
+    ...fields.filter(([offset]) => offset !== SEQUENCE_WORD),
+    [SEQUENCE_WORD, sequenceWord(sequence)],
+  ]);
+  return sequence;
 }
 
-function u32(value: number): Uint8Array<ArrayBuffer> {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, value, true);
-  return new Uint8Array(view.buffer);
+/** The sequence that a page shows. */
+function vmclockSequence(bytes: Uint8Array<ArrayBuffer>): number {
+  return new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);
+}
+
+/** The next even sequence. Only another program, or an older version of this one, leaves an odd one. */
+function sequenceAfter(found: Uint8Array<ArrayBuffer>): number {
+  const sequence = vmclockSequence(found);
+  return (sequence + 2 - sequence % 2) >>> 0;
+}
+
+function sequenceWord(sequence: number): bigint {
+  return new DataView(vmclockBytes(0n, sequence).buffer).getBigUint64(SEQUENCE_WORD, true);
 }

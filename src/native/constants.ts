@@ -23,22 +23,26 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
 /**
- * The open flags that differ: arm64 has numbers of its own for them
- * (arch/arm64/include/uapi/asm/fcntl.h), x86-64 has those of include/uapi/asm-generic/fcntl.h.
- * What is O_DIRECTORY on one is O_DIRECT on the other.
+ * The numbers that differ. arm64 has open flags of its own (arch/arm64/include/uapi/asm/fcntl.h),
+ * x86-64 has those of include/uapi/asm-generic/fcntl.h: what is O_DIRECTORY on one is O_DIRECT on
+ * the other. Of system calls older than Linux 5.1, x86-64 has numbers of its own
+ * (arch/x86/entry/syscalls/syscall_64.tbl), arm64 those of include/uapi/asm-generic/unistd.h.
  */
-const OPEN_FLAGS = {
-  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000 },
-  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000 },
+const NUMBERS = {
+  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000, SYS_membarrier: 324n },
+  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, SYS_membarrier: 283n },
 } as const;
 
 /** The numbers that differ by architecture. */
 export function numbersOf(
-  architecture: keyof typeof OPEN_FLAGS,
-): Readonly<Record<"O_DIRECTORY" | "O_NOFOLLOW", number>> {
-  return OPEN_FLAGS[architecture];
+  architecture: keyof typeof NUMBERS,
+): Readonly<
+  Record<"O_DIRECTORY" | "O_NOFOLLOW", number> & Record<"SYS_membarrier", bigint>
+> {
+  return NUMBERS[architecture];
 }
 
+export const SYS_membarrier = numbersOf(Deno.build.arch).SYS_membarrier;
 export const O_DIRECTORY = numbersOf(Deno.build.arch).O_DIRECTORY;
 export const O_NOFOLLOW = numbersOf(Deno.build.arch).O_NOFOLLOW;
 
@@ -53,6 +57,10 @@ export const AT_STATX_DONT_SYNC = 0x4000;
 // include/uapi/asm-generic/unistd.h and arch/x86/entry/syscalls/syscall_64.tbl: since Linux 5.1
 // a new system call has one number on all architectures.
 export const SYS_openat2 = 437n;
+
+// include/uapi/linux/membarrier.h
+export const MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
+export const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED = 1 << 4;
 
 // include/uapi/linux/openat2.h
 export const RESOLVE_NO_MAGICLINKS = 0x02n;

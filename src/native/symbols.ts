@@ -58,6 +58,17 @@ const IMMEDIATE = {
   ),
   munmap: returns("i32", /* addr */ "usize", /* length */ "usize"),
   flock: returns("i32", /* fd */ "i32", /* operation */ "i32"),
+  /** The C library has no function for membarrier(2). */
+  syscall_membarrier: {
+    name: "syscall",
+    ...returns(
+      "isize",
+      /* number */ "isize",
+      /* cmd */ "i32",
+      /* flags */ "u32",
+      /* cpu_id */ "i32",
+    ),
+  },
   execv: returns("i32", /* path */ "buffer", /* argv */ "buffer"),
 };
 

@@ -1,23 +1,23 @@
 import { Fault } from "../core/faults.ts";
 import { PAGE_BYTES } from "../core/limits.ts";
-import type {
-  OpenedPage,
-  PageFile,
-  PageFolder,
-  PageName,
-  Visibility,
-} from "../core/ports/page_file.ts";
+import type { OpenedPage, PageFolder, PageName, Visibility } from "../core/ports/page_file.ts";
+import type { Libc } from "../native/libc.ts";
+import { PageMapping } from "../native/page_mapping.ts";
 
 /**
  * Pages as regular files, one folder a scope, readable for all (docs/generations.md#5).
  * Programs map them, also through a bind mount into a container.
  */
 export class PageFiles implements PageFolder {
+  readonly #libc: Libc;
+
   /**
    * @param folder Has one folder for each scope, such as `/run/innkeeper/pages`
    * @param visibility Whether the folders above it let every user pass
    */
-  constructor(readonly folder: string, readonly visibility: Visibility) {}
+  constructor(libc: Libc, readonly folder: string, readonly visibility: Visibility) {
+    this.#libc = libc;
+  }
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {
     const folder = `${this.folder}/${scope}`;
@@ -28,9 +28,8 @@ export class PageFiles implements PageFolder {
       const isNew = !exists(path);
       if (isNew) publish(folder, path, initial);
       requireRegular(path);
-      const page = new FilePage(path, Deno.openSync(path, { read: true, write: true }));
+      const page = new PageMapping(this.#libc, path);
       try {
-        page.grow();
         return { page, found: isNew ? undefined : page.bytes() };
       } catch (error) {
         page.close();
@@ -44,41 +43,6 @@ export class PageFiles implements PageFolder {
         { cause: error },
       );
     }
-  }
-}
-
-class FilePage implements PageFile {
-  constructor(readonly path: string, readonly file: Deno.FsFile) {}
-
-  write(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.file.seekSync(offset, Deno.SeekMode.Start);
-    const written = this.file.writeSync(bytes);
-    if (written === bytes.byteLength) return;
-    throw new Fault(
-      "page-unusable",
-      `Cannot store into ${this.path}: ${written} of ${bytes.byteLength} bytes were taken`,
-    );
-  }
-
-  bytes(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(PAGE_BYTES);
-    this.file.seekSync(0, Deno.SeekMode.Start);
-    let read = 0;
-    while (read < PAGE_BYTES) {
-      const count = this.file.readSync(bytes.subarray(read));
-      if (count === null) break;
-      read += count;
-    }
-    return bytes;
-  }
-
-  /** Grows a short file in place. A page is never made shorter and never replaced. */
-  grow(): void {
-    if (this.file.statSync().size < PAGE_BYTES) this.file.truncateSync(PAGE_BYTES);
-  }
-
-  close(): void {
-    this.file.close();
   }
 }
 

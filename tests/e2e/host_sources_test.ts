@@ -18,10 +18,13 @@ async function host(): Promise<{ folder: string; clock: (to: bigint) => void; ar
     storeVmclock({
       path,
       bytes: () => Deno.readFileSync(path),
-      write(offset, bytes) {
-        file.seekSync(offset, Deno.SeekMode.Start);
-        file.writeSync(bytes);
+      store(stores) {
+        for (const [offset, word] of stores) {
+          file.seekSync(offset, Deno.SeekMode.Start);
+          file.writeSync(new Uint8Array(BigUint64Array.of(word).buffer));
+        }
       },
+      shows: () => true,
       close: () => {},
     }, to);
   };

@@ -6,8 +6,8 @@ import { ScopesBench } from "../support/scopes.ts";
 
 const request = { reason: "restore", by: "test" };
 
-/** Steps of a bump: two of the ledger, one store of sysgenid, four of vmclock. */
-const STEPS = 7;
+/** Steps of a bump: two of the ledger, one store of sysgenid, three of vmclock. */
+const STEPS = 6;
 
 async function world(): Promise<
   { bench: ScopesBench; point: CrashPoint; open(): Promise<Scopes> }

@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
-import { U32_MAX } from "../../src/core/limits.ts";
+import { PAGES_PER_LOOK, U32_MAX } from "../../src/core/limits.ts";
 import type { ScopeChange } from "../../src/generations/changes.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import type { Watching } from "../../src/generations/scope_watchers.ts";
 import { SYSTEM_SCOPE } from "../../src/generations/scopes.ts";
+import { PageWatch } from "../../src/generations/page_watch.ts";
+import { FakeClock } from "../support/clock.ts";
 import { ScopesBench } from "../support/scopes.ts";
 
 const request = { reason: "restore", by: "test" };
@@ -35,7 +37,7 @@ Deno.test("LiveScope.bump() goes ledger, page, memory, listeners (case 18)", asy
   const scope = (await bench.withScope("vm-7")).get("vm-7");
   const order: string[] = [];
   bench.pages.onStore = (_scope, name, offset) => {
-    if (offset === 0) order.push(`${name}, memory ${scope.state.generation}`);
+    if (offset === 0 || offset === 0x68) order.push(`${name}, memory ${scope.state.generation}`);
   };
   scope.listen((change) => {
     if (change.kind !== "generation") return;
@@ -294,4 +296,76 @@ for (
     assertEquals([again.state.generation, again.state.current.reason], [generation, reason]);
     assertEquals(bench.pages.generation("vm-7"), generation);
   });
+}
+
+Deno.test("LiveScope.inspectPages() mends what somebody else wrote, says so, and no bump uses that number", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  await scope.bump(request);
+  bench.events.facts.length = 0;
+  scope.inspectPages();
+  assertEquals(bench.events.facts, []);
+  bench.pages.tamper("vm-7", 2);
+  vmclockView(bench).setBigUint64(0x68, 2n, true);
+  scope.inspectPages();
+  assertEquals(
+    bench.events.facts.map(({ kind, data }) => [kind, data?.["page"], data?.["found"]]),
+    [
+      ["page.mended", "sysgenid", 2],
+      ["page.mended", "vmclock", 2n],
+    ],
+  );
+  assertEquals(bench.pages.generation("vm-7"), 1);
+  assertEquals(vmclockView(bench).getBigUint64(0x68, true), 1n);
+  // A program may have seen 2 and would not notice a bump to it.
+  const { bump } = await scope.bump(request);
+  assertEquals([bump.generation, bump.epoch], [3, 3n]);
+  assertEquals(bench.pages.generation("vm-7"), 3);
+});
+
+Deno.test("LiveScope.bump() finds a page that somebody else has written to since the last look", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  bench.pages.tamper("vm-7", 1);
+  const { bump } = await scope.bump(request);
+  assertEquals(bump.generation, 2);
+  assert(bench.events.kinds.includes("page.mended"));
+});
+
+Deno.test("LiveScope.inspectPages() says once that a page cannot be mended, and mends it when it can", async () => {
+  const bench = new ScopesBench();
+  const scope = (await bench.withScope("vm-7")).get("vm-7");
+  bench.events.facts.length = 0;
+  bench.pages.tamper("vm-7", 9);
+  bench.pages.onStore = () => {
+    throw new Fault("page-unusable", "no room");
+  };
+  scope.inspectPages();
+  scope.inspectPages();
+  await refused("page-unusable", scope.bump(request));
+  assertEquals(scope.state.generation, 0);
+  assertEquals(bench.events.kinds, ["page.unusable"]);
+  bench.pages.onStore = () => {};
+  scope.inspectPages();
+  assertEquals(bench.events.kinds, ["page.unusable", "page.mended"]);
+  assertEquals(bench.pages.generation("vm-7"), 0);
+});
+
+Deno.test("PageWatch looks at each scope every 100 ms, however many there are", () => {
+  for (const count of [1, 3 * PAGES_PER_LOOK]) {
+    const clock = new FakeClock();
+    const looks = new Uint8Array(count);
+    const scopes = Array.from(looks, (_, at) => ({
+      inspectPages: () => void (looks[at] = (looks[at] ?? 0) + 1),
+    }));
+    const watch = new PageWatch(() => scopes, clock);
+    clock.advance(1_000);
+    assert(looks.every((times) => times >= 9 && times <= 10), `${looks}`);
+    watch[Symbol.dispose]();
+    assertEquals(clock.pending, 0);
+  }
+});
+
+function vmclockView(bench: ScopesBench): DataView {
+  return new DataView((bench.pages.files.get("vm-7/vmclock") as Uint8Array<ArrayBuffer>).buffer);
 }

@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  isVmclockAt,
+  mendVmclock,
   storeVmclock,
   vmclockBytes,
   vmclockEpoch,
@@ -10,6 +10,10 @@ import { MemoryPages } from "../support/page_folder.ts";
 function page() {
   const folder = new MemoryPages();
   return { folder, page: folder.open("vm-7", "vmclock", vmclockBytes(1n)).page };
+}
+
+function sequenceView(folder: MemoryPages): DataView {
+  return new DataView((folder.files.get("vm-7/vmclock") as Uint8Array<ArrayBuffer>).buffer);
 }
 
 const sequenceOf = (bytes: Uint8Array<ArrayBuffer>): number =>
@@ -26,46 +30,60 @@ Deno.test("vmclockBytes() lays out what vmclock-abi.h says", () => {
   assertEquals(view.byteLength, 0x70);
 });
 
-Deno.test("storeVmclock() makes the sequence odd before the fields and even after them", () => {
+Deno.test("storeVmclock() stores generation, marker, sequence, and the sequence is never odd", () => {
   const { folder, page: file } = page();
   const seen: [offset: number, sequence: number][] = [];
   folder.onStore = (_scope, _name, offset) => seen.push([offset, sequenceOf(file.bytes())]);
-  storeVmclock(file, 2n);
-  assertEquals(seen, [[0x0c, 0], [0x00, 1], [0x10, 1], [0x0c, 1]]);
+  assertEquals(storeVmclock(file, 2n), 2);
+  assertEquals(seen, [[0x68, 0], [0x10, 0], [0x08, 0]]);
   assertEquals(sequenceOf(file.bytes()), 2);
-  assertEquals(vmclockEpoch(file.bytes()), 2n);
+  assert(file.shows(vmclockBytes(2n, 2)));
 });
 
-Deno.test("storeVmclock() mends a sequence that a crash left odd", () => {
+Deno.test("storeVmclock() goes on with 0 after the last even sequence", () => {
   const { folder, page: file } = page();
-  let left = 2;
-  folder.onStore = () => {
-    if (left-- === 0) throw new Error("killed here");
-  };
-  try {
-    storeVmclock(file, 2n);
-  } catch {
-    assert(!isVmclockAt(file.bytes(), 2n));
+  sequenceView(folder).setUint32(0x0c, 0xffff_fffe, true);
+  assertEquals(storeVmclock(file, 2n), 0);
+  assert(file.shows(vmclockBytes(2n, 0)));
+});
+
+Deno.test("mendVmclock() mends a sequence that an older version left odd, and whatever else is wrong", () => {
+  const { folder, page: file } = page();
+  for (const [offset, word] of [[0x0c, 7], [0x00, 5], [0x60, 9], [0xffc, 1]] as const) {
+    sequenceView(folder).setUint32(offset, word, true);
   }
-  assertEquals(sequenceOf(file.bytes()) % 2, 1);
-  folder.onStore = () => {};
-  storeVmclock(file, 2n);
-  assert(isVmclockAt(file.bytes(), 2n));
+  assertEquals(mendVmclock(file, 3n), 8);
+  assert(file.shows(vmclockBytes(3n, 8)));
 });
 
-Deno.test("a reader of the page never takes the epoch of one bump with the marker of another", () => {
+Deno.test("mendVmclock() changes the sequence of a page that a kill left without its store", () => {
+  for (const stores of [1, 2]) {
+    const { folder, page: file } = page();
+    let left = stores;
+    folder.onStore = () => {
+      if (left-- === 0) throw new Error("killed here");
+    };
+    assertThrows(() => storeVmclock(file, 2n), Error, "killed here");
+    assertEquals(sequenceOf(file.bytes()), 0);
+    folder.onStore = () => {};
+    mendVmclock(file, 2n);
+    assertEquals([vmclockEpoch(file.bytes()), sequenceOf(file.bytes())], [2n, 2]);
+  }
+});
+
+Deno.test("a reader in between sees a change early, and never misses one", () => {
   const { folder, page: file } = page();
-  const torn: string[] = [];
-  const read = (): void => {
+  let shown = 1n;
+  folder.onStore = () => {
     const view = new DataView(file.bytes().buffer);
-    const before = view.getUint32(0x0c, true);
     const [marker, generation] = [view.getBigUint64(0x10, true), view.getBigUint64(0x68, true)];
-    if (before % 2 === 0 && marker !== generation) torn.push(`${marker} ${generation}`);
+    assertEquals(view.getUint32(0x0c, true) % 2, 0);
+    assert(generation >= marker, "the marker came before the generation");
+    assert(generation >= shown, "the generation went back");
+    shown = generation;
   };
-  folder.onStore = read;
   for (let epoch = 2n; epoch < 100n; epoch++) {
     storeVmclock(file, epoch);
-    read();
+    assertEquals(vmclockEpoch(file.bytes()), epoch);
   }
-  assertEquals(torn, []);
 });

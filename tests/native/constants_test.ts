@@ -11,7 +11,16 @@ const HOMES = ["src/native/constants.ts", "src/core/file_type.ts"];
 
 /** Where the C library has what the constants are called after. */
 const HEADERS = [
-  ...["dirent.h", "errno.h", "fcntl.h", "linux/openat2.h", "poll.h", "stddef.h", "stdio.h"],
+  ...[
+    "dirent.h",
+    "errno.h",
+    "fcntl.h",
+    "linux/membarrier.h",
+    "linux/openat2.h",
+    "poll.h",
+    "stddef.h",
+    "stdio.h",
+  ],
   ...["sys/file.h", "sys/mman.h", "sys/stat.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h"],
 ];
 
@@ -113,7 +122,7 @@ for (
 }
 
 const HOST_NAME =
-  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME)_|S_IF|POLL[A-Z])/;
+  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER)_|S_IF|POLL[A-Z])/;
 
 /** Names that look like the host's and are not. */
 const OTHERS = new Set(["AT_ONCE", "MAP_KEYS_MAX"]);

@@ -1,5 +1,6 @@
 /**
- * Page before reply, push and barrier, for 100,000 bumps (case 18), seen by another program.
+ * Page before reply, push and barrier, for 100,000 bumps (case 18), seen by another program, while a
+ * third reads the vmclock page and must never find its sequence odd.
  *
  * Run with `deno run -A tests/soak/page_order.ts [BUMPS]`. Ends with status 0, or throws.
  *

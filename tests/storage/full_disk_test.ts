@@ -4,11 +4,13 @@ import type { JournalHeader, JournalRecord } from "../../src/core/ports/journal.
 import { SystemError } from "../../src/core/system_error.ts";
 import { sysgenidBytes } from "../../src/generations/sysgenid_page.ts";
 import { JournalFiles } from "../../src/storage/journal_file.ts";
+import { Libc } from "../../src/native/libc.ts";
 import { PageFiles } from "../../src/storage/page_files.ts";
 import { SpoolFiles } from "../../src/storage/spool_files.ts";
 import { testWhere } from "../support/skip.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 
+const libc = Libc.open();
 const missing = SmallDisk.missing();
 const TRIES = 20;
 const HEADER: JournalHeader = { bootId: "boot-1", root: "r", path: "f", device: 1n, inode: 1n };
@@ -81,7 +83,7 @@ testWhere(
 
 testWhere("PageFiles.open() on a full disk leaves no file, open or not", missing, async () => {
   using disk = SmallDisk.mount(65_536);
-  const pages = new PageFiles(`${disk.folder}/pages`, "all");
+  const pages = new PageFiles(libc, `${disk.folder}/pages`, "all");
   Deno.mkdirSync(`${pages.folder}/vm-7`, { recursive: true });
   disk.fill();
   await leavesNoFileOpen(() => {
@@ -95,20 +97,18 @@ testWhere("PageFiles.open() on a full disk leaves no file, open or not", missing
 
 Deno.test("PageFiles.open() leaves no page open that cannot be grown", async () => {
   const folder = Deno.makeTempDirSync();
-  const pages = new PageFiles(folder, "all");
+  const pages = new PageFiles(libc, folder, "all");
   Deno.mkdirSync(`${folder}/vm-7`);
   Deno.writeFileSync(`${folder}/vm-7/sysgenid`, new Uint8Array(4));
-  const { truncateSync } = Deno.FsFile.prototype;
-  Deno.FsFile.prototype.truncateSync = () => {
-    throw new Error("no room");
-  };
+  const { fallocate } = libc.symbols;
   try {
+    Object.assign(libc.symbols, { fallocate: () => libc.symbols.close(-1) });
     await leavesNoFileOpen(() => {
-      assertThrows(() => pages.open("vm-7", "sysgenid", sysgenidBytes(1)), Fault, "no room");
+      assertThrows(() => pages.open("vm-7", "sysgenid", sysgenidBytes(1)), Fault, "EBADF");
       return Promise.resolve();
     });
   } finally {
-    Deno.FsFile.prototype.truncateSync = truncateSync;
+    Object.assign(libc.symbols, { fallocate });
     Deno.removeSync(folder, { recursive: true });
   }
 });

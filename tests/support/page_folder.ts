@@ -15,13 +15,17 @@ export class MemoryPages implements PageFolder {
     const bytes = this.files.get(key) ?? new Uint8Array(PAGE_BYTES);
     if (found === undefined) bytes.set(initial);
     this.files.set(key, bytes);
+    const view = new DataView(bytes.buffer);
     const page: PageFile = {
       path: `/memory/${key}`,
-      write: (offset, part) => {
-        this.onStore(scope, name, offset);
-        bytes.set(part, offset);
+      store: (stores) => {
+        for (const [offset, word] of stores) {
+          this.onStore(scope, name, offset);
+          view.setBigUint64(offset, word, true);
+        }
       },
       bytes: () => bytes.slice(),
+      shows: (head) => bytes.every((byte, at) => byte === (head[at] ?? 0)),
       close: () => {},
     };
     return { page, found };

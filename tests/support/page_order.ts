@@ -1,9 +1,11 @@
-import { assertGreaterOrEqual } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { Daemon } from "./daemon.ts";
 import { PageProbe } from "./page_probe.ts";
+import { VmclockProbe } from "./vmclock_probe.ts";
 
 /**
- * Bumps this many times. Whenever somebody is notified of a generation, another program reads the
+ * Bumps this many times. Another program reads the vmclock page all the time, and must never find
+ * its sequence odd. Whenever somebody is notified of a generation, another program reads the
  * page, which must never show less.
  */
 export async function bumpAndProbe(bumps: number): Promise<void> {
@@ -11,6 +13,7 @@ export async function bumpAndProbe(bumps: number): Promise<void> {
   await using daemon = await Daemon.start();
   await daemon.json(201, "PUT", "/v1/scopes/vm-7", {});
   await using probe = PageProbe.start(program, `${daemon.pageFolder}/vm-7/sysgenid`);
+  const clock = await VmclockProbe.start(`${daemon.pageFolder}/vm-7/vmclock`);
   const client = await daemon.watch();
   await client.watchScope("vm-7", "app");
   for (let n = 0; n < bumps; n++) {
@@ -30,4 +33,6 @@ export async function bumpAndProbe(bumps: number): Promise<void> {
     assertGreaterOrEqual(await probe.read(), confirmed, "the barrier came before the page");
   }
   await client.close();
+  const { looks: _looks, ...seen } = await clock.end();
+  assertEquals(seen, { odd: 0, gaveUp: 0, wentBack: 0, generation: bumps });
 }

@@ -20,14 +20,8 @@ export class PageProbe implements AsyncDisposable {
   }
 
   /** Compiles the program. */
-  static async compile(): Promise<string> {
-    const program = `${await Deno.makeTempDir()}/page_probe`;
-    const source = new URL("./page_probe.c", import.meta.url).pathname;
-    const { success, stderr } = await new Deno.Command("cc", {
-      args: ["-O2", "-Wall", "-o", program, source],
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return program;
+  static compile(): Promise<string> {
+    return compileC("page_probe.c");
   }
 
   /** Starts it on a page. */
@@ -55,4 +49,15 @@ export class PageProbe implements AsyncDisposable {
     await this.child.status;
     await this.#output.cancel();
   }
+}
+
+/** Compiles a program of this folder, and returns its path. */
+export async function compileC(name: string): Promise<string> {
+  const program = `${await Deno.makeTempDir()}/${name.replace(/\.c$/, "")}`;
+  const source = new URL(`./${name}`, import.meta.url).pathname;
+  const { success, stderr } = await new Deno.Command("cc", {
+    args: ["-O2", "-Wall", "-o", program, source],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return program;
 }

@@ -1,11 +1,21 @@
+/** Eight bytes of a page: where they are, a multiple of 8, and their little-endian value. */
+export type PageWord = readonly [offset: number, value: bigint];
+
 /** One published page: a file of 4096 bytes that other programs map. */
 export interface PageFile {
   /** Where other programs find it. */
   readonly path: string;
-  /** Stores bytes in place. Whoever has the page mapped sees them at once. */
-  write(offset: number, bytes: Uint8Array<ArrayBuffer>): void;
-  /** The bytes that are in the file now. */
+  /**
+   * Stores words in place. Whoever has the page mapped sees each of them at once and whole, and none
+   * before those ahead of it. A file that somebody cut short is whole again before.
+   *
+   * @throws {Fault} `page-unusable`
+   */
+  store(stores: readonly PageWord[]): void;
+  /** The bytes that are in the file now, with zeros in the place of missing ones. */
   bytes(): Uint8Array<ArrayBuffer>;
+  /** Whether the file has its full length, begins with these bytes and has zeros after them. */
+  shows(head: Uint8Array<ArrayBuffer>): boolean;
   /** Closes the file, which stays. */
   close(): void;
 }
