@@ -25,6 +25,13 @@ const USUAL_KINDS: Readonly<Record<Permission, NameKind | undefined>> = {
   admin: undefined,
 };
 
+/** What a user of the host may do. */
+export interface UserGrant {
+  readonly uid: number;
+  /** As people write them, such as `watch` or `watch:vm-*`. */
+  readonly grants: readonly string[];
+}
+
 /** A name that clients choose, or a prefix of one, or any with one `*` at the end. */
 const NAME_PATTERN = /^(?:[a-z0-9][a-z0-9._-]{0,63}\*?|\*)$/;
 /** Remotes and listeners are named by addresses. */

@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Spec>>> = {
   devices: async () => (await import("./devices.ts")).devices,
   inodes: async () => (await import("./inodes.ts")).inodes,
   guests: async () => (await import("./guests.ts")).guests,
+  mount: async () => (await import("./mount.ts")).mount,
+  doctor: async () => (await import("./doctor.ts")).doctor,
 };
 
 /** Loads every command but the one that completes the others. */

@@ -1,10 +1,12 @@
-import { resolve } from "node:path/posix";
+import { dirname, resolve } from "node:path/posix";
 import { setImmediate } from "node:timers";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import { EventLog } from "../core/event_log.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
+import { hasErrno, SystemError } from "../core/system_error.ts";
+import type { PageFolder } from "../core/ports/page_file.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { type Principal, Tokens } from "../access/tokens.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
@@ -24,12 +26,17 @@ import { PageWatch } from "../generations/page_watch.ts";
 import { Scopes, SYSTEM_SCOPE } from "../generations/scopes.ts";
 import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store/store.ts";
+import type { Mount } from "../mount/mount.ts";
+import { CopiedPages } from "../mount/copied_pages.ts";
+import { openMount } from "../mount/open_mount.ts";
+import { O_PATH } from "../native/constants.ts";
 import { lockFolder } from "../native/folder_lock.ts";
 import { HostRoot } from "../native/host_root.ts";
 import { openHostDevice } from "../native/host_device.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
+import { OwnPageFiles } from "../native/own_page_files.ts";
 import { visibilityOf } from "../native/visibility.ts";
 import { SharedFolder } from "../native/shared_folder.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
@@ -51,6 +58,7 @@ import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { metricsOf, metricsRoutes } from "../../routes/operate/metrics.ts";
 import { scopeRoutes } from "../../routes/generations/scopes.ts";
 import type { SocketContext } from "../sessions/socket.ts";
+import { mountRoutes as mountStatusRoutes } from "../../routes/operate/mount.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
 import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
@@ -87,10 +95,12 @@ export async function openDaemon(config: Config): Promise<Daemon> {
     const ledger = openState(config, libc);
     resources.defer(() => ledger.close());
     const tokens = new Tokens(readTokens(config.tokenFile));
-    const innkeeper = await openInnkeeper(config, libc, ledger, resources);
+    const pages = openPages(config, libc, resources);
+    const innkeeper = await openInnkeeper(config, libc, { ledger, pages }, resources);
+    const mount = await mountFiles(config, libc, { innkeeper, pages }, resources);
     // From here on no library can be opened; those that are open keep working.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-    return mountRoutes(config, innkeeper, tokens, resources.move());
+    return mountRoutes(config, innkeeper, tokens, resources.move(), mount);
   } catch (error) {
     await resources.disposeAsync();
     throw error;
@@ -122,14 +132,24 @@ function makeFolder(path: string, mode = 0o700): string {
   return path;
 }
 
+/** The folder of published pages, with the copies that programs of a mount have. */
+function openPages({ run }: Config, libc: Libc, resources: AsyncDisposableStack): CopiedPages {
+  const published = new PageFiles(libc, `${run}/pages`, visibilityOf(libc, run));
+  // They are there without --mount too: programs of an earlier process may still map some.
+  const copies = new OwnPageFiles(libc, makeFolder(`${run}/private/mount`));
+  const pages = new CopiedPages(published, copies);
+  resources.defer(() => pages.close());
+  return pages;
+}
+
 /** Opens the four parts, each on its adapters. `resources` releases them in the opposite order. */
 async function openInnkeeper(
   config: Config,
   libc: Libc,
-  ledger: SqliteLedger,
+  { ledger, pages }: { readonly ledger: SqliteLedger; readonly pages: PageFolder },
   resources: AsyncDisposableStack,
 ): Promise<Innkeeper> {
-  const { state, run, hostRoot, vhostStore } = config;
+  const { state, hostRoot, vhostStore } = config;
   const events = await EventLog.open({ ledger, clock: systemClock });
   const ports = { ledger, events, clock: systemClock, random: systemRandom };
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
@@ -142,10 +162,7 @@ async function openInnkeeper(
   const innkeeper = new Innkeeper({
     events,
     inodes,
-    scopes: await Scopes.open({
-      ...ports,
-      pages: new PageFiles(libc, `${run}/pages`, visibilityOf(libc, run)),
-    }),
+    scopes: await Scopes.open({ ...ports, pages }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
     reseeders: new Reseeders(),
@@ -168,7 +185,7 @@ async function openInnkeeper(
   const scope = innkeeper.scopes.get(SYSTEM_SCOPE);
   const openDevice: OpenHostDevice = (path, notThis) =>
     openHostDevice(libc, hostTree, path, notThis);
-  const sources = hostSources(openDevice, scope, systemClock);
+  const sources = await hostSources(openDevice, scope, systemClock);
   const mirror = await HostMirror.open({ ...ports, scope, sources });
   resources.defer(() => mirror.close());
   return innkeeper;
@@ -221,12 +238,58 @@ async function bootId(libc: Libc): Promise<string> {
   return new TextDecoder().decode(bytes).trim();
 }
 
+/** Shows the parts as files. */
+async function mountFiles(
+  config: Config,
+  libc: Libc,
+  { innkeeper, pages }: { readonly innkeeper: Innkeeper; readonly pages: CopiedPages },
+  resources: AsyncDisposableStack,
+): Promise<Mount | undefined> {
+  const { mount, run } = config;
+  if (mount === undefined) return undefined;
+  const { folder, grants } = mount;
+  const { scopes, guests, events } = innkeeper;
+  const ports = { scopes, guests, events, copiedPages: pages, clock: systemClock };
+  try {
+    const opened = await openMount(libc, { folder, grants, pages: `${run}/pages` }, ports);
+    resources.defer(() => opened.close());
+    await requireOutside(config, libc);
+    return opened.mount;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new UsageError(`Cannot mount on ${folder}: ${error.message}; see innkeeper doctor`);
+  }
+}
+
+/** The daemon would wait for itself for ever on a path below its own mount (docs/mount.md#8). */
+async function requireOutside(config: Config, libc: Libc): Promise<void> {
+  const { state, run, tokenFile, tls, roots, hostRoot, vhostStore, listen } = config;
+  const paths = [
+    ...[state, run, dirname(tokenFile), tokenFile, hostRoot, ...roots.map(({ path }) => path)],
+    ...(vhostStore === undefined ? [] : [vhostStore]),
+    ...(tls === undefined ? [] : [tls.certFile, tls.keyFile]),
+    ...listen.flatMap((address) => address.kind === "unix" ? [dirname(address.path)] : []),
+  ];
+  using host = new NativeHostTree(libc);
+  for (const path of paths) {
+    try {
+      using _node = await host.open(path, O_PATH);
+    } catch (error) {
+      if (!hasErrno(error, "EDEADLK")) continue;
+      throw new UsageError(
+        `Cannot use ${path}: it is below --mount, which Innkeeper serves itself`,
+      );
+    }
+  }
+}
+
 /** Mounts the routes. */
 function mountRoutes(
   config: Config,
   innkeeper: Innkeeper,
   tokens: Tokens,
   resources: AsyncDisposableStack,
+  mount: Mount | undefined,
 ): Daemon {
   const { version } = denoJson;
   const { scopes, guests, inodes, devices, resolver, events } = innkeeper;
@@ -262,6 +325,7 @@ function mountRoutes(
       guestConsoleRoutes(guests, sockets, stopping.signal),
       eventRoutes(events, stopping.signal, isKnown),
       ticketRoutes(tickets),
+      mountStatusRoutes(() => mount?.status, metrics),
       deviceRoutes(devices, resolver),
       inodeRoutes(inodes),
       guestRoutes(innkeeper, stopping.signal),

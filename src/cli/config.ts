@@ -1,5 +1,6 @@
+import { splitGrants, type UserGrant } from "../access/grants.ts";
 import { resolve } from "node:path/posix";
-import { CACHE_BYTES_DEFAULT, CACHE_BYTES_MIN } from "../core/limits.ts";
+import { CACHE_BYTES_DEFAULT, CACHE_BYTES_MIN, U32_MAX } from "../core/limits.ts";
 import type { Environment } from "./environment.ts";
 import { UsageError } from "./exit.ts";
 import { type ListenAddress, parseListen, requireLoopback } from "./listen_address.ts";
@@ -11,6 +12,12 @@ export interface RootConfig {
   readonly path: string;
   readonly readOnly: boolean;
   readonly noatime: boolean;
+}
+
+/** Where the parts are shown as files, and to whom beside the daemon's own user. */
+interface MountConfig {
+  readonly folder: string;
+  readonly grants: readonly UserGrant[];
 }
 
 /** Everything that the flags of `serve` say. */
@@ -25,6 +32,7 @@ export interface Config {
   /** URL prefixes from which inodes may be opened; each ends in a slash. */
   readonly remotes: readonly string[];
   readonly cacheBytes: number;
+  readonly mount: MountConfig | undefined;
   readonly hostRoot: string;
   readonly vhostStore: string | undefined;
 }
@@ -53,6 +61,7 @@ export function configOf(flags: ServeFlags, environment: Environment): Config {
     roots: requireDistinct((flags.root ?? []).map((text) => parseRoot(text, path))),
     remotes: (flags.remote ?? []).map(parseRemote),
     cacheBytes: parseCacheBytes(flags["cache-bytes"]),
+    mount: parseMount(flags.mount === undefined ? undefined : path(flags.mount), flags["mount-as"]),
     hostRoot: path(flags["host-root"] ?? "/"),
     vhostStore: flags["vhost-store"] === undefined ? undefined : path(flags["vhost-store"]),
   };
@@ -124,4 +133,33 @@ function parseCacheBytes(text: string | undefined): number {
 function requireSqlite(ledger: string | undefined): void {
   if (ledger === undefined || ledger === "sqlite:") return;
   throw new UsageError(`Cannot use --ledger "${ledger}": this version takes sqlite: only`);
+}
+
+function parseMount(
+  folder: string | undefined,
+  users: readonly string[] = [],
+): MountConfig | undefined {
+  if (folder !== undefined) return { folder, grants: requireDistinctUsers(users) };
+  if (users.length === 0) return undefined;
+  throw new UsageError("Cannot use --mount-as without --mount");
+}
+
+function requireDistinctUsers(users: readonly string[]): readonly UserGrant[] {
+  const grants = users.map(parseUserGrant);
+  const twice = grants.find(({ uid }, at) => grants.findIndex((one) => one.uid === uid) !== at);
+  if (twice === undefined) return grants;
+  throw new UsageError(`Cannot use --mount-as twice for user ${twice.uid}: join them with "+"`);
+}
+
+function parseUserGrant(text: string): UserGrant {
+  const [, uid, grants] = /^([0-9]{1,10})=(.+)$/.exec(text) ?? [];
+  // The largest number is no user: chown(2) takes it for "leave as it is".
+  if (uid === undefined || grants === undefined || Number(uid) >= U32_MAX) {
+    throw new UsageError(`Cannot use --mount-as "${text}": it must be UID=GRANT[+GRANT]`);
+  }
+  try {
+    return { uid: Number(uid), grants: splitGrants(grants, "+") };
+  } catch (error) {
+    throw new UsageError(`Cannot use --mount-as "${text}": ${(error as Error).message}`);
+  }
 }

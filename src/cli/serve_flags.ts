@@ -52,6 +52,12 @@ const FLAGS = {
     value: "N",
     help: `budget of cached pages [${CACHE_BYTES_DEFAULT}]`,
   },
+  mount: { kind: "text", value: "DIR", help: "show the parts as files below this folder [off]" },
+  "mount-as": {
+    kind: "texts",
+    value: "UID=GRANT[+GRANT]",
+    help: "lets another user of the host use the files; without it only the daemon's own may",
+  },
   "host-root": {
     kind: "text",
     value: "DIR",

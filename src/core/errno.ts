@@ -6,6 +6,7 @@
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
+  ESRCH: 3,
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
@@ -31,6 +32,7 @@ export const ERRNO = {
   ESPIPE: 29,
   EROFS: 30,
   EMLINK: 31,
+  EDEADLK: 35,
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ELOOP: 40,
@@ -42,6 +44,7 @@ export const ERRNO = {
   ERESTART: 85,
   EOPNOTSUPP: 95,
   ENOBUFS: 105,
+  ENOTCONN: 107,
   ETIMEDOUT: 110,
   ESTALE: 116,
   EDQUOT: 122,

@@ -24,6 +24,10 @@ export const PAGE_BYTES = 4096;
 export const SLOW_FAILURE_MS = 100;
 /** Slow failures until a call is given up: a cold cache causes one, a busy machine another. */
 export const SLOW_FAILURES_MAX = 3;
+/** Longest stretch of nonblocking work before the event loop runs: others wait no longer. */
+export const READY_SLICE_MS = 2;
+/** How long a source that was just ready is looked at again before a thread waits for it (34 µs). */
+export const READY_LINGER_MS = 0.1;
 
 // requests
 
@@ -319,3 +323,30 @@ export const NINEP_CALLS_MAX = 32;
 export const NINEP_WALK_NAMES_MAX = 16;
 /** Fids of a guest: each open file and each folder on its path has one. */
 export const NINEP_FIDS_MAX = 8_192;
+
+// mount
+
+/** Bytes of one write through the mount: what the kernel sends at most in one request. */
+export const MOUNT_WRITE_BYTES_MAX = 1 * MIB;
+/** Bytes that the kernel may read ahead through the mount. */
+export const MOUNT_READ_BYTES = 1 * MIB;
+/** Room for one request: a whole write and its headers, rounded up to a page. */
+export const MOUNT_REQUEST_BYTES = MOUNT_WRITE_BYTES_MAX + PAGE_BYTES;
+/** Requests that the kernel sends without anybody waiting for them, such as releases and read-ahead. */
+export const MOUNT_BACKGROUND_MAX = 64;
+/** Between two tries to release the watcher of a file that was closed while the ledger failed. */
+export const MOUNT_RELEASE_RETRY_MS = 1_000;
+/** Pages of programs that may map for writing: a descriptor each, and each bump stores to all. */
+export const MOUNT_OWN_PAGES_MAX = 4_096;
+/** Between two looks at whose files of a dead mount are open: each reads /proc of all processes. */
+export const MOUNT_HELD_LOOK_MS = 1_000;
+/** Processes of which the open files are looked at before the event loop runs: about 2 ms. */
+export const PROCESSES_PER_TURN = 32;
+/** A mount that does not say that it is dead within this time is taken for a living one. */
+export const MOUNT_PROBE_MS = 2_000;
+/** An open that needs a node for itself waits so long for those who only map it and close it. */
+export const MOUNT_OPEN_WAIT_MS = 1_000;
+/** Between two looks whether the node is free. */
+export const MOUNT_OPEN_LOOK_MS = 5;
+/** One wait for a channel's count; it begins anew, since longer timers of the platform misfire. */
+export const CHANNEL_WAIT_MS = 10 * 60_000;

@@ -12,18 +12,18 @@ const log = getLogger(["innkeeper", "daemon"]);
  *
  * @param scope The scope that follows the counters. Its own pages must not be among them
  */
-export function hostSources(
+export async function hostSources(
   openDevice: OpenHostDevice,
   { pages: { sysgenid, vmclock } }: LiveScope,
   clock: Clock,
-): readonly HostSource[] {
-  const open = (
+): Promise<readonly HostSource[]> {
+  const open = async (
     path: string,
     ownPage: string,
     make: (device: HostDevice) => HostSource,
-  ): readonly HostSource[] => {
+  ): Promise<readonly HostSource[]> => {
     try {
-      const device = openDevice(path, ownPage);
+      const device = await openDevice(path, ownPage);
       return device === undefined ? [] : [make(device)];
     } catch (error) {
       log.warn("a counter of the host is not followed", { path, error: String(error) });
@@ -31,7 +31,7 @@ export function hostSources(
     }
   };
   return [
-    ...open("/dev/vmclock0", vmclock.path, (device) => vmclockSource(device, clock)),
-    ...open("/dev/sysgenid", sysgenid.path, sysgenidSource),
+    ...await open("/dev/vmclock0", vmclock.path, (device) => vmclockSource(device, clock)),
+    ...await open("/dev/sysgenid", sysgenid.path, sysgenidSource),
   ];
 }

@@ -19,8 +19,11 @@ interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
   readonly broken?: readonly string[] | undefined;
 }
 
-interface WatcherBody
-  extends Pick<Watcher, "id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash"> {
+interface WatcherBody extends
+  Pick<
+    Watcher,
+    "id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash" | "process"
+  > {
   readonly scope: string;
   readonly ackedEpoch: string;
   readonly ackedAtNs: string | undefined;
@@ -74,7 +77,8 @@ function watcherEntryId(scope: string, watcher: string): string {
 
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
-  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
+  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs } = watcher;
+  const { owner, tokenHash, process } = watcher;
   const body: WatcherBody = {
     scope,
     id,
@@ -85,6 +89,7 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     ackedAtNs: ackedAtNs?.toString(),
     owner,
     tokenHash,
+    process,
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };
 }

@@ -13,7 +13,7 @@ import type { Changes } from "./changes.ts";
 import { scopeEntry, watcherEntry, watcherGone } from "./records.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
 import type { Scope, Settled } from "./scope.ts";
-import type { Watcher } from "./watcher.ts";
+import type { Watcher, WatchingProcess } from "./watcher.ts";
 
 /** What a scope needs from outside to be durable. */
 export interface ScopePorts {
@@ -72,7 +72,9 @@ export class ScopeWatchers {
     this.#ports = ports;
     this.#leases = new Leases(ports.clock);
     this.#acks = new AckWriter(scope, changes, ports);
-    for (const { id, presence } of scope.watchers) if (presence === "held") this.#startLease(id);
+    for (const { id, presence, process } of scope.watchers) {
+      if (presence === "held" && process === undefined) this.#startLease(id);
+    }
   }
 
   /**
@@ -88,8 +90,7 @@ export class ScopeWatchers {
       request.token === undefined ? undefined : hashToken(request.token),
     ]);
     const register = async (ackedEpoch: bigint): Promise<Watching> => {
-      const id = `w-${this.#ports.random.bytes(8).toHex()}`;
-      const watcher = { ...this.#newcomer(id, request, ackedEpoch, by), tokenHash };
+      const watcher = { ...this.#newcomer(this.#mintId(), request, ackedEpoch, by), tokenHash };
       return { watcher: await this.#register(watcher), resumed: false, token };
     };
     if (presented === undefined) return await register(this.#scope.epoch);
@@ -113,6 +114,18 @@ export class ScopeWatchers {
       this.#emit("resumed", known);
       return { watcher: this.#scope.watcher(id), resumed: true, token };
     });
+  }
+
+  /**
+   * Registers an open file as a watcher (the driver's open). It is tracked from its start only
+   * where the scope says so.
+   *
+   * @throws {Fault} `scope-not-found`, `watchers-exhausted`, `state-unavailable`
+   */
+  async open(name: string, process: WatchingProcess, by: Registrant): Promise<Watcher> {
+    const { epoch } = this.#scope;
+    const newcomer = this.#newcomer(this.#mintId(), { name, track: false }, epoch, by);
+    return await this.#register({ ...newcomer, process });
   }
 
   /**
@@ -171,8 +184,8 @@ export class ScopeWatchers {
 
   /** Begins the lease of a watcher over HTTP anew, because it has given a sign of life. */
   touch(id: string): void {
-    const { presence, tokenHash } = this.#scope.watcher(id);
-    if (tokenHash !== undefined) return;
+    const { presence, tokenHash, process } = this.#scope.watcher(id);
+    if (tokenHash !== undefined || process !== undefined) return;
     if (presence !== "connected") this.#setPresence(id, "connected");
     this.#startLease(id);
   }
@@ -244,7 +257,8 @@ export class ScopeWatchers {
   }
 
   /**
-   * The connection of a watcher ended without a word. A tracked watcher is held.
+   * The connection of a watcher ended without a word, or the mount of its file died. A tracked
+   * watcher is held.
    *
    * @param tokenHash The token that the connection was given. If the watcher has another one by
    * now, it came back over another connection before this one was known to be dead
@@ -257,7 +271,7 @@ export class ScopeWatchers {
       return await this.release(id);
     }
     this.#setPresence(id, "held");
-    this.#startLease(id);
+    if (watcher.process === undefined) this.#startLease(id);
     this.#emit("held", watcher);
   }
 
@@ -293,6 +307,10 @@ export class ScopeWatchers {
   async close(): Promise<void> {
     this.#leases.stop();
     await this.#acks.flush();
+  }
+
+  #mintId(): string {
+    return `w-${this.#ports.random.bytes(8).toHex()}`;
   }
 
   #newcomer(

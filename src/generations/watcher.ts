@@ -34,6 +34,17 @@ interface Failure {
  */
 export const PRESENCES = ["connected", "held", "lost"] as const;
 
+/** A process that watches through an open file of the mount. */
+export interface WatchingProcess {
+  readonly pid: number;
+  /** When it began, in clock ticks since boot: tells it from a later one of the same number. */
+  readonly startTicks: string;
+  /** Device number of the mounted file system, in decimal. */
+  readonly mount: string;
+  /** The boot of the host in which it runs: no process outlives it. */
+  readonly boot: string;
+}
+
 /** Somebody who wants to know of generations. */
 export interface Watcher {
   readonly id: string;
@@ -68,4 +79,9 @@ export interface Watcher {
   readonly owner?: string | undefined;
   /** SHA-256 of its resume token in hex. A watcher over HTTP has chosen its id and has no token. */
   readonly tokenHash?: string | undefined;
+  /**
+   * The process whose open file this watcher is. It has no lease: a close releases it, and after a
+   * crash of the daemon it is held until no process has the file any more (docs/mount.md#2).
+   */
+  readonly process?: WatchingProcess | undefined;
 }

@@ -1,15 +1,12 @@
-import { SystemError } from "../core/system_error.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, SYS_openat2 } from "./constants.ts";
 import { Descriptor, openPath } from "./descriptor.ts";
-import { cString, type Libc } from "./libc.ts";
-import type { LibcSymbols } from "./symbols.ts";
-
-/** A look-up through `..` fails with EAGAIN while anything on the host is renamed or mounted. */
-const OPEN_TRIES = 64;
+import type { Libc } from "./libc.ts";
+import { statCached } from "./statx.ts";
 
 /**
  * A folder that no path leads out of: openat2(2) resolves every path below it and refuses to
- * leave, whatever others rename meanwhile (docs/inodes.md#8).
+ * leave, whatever others rename meanwhile (docs/inodes.md#8). Neither does one lead into a file system
+ * that this process serves itself (docs/mount.md#8).
  */
 export class ConfinedFolder implements Disposable {
   readonly #libc: Libc;
@@ -32,7 +29,7 @@ export class ConfinedFolder implements Disposable {
    * @param path Ended by a zero byte
    * @param subject How errors call it
    * @param mode Permission bits of a file that is made
-   * @throws {SystemError}
+   * @throws {SystemError} EDEADLK below an own mount
    */
   async open(
     path: Uint8Array<ArrayBuffer>,
@@ -40,36 +37,19 @@ export class ConfinedFolder implements Disposable {
     flags: number,
     mode = 0,
   ): Promise<Descriptor> {
-    const args = this.#openat2(path, flags, mode);
-    const fd = await this.#libc.onThread("syscall_openat2", args, subject);
-    return new Descriptor(this.#libc, Number(fd), subject);
-  }
-
-  /**
-   * Opens a path on the event loop: for file systems in memory, such as /sys and /dev.
-   *
-   * @throws {SystemError}
-   */
-  openSync(path: string, flags: number): Descriptor {
-    const args = this.#openat2(cString(path), flags, 0);
-    for (let tries = 1;; tries++) {
-      const fd = this.#libc.symbols.syscall_openat2(...args);
-      if (fd >= 0) return new Descriptor(this.#libc, Number(fd), path);
-      const errno = this.#libc.errno();
-      if (errno !== "EAGAIN" || tries === OPEN_TRIES) {
-        throw new SystemError(errno, "openat2", path);
-      }
-    }
-  }
-
-  /** The arguments of openat2(2); `struct open_how` is flags, mode and resolve, 64 bits each. */
-  #openat2(
-    path: Uint8Array<ArrayBuffer>,
-    flags: number,
-    mode: number,
-  ): Parameters<LibcSymbols["syscall_openat2"]> {
+    // `struct open_how` is flags, mode and resolve, 64 bits each.
     const how = BigUint64Array.of(BigInt(flags | O_CLOEXEC), BigInt(mode), this.#resolve);
-    return [SYS_openat2, this.#folder.number, path, how, BigInt(how.byteLength)];
+    const args = [SYS_openat2, this.#folder.number, path, how, BigInt(how.byteLength)] as const;
+    const fd = await this.#libc.onThread("syscall_openat2", [...args], subject);
+    const opened = new Descriptor(this.#libc, Number(fd), subject);
+    try {
+      // The root of a mount is opened without a request to who serves it.
+      this.#libc.ownMounts.requireForeign(() => statCached(opened), "openat2", subject);
+      return opened;
+    } catch (error) {
+      opened[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Closes the folder. What was opened in it stays open. */

@@ -12,6 +12,8 @@
 // include/uapi/asm-generic/fcntl.h
 export const O_RDONLY = 0o0;
 export const O_RDWR = 0o2;
+/** The bits of the open flags that say reading, writing or both. */
+export const O_ACCMODE = 0o3;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
@@ -19,6 +21,8 @@ export const O_NONBLOCK = 0o4000;
 export const O_NOATIME = 0o1000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+export const F_WRLCK = 1;
+export const F_UNLCK = 2;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
@@ -47,6 +51,7 @@ export const O_DIRECTORY = numbersOf(Deno.build.arch).O_DIRECTORY;
 export const O_NOFOLLOW = numbersOf(Deno.build.arch).O_NOFOLLOW;
 
 // include/uapi/linux/fcntl.h
+export const F_SETLEASE = 1024;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_EMPTY_PATH = 0x1000;
@@ -56,7 +61,9 @@ export const AT_STATX_DONT_SYNC = 0x4000;
 
 // include/uapi/asm-generic/unistd.h and arch/x86/entry/syscalls/syscall_64.tbl: since Linux 5.1
 // a new system call has one number on all architectures.
+export const SYS_open_tree = 428n;
 export const SYS_openat2 = 437n;
+export const SYS_mount_setattr = 442n;
 
 // include/uapi/linux/membarrier.h
 export const MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
@@ -101,6 +108,8 @@ export const POLLFD_STRUCT = { size: 8, fd: 0, events: 4, revents: 6 } as const;
 
 // include/uapi/asm-generic/poll.h
 export const POLLIN = 0x1;
+export const POLLERR = 0x8;
+export const POLLRDNORM = 0x40;
 
 // include/uapi/linux/falloc.h
 export const FALLOC_FL_KEEP_SIZE = 0x01;
@@ -119,3 +128,11 @@ export const RWF_NOWAIT = 0x08;
 
 // include/linux/stat.h
 export const UTIME_OMIT = 0x3ffffffen;
+
+// include/uapi/linux/mount.h, and MNT_FORCE and MNT_DETACH of include/linux/fs.h
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MNT_FORCE = 1;
+export const MNT_DETACH = 2;
+export const OPEN_TREE_CLONE = 1;
+export const MOUNT_ATTR_RDONLY = 0x1;

@@ -19,16 +19,16 @@ const ABSENT = ["ENOENT", "ENOTDIR", "ENXIO", "ENODEV"];
  * @returns `undefined` when there is none
  * @throws {SystemError} EINVAL for any other sort of node, ELOOP for `notThis`
  */
-export function openHostDevice(
+export async function openHostDevice(
   libc: Libc,
   tree: NativeHostTree,
   path: string,
   notThis: string,
-): NativeHostDevice | undefined {
+): Promise<NativeHostDevice | undefined> {
   using opened = new DisposableStack();
   let device: Descriptor;
   try {
-    device = opened.use(openNode(tree, path));
+    device = opened.use(await openNode(tree, path));
   } catch (error) {
     if (hasErrno(error, ...ABSENT)) return undefined;
     throw error;
@@ -41,20 +41,20 @@ export function openHostDevice(
   return new NativeHostDevice(device);
 }
 
-function openNode(tree: NativeHostTree, path: string): Descriptor {
+async function openNode(tree: NativeHostTree, path: string): Promise<Descriptor> {
   // Looked at before it is opened: to open some devices is to change them.
-  using node = tree.open(path, linux.O_PATH);
+  using node = await tree.open(path, linux.O_PATH);
   const { type } = statCached(node);
   if (type !== S_IFCHR && type !== S_IFREG) {
     throw new SystemError("EINVAL", "open", path);
   }
   const flags = linux.O_NONBLOCK | linux.O_NOCTTY;
   try {
-    if (type === S_IFCHR) return tree.open(path, linux.O_RDWR | flags);
+    if (type === S_IFCHR) return await tree.open(path, linux.O_RDWR | flags);
   } catch (error) {
     if (!hasErrno(error, ...READ_ONLY)) throw error;
   }
-  return tree.open(path, linux.O_RDONLY | flags);
+  return await tree.open(path, linux.O_RDONLY | flags);
 }
 
 /** An open node of the host. Reads and waits are on other threads, since a driver may be slow. */

@@ -6,7 +6,7 @@ import { ConfinedFolder } from "./confined_folder.ts";
 import * as linux from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { readDirents } from "./dirents.ts";
-import type { Libc } from "./libc.ts";
+import { cString, type Libc } from "./libc.ts";
 import { readLinkAt } from "./read_link.ts";
 import { type NodeAttributes, requireRegular, statCached } from "./statx.ts";
 
@@ -31,17 +31,15 @@ export class NativeHostTree implements HostTree, Disposable {
     this.#root = new ConfinedFolder(libc, hostRoot, linux.RESOLVE_IN_ROOT);
   }
 
-  // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async stat(path: string): Promise<HostNode> {
-    using node = this.open(path, linux.O_PATH);
+    using node = await this.open(path, linux.O_PATH);
     const { type, rdevMajor, rdevMinor, sizeBytes } = attributesOf(node);
     const kind = KINDS[type] ?? "other";
     return { kind, rdevMajor, rdevMinor, sizeBytes: kind === "file" ? sizeBytes : 0n };
   }
 
-  // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    using file = this.#openAfterLook(path, requireRegular);
+    using file = await this.#openAfterLook(path, requireRegular);
     // The size that sysfs reports is not the one that a read gives, so it is read to the end.
     const { libc, number } = file;
     const bytes = readUpTo(
@@ -52,9 +50,8 @@ export class NativeHostTree implements HostTree, Disposable {
     return bytes;
   }
 
-  // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async readAt(path: string, offset: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
-    using file = this.#openAfterLook(path, requireRegular);
+    using file = await this.#openAfterLook(path, requireRegular);
     const { libc, number } = file;
     return readUpTo(count, (room, done) => {
       const at = BigInt(offset + done);
@@ -62,39 +59,38 @@ export class NativeHostTree implements HostTree, Disposable {
     });
   }
 
-  // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async readLink(path: string): Promise<string> {
     const cut = path.lastIndexOf("/") + 1;
-    using folder = this.open(path.slice(0, cut), linux.O_PATH);
+    using folder = await this.open(path.slice(0, cut), linux.O_PATH);
     return decode(readLinkAt(folder, path.slice(cut), path), path);
   }
 
-  // deno-lint-ignore require-await -- a failed call must reject, as the port says
   async list(path: string): Promise<readonly string[]> {
-    using folder = this.#openAfterLook(path, requireFolder);
+    using folder = await this.#openAfterLook(path, requireFolder);
     return readDirents(folder).map(({ name }) => decode(name, path));
   }
 
   /**
-   * Opens a node; the caller closes it.
+   * Opens a node, on a thread: a client's path may lead anywhere, also to storage that does not
+   * answer. The caller closes it.
    *
    * @param flags As for open(2)
    * @throws {SystemError}
    */
-  open(path: string, flags: number): Descriptor {
-    return this.#root.openSync(path, flags);
+  async open(path: string, flags: number): Promise<Descriptor> {
+    return await this.#root.open(cString(path), path, flags);
   }
 
   /**
    * Looks at the node before it is opened: opening a device or a FIFO can wake or block. The
    * second look is for a node that was put in its place in between.
    */
-  #openAfterLook(path: string, require: typeof requireRegular): Descriptor {
-    using looked = this.open(path, linux.O_PATH);
+  async #openAfterLook(path: string, require: typeof requireRegular): Promise<Descriptor> {
+    using looked = await this.open(path, linux.O_PATH);
     require(attributesOf(looked), "open", path);
     using opened = new DisposableStack();
     const node = opened.use(
-      this.open(path, linux.O_RDONLY | linux.O_NONBLOCK | linux.O_NOCTTY),
+      await this.open(path, linux.O_RDONLY | linux.O_NONBLOCK | linux.O_NOCTTY),
     );
     require(attributesOf(node), "open", path);
     opened.move();

@@ -1,6 +1,7 @@
 import { ERRNO } from "../core/errno.ts";
 import { SLOW_FAILURE_MS, SLOW_FAILURES_MAX } from "../core/limits.ts";
 import { SystemError } from "../core/system_error.ts";
+import { OwnMounts } from "./own_mounts.ts";
 import { type LibcSymbols, type RepeatableCall, SYMBOLS } from "./symbols.ts";
 
 /** Where distributions have the C library. Deno's permission wants the absolute path. */
@@ -24,6 +25,8 @@ const ERRNO_NAMES = new Map(
  */
 export class Libc implements Disposable {
   readonly symbols: LibcSymbols;
+  /** What this process must not wait for. */
+  readonly ownMounts = new OwnMounts();
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #errno = new Int32Array(1);
 
@@ -65,10 +68,12 @@ export class Libc implements Disposable {
    * Makes a call on another thread, so that the event loop never waits for storage
    * (docs/inodes.md#11). The errno of a failure stays on that thread. So a call that failed is made
    * once more on this thread, to succeed or to give its errno; but only when it failed fast, since
-   * a slow one would hold the event loop up.
+   * a slow one would hold the event loop up, and not when it may have led into a file system that
+   * this process serves itself.
    *
    * @param subject What it is made on
-   * @throws {SystemError} EIO when it failed slowly each time, so that its errno stays unknown
+   * @throws {SystemError} EIO when it failed slowly each time, so that its errno stays unknown;
+   * EDEADLK below an own mount
    */
   async onThread<Call extends RepeatableCall>(
     call: Call,
@@ -79,15 +84,19 @@ export class Libc implements Disposable {
     const here = this.symbols[call] as (...args: unknown[]) => Result;
     const there = this.symbols[`${call}_thread`] as (...args: unknown[]) => Promise<Result>;
     const name = call.replace("syscall_", "");
+    let isRefused = false;
     for (let tries = 0; tries < SLOW_FAILURES_MAX; tries++) {
       const startMs = performance.now();
+      const { refusals } = this.ownMounts;
       const result = await there(...args);
       if (result >= 0) return result;
-      if (performance.now() - startMs <= SLOW_FAILURE_MS) {
+      // Perhaps another call of the same moment was refused, so a thread tries again.
+      isRefused = this.ownMounts.refusals !== refusals;
+      if (!isRefused && performance.now() - startMs <= SLOW_FAILURE_MS) {
         return this.check(here(...args), name, subject);
       }
     }
-    throw new SystemError("EIO", name, subject);
+    throw new SystemError(isRefused ? "EDEADLK" : "EIO", name, subject);
   }
 
   /** Name of the last error on this thread. */

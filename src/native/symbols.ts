@@ -69,6 +69,41 @@ const IMMEDIATE = {
       /* cpu_id */ "i32",
     ),
   },
+  fcntl: returns("i32", /* fd */ "i32", /* cmd */ "i32", /* arg */ "i32"),
+  ioctl: returns("i32", /* fd */ "i32", /* request */ "usize", /* argp */ "buffer"),
+  eventfd: returns("i32", /* initval */ "u32", /* flags */ "i32"),
+  mount: returns(
+    "i32",
+    /* source */ "buffer",
+    /* target */ "buffer",
+    /* filesystemtype */ "buffer",
+    /* mountflags */ "usize",
+    /* data */ "buffer",
+  ),
+  umount2: returns("i32", /* target */ "buffer", /* flags */ "i32"),
+  /** The C library has no function for these two before glibc 2.36. */
+  syscall_open_tree: {
+    name: "syscall",
+    ...returns(
+      "isize",
+      /* number */ "isize",
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* flags */ "u32",
+    ),
+  },
+  syscall_mount_setattr: {
+    name: "syscall",
+    ...returns(
+      "isize",
+      /* number */ "isize",
+      /* dirfd */ "i32",
+      /* path */ "buffer",
+      /* flags */ "u32",
+      /* attr */ "buffer",
+      /* size */ "usize",
+    ),
+  },
   execv: returns("i32", /* path */ "buffer", /* argv */ "buffer"),
 };
 

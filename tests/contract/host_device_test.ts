@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { HostDevice } from "../../src/core/ports/host_device.ts";
 import { SystemError } from "../../src/core/system_error.ts";
 import { O_NONBLOCK, O_RDWR } from "../../src/native/constants.ts";
@@ -61,7 +61,7 @@ const SILENT: typeof TELLING = [
     run: (use) =>
       onHost(async ({ libc, tree, folder }) => {
         await Deno.writeFile(`${folder}/dev/counter`, FOUR);
-        const device = openHostDevice(libc, tree, "/dev/counter", `${folder}/own`);
+        const device = await openHostDevice(libc, tree, "/dev/counter", `${folder}/own`);
         assert(device !== undefined);
         await use(device, (bytes) => Deno.writeFileSync(`${folder}/dev/counter`, bytes));
         await device.close();
@@ -125,24 +125,24 @@ Deno.test("NativeHostDevice over a file that is truncated reads less and lives",
 Deno.test("openHostDevice() finds nothing where there is nothing, and refuses what is no counter", () =>
   onHost(async ({ libc, tree, folder }) => {
     const open = (path: string) => openHostDevice(libc, tree, path, `${folder}/own`);
-    assertEquals(open("/dev/nothing"), undefined);
+    assertEquals(await open("/dev/nothing"), undefined);
     await Deno.mkdir(`${folder}/dev/folder`);
     await new Deno.Command("mkfifo", { args: [`${folder}/dev/fifo`] }).output();
     for (const path of ["/dev/folder", "/dev/fifo"]) {
-      assertEquals(assertThrows(() => open(path), SystemError).errno, "EINVAL");
+      assertEquals((await assertRejects(() => open(path), SystemError)).errno, "EINVAL");
     }
     await Deno.link(`${folder}/own`, `${folder}/dev/own`);
-    assertEquals(assertThrows(() => open("/dev/own"), SystemError).errno, "ELOOP");
+    assertEquals((await assertRejects(() => open("/dev/own"), SystemError)).errno, "ELOOP");
   }));
 
 Deno.test("NativeHostDevice on a real device file is read, waited for and written to", () =>
   onHost(async ({ libc, folder }) => {
     using tree = new NativeHostTree(libc, "/");
-    const device = openHostDevice(libc, tree, "/dev/zero", `${folder}/own`);
+    const device = await openHostDevice(libc, tree, "/dev/zero", `${folder}/own`);
     assertEquals(await device?.read(4), new Uint8Array(4));
     assertEquals(await device?.wait(10_000), "news");
     await device?.close();
-    const full = openHostDevice(libc, tree, "/dev/full", `${folder}/own`);
+    const full = await openHostDevice(libc, tree, "/dev/full", `${folder}/own`);
     await assertRejects(() => full?.write(FOUR) ?? Promise.resolve(), SystemError, "ENOSPC");
     await full?.close();
   }));
@@ -153,7 +153,8 @@ Deno.test("openHostDevice() leaves nothing open when it cannot look at the file 
     const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
     const before = openFiles();
     for (let turn = 0; turn < 20; turn++) {
-      assertThrows(() => openHostDevice(libc, tree, "/dev/file", `${folder}/gone`), SystemError);
+      const opening = openHostDevice(libc, tree, "/dev/file", `${folder}/gone`);
+      await assertRejects(() => opening, SystemError);
     }
     assertEquals(openFiles(), before);
   });

@@ -21,7 +21,15 @@ const HEADERS = [
     "stddef.h",
     "stdio.h",
   ],
-  ...["sys/file.h", "sys/mman.h", "sys/stat.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h"],
+  ...[
+    "sys/file.h",
+    "sys/mman.h",
+    "sys/mount.h",
+    "sys/stat.h",
+    "sys/statvfs.h",
+    "sys/syscall.h",
+    "sys/uio.h",
+  ],
 ];
 
 const isStruct = (value: unknown): value is Readonly<Record<string, number>> =>
@@ -79,6 +87,7 @@ testWhere(
 const ASM_GENERIC_FCNTL = {
   O_RDONLY: 0o00000000,
   O_RDWR: 0o00000002,
+  O_ACCMODE: 0o00000003,
   O_CREAT: 0o00000100,
   O_EXCL: 0o00000200,
   O_NOCTTY: 0o00000400,
@@ -122,7 +131,7 @@ for (
 }
 
 const HOST_NAME =
-  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER)_|S_IF|POLL[A-Z])/;
+  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MNT|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER)_|S_IF|POLL[A-Z])/;
 
 /** Names that look like the host's and are not. */
 const OTHERS = new Set(["AT_ONCE", "MAP_KEYS_MAX"]);

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Registry } from "prom-client";
 import type { Permission } from "../../src/core/rights.ts";
 import { Principal } from "../../src/access/tokens.ts";
 import { deviceRoutes } from "../../routes/devices/devices.ts";
@@ -8,6 +9,7 @@ import { guestConsoleRoutes } from "../../routes/guests/console.ts";
 import { guestRoutes } from "../../routes/guests/guests.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { eventRoutes } from "../../routes/operate/events.ts";
+import { mountRoutes } from "../../routes/operate/mount.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
 import { needOf } from "../../routes/http/rights.ts";
 import { Api } from "../support/api.ts";
@@ -24,6 +26,7 @@ const ALL = [
   inodeRoutes(nothing),
   eventRoutes(nothing, signal, () => true),
   ticketRoutes(nothing),
+  mountRoutes(() => undefined, new Registry()),
 ];
 const declared = ALL.flatMap((routes) => routes.declared);
 

@@ -40,4 +40,4 @@ export interface HostDevice {
  * @returns `undefined` when there is no such device
  * @throws {SystemError}
  */
-export type OpenHostDevice = (path: string, notThis: string) => HostDevice | undefined;
+export type OpenHostDevice = (path: string, notThis: string) => Promise<HostDevice | undefined>;

@@ -14,6 +14,7 @@ const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ENAMETOOLONG: ["value-not-allowed", "a name in it is too long"],
   EACCES: ["file-not-permitted", "the host does not let Innkeeper open it"],
   EPERM: ["file-not-permitted", "the host does not let Innkeeper open it"],
+  EDEADLK: ["file-not-permitted", "it is below the mount that Innkeeper serves itself"],
   EROFS: ["root-read-only", "its file system is read-only"],
   EMFILE: ["open-inodes-exhausted", "the process has no file descriptor left"],
   ENFILE: ["open-inodes-exhausted", "the host has no file descriptor left"],

@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
+import { Daemon } from "../support/daemon.ts";
+import { compile, missingMount, Program, run } from "../support/mount.ts";
+import { testWhere } from "../support/skip.ts";
+
+function must(command: string, ...args: string[]): void {
+  const { code, stderr } = new Deno.Command(command, { args, stdout: "null" }).outputSync();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+}
+
+/** A folder to mount on, and one on tmpfs for a daemon; whatever is mounted is taken away. */
+class Place implements Disposable {
+  readonly folder = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-" });
+  readonly mount = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-mount-" });
+  readonly sysgenid = `${this.mount}/scopes/s/sysgenid`;
+
+  constructor() {
+    // Deno lets no program with narrow permissions use /dev/shm.
+    must("mount", "-t", "tmpfs", "none", this.folder);
+  }
+
+  start(...args: string[]): Promise<Daemon> {
+    return Daemon.start({ folder: this.folder, args: ["--mount", this.mount, ...args] });
+  }
+
+  [Symbol.dispose](): void {
+    new Deno.Command("umount", { args: ["-l", this.mount], stderr: "null" }).outputSync();
+    must("umount", "-l", this.folder);
+    Deno.removeSync(this.mount);
+    Deno.removeSync(this.folder);
+  }
+}
+
+async function late(daemon: Daemon): Promise<string[]> {
+  const { items } = await daemon.json(200, "GET", "/v1/scopes/s/watchers");
+  return (items as { name: string; outdated: boolean }[]).filter(({ outdated }) => outdated)
+    .map(({ name }) => name);
+}
+
+testWhere(
+  "mount: a map lives on over kill -9 and restart, and sees each bump",
+  missingMount(),
+  async () => {
+    using place = new Place();
+    const program = compile("watcher");
+    const first = await place.start();
+    await first.json(201, "PUT", "/v1/scopes/s", {});
+    using reader = Program.start(program, ["map", place.sysgenid]);
+    // This one maps for writing: it has a page of its own.
+    using writer = Program.start(program, ["own", place.sysgenid]);
+    assertEquals([await reader.line(), await writer.line()], ["0", "0"]);
+    await first.json(201, "POST", "/v1/scopes/s/bumps", { reason: "one" });
+    assertEquals([await reader.line(), await writer.line()], ["1", "1"]);
+    await first.stop("SIGKILL");
+    await delay(50);
+    await using second = await place.start();
+    await second.json(201, "POST", "/v1/scopes/s/bumps", { reason: "two" });
+    assertEquals([await reader.line(), await writer.line()], ["2", "2"]);
+  },
+);
+
+testWhere(
+  "mount: a tracked file of a killed daemon blocks until nobody has it",
+  missingMount(),
+  async () => {
+    using place = new Place();
+    const program = compile("watcher");
+    const first = await place.start();
+    await first.json(201, "PUT", "/v1/scopes/s", {});
+    using follower = Program.start(program, ["follow", place.sysgenid, "stay"]);
+    assertEquals(await follower.line(), "tracked");
+    await first.stop("SIGKILL");
+    assert((await follower.line())?.startsWith("ended: "));
+    await using second = await place.start();
+    await second.json(201, "POST", "/v1/scopes/s/bumps", { reason: "two" });
+    assertEquals(await late(second), [`watcher-${follower.pid}`]);
+    // It still has the file of the dead mount open, and so has who it gave it to.
+    await delay(1_500);
+    assertEquals(await late(second), [`watcher-${follower.pid}`]);
+    await follower.end();
+    for (let tries = 0; tries < 100 && (await late(second)).length > 0; tries++) await delay(50);
+    assertEquals(await late(second), []);
+  },
+);
+
+testWhere("mount: only the daemon's user gets in without --mount-as", missingMount(), async () => {
+  using place = new Place();
+  await using daemon = await place.start();
+  await daemon.json(201, "PUT", "/v1/scopes/s", {});
+  assertEquals((await run("cat", [`${place.mount}/scopes/s/generation`])).lines, ["0"]);
+  const other = await run("ls", [place.mount], { uid: 65534, gid: 65534 });
+  assert(other.code !== 0, other.lines.join());
+  const status = await daemon.json(200, "GET", "/v1/mount");
+  assertEquals([status.mounted, status.folder, status.openFiles], [true, place.mount, 0]);
+  assert(status.operations.lookup > 0);
+  const metrics = await (await daemon.fetch("/metrics")).text();
+  assert(/innkeeper_mount_requests\{operation="lookup"\} [1-9]/.test(metrics));
+});
+
+testWhere(
+  "mount: a root below the mount is refused, and one above it works",
+  missingMount(),
+  async () => {
+    using place = new Place();
+    const below = `${place.mount}/scopes`;
+    Deno.mkdirSync(below);
+    const refused = await assertRejects(() => place.start("--root", `r=${below}`), Error);
+    assert(refused.message.includes(`Cannot use ${below}: it is below --mount`), refused.message);
+    Deno.removeSync(below);
+    await using daemon = await place.start("--root", "r=/tmp");
+    const path = `${place.mount.slice("/tmp/".length)}/scopes/system/sysgenid`;
+    const opening = { root: "r", path, access: "ro", cache: "host", holder: "h" };
+    const { code, detail } = await daemon.json(403, "POST", "/v1/inodes", opening);
+    assertEquals([code, detail.includes("below the mount")], ["file-not-permitted", true]);
+  },
+);
