@@ -1,7 +1,7 @@
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK } from "../core/file_type.ts";
 import { HOST_FILE_BYTES_MAX } from "../core/limits.ts";
 import type { HostNode, HostNodeKind, HostTree } from "../core/ports/host_tree.ts";
-import { SystemError } from "../core/system_error.ts";
+import { hasErrno, SystemError } from "../core/system_error.ts";
 import { ConfinedFolder } from "./confined_folder.ts";
 import * as linux from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -9,6 +9,9 @@ import { readDirents } from "./dirents.ts";
 import { cString, type Libc } from "./libc.ts";
 import { readLinkAt } from "./read_link.ts";
 import { type NodeAttributes, requireRegular, statCached } from "./statx.ts";
+
+/** A look-up through `..` fails with EAGAIN while anything on the host is renamed or mounted. */
+const OPEN_TRIES = 64;
 
 const KINDS: Readonly<Record<number, HostNodeKind>> = {
   [S_IFIFO]: "fifo",
@@ -78,7 +81,13 @@ export class NativeHostTree implements HostTree, Disposable {
    * @throws {SystemError}
    */
   async open(path: string, flags: number): Promise<Descriptor> {
-    return await this.#root.open(cString(path), path, flags);
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#root.open(cString(path), path, flags);
+      } catch (error) {
+        if (tries === OPEN_TRIES || !hasErrno(error, "EAGAIN")) throw error;
+      }
+    }
   }
 
   /**
