@@ -57,7 +57,7 @@ export class CopiedPages implements PageFolder {
     const copies = this.#copiesOf(scope, page);
     // What an earlier process did not store any more.
     for (const copy of copies.pages) copy.store(0, page.bytes());
-    return { page: new CopiedPage(page, (words) => this.#store(copies, words)), found };
+    return { page: new CopiedPage(page, (stores) => this.#store(copies, stores)), found };
   }
 
   /**
@@ -96,10 +96,10 @@ export class CopiedPages implements PageFolder {
     this.#copies.clear();
   }
 
-  #store(copies: Copies, words: readonly PageWord[]): void {
+  #store(copies: Copies, stores: readonly PageWord[]): void {
     this.#sweep(copies);
     for (const copy of copies.pages) {
-      for (const [offset, value] of words) {
+      for (const [offset, value] of stores) {
         copy.store(offset, new Uint8Array(BigUint64Array.of(value).buffer));
       }
     }
@@ -133,17 +133,17 @@ export class CopiedPages implements PageFolder {
 class CopiedPage implements PageFile {
   readonly path: string;
   readonly #page: PageFile;
-  readonly #copy: (words: readonly PageWord[]) => void;
+  readonly #copy: (stores: readonly PageWord[]) => void;
 
-  constructor(page: PageFile, copy: (words: readonly PageWord[]) => void) {
+  constructor(page: PageFile, copy: (stores: readonly PageWord[]) => void) {
     this.path = page.path;
     this.#page = page;
     this.#copy = copy;
   }
 
-  store(words: readonly PageWord[]): void {
-    this.#page.store(words);
-    this.#copy(words);
+  store(stores: readonly PageWord[]): void {
+    this.#page.store(stores);
+    this.#copy(stores);
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
