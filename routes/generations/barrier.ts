@@ -57,7 +57,8 @@ const passBarrier = endpoint({
   c.header("innkeeper-generation", String(open.generation));
   // Whoever was lost is named, whatever the caller accepts.
   const wantsBody = c.req.header("accept")?.includes("application/json") === true;
-  if (!wantsBody && open.lost.length === 0) return c.body(null, 204);
+  const excused = open.lost.length + open.forgotten.length;
+  if (!wantsBody && excused === 0) return c.body(null, 204);
   return c.json(barrierOpenView(open, scope.state.options), 200);
 });
 
@@ -87,9 +88,8 @@ const beginQuiesce = endpoint({
   faults: ["scope-not-found"],
 }).handle(async (c, { scopes }) => {
   const scope = scopes.get(c.req.valid("param").s);
-  const quiesce = c.req.valid("json");
-  await scope.beginQuiesce(quiesce);
-  return c.json({ phase: scope.state.phase, ...quiesce }, 202);
+  const { id, reason, maxMs } = await scope.beginQuiesce(c.req.valid("json"));
+  return c.json({ quiesce: id, phase: scope.state.phase, reason, maxMs }, 202);
 });
 
 const endQuiesce = endpoint({

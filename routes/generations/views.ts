@@ -8,7 +8,7 @@ import type { Departure } from "../../src/generations/confirmations.ts";
 import type { ScopeState } from "../../src/generations/scope.ts";
 import type { ScopeOptions } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
-import type { Watcher } from "../../src/generations/watcher.ts";
+import { shownPresence, type Watcher } from "../../src/generations/watcher.ts";
 import type {
   BarrierOpenView,
   GenerationView,
@@ -35,6 +35,7 @@ export function scopeView({ state, pages }: LiveScope): z.infer<typeof ScopeView
     ...state.troubles,
     settledGeneration,
     quiesce: quiesce && {
+      quiesce: quiesce.id,
       reason: quiesce.reason,
       maxMs: quiesce.maxMs,
       since: rfc3339(quiesce.atNs),
@@ -57,7 +58,7 @@ export function generationView(
 
 /** A watcher as the API shows it. */
 export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof WatcherView> {
-  const { id, name, owner, tracked, presence, leaseMs, ackedGeneration, ackedAtNs } = watcher;
+  const { id, name, owner, tracked, leaseMs, ackedGeneration, ackedAtNs, supersededBy } = watcher;
   const { outdatedSinceNs, notified } = watcher;
   const failed = scope.hasFailed(watcher);
   const failure = failed ? watcher.failure : undefined;
@@ -66,13 +67,15 @@ export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof
     name,
     owner,
     tracked,
-    presence,
+    presence: shownPresence(watcher),
     presenceSince: rfc3339(watcher.presenceSinceNs),
     leaseMs,
     outdated: scope.isOutdated(watcher),
     outdatedSince: timeOf(outdatedSinceNs),
     toldAt: notified?.epoch === scope.epoch ? rfc3339(notified.atNs) : undefined,
+    supersededBy,
     quiesced: scope.hasQuiesced(watcher),
+    cannotQuiesce: scope.inability(watcher),
     failed,
     failure: failure?.reason,
     failedAt: timeOf(failure?.atNs),
@@ -83,10 +86,10 @@ export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof
 
 /** An open barrier with its evidence, as the API shows it. */
 export function barrierOpenView(
-  { generation, epoch, confirmed, departed, lost }: BarrierOpen,
+  { generation, epoch, confirmed, departed, forgotten, lost }: BarrierOpen,
   { expect, atLeast }: ScopeOptions,
 ): z.infer<typeof BarrierOpenView> {
-  const named = ({ id, name }: Departure) => ({ watcher: id, name });
+  const named = ({ id, name }: Pick<Departure, "id" | "name">) => ({ watcher: id, name });
   return {
     generation,
     epoch: String(epoch),
@@ -94,7 +97,13 @@ export function barrierOpenView(
       .map((watcher) => ({ ...named(watcher), at: rfc3339(watcher.ackedAtNs ?? 0n) })),
     confirmedCount: confirmed.length,
     lost: lost.map(named),
-    left: departed.map(named),
+    left: departed.filter(({ why }) => why === "released").map(named),
+    dead: departed.filter(({ why }) => why === "dead").map(named),
+    superseded: lost.flatMap((watcher) => {
+      const { supersededBy } = watcher;
+      return supersededBy === undefined ? [] : [{ ...named(watcher), supersededBy }];
+    }),
+    forgotten: forgotten.map(named),
     expect: [...expect],
     atLeast,
   };

@@ -32,6 +32,7 @@ import { openMount } from "../mount/open_mount.ts";
 import { O_PATH } from "../native/constants.ts";
 import { lockFolder } from "../native/folder_lock.ts";
 import { HostRoot } from "../native/host_root.ts";
+import { PeerProcesses } from "../native/peer_processes.ts";
 import { openHostDevice } from "../native/host_device.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
@@ -162,7 +163,7 @@ async function openInnkeeper(
   const innkeeper = new Innkeeper({
     events,
     inodes,
-    scopes: await Scopes.open({ ...ports, pages }),
+    scopes: await Scopes.open({ ...ports, processes: new PeerProcesses(libc), pages }),
     devices: resources.use(await DeviceRegistry.open({ ...ports, resolver })),
     resolver,
     reseeders: new Reseeders(),

@@ -2,10 +2,18 @@ import { dirname } from "node:path/posix";
 import { environment } from "./environment.ts";
 import { UsageError } from "./exit.ts";
 
+/** What a watcher remembers of itself. */
+interface Stored {
+  readonly token?: string;
+  /** The epoch that it confirmed last, as a decimal number. */
+  readonly epoch?: string;
+}
+
 /** A watcher's token in a file, so that a process that was killed comes back as the same watcher. */
 export class Identity implements Disposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
+  #stored: Stored = {};
 
   private constructor(path: string, file: Deno.FsFile) {
     this.#path = path;
@@ -32,18 +40,27 @@ export class Identity implements Disposable {
     }
   }
 
-  /** The token of the process before, if there was one. */
-  async token(): Promise<string | undefined> {
+  /** The token of the process before, if there was one, and what that has confirmed last. */
+  async read(): Promise<Stored> {
     await this.#file.seek(0, Deno.SeekMode.Start);
-    const text = (await new Response(streamOf(this.#file)).text()).trim();
-    return text === "" ? undefined : text;
+    const [token = "", epoch = ""] = (await new Response(streamOf(this.#file)).text()).trim()
+      .split("\n");
+    this.#stored = {
+      ...token === "" ? {} : { token },
+      ...token === "" || epoch === "" ? {} : { epoch },
+    };
+    return this.#stored;
   }
 
-  /** Stores the next token. It is on stable storage when this returns. */
-  store(token: string): void {
-    this.#file.truncateSync(0);
+  /** Stores the next token, or what was confirmed. It is on stable storage when this returns. */
+  store(change: Stored): void {
+    this.#stored = { ...this.#stored, ...change };
+    const { token = "", epoch = "" } = this.#stored;
+    const bytes = new TextEncoder().encode(`${token}\n${epoch}\n`);
+    // In one write, and shortened only after it: a kill at any time leaves a token to come back with.
     this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(new TextEncoder().encode(`${token}\n`));
+    this.#file.writeSync(bytes);
+    this.#file.truncateSync(bytes.length);
     this.#file.syncDataSync();
   }
 

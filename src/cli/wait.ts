@@ -11,6 +11,8 @@ interface OpenBarrier {
   readonly confirmedCount: number;
   readonly lost: readonly { readonly name: string }[];
   readonly left: readonly { readonly name: string }[];
+  readonly dead: readonly { readonly name: string }[];
+  readonly forgotten: readonly { readonly name: string }[];
 }
 
 /**
@@ -44,10 +46,12 @@ export const wait = command({
   },
 });
 
-function whoOf({ confirmedCount, lost, left }: OpenBarrier): string {
+function whoOf({ confirmedCount, lost, left, dead, forgotten }: OpenBarrier): string {
   const excused = [
     ...lost.map(({ name }) => `${name} (lost)`),
     ...left.map(({ name }) => `${name} (left)`),
+    ...dead.map(({ name }) => `${name} (dead)`),
+    ...forgotten.map(({ name }) => `${name} (forgotten)`),
   ];
   return excused.length === 0
     ? "all"

@@ -1,19 +1,15 @@
-import { delay } from "@std/async";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
 import { command, type CommandContext } from "./command.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
+import { runHook } from "./hook.ts";
 import { Identity, identityPath } from "./identity.ts";
 import { path } from "./listing.ts";
 import { number, required, text } from "./options.ts";
-import { write } from "./output.ts";
+import { ownProcess } from "./own_process.ts";
+import { QuiesceHooks } from "./quiesce_hooks.ts";
 
 const EXEC_TIMEOUT_SECONDS_DEFAULT = 60;
-/** How much of the end of a command's error output a failure report quotes. */
-const QUOTED_CHARS = 160;
-/** How long the error output of a command that has ended is waited for, in milliseconds. */
-const OUTPUT_END_MS = 500;
-
 /**
  * `innkeeper watch`: runs a command at each generation and confirms only when it ends with 0;
  * otherwise it reports the failure to the barrier. With `--json` it prints each generation, and
@@ -31,6 +27,8 @@ export const watch = command({
   options: {
     name: required(text("name", "what the watcher is called where somebody is late")),
     exec: text("command", "run by sh; 0 confirms. INNKEEPER_GENERATION and the like are set"),
+    "on-quiesce": text("command", "run by sh when it shall stand still before a bump; 0 says so"),
+    "on-resume": text("command", "run by sh when it may go on after that"),
     lease: number("seconds", "it is lost when it is away for longer"),
     "exec-timeout": number(
       "seconds",
@@ -45,6 +43,7 @@ export const watch = command({
   handlesSignals: true,
   async run(args, context) {
     const { scope, name, exec, lease } = args;
+    const { "on-quiesce": onQuiesce, "on-resume": onResume } = args;
     if ((exec === undefined) !== context.json) {
       throw new UsageError("One of --exec and --json is needed");
     }
@@ -53,12 +52,17 @@ export const watch = command({
     using identity = exec === undefined
       ? undefined
       : await openIdentity(await identityPath(context.address, scope, name), args.identity);
+    const stored = await identity?.read();
+    const hooks = new QuiesceHooks({ onQuiesce, onResume }, timeoutMs, context.err);
     const watcher: Watcher = new Watcher({
       scope,
       name,
       track: exec !== undefined,
-      token: await identity?.token(),
-      onToken: (token) => identity?.store(token),
+      ...stored,
+      process: ownProcess,
+      onToken: (token) => identity?.store({ token }),
+      onConfirmed: (epoch) => identity?.store({ epoch }),
+      ...hooks.callbacks(),
       ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
       open: context.openSocket,
       onConnection: (state, detail) => context.err(`${state}: ${detail}`),
@@ -70,6 +74,7 @@ export const watch = command({
       Deno.addSignalListener(signal, () => void watcher.stop());
     }
     await watcher.done;
+    await hooks.ended();
     if (!watcher.isLeftBehind) {
       identity?.remove();
       return { status: EXIT.done };
@@ -128,56 +133,15 @@ async function run(
   { err }: CommandContext,
 ): Promise<void> {
   err(`generation ${generation} (${reason}): running ${command}`);
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const child = new Deno.Command("/bin/sh", {
-    args: ["-c", command],
-    env: {
-      INNKEEPER_SCOPE: scope,
-      INNKEEPER_GENERATION: String(generation),
-      INNKEEPER_EPOCH: epoch,
-      INNKEEPER_UNIQUE: unique,
-      INNKEEPER_REASON: reason,
-    },
-    stdin: "null",
-    stdout: "inherit",
-    stderr: "piped",
-    // A process group of its own, so that everything the command has started ends with it.
-    detached: true,
-  }).spawn();
-  const kill = (): void => killGroup(child.pid);
-  const ends = AbortSignal.any([signal, timeout]);
-  ends.addEventListener("abort", kill, { once: true });
-  const output = forward(child.stderr);
-  const { code, signal: killedBy } = await child.status;
-  ends.removeEventListener("abort", kill);
+  const failure = await runHook(command, {
+    INNKEEPER_SCOPE: scope,
+    INNKEEPER_GENERATION: String(generation),
+    INNKEEPER_EPOCH: epoch,
+    INNKEEPER_UNIQUE: unique,
+    INNKEEPER_REASON: reason,
+  }, { signal, timeoutMs });
   if (signal.aborted) throw new Error("a newer generation came");
-  if (code === 0 && !timeout.aborted) return err(`generation ${generation}: confirmed`);
-  let failure = `"${command}" ran longer than ${timeoutMs} ms`;
-  if (!timeout.aborted) {
-    const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
-    // A process that the command has left in the background may hold the stream open for long.
-    const end = await Promise.race([output, delay(OUTPUT_END_MS).then(() => "")]);
-    failure = `"${command}" ${how}${end === "" ? "" : `: ${end}`}`;
-  }
+  if (failure === undefined) return err(`generation ${generation}: confirmed`);
   err(`generation ${generation}: not confirmed: ${failure}`);
   throw new Error(failure);
-}
-
-function killGroup(pid: number): void {
-  try {
-    Deno.kill(-pid, "SIGKILL");
-  } catch {
-    // It has just ended by itself.
-  }
-}
-
-/** Passes error output on, and returns its end, which says best what went wrong. */
-async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let end = "";
-  for await (const bytes of stream) {
-    write(Deno.stderr, bytes);
-    end = (end + decoder.decode(bytes, { stream: true })).slice(-QUOTED_CHARS);
-  }
-  return end.trim();
 }

@@ -29,6 +29,15 @@ export interface WatcherOptions {
   readonly leaseMs?: number;
   /** The token of an earlier process, to go on as the watcher that it was. */
   readonly token?: string | undefined;
+  /** The epoch that the earlier process confirmed last. Without it there is something to confirm. */
+  readonly epoch?: string | undefined;
+  /** Hears of each epoch that is confirmed. Store it beside the token. */
+  readonly onConfirmed?: (epoch: string) => void;
+  /**
+   * Tells which process this is, so that the daemon can prove when it has ended. It is asked for
+   * each connection. Over a unix socket of the same host alone is it of use.
+   */
+  readonly process?: () => Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Hears of each token, which is good for one return. Store it to survive a crash. */
   readonly onToken?: (token: string) => void;
   /** Opens a WebSocket to `/v1/watch` with the given subprotocol. */
@@ -38,9 +47,12 @@ export interface WatcherOptions {
    * the error's message once it rejects. `signal` fires when a newer generation makes it void.
    */
   readonly onGeneration: (generation: Generation, signal: AbortSignal) => Promise<void> | void;
-  /** Stops using what a bump would change; the watcher says so once this resolves. */
+  /**
+   * Stops using what a bump would change; the watcher says so once this resolves. Without it, or
+   * when it rejects, the watcher says that it cannot.
+   */
   readonly onQuiesce?: (request: QuiesceRequest) => Promise<void> | void;
-  /** The quiesce is over, by a bump that everybody confirmed or without one. */
+  /** The quiesce is over: this watcher has confirmed the bump, all have, or there was none. */
   readonly onResume?: () => void;
   /** Hears of every connection that is made or lost, for a log. */
   readonly onConnection?: (state: "connected" | "lost", detail: string) => void;
@@ -73,6 +85,7 @@ export class Watcher implements AsyncDisposable {
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
+  #hellos = 0;
   /** Of the last frame of a stop, after whose answer it ends. */
   #lastId: number | undefined;
   #id: string | undefined;
@@ -82,7 +95,12 @@ export class Watcher implements AsyncDisposable {
   #epoch: string | undefined;
   /** Whether there is a generation that this watcher has not confirmed. */
   #isOutdated = false;
-  #isQuiesced = false;
+  /** The epoch that this watcher confirmed last, once the daemon has taken it. */
+  #confirmedEpoch: string | undefined;
+  /** Acks that the daemon has not answered: their ids and epochs. */
+  readonly #acking = new Map<number, string>();
+  /** The quiesce that this watcher follows. */
+  #quiesced: { readonly id: string | undefined; readonly epoch: bigint } | undefined;
   #quiesceEnd: ReturnType<typeof setTimeout> | undefined;
   /** The generation that the program adapts to now. */
   #adapting: {
@@ -96,6 +114,7 @@ export class Watcher implements AsyncDisposable {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#token = options.token;
+    this.#confirmedEpoch = options.epoch;
     this.ready = this.#ready.promise;
     this.done = this.#done.promise;
     // A program that waits for neither must not be ended by an unhandled rejection.
@@ -158,16 +177,19 @@ export class Watcher implements AsyncDisposable {
     if (frame.id !== undefined && frame.id === this.#lastId) return this.#stopped(frame);
     switch (frame.type) {
       case "hello":
-        return this.#register();
+        return this.#hello();
       case "watching":
         return this.#registered(frame);
       case "generation":
         return this.#notified(generationOf(frame));
+      case "acked":
+        return this.#acked(frame);
       case "quiesce":
-        return void this.#quiesce(frame as unknown as QuiesceRequest);
+        return void this.#quiesce(frame);
       case "unquiesce":
+        return this.#unquiesced(frame);
       case "settled":
-        return this.#resume();
+        return this.#resumeFor(frame["epoch"]);
       case "unwatched":
         return this.#end();
       case "error":
@@ -175,8 +197,20 @@ export class Watcher implements AsyncDisposable {
     }
   }
 
-  #register(): void {
+  #hello(): void {
+    const { process } = this.#options;
+    if (process === undefined) return this.#register();
+    const hello = ++this.#hellos;
+    // A connection that was made meanwhile says hello itself.
+    const register = (own?: Readonly<Record<string, unknown>>): void => {
+      if (hello === this.#hellos) this.#register(own);
+    };
+    process().then(register, () => register());
+  }
+
+  #register(process?: Readonly<Record<string, unknown>>): void {
     const { scope, name, track = true, leaseMs } = this.#options;
+    const hasConfirmed = this.#token !== undefined && this.#confirmedEpoch !== undefined;
     this.#watchId = this.#nextId++;
     this.#connection.send({
       type: "watch",
@@ -186,6 +220,8 @@ export class Watcher implements AsyncDisposable {
       track,
       ...(leaseMs === undefined ? {} : { leaseMs }),
       ...(this.#token === undefined ? {} : { token: this.#token }),
+      ...(hasConfirmed ? { epoch: this.#confirmedEpoch } : {}),
+      ...(process === undefined ? {} : { process }),
     });
   }
 
@@ -199,6 +235,8 @@ export class Watcher implements AsyncDisposable {
     this.#id = String(frame["watcher"]);
     this.#epoch = frame["epoch"] === undefined ? undefined : String(frame["epoch"]);
     this.#isOutdated = frame["outdated"] === true;
+    // Whoever is new has seen nothing of the past, and has nothing to confirm.
+    if (!this.#isOutdated && this.#epoch !== undefined) this.#hasConfirmed(this.#epoch);
     const isSame = frame["resumed"] === true;
     // A token that was spent before means that this process is a clone. What the original has
     // adapted to does not count for it.
@@ -249,30 +287,72 @@ export class Watcher implements AsyncDisposable {
     if (this.#verdict === undefined) return;
     const { generation, failure } = this.#verdict;
     this.#isOutdated = failure !== undefined;
+    const id = this.#nextId++;
+    if (failure === undefined) this.#acking.set(id, generation.epoch);
     this.#connection.send({
-      id: this.#nextId++,
+      id,
       ...(failure === undefined ? ackFrame(generation) : failFrame(generation, failure)),
     });
   }
 
-  async #quiesce(request: QuiesceRequest): Promise<void> {
-    this.#isQuiesced = true;
+  /** The daemon has taken a confirmation. Whoever has confirmed need not stand still any longer. */
+  #acked({ id = -1 }: Frame): void {
+    const epoch = this.#acking.get(id);
+    this.#acking.delete(id);
+    if (epoch === undefined) return;
+    this.#hasConfirmed(epoch);
+    this.#resumeFor(epoch);
+  }
+
+  #hasConfirmed(epoch: string): void {
+    if (this.#confirmedEpoch === epoch) return;
+    this.#confirmedEpoch = epoch;
+    this.#options.onConfirmed?.(epoch);
+  }
+
+  async #quiesce(frame: Frame): Promise<void> {
+    const { scope, reason, maxMs, quiesce, epoch } = frame as unknown as QuiesceRequest & {
+      readonly quiesce?: string;
+      readonly epoch?: string;
+    };
+    const { onQuiesce } = this.#options;
+    const answer = (failure?: string): void =>
+      this.#connection.send({
+        ...{ type: "quiesced", id: this.#nextId++, scope },
+        ...failure === undefined ? {} : { cannot: failure.slice(0, REASON_CHARS_MAX) || "?" },
+        ...quiesce === undefined ? {} : { quiesce },
+      });
+    const quiesced = { id: quiesce, epoch: epoch === undefined ? -1n : BigInt(epoch) };
+    this.#quiesced = quiesced;
     clearTimeout(this.#quiesceEnd);
     // The daemon ends the quiesce by then too. The program goes on even if it does not hear of that.
-    this.#quiesceEnd = setTimeout(() => this.#resume(), request.maxMs);
+    this.#quiesceEnd = setTimeout(() => this.#resume(), maxMs);
+    // Nobody is believed to stand still who has not been told how.
+    if (onQuiesce === undefined) return answer("it has nothing that it could stop");
     try {
-      await this.#options.onQuiesce?.(request);
-    } catch {
-      // It has not quiesced, so it does not say so, and the waiting caller sees its name.
-      return;
+      await onQuiesce({ scope, reason, maxMs });
+    } catch (error) {
+      // It has not quiesced, so the waiting caller sees its name and why.
+      return answer(error instanceof Error ? error.message : String(error));
     }
-    this.#connection.send({ type: "quiesced", id: this.#nextId++, scope: request.scope });
+    // It may be over by now: the program goes on already.
+    if (this.#quiesced === quiesced) answer();
+  }
+
+  #unquiesced({ quiesce }: Frame): void {
+    if (quiesce === undefined || quiesce === this.#quiesced?.id) this.#resume();
+  }
+
+  /** A generation is settled or confirmed; an earlier one says nothing of a quiesce begun since. */
+  #resumeFor(epoch: unknown): void {
+    const isLater = this.#quiesced !== undefined && BigInt(String(epoch)) > this.#quiesced.epoch;
+    if (isLater) this.#resume();
   }
 
   #resume(): void {
     clearTimeout(this.#quiesceEnd);
-    if (!this.#isQuiesced) return;
-    this.#isQuiesced = false;
+    if (this.#quiesced === undefined) return;
+    this.#quiesced = undefined;
     this.#options.onResume?.();
   }
 
@@ -285,6 +365,7 @@ export class Watcher implements AsyncDisposable {
 
   #lost(detail: string): void {
     this.#isRegistered = false;
+    this.#acking.clear();
     if (this.#isStopping) this.#end();
     else this.#options.onConnection?.("lost", detail);
   }

@@ -107,6 +107,14 @@ export const LEASE_LATE_MS_MAX = 1_000;
 export const LEASE_MS_DEFAULT = 60_000;
 /** Longest lease of a watcher: a night of a paused machine. */
 export const LEASE_MS_MAX = 24 * 60 * 60_000;
+/** Quiesces that one connection has not answered: a client that lets so many pass answers none. */
+export const QUIESCES_UNANSWERED_MAX = 16;
+/** Longest time until a lost watcher is forgotten: a week without a call is no outage any more. */
+export const FORGET_LOST_MS_MAX = 7 * 24 * 60 * 60_000;
+/** Processes remembered as proven by their credentials; past it each is looked at once more. */
+export const PROVEN_PROCESSES_MAX = 20_000;
+/** Interval between looks at whether a superseded watcher's process has ended: one file is read. */
+export const SUPERSEDED_LOOK_MS = 1_000;
 /** How long a quiesce lasts by default: as long as a snapshot may take. */
 export const QUIESCE_MS_DEFAULT = 30_000;
 /** Longest quiesce: watchers stand still in it. */

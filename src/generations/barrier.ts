@@ -2,7 +2,7 @@ import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import type { Departure } from "./confirmations.ts";
 import type { ScopeState } from "./scope.ts";
-import type { Watcher } from "./watcher.ts";
+import { shownPresence, type Watcher } from "./watcher.ts";
 
 /** Which generation a caller of the barrier means, and who it is. */
 export interface BarrierRequest {
@@ -24,6 +24,8 @@ export interface BarrierOpen {
   readonly confirmed: readonly Watcher[];
   /** Tracked watchers that left before they had confirmed it. */
   readonly departed: readonly Departure[];
+  /** Watchers that were lost for so long that the scope no longer waits for them. */
+  readonly forgotten: readonly Departure[];
 }
 
 /**
@@ -58,7 +60,8 @@ export function judge(
   // Nobody else can confirm in the place of somebody who left.
   if (broken.length > 0) throw unmetFault(scope, request);
   if (names.length > 0 || missing > 0) return undefined;
-  return { generation, epoch, lost, confirmed: [...scope.confirmed()], departed: scope.departed };
+  const { departed, forgotten } = scope;
+  return { generation, epoch, lost, confirmed: [...scope.confirmed()], departed, forgotten };
 }
 
 function requireMeant(scope: ScopeState, request: BarrierRequest, boundEpoch: bigint): void {
@@ -149,14 +152,14 @@ export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): 
 }
 
 /** A watcher as problem documents name it. */
-export function describe(
-  { id, name, presence, ackedGeneration, failure }: Watcher,
-): Record<string, unknown> {
+export function describe(watcher: Watcher): Record<string, unknown> {
+  const { id, name, ackedGeneration, failure, supersededBy } = watcher;
   return {
     watcher: id,
     name,
-    presence,
+    presence: shownPresence(watcher),
     ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
     ...(failure === undefined ? {} : { reason: failure.reason }),
+    ...(supersededBy === undefined ? {} : { supersededBy }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/ports/clock.ts";
 import type { Random } from "../core/ports/random.ts";
+import { U32_MAX } from "../core/limits.ts";
 
 /** One change of generation. */
 export interface Bump {
@@ -24,4 +25,13 @@ export function mintBump(
   by: string,
 ): Bump {
   return { ...next, unique: random.bytes(16).toHex(), reason, by, atNs: clock.wallNs() };
+}
+
+/** The generation and epoch after a bump: max(current + 1, minimum), and 0 after 4294967295. */
+export function nextAfter(
+  { generation, epoch }: Pick<Bump, "generation" | "epoch">,
+  minimum: number,
+): Pick<Bump, "generation" | "epoch"> {
+  const following = generation === U32_MAX ? 0 : generation + 1;
+  return { generation: Math.max(following, minimum), epoch: epoch + 1n };
 }

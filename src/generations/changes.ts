@@ -5,20 +5,24 @@ import type { EventSink } from "../core/ports/events.ts";
 import { Serial } from "../core/serial.ts";
 import { waitUntil } from "../core/wait_until.ts";
 import type { Bump } from "./bump.ts";
-import type { Quiesce, Settled } from "./scope.ts";
+import type { Settled } from "./phase.ts";
+import type { BegunQuiesce } from "./quiescing.ts";
 
 /** What happened to a scope. */
 export type ScopeChange =
   | { readonly kind: "generation"; readonly bump: Bump }
   | { readonly kind: "settled"; readonly settled: Settled }
-  /** Somebody else came with this watcher's token: its connection no longer speaks for it. */
-  | { readonly kind: "taken"; readonly watcher: string }
+  /**
+   * Somebody else came with this watcher's token: its connection no longer speaks for it, but for
+   * the watcher that was superseded, if one was.
+   */
+  | { readonly kind: "taken"; readonly watcher: string; readonly superseded?: string | undefined }
   /** A watcher failed or was lost: a barrier may have to answer. */
   | { readonly kind: "blocked" }
-  | { readonly kind: "quiesce"; readonly quiesce: Quiesce }
-  /** A watcher has quiesced, or left and need not. */
+  | { readonly kind: "quiesce"; readonly quiesce: BegunQuiesce }
+  /** A watcher has quiesced, said that it cannot, or left and need not. */
   | { readonly kind: "quiesced" }
-  | { readonly kind: "unquiesce" }
+  | { readonly kind: "unquiesce"; readonly quiesce: BegunQuiesce }
   | { readonly kind: "deleted" };
 
 /** Called at once with each change of one scope, in order. It must not throw. */

@@ -5,6 +5,12 @@ import type { Watcher } from "./watcher.ts";
 export interface Departure {
   readonly id: string;
   readonly name: string;
+  /**
+   * `released`: by itself, an operator, or the end of its connection where that releases;
+   * `dead`: it was superseded, and its process is proven to have ended; `forgotten`: it was lost
+   * for so long that the scope no longer remembers it.
+   */
+  readonly why: "released" | "dead" | "forgotten";
 }
 
 /** How many have confirmed the current generation of a scope, and who left: begins anew at a bump. */
@@ -12,10 +18,17 @@ export class Confirmations {
   readonly #gone: Watcher[] = [];
   readonly #departed: Departure[] = [];
   readonly #broken: Set<string>;
+  readonly #forgotten: Departure[];
   #count = 0;
 
-  constructor(broken: Iterable<string>) {
+  constructor(
+    { broken = [], forgotten = [] }: {
+      broken?: Iterable<string>;
+      forgotten?: Iterable<Departure>;
+    },
+  ) {
     this.#broken = new Set(broken);
+    this.#forgotten = [...forgotten];
   }
 
   /** How many have confirmed, those who left since included. */
@@ -38,8 +51,18 @@ export class Confirmations {
     return this.#broken;
   }
 
+  /** The last watchers that were forgotten; a bump does not end that, other options do. */
+  get forgotten(): readonly Departure[] {
+    return this.#forgotten;
+  }
+
   add(): void {
     this.#count++;
+  }
+
+  /** What a watcher has confirmed no longer counts. */
+  withdraw(): void {
+    this.#count--;
   }
 
   /** Past the bound it is as if those who left had never confirmed, so the barrier stays shut. */
@@ -49,16 +72,24 @@ export class Confirmations {
   }
 
   /** @param patterns By which it was expected */
-  leaveUnconfirmed({ id, name }: Watcher, wasLate: boolean, patterns: readonly string[]): void {
+  leaveUnconfirmed(
+    { id, name }: Watcher,
+    wasLate: boolean,
+    patterns: readonly string[],
+    why: Departure["why"],
+  ): void {
     for (const pattern of patterns) this.#broken.add(pattern);
-    if (!wasLate) return;
-    this.#departed.push({ id, name });
-    if (this.#departed.length > BARRIER_NAMES_MAX) this.#departed.shift();
+    if (wasLate && why !== "forgotten") this.#note(this.#departed, { id, name, why });
+  }
+
+  forget({ id, name }: Watcher): void {
+    this.#note(this.#forgotten, { id, name, why: "forgotten" });
   }
 
   /** Expectations begin anew: who left before no longer counts. */
   expectAnew(): void {
     this.#broken.clear();
+    this.#forgotten.length = 0;
   }
 
   /** A bump: nobody has confirmed the new generation. */
@@ -67,5 +98,10 @@ export class Confirmations {
     this.#departed.length = 0;
     this.#count = 0;
     this.#broken.clear();
+  }
+
+  #note(list: Departure[], departure: Departure): void {
+    list.push(departure);
+    if (list.length > BARRIER_NAMES_MAX) list.shift();
   }
 }

@@ -14,7 +14,8 @@ import type { Pages, ReadonlyPages } from "./pages.ts";
 import { judgeQuiesce, notQuiescedFault } from "./quiesce.ts";
 import { scopeEntry, watcherGone } from "./records.ts";
 import { type ScopePorts, ScopeWatchers } from "./scope_watchers.ts";
-import type { Quiesce, Scope, ScopeState } from "./scope.ts";
+import type { BegunQuiesce, Quiesce } from "./quiescing.ts";
+import type { Scope, ScopeState } from "./scope.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 
 /** What a bump is to be. */
@@ -140,8 +141,9 @@ export class LiveScope {
   /** Gives the scope other options. */
   async configure(options: ScopeOptions): Promise<void> {
     await this.#changes.change(async () => {
-      await this.#commit({ options, broken: new Set() });
+      await this.#commit({ options, broken: new Set(), forgotten: [] });
       const settled = this.#scope.configure(options, this.#ports.clock.wallNs());
+      this.watchers.reconsider();
       this.#changes.emit("scope.configured", { ...options });
       this.#changes.notify({ kind: "blocked" });
       if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
@@ -152,18 +154,22 @@ export class LiveScope {
    * Asks the watchers to quiesce: to stop using what a bump would change under their hands. It
    * ends with a bump, by {@linkcode unquiesce}, or after its time (docs/generations.md#10).
    */
-  async beginQuiesce(quiesce: Quiesce): Promise<void> {
-    await this.#changes.change(() => {
-      const { clock } = this.#ports;
-      this.#scope.beginQuiesce({ ...quiesce, atNs: clock.wallNs() });
+  async beginQuiesce(request: Quiesce): Promise<BegunQuiesce> {
+    return await this.#changes.change(() => {
+      const { clock, random } = this.#ports;
+      const id = `q-${random.bytes(8).toHex()}`;
+      const quiesce = { ...request, id, epoch: this.#scope.epoch, atNs: clock.wallNs() };
+      this.#scope.beginQuiesce(quiesce);
       this.#cancelQuiesce?.();
       this.#cancelQuiesce = clock.after(
         quiesce.maxMs,
         () => this.#unquiesce(`it lasted ${quiesce.maxMs} ms without a bump`),
       );
-      this.#changes.emit("scope.quiescing", { maxMs: quiesce.maxMs }, quiesce.reason);
+      const { maxMs, reason } = quiesce;
+      this.#changes.emit("scope.quiescing", { maxMs, quiesce: id }, reason);
       this.#changes.notify({ kind: "quiesce", quiesce });
       if (this.#scope.isQuiesced) this.#changes.notify({ kind: "quiesced" });
+      return quiesce;
     });
   }
 
@@ -175,7 +181,8 @@ export class LiveScope {
   /**
    * Waits until every tracked watcher has quiesced.
    *
-   * @throws {Fault} `not-quiescing` when no quiesce is on; `not-quiesced` naming who is late
+   * @throws {Fault} `not-quiescing` when no quiesce is on; `not-quiesced` naming who is late, and at
+   * once when somebody has said that it cannot
    */
   async quiesced(wait: Wait): Promise<void> {
     const done = await this.#changes.wait(() => judgeQuiesce(this.#scope), wait);
@@ -316,10 +323,11 @@ export class LiveScope {
   }
 
   #unquiesce(reason: string): void {
-    if (this.#scope.quiesce === undefined) return;
+    const { quiesce } = this.#scope;
+    if (quiesce === undefined) return;
     this.#cancelQuiesce?.();
     this.#scope.endQuiesce();
-    this.#changes.emit("scope.unquiesced", {}, reason);
-    this.#changes.notify({ kind: "unquiesce" });
+    this.#changes.emit("scope.unquiesced", { quiesce: quiesce.id }, reason);
+    this.#changes.notify({ kind: "unquiesce", quiesce });
   }
 }

@@ -7,10 +7,18 @@ import type { ScopeState } from "./scope.ts";
  * Judges whether every tracked watcher has followed the quiesce that is on.
  *
  * @returns `undefined` while there is somebody to wait for
- * @throws {Fault} `not-quiescing` when no quiesce is on
+ * @throws {Fault} `not-quiescing` when no quiesce is on; `not-quiesced` when somebody has said that
+ * it cannot follow, since waiting does not help then
  */
-export function judgeQuiesce({ name, quiesce, isQuiesced, phase }: ScopeState): true | undefined {
-  if (quiesce !== undefined) return isQuiesced ? true : undefined;
+export function judgeQuiesce(scope: ScopeState): true | undefined {
+  const { name, quiesce, isQuiesced, phase } = scope;
+  if (quiesce !== undefined) {
+    if (isQuiesced) return true;
+    for (const watcher of scope.notQuiesced()) {
+      if (scope.inability(watcher) !== undefined) throw notQuiescedFault(scope);
+    }
+    return undefined;
+  }
   throw new Fault(
     "not-quiescing",
     `Cannot wait for scope "${name}" to quiesce: it is ${phase}`,
@@ -21,13 +29,25 @@ export function judgeQuiesce({ name, quiesce, isQuiesced, phase }: ScopeState): 
 export function notQuiescedFault(scope: ScopeState): Fault {
   const { name, phase, quiesce } = scope;
   const late = [...scope.notQuiesced()];
-  const names = late.slice(0, 5).map((watcher) => watcher.name).join(", ");
+  const names = late.slice(0, 5).map((watcher) => {
+    const inability = scope.inability(watcher);
+    return inability === undefined ? watcher.name : `${watcher.name} cannot (${inability})`;
+  }).join(", ");
   return new Fault(
     "not-quiesced",
     `Scope "${name}" is ${phase}, not quiesced: ` +
       (quiesce === undefined
         ? "POST its quiesce first"
         : `${late.length} watchers have not followed yet: ${names}`),
-    { members: { phase, watchers: late.slice(0, BARRIER_NAMES_MAX).map(describe) } },
+    {
+      members: {
+        phase,
+        ...quiesce === undefined ? {} : { quiesce: quiesce.id },
+        watchers: late.slice(0, BARRIER_NAMES_MAX).map((watcher) => {
+          const cannotQuiesce = scope.inability(watcher);
+          return { ...describe(watcher), ...cannotQuiesce === undefined ? {} : { cannotQuiesce } };
+        }),
+      },
+    },
   );
 }

@@ -6,6 +6,7 @@
  */
 import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
 import type { Bump } from "./bump.ts";
+import type { Departure } from "./confirmations.ts";
 import { Scope, type ScopeState } from "./scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 import type { Watcher } from "./watcher.ts";
@@ -17,12 +18,14 @@ interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
   readonly atNs: string;
   readonly deleted?: true | undefined;
   readonly broken?: readonly string[] | undefined;
+  readonly forgotten?: readonly Departure[] | undefined;
 }
 
 interface WatcherBody extends
   Pick<
     Watcher,
-    "id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash" | "process"
+    | ("id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash")
+    | ("previousTokenHash" | "peer" | "supersededBy" | "process")
   > {
   readonly scope: string;
   readonly ackedEpoch: string;
@@ -31,7 +34,7 @@ interface WatcherBody extends
 
 type SavedScope = Pick<
   ScopeState,
-  "name" | "options" | "current" | "previousGeneration" | "broken"
+  "name" | "options" | "current" | "previousGeneration" | "broken" | "forgotten"
 >;
 
 /**
@@ -44,8 +47,8 @@ export function scopeEntry(
   scope: SavedScope,
   change: Partial<SavedScope> & { readonly deleted?: true } = {},
 ): LedgerEntry {
-  const { options, current, previousGeneration, broken } = scope;
-  const saved = { options, current, previousGeneration, broken, ...change };
+  const { options, current, previousGeneration, broken, forgotten } = scope;
+  const saved = { options, current, previousGeneration, broken, forgotten, ...change };
   const { generation, epoch, unique, reason, by, atNs } = saved.current;
   const body: ScopeBody = {
     options: saved.options,
@@ -58,17 +61,19 @@ export function scopeEntry(
     atNs: String(atNs),
     deleted: saved.deleted,
     broken: saved.broken.size === 0 ? undefined : [...saved.broken],
+    forgotten: saved.forgotten.length === 0 ? undefined : saved.forgotten,
   };
   return { kind: "scope", id: scope.name, body };
 }
 
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
-  const { options, previousGeneration, deleted = false, broken, ...bump } = body as ScopeBody;
+  const { options, previousGeneration, deleted = false, broken = [], forgotten = [], ...bump } =
+    body as ScopeBody;
   const current = { ...bump, epoch: BigInt(bump.epoch), atNs: BigInt(bump.atNs) };
   // Rows of earlier versions lack the options that came since.
   const all = { ...DEFAULT_OPTIONS, ...options };
-  return { scope: new Scope(id, all, current, previousGeneration, broken), deleted };
+  return { scope: new Scope(id, all, current, previousGeneration, { broken, forgotten }), deleted };
 }
 
 function watcherEntryId(scope: string, watcher: string): string {
@@ -77,8 +82,8 @@ function watcherEntryId(scope: string, watcher: string): string {
 
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
-  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs } = watcher;
-  const { owner, tokenHash, process } = watcher;
+  const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
+  const { previousTokenHash, peer, supersededBy, process } = watcher;
   const body: WatcherBody = {
     scope,
     id,
@@ -89,6 +94,9 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     ackedAtNs: ackedAtNs?.toString(),
     owner,
     tokenHash,
+    previousTokenHash,
+    peer,
+    supersededBy,
     process,
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };

@@ -1,52 +1,14 @@
-/**
- * A scope, and the phases that it goes through (docs/generations.md#states).
- *
- * ```text
- *           beginQuiesce()          every tracked watcher has quiesced
- * running ────────────────▶ quiescing ──────────────────────────────▶ quiesced
- *   ▲ ▲                         │                                        │
- *   │ └── endQuiesce() ─────────┴────────────────────────────────────────┤
- *   │                                                                    │ apply(bump)
- *   │   no tracked watcher is outdated (or only lost ones are and the    │
- *   │   scope says onLost: open), and every expectation is met           ▼
- *   └───────────────────────────────────────────────────────────────  settling
- *                                                                        ▲
- *                                         apply(bump) in any phase ──────┘
- * ```
- *
- * A bump after which nobody is waited for goes straight to running.
- *
- * @module
- */
 import { Fault } from "../core/faults.ts";
-import { U32_MAX, WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
-import type { Bump } from "./bump.ts";
+import { WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import { type Bump, nextAfter } from "./bump.ts";
 import { Confirmations, type Departure } from "./confirmations.ts";
 import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
-import type { Phase } from "./phase.ts";
+import { type Phase, type Settled, settledAt } from "./phase.ts";
+import { type BegunQuiesce, Quiescing } from "./quiescing.ts";
 import type { ScopeOptions } from "./scope_options.ts";
-import type { Watcher } from "./watcher.ts";
-
-/** Nobody is left whom a barrier would wait for. */
-export interface Settled {
-  readonly generation: number;
-  readonly epoch: bigint;
-  /** From the bump to the last confirmation, in milliseconds. */
-  readonly tookMs: number;
-}
-
-/** A request that watchers stop using what a bump would change under their hands. */
-export interface Quiesce {
-  readonly reason: string;
-  /** When it ends by itself, milliseconds after it began. */
-  readonly maxMs: number;
-}
-
-/** A quiesce that has begun and not ended. */
-interface BegunQuiesce extends Quiesce {
-  /** When it began, nanoseconds since 1970. */
-  readonly atNs: bigint;
-}
+import { staleFault } from "./stale_fault.ts";
+import { TokenIndex } from "./token_index.ts";
+import { type Comeback, NEVER_CONFIRMED, type Watcher } from "./watcher.ts";
 
 /**
  * What everybody may read of a scope. It has nothing that changes the scope: changes go through
@@ -58,9 +20,10 @@ export type ScopeState = Readonly<
 type BumpQuery = "current" | "generation" | "epoch" | "previousGeneration" | "next";
 type PhaseQuery = "phase" | "quiesce" | "isQuiesced" | "notQuiesced" | "settledGeneration";
 type WatcherQuery =
-  | ("watchers" | "watcher" | "has" | "byToken" | "counts" | "troubles" | "late")
-  | ("isOutdated" | "hasFailed" | "hasQuiesced" | "isSettled" | "awaitsOnlyLost")
-  | ("unmet" | "hasConfirmed" | "confirmed" | "confirmedCount" | "departed" | "broken");
+  | ("watchers" | "watcher" | "has" | "byToken" | "bySpentToken" | "counts" | "troubles" | "late")
+  | ("isOutdated" | "hasFailed" | "hasQuiesced" | "inability" | "isSettled" | "awaitsOnlyLost")
+  | ("unmet" | "hasConfirmed" | "confirmed" | "confirmedCount" | "departed" | "broken")
+  | "forgotten";
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -70,31 +33,29 @@ type Mutable<T> = { -readonly [key in keyof T]: T[key] };
  */
 export class Scope {
   readonly #watchers = new Map<string, Mutable<Watcher>>();
-  readonly #byToken = new Map<string, string>();
+  readonly #tokens = new TokenIndex();
   /** The tracked watchers that have not confirmed the current generation. */
   readonly #outdated = new Set<string>();
-  /** The watchers that have followed the quiesce that is on. */
-  readonly #quiesced = new Set<string>();
+  readonly #quiescing = new Quiescing();
   readonly #confirmations: Confirmations;
   #options: ScopeOptions;
   #current: Bump;
   #previousGeneration: number | undefined;
   #settledGeneration: number | undefined;
   #tracked = 0;
-  #quiesce: BegunQuiesce | undefined;
 
-  /** @param broken See {@linkcode broken} */
+  /** @param past See {@linkcode broken} and {@linkcode forgotten} */
   constructor(
     readonly name: string,
     options: ScopeOptions,
     first: Bump,
     previousGeneration?: number,
-    broken: Iterable<string> = [],
+    past: { broken?: Iterable<string>; forgotten?: Iterable<Departure> } = {},
   ) {
     this.#options = options;
     this.#current = first;
     this.#previousGeneration = previousGeneration;
-    this.#confirmations = new Confirmations(broken);
+    this.#confirmations = new Confirmations(past);
   }
 
   get options(): ScopeOptions {
@@ -125,7 +86,7 @@ export class Scope {
   }
 
   get phase(): Phase {
-    if (this.#quiesce !== undefined) return this.isQuiesced ? "quiesced" : "quiescing";
+    if (this.quiesce !== undefined) return this.isQuiesced ? "quiesced" : "quiescing";
     return this.isSettled ? "running" : "settling";
   }
 
@@ -177,6 +138,11 @@ export class Scope {
     return this.#confirmations.broken;
   }
 
+  /** See {@linkcode Confirmations.forgotten}. */
+  get forgotten(): readonly Departure[] {
+    return this.#confirmations.forgotten;
+  }
+
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */
   get awaitsOnlyLost(): boolean {
     for (const id of this.#outdated) if (this.#find(id).presence !== "lost") return false;
@@ -185,7 +151,7 @@ export class Scope {
 
   /** The quiesce that is on, if one is. */
   get quiesce(): BegunQuiesce | undefined {
-    return this.#quiesce;
+    return this.#quiescing.current;
   }
 
   /** The number of watchers, of tracked ones, and of tracked ones that are outdated. */
@@ -222,8 +188,13 @@ export class Scope {
 
   /** The watcher whose resume token has this hash. A token that was spent has none. */
   byToken(tokenHash: string): Watcher | undefined {
-    const id = this.#byToken.get(tokenHash);
+    const id = this.#tokens.unspent(tokenHash);
     return id === undefined ? undefined : this.#watchers.get(id);
+  }
+
+  /** The watchers that may know no newer token than this one, though somebody has returned with it. */
+  bySpentToken(tokenHash: string): readonly Watcher[] {
+    return this.#tokens.spent(tokenHash).map((id) => this.#find(id));
   }
 
   isOutdated(watcher: Watcher): boolean {
@@ -246,8 +217,7 @@ export class Scope {
    * @param minimum The least generation that is wanted (the driver's min_gen); 0 for any
    */
   next(minimum: number): { generation: number; epoch: bigint } {
-    const following = this.generation === U32_MAX ? 0 : this.generation + 1;
-    return { generation: Math.max(following, minimum), epoch: this.epoch + 1n };
+    return nextAfter(this.#current, minimum);
   }
 
   /** Makes a bump. Every tracked watcher is outdated from now on, and a quiesce ends. */
@@ -261,7 +231,7 @@ export class Scope {
       watcher.outdatedSinceNs ??= bump.atNs;
       if (watcher.tracked) this.#outdated.add(watcher.id);
     }
-    return this.isSettled ? this.#settle(bump.atNs) : undefined;
+    return this.isSettled ? settledAt(bump, bump.atNs) : undefined;
   }
 
   /** Changes the options. Expectations begin anew: who left before no longer counts. */
@@ -292,8 +262,8 @@ export class Scope {
       ...watcher,
       outdatedSinceNs: this.isOutdated(watcher) ? this.#current.atNs : undefined,
     });
-    if (watcher.tokenHash !== undefined) this.#byToken.set(watcher.tokenHash, watcher.id);
-    if (this.hasConfirmed(watcher)) this.#confirmations.add();
+    this.#tokens.add(watcher);
+    if (this.#counts(watcher)) this.#confirmations.add();
     if (!watcher.tracked) return;
     this.#tracked++;
     if (this.isOutdated(watcher)) this.#outdated.add(watcher.id);
@@ -326,12 +296,14 @@ export class Scope {
     const watcher = this.#find(id);
     this.#requireCurrent("confirm", generation, epoch);
     watcher.failure = undefined;
-    if (this.hasConfirmed(watcher)) return undefined;
+    if (this.#counts(watcher)) return undefined;
     const wasSettled = this.isSettled;
     watcher.ackedEpoch = this.epoch;
     watcher.ackedGeneration = generation;
     watcher.ackedAtNs = nowNs;
     watcher.outdatedSinceNs = undefined;
+    // Somebody who was superseded is back with this.
+    watcher.supersededBy = undefined;
     this.#confirmations.add();
     this.#outdated.delete(id);
     return this.#settledSince(wasSettled, nowNs);
@@ -365,22 +337,51 @@ export class Scope {
     const watcher = this.#find(id);
     const wasSettled = this.isSettled;
     Object.assign(watcher, { presence, presenceSinceNs: nowNs });
-    this.#quiesced.delete(id);
+    this.#quiescing.forget(id);
     return this.#settledSince(wasSettled, nowNs);
   }
 
-  /** A watcher came back with its token. That spends the token, and the watcher gets another. */
-  resume(
-    id: string,
-    change: Pick<Watcher, "name" | "leaseMs" | "owner"> & { readonly tokenHash: string },
-    nowNs: bigint,
-  ): void {
+  /**
+   * A watcher came back with its token. That spends the token, and the watcher gets another.
+   *
+   * @param supersededId Whoever was this watcher until now may live: it stays, under this id
+   */
+  resume(id: string, change: Comeback, nowNs: bigint, supersededId?: string): void {
     const watcher = this.#find(id);
-    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
-    this.#byToken.set(change.tokenHash, id);
+    if (supersededId !== undefined) this.#leaveBehind(watcher, supersededId);
+    this.#tokens.delete(watcher);
     // It may be another process than the one that quiesced.
-    this.#quiesced.delete(id);
-    Object.assign(watcher, change, { presence: "connected", presenceSinceNs: nowNs });
+    this.#quiescing.forget(id);
+    const { isUpToDate, ...members } = change;
+    if (!isUpToDate) this.#doubt(watcher);
+    Object.assign(watcher, members, {
+      ...{ presence: "connected", presenceSinceNs: nowNs, supersededBy: undefined },
+    });
+    this.#tokens.add(watcher);
+  }
+
+  /** Whether it is one of those whom `atLeast` counts. Of a watcher and its successor only one is. */
+  #counts(watcher: Watcher): boolean {
+    return this.hasConfirmed(watcher) && watcher.supersededBy === undefined;
+  }
+
+  /** Nothing proves that who is this watcher now has adapted, so it has to confirm. */
+  #doubt(watcher: Mutable<Watcher>): void {
+    if (this.#counts(watcher)) this.#confirmations.withdraw();
+    watcher.ackedEpoch = NEVER_CONFIRMED;
+    watcher.outdatedSinceNs ??= this.#current.atNs;
+    if (watcher.tracked) this.#outdated.add(watcher.id);
+  }
+
+  /** Whoever was a watcher stays, with what it has confirmed, beside its successor. */
+  #leaveBehind(watcher: Watcher, id: string): void {
+    this.requireRoom();
+    const superseded = { ...watcher, id, supersededBy: watcher.id };
+    this.#watchers.set(id, superseded);
+    this.#tokens.add(superseded);
+    if (!watcher.tracked) return;
+    this.#tracked++;
+    if (this.isOutdated(watcher)) this.#outdated.add(id);
   }
 
   /** Changes how a watcher is called, whose it is, and how long it is held before it is lost. */
@@ -389,65 +390,71 @@ export class Scope {
   }
 
   /** The expected patterns that stay unmet when a watcher leaves now. */
-  brokenBy(id: string): readonly string[] {
+  brokenBy(id: string, why: Departure["why"] = "released"): readonly string[] {
     const watcher = this.#find(id);
     const { name } = watcher;
-    if (this.hasConfirmed(watcher)) return [];
+    // Somebody else goes on under the name of who was superseded, and has to confirm itself.
+    const hasSuccessor = why === "dead" || watcher.supersededBy !== undefined;
+    if (this.hasConfirmed(watcher) || hasSuccessor) return [];
     return this.#options.expect.filter((pattern) => matchesPattern(pattern, name));
   }
 
   /** Removes a watcher (the driver's close). */
-  release(id: string, nowNs: bigint): Settled | undefined {
+  release(id: string, nowNs: bigint, why: Departure["why"] = "released"): Settled | undefined {
     const watcher = this.#find(id);
     const wasSettled = this.isSettled;
     const wasLate = this.#outdated.delete(id);
-    if (this.hasConfirmed(watcher)) this.#confirmations.leaveConfirmed(watcher);
-    else this.#confirmations.leaveUnconfirmed(watcher, wasLate, this.brokenBy(id));
+    if (this.#counts(watcher)) this.#confirmations.leaveConfirmed(watcher);
+    else this.#confirmations.leaveUnconfirmed(watcher, wasLate, this.brokenBy(id, why), why);
+    if (why === "forgotten") this.#confirmations.forget(watcher);
     this.#watchers.delete(id);
-    this.#quiesced.delete(id);
-    if (watcher.tokenHash !== undefined) this.#byToken.delete(watcher.tokenHash);
+    this.#quiescing.forget(id);
+    this.#tokens.delete(watcher);
     if (watcher.tracked) this.#tracked--;
     return this.#settledSince(wasSettled, nowNs);
   }
 
   /** Begins a quiesce. If one is on, it begins anew. */
   beginQuiesce(quiesce: BegunQuiesce): void {
-    this.#quiesce = quiesce;
-    this.#quiesced.clear();
+    this.#quiescing.begin(quiesce);
   }
 
   /** Ends a quiesce, if one is on. */
   endQuiesce(): void {
-    this.#quiesce = undefined;
-    this.#quiesced.clear();
+    this.#quiescing.begin(undefined);
   }
 
-  /** @throws {Fault} `not-quiescing` when no quiesce is on */
-  markQuiesced(id: string): void {
+  /**
+   * A watcher answers a quiesce: it has followed it, or cannot.
+   *
+   * @param quiesce Which one it answers; the one that is on where it does not say
+   * @param inability Why it cannot follow
+   * @throws {Fault} `not-quiescing` when another one is on, or none
+   */
+  markQuiesced(id: string, quiesce?: string, inability?: string): void {
     this.#find(id);
-    if (this.#quiesce === undefined) {
-      throw new Fault(
-        "not-quiescing",
-        `Cannot quiesce watcher "${id}": scope "${this.name}" is ${this.phase}`,
-      );
-    }
-    this.#quiesced.add(id);
+    this.#quiescing.answer(this, id, quiesce, inability);
   }
 
   /** Whether a quiesce is on and every watcher that must follow it has done so. */
   get isQuiesced(): boolean {
-    return this.#quiesce !== undefined && this.notQuiesced().next().done === true;
+    return this.quiesce !== undefined && this.notQuiesced().next().done === true;
   }
 
   /** Whether a watcher has followed the quiesce that is on. */
   hasQuiesced({ id }: Watcher): boolean {
-    return this.#quiesced.has(id);
+    return this.#quiescing.hasFollowed(id);
+  }
+
+  /** Why a watcher cannot follow the quiesce that is on, if it has said so. */
+  inability({ id }: Watcher): string | undefined {
+    return this.#quiescing.inability(id);
   }
 
   /** The tracked watchers that have not quiesced. Lost ones count only where they block. */
   *notQuiesced(): IterableIterator<Watcher> {
     for (const watcher of this.#watchers.values()) {
-      if (!watcher.tracked || this.#quiesced.has(watcher.id)) continue;
+      if (!watcher.tracked || this.#quiescing.hasFollowed(watcher.id)) continue;
       if (watcher.presence === "lost" && this.#options.onLost === "open") continue;
       yield watcher;
     }
@@ -460,22 +467,12 @@ export class Scope {
 
   #requireCurrent(action: string, generation: number, epoch: bigint | undefined): void {
     if (generation === this.generation && (epoch === undefined || epoch === this.epoch)) return;
-    throw new Fault(
-      "stale-generation",
-      `Cannot ${action} generation ${generation}${epoch === undefined ? "" : ` (epoch ${epoch})`}` +
-        ` of scope "${this.name}": current is ${this.generation} (epoch ${this.epoch})`,
-      { members: { generation: this.generation, epoch: String(this.epoch) } },
-    );
+    throw staleFault(this, action, generation, epoch);
   }
 
   /** What happened when a change was the one after which nobody is waited for. */
   #settledSince(wasSettled: boolean, nowNs: bigint): Settled | undefined {
-    return !wasSettled && this.isSettled ? this.#settle(nowNs) : undefined;
-  }
-
-  #settle(nowNs: bigint): Settled {
-    const tookMs = Math.max(0, Number(nowNs - this.#current.atNs) / 1e6);
-    return { generation: this.generation, epoch: this.epoch, tookMs };
+    return !wasSettled && this.isSettled ? settledAt(this.#current, nowNs) : undefined;
   }
 
   #find(id: string): Mutable<Watcher> {

@@ -19,6 +19,11 @@ export interface ScopeOptions {
   readonly expect: readonly string[];
   /** How many watchers at least must confirm every generation. */
   readonly atLeast: number;
+  /**
+   * How long a watcher is lost before it is forgotten, in milliseconds; 0 never forgets. Only where
+   * `onLost` is `open`, since a scope that blocks must not open by time alone.
+   */
+  readonly forgetLostMs: number;
 }
 
 /** The options of a scope that nobody set any for. */
@@ -29,4 +34,5 @@ export const DEFAULT_OPTIONS: ScopeOptions = {
   onLost: "block",
   expect: [],
   atLeast: 0,
+  forgetLostMs: 0,
 };

@@ -1,19 +1,28 @@
 import { Fault } from "../core/faults.ts";
-import { commit } from "../core/commit.ts";
-import { Leases } from "../core/leases.ts";
 import { LEASE_MS_DEFAULT } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
+import { type Processes, type ProcessIdentity, UNPROVABLE } from "../core/ports/processes.ts";
 import type { Random } from "../core/ports/random.ts";
-import type { Caller } from "../core/rights.ts";
-import { AckWriter } from "./ack_writer.ts";
+import { Absences } from "./absences.ts";
 import type { Bump } from "./bump.ts";
 import type { Changes } from "./changes.ts";
-import { scopeEntry, watcherEntry, watcherGone } from "./records.ts";
+import type { Departure } from "./confirmations.ts";
+import type { Settled } from "./phase.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
-import type { Scope, Settled } from "./scope.ts";
-import type { Watcher, WatchingProcess } from "./watcher.ts";
+import {
+  isProvenDead,
+  isUpToDate,
+  judgeResumption,
+  mayAdopt,
+  type Registrant,
+  type Resumption,
+} from "./resumption.ts";
+import type { Scope } from "./scope.ts";
+import type { Credentials, HttpWatchRequest, WatchRequest } from "./watch_request.ts";
+import { WatcherRows } from "./watcher_rows.ts";
+import { NEVER_CONFIRMED, type Watcher, type WatchingProcess } from "./watcher.ts";
 
 /** What a scope needs from outside to be durable. */
 export interface ScopePorts {
@@ -21,23 +30,9 @@ export interface ScopePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: EventSink;
+  /** What the host can prove of watchers' processes; nothing without it. */
+  readonly processes?: Processes | undefined;
 }
-
-/** What a watcher says of itself over a connection. */
-interface WatchRequest {
-  readonly name: string;
-  /** One that comes back stays as it was when this is left out: untracking is only ever explicit. */
-  readonly track?: boolean | undefined;
-  readonly leaseMs?: number | undefined;
-  /** The token of an earlier registration, to go on as the same watcher. */
-  readonly token?: string | undefined;
-}
-
-/** What a watcher over HTTP says of itself. Without a name it is called by its id. */
-type HttpWatchRequest = Pick<WatchRequest, "leaseMs"> & {
-  readonly name?: string | undefined;
-  readonly track: boolean;
-};
 
 /** A registration, durable if it is tracked. */
 export interface Watching {
@@ -46,9 +41,6 @@ export interface Watching {
   /** The token to come back with; it is good for one return. */
   readonly token: string;
 }
-
-/** Who registers a watcher or speaks for one; nobody when the daemon itself does. */
-type Registrant = Pick<Caller, "name" | "may">;
 
 /** The form of the ids that we give to watchers with a connection. */
 const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
@@ -61,8 +53,9 @@ export class ScopeWatchers {
   readonly #scope: Scope;
   readonly #changes: Changes;
   readonly #ports: ScopePorts;
-  readonly #leases: Leases;
-  readonly #acks: AckWriter;
+  readonly #processes: Processes;
+  readonly #absences: Absences;
+  readonly #rows: WatcherRows;
   /** Registrations that are on their way to the ledger. */
   readonly #registering = new Set<Promise<unknown>>();
 
@@ -70,11 +63,14 @@ export class ScopeWatchers {
     this.#scope = scope;
     this.#changes = changes;
     this.#ports = ports;
-    this.#leases = new Leases(ports.clock);
-    this.#acks = new AckWriter(scope, changes, ports);
-    for (const { id, presence, process } of scope.watchers) {
-      if (presence === "held" && process === undefined) this.#startLease(id);
-    }
+    this.#processes = ports.processes ?? UNPROVABLE;
+    this.#absences = new Absences(ports.clock, scope, {
+      lose: (id) => this.#lose(id),
+      forget: (id) => this.#endAbsent(id, "forgotten"),
+      look: (id) => this.#look(id),
+    });
+    this.#rows = new WatcherRows(scope, changes, ports);
+    for (const { id, presence } of scope.watchers) if (presence === "held") this.#beginAbsence(id);
   }
 
   /**
@@ -89,29 +85,29 @@ export class ScopeWatchers {
       hashToken(token),
       request.token === undefined ? undefined : hashToken(request.token),
     ]);
+    const peer = this.#proven(request.process);
     const register = async (ackedEpoch: bigint): Promise<Watching> => {
-      const watcher = { ...this.#newcomer(this.#mintId(), request, ackedEpoch, by), tokenHash };
+      const watcher = {
+        ...this.#newcomer(this.#mintId(), request, ackedEpoch, by),
+        ...{ tokenHash, peer },
+      };
       return { watcher: await this.#register(watcher), resumed: false, token };
     };
     if (presented === undefined) return await register(this.#scope.epoch);
     // One return at a time: of two clones with the same token the second finds it spent.
     return await this.#changes.change(async () => {
-      const known = this.#scope.byToken(presented);
-      // A spent or unknown token proves nothing about what its bearer has confirmed.
-      if (known === undefined || !mayAdopt(known, by)) return await register(-1n);
-      const { id, leaseMs, owner = by?.name } = known;
-      const change = { tokenHash, name: request.name, leaseMs: request.leaseMs ?? leaseMs, owner };
-      const wasConnected = known.presence === "connected";
-      await this.#setTracked(
-        { ...known, ...change },
-        this.#isTracked(request.track ?? known.tracked),
-      );
-      this.#scope.resume(id, change, this.#ports.clock.wallNs());
-      this.#leases.end(id);
-      // This comes last because the other connection ends within the call. It must find that the
-      // watcher has another token by now, or it would make the watcher held.
-      if (wasConnected) this.#changes.notify({ kind: "taken", watcher: id });
-      this.#emit("resumed", known);
+      const returning = { tokenHash: presented, peer, by };
+      const resumption = judgeResumption(this.#scope, returning, this.#processes);
+      if (resumption.kind === "stranger") {
+        // A spent or unknown token proves nothing about what its bearer has confirmed.
+        const watching = await register(NEVER_CONFIRMED);
+        for (const { id } of resumption.dead) await this.#releaseNow(id, "dead");
+        return watching;
+      }
+      const { id, owner = by?.name } = resumption.watcher;
+      await this.#resume(resumption, request, {
+        ...{ tokenHash, previousTokenHash: presented, peer, owner },
+      });
       return { watcher: this.#scope.watcher(id), resumed: true, token };
     });
   }
@@ -152,7 +148,7 @@ export class ScopeWatchers {
       if (!this.#scope.has(id)) {
         const newcomer = this.#newcomer(id, { name, track, leaseMs }, this.#scope.epoch, by);
         const watcher = await this.#register(newcomer);
-        this.#startLease(id);
+        this.#absences.begin(id);
         return { watcher, created: true };
       }
       const known = this.#scope.watcher(id);
@@ -187,7 +183,8 @@ export class ScopeWatchers {
     const { presence, tokenHash, process } = this.#scope.watcher(id);
     if (tokenHash !== undefined || process !== undefined) return;
     if (presence !== "connected") this.#setPresence(id, "connected");
-    this.#startLease(id);
+    this.#absences.end(id);
+    this.#absences.begin(id);
   }
 
   /**
@@ -198,7 +195,7 @@ export class ScopeWatchers {
   ack(id: string, generation: number, epoch?: bigint): void {
     this.#changes.requireAlive();
     const settled = this.#scope.ack(id, generation, epoch, this.#ports.clock.wallNs());
-    if (this.#scope.watcher(id).tracked) this.#acks.saveSoon(id);
+    if (this.#scope.watcher(id).tracked) this.#rows.saveAckSoon(id);
     this.#changes.progress();
     this.#settle(settled);
     // Nobody is left who could still confirm, so a barrier need not wait any longer.
@@ -226,13 +223,15 @@ export class ScopeWatchers {
   }
 
   /**
-   * A watcher has quiesced.
+   * A watcher has quiesced, or cannot.
    *
+   * @param quiesce Which quiesce it answers; the one that is on where it does not say
+   * @param inability Why it cannot
    * @throws {Fault} `watcher-not-found`, `not-quiescing`
    */
-  quiesced(id: string): void {
+  quiesced(id: string, quiesce?: string, inability?: string): void {
     this.#changes.requireAlive();
-    this.#scope.markQuiesced(id);
+    this.#scope.markQuiesced(id, quiesce, inability);
     this.#changes.notify({ kind: "quiesced" });
   }
 
@@ -246,7 +245,7 @@ export class ScopeWatchers {
     const look = (): Bump | undefined =>
       this.#scope.isOutdated(this.#scope.watcher(id)) ? this.#scope.current : undefined;
     // Whoever waits here is there, so its lease does not run meanwhile.
-    const letGo = this.#leases.hold(id);
+    const letGo = this.#absences.hold(id);
     try {
       const current = await this.#changes.wait(look, { waitMs, signal });
       if (current !== undefined) this.notified(id);
@@ -271,8 +270,8 @@ export class ScopeWatchers {
       return await this.release(id);
     }
     this.#setPresence(id, "held");
-    if (watcher.process === undefined) this.#startLease(id);
     this.#emit("held", watcher);
+    this.#beginAbsence(id);
   }
 
   /**
@@ -289,13 +288,13 @@ export class ScopeWatchers {
       if (by !== undefined) this.requireOwner(id, by);
       const watcher = this.#scope.watcher(id);
       if (epoch !== undefined) this.#scope.requireEpoch("leave", epoch);
-      await this.#commitRelease(watcher);
-      this.#leases.end(id);
-      const settled = this.#scope.release(id, this.#ports.clock.wallNs());
-      this.#emit("released", watcher);
-      this.#changes.notify({ kind: "quiesced" });
-      this.#settle(settled);
+      await this.#releaseNow(watcher.id, "released");
     });
+  }
+
+  /** The scope has other options. */
+  reconsider(): void {
+    this.#absences.reconsider();
   }
 
   /** Resolves when all registrations that have begun are done, well or not. */
@@ -305,12 +304,8 @@ export class ScopeWatchers {
 
   /** Stops all timers and writes the acks that are not in the ledger yet. */
   async close(): Promise<void> {
-    this.#leases.stop();
-    await this.#acks.flush();
-  }
-
-  #mintId(): string {
-    return `w-${this.#ports.random.bytes(8).toHex()}`;
+    this.#absences.stop();
+    await this.#rows.flush();
   }
 
   #newcomer(
@@ -331,6 +326,96 @@ export class ScopeWatchers {
     };
   }
 
+  #mintId(): string {
+    return `w-${this.#ports.random.bytes(8).toHex()}`;
+  }
+
+  /** A process counts only when the host proves it. */
+  #proven(process: ProcessIdentity | undefined): ProcessIdentity | undefined {
+    return process !== undefined && this.#processes.isPeer(process) ? process : undefined;
+  }
+
+  /** Lets a watcher go on that came back; whoever was it and may live stays in the barrier. */
+  async #resume(
+    { kind, watcher: known }: Exclude<Resumption, { kind: "stranger" }>,
+    { name, leaseMs = known.leaseMs, track = known.tracked, epoch }: WatchRequest,
+    credentials: Credentials,
+  ): Promise<void> {
+    const { id, presence } = known;
+    const supersededId = kind === "supersede" ? this.#mintId() : undefined;
+    if (supersededId !== undefined) this.#scope.requireRoom();
+    const change = { ...credentials, name, leaseMs };
+    const comeback = { ...change, isUpToDate: isUpToDate(this.#scope, known, epoch) };
+    const ackedEpoch = comeback.isUpToDate ? known.ackedEpoch : NEVER_CONFIRMED;
+    const tracked = this.#isTracked(track);
+    await this.#rows.replace(
+      known,
+      { ...known, ...change, tracked, ackedEpoch },
+      supersededId === undefined ? undefined : { ...known, id: supersededId, supersededBy: id },
+    );
+    const nowNs = this.#ports.clock.wallNs();
+    this.#scope.resume(id, comeback, nowNs, supersededId);
+    this.#settle(this.#scope.track(id, tracked, nowNs));
+    this.#absences.end(id);
+    // This comes late because the other connection ends within the call. It must find that the
+    // watcher has another token by now, or it would make the watcher held.
+    if (presence === "connected") {
+      this.#changes.notify({ kind: "taken", watcher: id, superseded: supersededId });
+    }
+    this.#emit("resumed", known);
+    if (supersededId !== undefined) this.#superseded(supersededId, presence);
+    this.#changes.progress();
+  }
+
+  #superseded(id: string, presence: Watcher["presence"]): void {
+    this.#emit("superseded", this.#scope.watcher(id));
+    if (presence === "held") this.#beginAbsence(id);
+    if (presence === "lost") this.#absences.lost(id);
+  }
+
+  #beginAbsence(id: string): void {
+    // One that is an open file of a process is held for as long as a process has that file.
+    if (this.#scope.watcher(id).process === undefined) this.#absences.begin(id);
+    this.#look(id);
+  }
+
+  /** Releases a superseded watcher once nobody can be it any more. */
+  #look(id: string): void {
+    if (!this.#scope.has(id)) return;
+    const watcher = this.#scope.watcher(id);
+    const { supersededBy, peer, presence } = watcher;
+    if (supersededBy === undefined || peer === undefined || presence === "connected") return;
+    if (isProvenDead(watcher, this.#processes)) this.#endAbsent(id, "dead");
+    else this.#absences.lookSoon(id);
+  }
+
+  /** Releases a watcher that is away still when its turn comes. */
+  #endAbsent(id: string, why: "dead" | "forgotten"): void {
+    this.#changes.change(async () => {
+      if (!this.#scope.has(id)) return;
+      const watcher = this.#scope.watcher(id);
+      const isStill = why === "dead"
+        ? watcher.supersededBy !== undefined && isProvenDead(watcher, this.#processes)
+        : watcher.presence === "lost" && this.#scope.options.onLost === "open";
+      if (isStill) await this.#releaseNow(id, why);
+    }).catch(() => {
+      // The ledger cannot be written now; it stays in the barrier until it can.
+      if (this.#changes.isDeleted || !this.#scope.has(id)) return;
+      if (why === "dead") this.#absences.lookSoon(id);
+      else this.#absences.lost(id);
+    });
+  }
+
+  async #releaseNow(id: string, why: Departure["why"]): Promise<void> {
+    const watcher = this.#scope.watcher(id);
+    await this.#rows.release(watcher, why);
+    this.#absences.end(id);
+    const settled = this.#scope.release(id, this.#ports.clock.wallNs(), why);
+    this.#emit(why, watcher);
+    this.#changes.notify({ kind: "quiesced" });
+    this.#settle(settled);
+  }
+
   #isTracked(track: boolean): boolean {
     return track || this.#scope.options.trackOnOpen;
   }
@@ -349,12 +434,12 @@ export class ScopeWatchers {
   async #commitAndAdd(watcher: Watcher): Promise<Watcher> {
     this.#changes.requireAlive();
     this.#scope.requireRoom();
-    if (watcher.tracked) await this.#commit(watcher);
+    if (watcher.tracked) await this.#rows.save(watcher);
     try {
       // A deletion that has begun since waits for this registration and removes it too.
       this.#scope.add(watcher);
     } catch (fault) {
-      if (watcher.tracked) await this.#forget(watcher.id);
+      if (watcher.tracked) await this.#rows.forget(watcher.id);
       throw fault;
     }
     this.#emit("joined", watcher);
@@ -363,8 +448,8 @@ export class ScopeWatchers {
   }
 
   async #setTracked(watcher: Watcher, on: boolean): Promise<void> {
-    if (on) await this.#commit({ ...watcher, tracked: true });
-    else if (watcher.tracked) await this.#forget(watcher.id);
+    if (on) await this.#rows.save({ ...watcher, tracked: true });
+    else if (watcher.tracked) await this.#rows.forget(watcher.id);
     this.#settle(this.#scope.track(watcher.id, on, this.#ports.clock.wallNs()));
     this.#changes.progress();
   }
@@ -372,10 +457,6 @@ export class ScopeWatchers {
   #setPresence(id: string, presence: Watcher["presence"]): void {
     this.#settle(this.#scope.setPresence(id, presence, this.#ports.clock.wallNs()));
     this.#changes.progress();
-  }
-
-  #startLease(id: string): void {
-    this.#leases.start(id, this.#scope.watcher(id).leaseMs, () => this.#lose(id));
   }
 
   #lose(id: string): void {
@@ -386,6 +467,7 @@ export class ScopeWatchers {
       return;
     }
     this.#setPresence(id, "lost");
+    this.#absences.lost(id);
     this.#emit("lost", watcher, `its lease of ${watcher.leaseMs} ms ran out`);
     this.#changes.notify({ kind: "blocked" });
   }
@@ -397,32 +479,6 @@ export class ScopeWatchers {
   #emit(what: string, { id, name }: Watcher, reason?: string): void {
     this.#changes.emit(`watcher.${what}`, { watcher: id, name }, reason);
   }
-
-  #commit(watcher: Watcher): Promise<void> {
-    return commit(this.#ports.ledger, [watcherEntry(this.#scope.name, watcher)]);
-  }
-
-  /** A release may leave an expectation unmet, which must survive a restart as the release does. */
-  async #commitRelease({ id, tracked }: Watcher): Promise<void> {
-    const brokenNow = this.#scope.brokenBy(id);
-    const broken = new Set([...this.#scope.broken, ...brokenNow]);
-    const entries = [
-      ...tracked ? [watcherGone(this.#scope.name, id)] : [],
-      ...brokenNow.length > 0 ? [scopeEntry(this.#scope, { broken })] : [],
-    ];
-    if (entries.length > 0) await commit(this.#ports.ledger, entries);
-    if (tracked) this.#acks.forget(id);
-  }
-
-  async #forget(id: string): Promise<void> {
-    await commit(this.#ports.ledger, [watcherGone(this.#scope.name, id)]);
-    this.#acks.forget(id);
-  }
-}
-
-/** Whether somebody may come back as a watcher: nobody's becomes the first one's who does. */
-function mayAdopt({ owner }: Watcher, by: Registrant | undefined): boolean {
-  return by === undefined || owner === undefined || owner === by.name || by.may("admin");
 }
 
 function notOwned(id: string, scope: string): Fault {

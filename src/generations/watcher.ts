@@ -12,12 +12,18 @@
  *                     fail()└──┘ it stays outdated, with a reason; an ack clears that
  * ```
  *
- * Both are independent of each other. A watcher over HTTP has no connection: each of its requests
+ * Both are independent of each other. Beside them a watcher can be **superseded**: somebody came with
+ * its token, and it is not proven that it is gone (docs/generations.md#tokens). A watcher over HTTP has no connection: each of its requests
  * makes it connected, and its lease runs from there. One that is not tracked is never held or lost:
  * it is released instead.
  *
  * @module
  */
+
+import type { ProcessIdentity } from "../core/ports/processes.ts";
+
+/** The acked epoch of who has proven nothing: no epoch is below 0. */
+export const NEVER_CONFIRMED = -1n;
 
 /** A watcher could not adapt to a generation. */
 interface Failure {
@@ -32,7 +38,10 @@ interface Failure {
  * Whether a watcher is there. `held`: its connection ended and its lease runs; `lost`: its lease
  * has run out.
  */
-export const PRESENCES = ["connected", "held", "lost"] as const;
+const PRESENCES = ["connected", "held", "lost"] as const;
+
+/** What is shown of a presence: one that is superseded is called so until it is lost. */
+export const SHOWN_PRESENCES = [...PRESENCES, "superseded"] as const;
 
 /** A process that watches through an open file of the mount. */
 export interface WatchingProcess {
@@ -77,11 +86,40 @@ export interface Watcher {
    * (docs/access.md#5). Watchers of earlier versions have none until somebody comes back as one.
    */
   readonly owner?: string | undefined;
-  /** SHA-256 of its resume token in hex. A watcher over HTTP has chosen its id and has no token. */
+  /** SHA-256 in hex of the newest resume token that it was given. */
   readonly tokenHash?: string | undefined;
   /**
    * The process whose open file this watcher is. It has no lease: a close releases it, and after a
    * crash of the daemon it is held until no process has the file any more (docs/mount.md#2).
    */
   readonly process?: WatchingProcess | undefined;
+  /** The same of the token that it came with, until its newest one is used. */
+  readonly previousTokenHash?: string | undefined;
+  /** The process that it is in, where the host has proven what it says of itself. */
+  readonly peer?: ProcessIdentity | undefined;
+  /**
+   * The watcher that came with its token, while it may live itself: it has neither confirmed since,
+   * nor is its end proven.
+   */
+  readonly supersededBy?: string | undefined;
+}
+
+/** What a watcher that comes back gets and says. */
+export interface Comeback {
+  readonly tokenHash: string;
+  /** The hash of the token that it came with. */
+  readonly previousTokenHash: string;
+  readonly name: string;
+  readonly leaseMs: number;
+  readonly owner: string | undefined;
+  readonly peer: ProcessIdentity | undefined;
+  /** Whether it is proven to have confirmed the current epoch. */
+  readonly isUpToDate: boolean;
+}
+
+/** Whether a watcher is there, as people are shown it. */
+export function shownPresence(
+  { presence, supersededBy }: Watcher,
+): typeof SHOWN_PRESENCES[number] {
+  return supersededBy !== undefined && presence !== "lost" ? "superseded" : presence;
 }

@@ -59,6 +59,13 @@ export const AT_STATX_SYNC_AS_STAT = 0x0;
 export const AT_STATX_FORCE_SYNC = 0x2000;
 export const AT_STATX_DONT_SYNC = 0x4000;
 
+// include/uapi/asm-generic/socket.h
+export const SOL_SOCKET = 1;
+export const SO_PEERCRED = 17;
+
+// include/linux/socket.h: what SO_PEERCRED gives
+export const UCRED_STRUCT = { pid: 0, uid: 4, gid: 8, size: 12 } as const;
+
 // include/uapi/asm-generic/unistd.h and arch/x86/entry/syscalls/syscall_64.tbl: since Linux 5.1
 // a new system call has one number on all architectures.
 export const SYS_open_tree = 428n;

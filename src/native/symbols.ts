@@ -46,6 +46,14 @@ const IMMEDIATE = {
     /* buf */ "buffer",
     /* bufsiz */ "usize",
   ),
+  getsockopt: returns(
+    "i32",
+    /* sockfd */ "i32",
+    /* level */ "i32",
+    /* optname */ "i32",
+    /* optval */ "buffer",
+    /* optlen */ "buffer",
+  ),
   getdents64: returns("isize", /* fd */ "i32", /* dirp */ "buffer", /* count */ "usize"),
   mmap: returns(
     "isize",

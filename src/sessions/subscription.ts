@@ -1,6 +1,7 @@
+import { QUIESCES_UNANSWERED_MAX } from "../core/limits.ts";
 import type { ScopeChange } from "../generations/changes.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
-import type { Quiesce } from "../generations/scope.ts";
+import type { BegunQuiesce } from "../generations/quiescing.ts";
 import type { Watcher } from "../generations/watcher.ts";
 import type { ClientFrame } from "../wire/watch_frames.ts";
 import type { Urgency } from "./send_turns.ts";
@@ -16,12 +17,15 @@ export type RequestOf<Type extends ClientFrame["type"]> = Extract<ClientFrame, {
 /** One connection's watcher of one scope: passes on what happens there, and serves its requests. */
 export class Subscription {
   readonly #scope: LiveScope;
-  readonly #watcher: string;
+  /** It changes when somebody else comes with its token while this connection is open. */
+  #watcher: string;
   readonly #tokenHash: string | undefined;
   readonly #sink: WatchSink;
   readonly #onDeleted: () => void;
   readonly #unlisten: () => void;
   #unfollow = (): void => {};
+  /** Quiesces that the client was sent and has not answered. */
+  readonly #unanswered: { readonly id: string; isSent: boolean }[] = [];
 
   /**
    * @param watcher A registered watcher of the scope
@@ -76,9 +80,20 @@ export class Subscription {
     this.#reply("failed", id);
   }
 
-  quiesced({ id }: RequestOf<"quiesced">): void {
-    this.#scope.watchers.quiesced(this.#watcher);
+  quiesced({ id, quiesce, cannot }: RequestOf<"quiesced">): void {
+    this.#scope.watchers.quiesced(this.#watcher, this.#answered(quiesce), cannot);
     this.#reply("quiesced", id);
+  }
+
+  /**
+   * The quiesce that an answer is to. One that does not say answers the first that was sent and not
+   * answered, so an answer that comes late does not count for the next quiesce.
+   */
+  #answered(quiesce: string | undefined): string | undefined {
+    const at = quiesce === undefined ? 0 : this.#unanswered.findIndex(({ id }) => id === quiesce);
+    const oldest = this.#unanswered[at];
+    this.#unanswered.splice(0, at + 1);
+    return quiesce ?? oldest?.id;
   }
 
   /** Releases the watcher; this is over then. */
@@ -109,16 +124,20 @@ export class Subscription {
   #hear(change: ScopeChange): void {
     switch (change.kind) {
       case "generation":
+        this.#dropUnsentQuiesce();
         this.#withdraw("quiesce");
         return this.#offerGeneration();
       case "quiesce":
         return this.#offerQuiesce(change.quiesce);
       case "unquiesce":
-        return this.#offer("quiesce", { type: "unquiesce" }, "change");
+        return this.#offer("quiesce", { type: "unquiesce", quiesce: change.quiesce.id }, "change");
       case "settled":
         return this.#offer("settled", change.settled, "news");
       case "taken":
-        if (change.watcher === this.#watcher) this.#sink.takenOver();
+        if (change.watcher !== this.#watcher) return;
+        // Both may live: this connection speaks for the watcher that was superseded.
+        if (change.superseded === undefined) return this.#sink.takenOver();
+        this.#watcher = change.superseded;
         return;
       case "deleted":
         this.#forget();
@@ -134,8 +153,18 @@ export class Subscription {
     this.#offer("generation", message, "change", () => watchers.notified(this.#watcher));
   }
 
-  #offerQuiesce({ reason, maxMs }: Quiesce): void {
-    this.#offer("quiesce", { reason, maxMs }, "change");
+  #offerQuiesce({ id, epoch, reason, maxMs }: BegunQuiesce): void {
+    this.#dropUnsentQuiesce();
+    const sent = { id, isSent: false };
+    this.#unanswered.push(sent);
+    if (this.#unanswered.length > QUIESCES_UNANSWERED_MAX) this.#unanswered.shift();
+    const message = { quiesce: id, epoch, reason, maxMs };
+    this.#offer("quiesce", message, "change", () => sent.isSent = true);
+  }
+
+  /** A newer message takes its place, so nobody will answer it. */
+  #dropUnsentQuiesce(): void {
+    if (this.#unanswered.at(-1)?.isSent === false) this.#unanswered.pop();
   }
 
   #forget(): void {

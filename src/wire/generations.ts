@@ -3,6 +3,7 @@ import {
   BARRIER_MS_MAX,
   BARRIER_NAMES_MAX,
   EXPECTED_NAMES_MAX,
+  FORGET_LOST_MS_MAX,
   LEASE_MS_MAX,
   LIST_ITEMS_MAX,
   NAME_CHARS_MAX,
@@ -14,7 +15,7 @@ import {
 import { VISIBILITIES } from "../core/ports/page_file.ts";
 import { PHASES } from "../generations/phase.ts";
 import { DEFAULT_OPTIONS, ON_DISCONNECT, ON_LOST } from "../generations/scope_options.ts";
-import { PRESENCES } from "../generations/watcher.ts";
+import { SHOWN_PRESENCES } from "../generations/watcher.ts";
 import {
   digits,
   Flag,
@@ -60,6 +61,9 @@ const OPTIONS = {
   expect: "Names, or prefixes that end in `*`, of which somebody must confirm each generation",
 } as const;
 
+const FORGET_LOST =
+  "Lost watchers are forgotten after so many milliseconds; 0 is never. It needs onLost: open";
+
 /** `PUT /v1/scopes/{s}`. */
 export const ScopeOptionsBody = z.strictObject({
   requireQuiesce: z.boolean().default(DEFAULT_OPTIONS.requireQuiesce)
@@ -73,6 +77,17 @@ export const ScopeOptionsBody = z.strictObject({
     example: ["app", "worker-*"],
   }),
   atLeast: AtLeast.default(DEFAULT_OPTIONS.atLeast),
+  forgetLostMs: z.int().min(0).max(FORGET_LOST_MS_MAX).default(DEFAULT_OPTIONS.forgetLostMs)
+    .describe(FORGET_LOST),
+}).superRefine(({ forgetLostMs, onLost }, ctx) => {
+  if (forgetLostMs > 0 && onLost !== "open") {
+    refuse(
+      ctx,
+      `forgetLostMs needs onLost "open", since a scope that blocks must not open by time alone: ` +
+        `received ${forgetLostMs} with onLost "${onLost}"`,
+      "value-not-allowed",
+    );
+  }
 }).openapi("ScopeOptions", {
   example: { expect: ["app", "worker-*"], onLost: "block" },
   description: "How a scope treats its watchers. What is left out has its default",
@@ -110,6 +125,24 @@ export const QuiesceBody = z.strictObject({
 export const LeaseMs = z.int().min(1).max(LEASE_MS_MAX).openapi({
   description: "How long the watcher is held before it is lost, in milliseconds",
   example: 60_000,
+});
+
+/** What tells one quiesce from another. */
+export const QuiesceId = z.string().min(1).max(64).openapi({
+  description: "Tells this quiesce from every other one; answers carry it",
+  example: "q-0123456789abcdef",
+});
+
+const Decimal = z.string().regex(/^[0-9]{1,20}$/);
+
+/** The process that a watcher is in. It counts only when the kernel's credentials agree. */
+export const ProcessBody = z.strictObject({
+  bootId: z.string().min(1).max(64).describe("What /proc/sys/kernel/random/boot_id says"),
+  pidNamespace: Decimal.describe("The number in the link /proc/self/ns/pid"),
+  pid: z.int().min(1).max(U32_MAX).describe("Its number in that namespace"),
+  startTime: Decimal.describe("When it started: field 22 of /proc/self/stat"),
+}).openapi("Process", {
+  description: "The process that a watcher is in; believed only if the kernel says so too",
 });
 
 /** `PUT /v1/scopes/{s}/watchers/{w}`. */
@@ -235,6 +268,7 @@ export const ScopeView = z.object({
   lost: z.int().openapi({ description: "Of the outdated: those whose lease ran out as well" }),
   settledGeneration: U32.optional().describe("The last generation that all have confirmed"),
   quiesce: z.object({
+    quiesce: QuiesceId,
     reason: z.string().describe("Why it was asked for"),
     maxMs: z.int().describe("How long it lasts at most, in milliseconds"),
     since: Time.describe("When it was asked for"),
@@ -247,6 +281,7 @@ export const ScopeView = z.object({
   onLost: z.enum(ON_LOST).describe(OPTIONS.onLost),
   expect: z.array(z.string()).describe(OPTIONS.expect),
   atLeast: z.int().describe("How many watchers must have confirmed the generation at least"),
+  forgetLostMs: z.int().describe(FORGET_LOST),
   confirmed: z.int().openapi({ description: "Watchers that have confirmed this generation" }),
   unmet: z.array(z.string()).openapi({ description: "Expected names that have not confirmed it" }),
 }).openapi("Scope", {
@@ -332,6 +367,7 @@ export const HistoryView = z.object({
 
 /** How far a quiesce has come. */
 export const QuiesceView = z.object({
+  quiesce: QuiesceId,
   phase: Phase,
   reason: z.string().describe("Why it was asked for"),
   maxMs: z.int().describe("How long it lasts at most, in milliseconds"),
@@ -348,8 +384,9 @@ export const WatcherView = z.object({
     "The principal that registered it: only that one and admins speak for it",
   ),
   tracked: z.boolean().describe("Whether barriers wait for it"),
-  presence: z.enum(PRESENCES).describe(
-    "`connected`; `held`: its connection ended; `lost`: its lease has run out as well",
+  presence: z.enum(SHOWN_PRESENCES).describe(
+    "`connected`; `held`: its connection ended; `lost`: its lease has run out as well; " +
+      "`superseded`: somebody came with its token, and nothing proves that it is gone",
   ),
   presenceSince: Time.describe("Since when its presence is so"),
   leaseMs: z.int().describe("How long it is held before it is lost, in milliseconds"),
@@ -360,6 +397,8 @@ export const WatcherView = z.object({
   toldAt: Time.optional().describe(
     "When it was sent the current generation; not that it has read it",
   ),
+  supersededBy: z.string().optional().describe("The watcher that came with its token"),
+  cannotQuiesce: z.string().optional().describe("Why it cannot stand still"),
   quiesced: z.boolean().describe("Whether it stands still"),
   failed: z.boolean().describe("Whether it said that it could not adapt"),
   failure: z.string().optional().describe("Why it could not adapt"),
@@ -404,6 +443,15 @@ export const BarrierOpenView = z.object({
   lost: z.array(NamedWatcher).openapi({ description: "Lost, and the scope lets that pass" }),
   left: z.array(NamedWatcher).openapi({
     description: `Tracked and gone before they had confirmed, the last ${BARRIER_NAMES_MAX}`,
+  }),
+  dead: z.array(NamedWatcher).openapi({
+    description: "Superseded, and gone with their process before they had confirmed",
+  }),
+  superseded: z.array(NamedWatcher.extend({ supersededBy: z.string().describe("Who came") })).openapi({
+    description: "Of the lost: those whose token somebody else came with",
+  }),
+  forgotten: z.array(NamedWatcher).openapi({
+    description: `Lost for so long that nobody waits for them, the last ${BARRIER_NAMES_MAX}`,
   }),
   expect: z.array(z.string()).describe(OPTIONS.expect),
   atLeast: z.int().describe("How many watchers the scope wants to have confirmed at least"),

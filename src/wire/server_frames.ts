@@ -39,11 +39,13 @@ export const SERVER_FRAMES = {
   quiesce: z.strictObject({
     type: z.literal("quiesce"),
     scope: Name,
+    quiesce: z.string(),
+    epoch: U64Text,
     reason: z.string(),
     maxMs: z.int(),
   }),
   quiesced: z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
-  unquiesce: z.strictObject({ type: z.literal("unquiesce"), scope: Name }),
+  unquiesce: z.strictObject({ type: z.literal("unquiesce"), scope: Name, quiesce: z.string() }),
   settled: z.strictObject({ type: z.literal("settled"), ...Generation, tookMs: z.number().min(0) }),
   progress: z.strictObject({
     type: z.literal("progress"),

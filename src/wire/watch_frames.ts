@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
-import { LeaseMs } from "./generations.ts";
+import { LeaseMs, ProcessBody, QuiesceId } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
 import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./subprotocols.ts";
 import { digits, faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
@@ -20,6 +20,9 @@ export const ClientFrame = z.discriminatedUnion("type", [
       .describe("Send `progress` at every step of every watcher of the scope"),
     leaseMs: LeaseMs.optional(),
     token: z.string().min(1).max(128).optional(),
+    epoch: U64.optional()
+      .describe("With a token: the epoch that it confirmed last; it is outdated without"),
+    process: ProcessBody.optional(),
   }),
   z.strictObject({
     type: z.literal("ack"),
@@ -35,7 +38,14 @@ export const ClientFrame = z.discriminatedUnion("type", [
     generation: U32,
     reason: Reason,
   }),
-  z.strictObject({ type: z.literal("quiesced"), id: Id, scope: Name }),
+  z.strictObject({
+    type: z.literal("quiesced"),
+    id: Id,
+    scope: Name,
+    quiesce: QuiesceId.optional()
+      .describe("Which quiesce is answered; without it the oldest that was sent and not answered"),
+    cannot: Reason.optional().describe("Why it cannot stand still; the one who asked is told"),
+  }),
   z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name, epoch: U64.optional() }),
   z.strictObject({ type: z.literal("attach"), id: Id, guest: Name, address: U32 }),
   z.strictObject({

@@ -161,7 +161,7 @@ Deno.test("Watcher whose token was spent is a clone: it adapts anew (case 23)", 
   watcher.disconnect();
 });
 
-Deno.test("Watcher follows a quiesce and says so; one that cannot stays silent", async () => {
+Deno.test("Watcher follows a quiesce and says so; one that cannot says that, and why", async () => {
   let works = true;
   const { watcher, socket } = await connected({
     onQuiesce: () => {
@@ -173,9 +173,12 @@ Deno.test("Watcher follows a quiesce and says so; one that cannot stays silent",
   await soon();
   assertEquals(socket.of("quiesced").length, 1);
   works = false;
-  socket.says(quiesce);
+  socket.says({ ...quiesce, quiesce: "q-2" });
   await soon();
-  assertEquals(socket.of("quiesced").length, 1);
+  assertEquals(socket.of("quiesced").map(({ quiesce, cannot }) => [quiesce, cannot]), [
+    [undefined, undefined],
+    ["q-2", "busy"],
+  ]);
   watcher.disconnect();
 });
 
@@ -268,5 +271,90 @@ Deno.test("Watcher goes on by itself when it is not told that a quiesce is over"
   assertEquals(resumed, 0);
   await new Promise<void>((resolve) => setTimeout(resolve, 30));
   assertEquals(resumed, 1);
+  watcher.disconnect();
+});
+
+const quiesce = { type: "quiesce", scope: "vm-7", reason: "snapshot", maxMs: 60_000 };
+
+Deno.test("Watcher without anything to stop says that it cannot quiesce", async () => {
+  const { watcher, socket } = await connected();
+  socket.says({ ...quiesce, quiesce: "q-1", epoch: "0" });
+  await soon();
+  assertEquals(socket.of("quiesced").map(({ quiesce }) => quiesce), ["q-1"]);
+  assert(typeof socket.of("quiesced")[0]?.["cannot"] === "string");
+  watcher.disconnect();
+});
+
+Deno.test("Watcher stands still although an older generation settles, until its own quiesce is over", async () => {
+  let resumed = 0;
+  const { watcher, socket } = await connected({
+    onQuiesce: () => {},
+    onResume: () => void resumed++,
+  });
+  socket.says({ ...quiesce, quiesce: "q-2", epoch: "4" });
+  socket.says({ type: "settled", scope: "vm-7", generation: 4, epoch: "4" });
+  socket.says({ type: "unquiesce", scope: "vm-7", quiesce: "q-1" });
+  assertEquals(resumed, 0);
+  socket.says({ type: "unquiesce", scope: "vm-7", quiesce: "q-2" });
+  assertEquals(resumed, 1);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher goes on as soon as the daemon has taken its own confirmation", async () => {
+  let resumed = 0;
+  const { watcher, socket } = await connected({
+    onQuiesce: () => {},
+    onResume: () => void resumed++,
+  });
+  socket.says({ ...quiesce, quiesce: "q-1", epoch: "4" });
+  socket.says(generation(5));
+  await soon();
+  assertEquals(resumed, 0, "the daemon has not answered yet");
+  socket.says({ type: "acked", id: socket.of("ack")[0]?.["id"], scope: "vm-7", outdated: 3 });
+  assertEquals(resumed, 1);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher whose quiesce is over before it stands still does not say that it does", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const { watcher, socket } = await connected({ onQuiesce: () => stopped.promise });
+  socket.says({ ...quiesce, quiesce: "q-1", epoch: "0" });
+  socket.says({ type: "unquiesce", scope: "vm-7", quiesce: "q-1" });
+  stopped.resolve();
+  await soon();
+  assertEquals(socket.of("quiesced"), []);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher that comes back sends its process and the epoch that it confirmed last", async () => {
+  const confirmed: string[] = [];
+  const { bench, watcher, socket } = await connected({
+    onConfirmed: (epoch) => void confirmed.push(epoch),
+    process: () => Promise.resolve({ pid: 7 }),
+  });
+  assertEquals(socket.of("watch")[0]?.["epoch"], undefined);
+  socket.says(generation(3));
+  await soon();
+  socket.says({ type: "acked", id: socket.of("ack")[0]?.["id"], scope: "vm-7", outdated: 0 });
+  const again = bench.next();
+  socket.drops();
+  const second = await again;
+  await bench.acceptWatch(second, true);
+  assertEquals(second.of("watch").map(({ epoch, process }) => [epoch, process]), [
+    ["3", { pid: 7 }],
+  ]);
+  assertEquals(confirmed, ["3"]);
+  watcher.disconnect();
+});
+
+Deno.test("Watcher does not say that it has confirmed what the daemon has not taken", async () => {
+  const { bench, watcher, socket } = await connected();
+  socket.says(generation(3));
+  await soon();
+  const again = bench.next();
+  socket.drops();
+  const second = await again;
+  await bench.acceptWatch(second, true);
+  assertEquals(second.of("watch")[0]?.["epoch"], undefined);
   watcher.disconnect();
 });

@@ -23,6 +23,7 @@ const SCOPE: Scope = {
   onLost: "block",
   expect: [],
   atLeast: 0,
+  forgetLostMs: 0,
   confirmed: 1,
   unmet: [],
 };
@@ -70,7 +71,7 @@ Deno.test("scopeState() and quiesceState() tell what is missing", () => {
   assertEquals(scopeState({ ...SCOPE, failed: 1 }).word, "1 failed");
   assertEquals(scopeState({ ...SCOPE, lost: 2 }).word, "2 lost");
   assertEquals(scopeState({ ...SCOPE, phase: "running", outdated: 0 }).word, "Settled");
-  const quiesce = { reason: "snapshot", maxMs: 1, since: "2026-11-20T13:43:52Z" };
+  const quiesce = { quiesce: "q-1", reason: "snapshot", maxMs: 1, since: "2026-11-20T13:43:52Z" };
   const detail = (waiting: number) =>
     quiesceState({ ...SCOPE, quiesce: { ...quiesce, waiting } }).detail;
   assertEquals(detail(1), "2 of 3 watchers stand still.");

@@ -83,7 +83,7 @@ Deno.test("a tracked watcher that leaves outdated opens the barrier, which names
   join(scope, "a", "app");
   bump(scope);
   scope.release("a", 0n);
-  assertEquals(judge(scope, {}, 1n)?.departed, [{ id: "a", name: "app" }]);
+  assertEquals(judge(scope, {}, 1n)?.departed, [{ id: "a", name: "app", why: "released" }]);
   bump(scope);
   assertEquals(judge(scope, {}, 2n)?.departed, []);
 });

@@ -121,11 +121,13 @@ Deno.test("ScopeWatchers.ack() written late does not bring a spent token back", 
   const first = await scope.watchers.watch({ name: "a", track: true });
   await scope.bump(request);
   scope.watchers.ack(first.watcher.id, 1);
-  const second = await scope.watchers.watch({ name: "a", track: true, token: first.token });
+  const epoch = 1n;
+  const returning = { name: "a", track: true, epoch };
+  const second = await scope.watchers.watch({ ...returning, token: first.token });
   bench.clock.advance(1000);
   await scope.close();
   const after = (await bench.open()).get("vm-7");
-  const back = await after.watchers.watch({ name: "a", track: true, token: second.token });
+  const back = await after.watchers.watch({ ...returning, token: second.token });
   assertEquals([back.resumed, back.watcher.ackedEpoch], [true, 1n]);
   const spent = await after.watchers.watch({ name: "a", track: true, token: first.token });
   assertEquals(spent.resumed, false);
@@ -396,15 +398,19 @@ Deno.test("LiveScope.barrier() races of the last ack and the time-out end in one
 });
 
 Deno.test("a watcher that comes back without a word on tracking stays tracked; only an explicit word untracks it", async () => {
-  const scope = await one();
-  const first = await scope.watchers.watch({ name: "a", track: true });
+  const bench = new ScopesBench();
+  const scope = await one(bench);
+  const process = bench.processes.start();
+  const first = await scope.watchers.watch({ name: "a", track: true, process });
   await scope.bump(request);
-  const second = await scope.watchers.watch({ name: "a", token: first.token });
+  const second = await scope.watchers.watch({ name: "a", token: first.token, process });
   assertEquals([second.resumed, second.watcher.tracked, scope.state.isSettled], [
     true,
     true,
     false,
   ]);
-  const third = await scope.watchers.watch({ name: "a", track: false, token: second.token });
+  const third = await scope.watchers.watch({
+    ...{ name: "a", track: false, token: second.token, process },
+  });
   assertEquals([third.watcher.tracked, scope.state.isSettled], [false, true]);
 });

@@ -25,6 +25,7 @@ const HEADERS = [
     "sys/file.h",
     "sys/mman.h",
     "sys/mount.h",
+    "sys/socket.h",
     "sys/stat.h",
     "sys/statvfs.h",
     "sys/syscall.h",

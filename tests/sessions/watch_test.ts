@@ -13,7 +13,8 @@ const restore = { reason: "restore", by: "test" };
 type Said = Record<string, unknown>;
 
 async function bench() {
-  const scopes = await new ScopesBench().withScope("vm-7");
+  const world = new ScopesBench();
+  const scopes = await world.withScope("vm-7");
   const replies: Said[] = [];
   const slots = new Map<string, Said>();
   const session = new WatchSession(scopes, {
@@ -35,7 +36,8 @@ async function bench() {
       await new Promise<void>((resolve) => setTimeout(resolve, 1));
     }
   };
-  return { scope: scopes.get("vm-7"), scopes, session, slots, replies, send };
+  const { processes } = world;
+  return { scope: scopes.get("vm-7"), scopes, session, slots, replies, send, processes };
 }
 
 const watch = {
@@ -91,6 +93,8 @@ Deno.test("WatchSession tells a quiesce, takes who follows, and tells its end", 
   assertEquals(slots.get("quiesce vm-7"), {
     type: "quiesce",
     scope: "vm-7",
+    quiesce: scope.state.quiesce?.id,
+    epoch: 0n,
     reason: "snapshot",
     maxMs: 1000,
   });
@@ -129,9 +133,11 @@ Deno.test("WatchSession.end() holds the tracked and lets the others go, also one
 });
 
 Deno.test("WatchSession whose watcher came back elsewhere ends, and its end holds nobody (decision 8)", async () => {
-  const { scope, session, replies, send } = await bench();
-  const { token, watcher } = await send(watch);
-  const back = await scope.watchers.watch({ name: "a", track: true, token: String(token) });
+  const { scope, session, replies, send, processes } = await bench();
+  const process = processes.start();
+  const { token, watcher } = await send({ ...watch, process });
+  const returning = { name: "a", track: true, token: String(token), process };
+  const back = await scope.watchers.watch(returning);
   assertEquals([back.resumed, replies.at(-1)?.["type"]], [true, "taken over"]);
   await session.end();
   assertEquals(scope.state.watcher(String(watcher)).presence, "connected");

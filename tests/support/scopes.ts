@@ -4,6 +4,7 @@ import { FakeClock } from "./clock.ts";
 import { CollectedEvents } from "./events.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { MemoryPages } from "./page_folder.ts";
+import { FakeProcesses } from "./processes.ts";
 import { SeededRandom } from "./random.ts";
 
 /** Scopes on fakes. They can be opened again, as after a restart. */
@@ -13,6 +14,7 @@ export class ScopesBench {
   readonly clock = new FakeClock();
   readonly random = new SeededRandom(7);
   readonly events = new CollectedEvents();
+  readonly processes = new FakeProcesses();
 
   /** Scopes as a daemon that starts finds them. */
   open(): Promise<Scopes> {
