@@ -114,7 +114,7 @@ async function writes(): Promise<void> {
     await bare(offset);
     await libc.symbols.fdatasync_thread(file);
   };
-  const loop = (times: number, write: (offset: number) => Promise<void>) => async () => {
+  const loop = (times: number, write: (offset: number) => Promise<unknown>) => async () => {
     for (let count = 0; count < times; count++) await write(at.next().value);
   };
   const durable = (o: number) => inode.write(into, BigInt(o), { isDurable: true });

@@ -50,7 +50,7 @@ const writeMemory = endpoint({
   faults: [...OWNED_FAULTS, "wrong-length", "address-out-of-range"],
 }).handle(async (c, { guests }) => {
   const { start, end } = rangeOfPath(c.req.valid("param").range);
-  requireOctets(c.req.header("content-type"));
+  requireOctets((name) => c.req.header(name));
   const guest = ownedGuest(guests, c.req);
   guest.memory.require(start, end - start);
   await guest.memory.write(start, await bytesOf(c.req.raw, end - start));

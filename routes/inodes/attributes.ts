@@ -1,6 +1,6 @@
 import type { FaultCode } from "../../src/core/faults.ts";
 import type { TimeName } from "../../src/inodes/writeback/touched_times.ts";
-import { matchingTags } from "../../src/wire/http/conditions.ts";
+import { preconditionsOf } from "../../src/wire/http/conditions.ts";
 import { RangeBody } from "../../src/wire/inode_ranges.ts";
 import {
   DiscardQuery,
@@ -13,7 +13,7 @@ import {
   TouchBody,
 } from "../../src/wire/inodes.ts";
 import { json, jsonBody, patchBody } from "../http/openapi.ts";
-import { CHANGE_FAULTS, endpoint, etagOf, inodeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, taggedView } from "./views.ts";
 
 const DONE = { 204: { description: "It is done" } };
 
@@ -30,10 +30,10 @@ const changeInode = endpoint({
   summary: "Set the size, permissions, owner or times, in the backing file too",
   description:
     "Only the members that are named change. A new size cuts the content or fills it up with " +
-    "zeros.",
+    "zeros. `If-Match` and `If-None-Match` name tags of the content: the view's `etag` member.",
   needs: "write",
   request: { params: InodeParam, body: patchBody(InodePatchBody) },
-  headers: ["If-Match"],
+  headers: ["If-Match", "If-None-Match"],
   responses: { 200: json(InodeView, "The inode as it is now", "ETag") },
   faults: [...CHANGE_FAULTS, "cache-full"],
 }).handle(async (c, store) => {
@@ -47,9 +47,9 @@ const changeInode = endpoint({
     accessTimeNs: timeOf(accessTime),
     modificationTimeNs: timeOf(modificationTime),
   };
-  const ifMatch = matchingTags(c.req.header("if-match"));
-  await inode.setAttributes(change, { ifMatch });
-  return c.json(inodeView(inode), 200, etagOf(inode));
+  await inode.setAttributes(change, preconditionsOf((name) => c.req.header(name)));
+  const [view, headers] = await taggedView(inode);
+  return c.json(view, 200, headers);
 });
 
 const touchInode = endpoint({

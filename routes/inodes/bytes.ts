@@ -8,23 +8,26 @@ import { selectContent } from "../../src/wire/http/conditions.ts";
 import { rangesBody } from "../../src/wire/http/multipart.ts";
 import { bytesResponse, type RequestedBytes } from "../../src/wire/http/octets.ts";
 
+const BYTES_HEADERS = { "content-type": "application/octet-stream", "accept-ranges": "bytes" };
+
 /** One for all requests: an answer copies its body before the next request can use this. */
 const scratch = new Uint8Array(NONBLOCKING_READ_BYTES_MAX);
 
 /**
  * The answer to a read: short ones from memory at once, long ones in pieces as the client takes
  * them. An answer that is under way when the content changes breaks off, so that none mixes two
- * versions.
+ * versions. The answer to a HEAD reads nothing, and knows no ranges (RFC 9110 section 14.2).
  *
  * @param header Reads a header of the request
  * @throws {Fault} `inode-stale`, `range-not-satisfiable`, `backing-failed`, `backing-changed`
  */
 export async function dataResponse(
   inode: CachingInode,
+  method: string,
   header: (name: string) => string | undefined,
 ): Promise<Response> {
   for (let tries = 0; tries < READ_RESTARTS_MAX; tries++) {
-    const response = await responseOf(inode, header);
+    const response = await responseOf(inode, method, header);
     // What was chosen by the tag of one version must not be sent of another.
     if (response !== "changed") return response;
   }
@@ -33,12 +36,13 @@ export async function dataResponse(
 
 async function responseOf(
   inode: CachingInode,
+  method: string,
   header: (name: string) => string | undefined,
 ): Promise<Response | "changed"> {
   const head = inode.head();
   const { etag } = head;
   const selection = selectContent({
-    range: header("range"),
+    range: method === "HEAD" ? undefined : header("range"),
     ifRange: header("if-range"),
     ifMatch: header("if-match"),
     ifNoneMatch: header("if-none-match"),
@@ -47,6 +51,7 @@ async function responseOf(
   if (selection.status === 304) {
     return new Response(null, { status: 304, headers: etag === undefined ? {} : { etag } });
   }
+  if (method === "HEAD") return headResponse(head);
   const { status, ranges } = selection;
   const one = ranges.length === 1 ? ranges[0] : undefined;
   if (one === undefined || one.end - one.start > BigInt(scratch.byteLength)) {
@@ -54,6 +59,11 @@ async function responseOf(
   }
   const { start, end } = one;
   return await shortResponse(inode, { start, end, isPartial: status === 206 }, head);
+}
+
+function headResponse({ size, etag }: InodeHead): Response {
+  const headers = { ...BYTES_HEADERS, "content-length": String(size) };
+  return new Response(null, { headers: etag === undefined ? headers : { ...headers, etag } });
 }
 
 async function shortResponse(
@@ -103,9 +113,8 @@ async function longResponse(
   { size, etag }: InodeHead,
 ): Promise<Response> {
   const headers = new Headers({
-    "content-type": "application/octet-stream",
-    "accept-ranges": "bytes",
-    "cache-status": "innkeeper; fwd=stream",
+    ...BYTES_HEADERS,
+    "cache-status": `innkeeper; ${inode.hasInMemory(ranges) ? "hit" : "fwd=miss"}`,
   });
   if (etag !== undefined) headers.set("etag", etag);
   const [first, ...others] = ranges;

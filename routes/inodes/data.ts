@@ -4,8 +4,8 @@ import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { ChangeOptions } from "../../src/inodes/content/editor.ts";
 import { inodeNotFound } from "../../src/inodes/content/inode_gate.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
-import { rangeOfPath } from "../../src/wire/http/byte_range.ts";
-import { matchingTags } from "../../src/wire/http/conditions.ts";
+import { rangeOfPath, requireSameRange } from "../../src/wire/http/byte_range.ts";
+import { preconditionsOf } from "../../src/wire/http/conditions.ts";
 import { boundaryOf, byteParts } from "../../src/wire/http/multipart.ts";
 import { bytesOf, requireOctets } from "../../src/wire/http/octets.ts";
 import {
@@ -20,7 +20,7 @@ import { faultOf, Name } from "../../src/wire/scalars.ts";
 import { answerHeaders } from "../http/headers.ts";
 import { BYTE_RANGES, BYTES, bytes, empty, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
-import { CHANGE_FAULTS, endpoint, rangeOf, rangeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, etagHeader, rangeOf, rangeView } from "./views.ts";
 
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
 
@@ -55,7 +55,7 @@ const readData = endpoint({
     "backing-failed",
   ],
 }).handle((c, store) =>
-  dataResponse(inodeAt(store, c.req.param("i")), (name) => c.req.header(name))
+  dataResponse(inodeAt(store, c.req.param("i")), c.req.method, (name) => c.req.header(name))
 );
 
 /** @throws {Fault} `bad-name`, `inode-not-found` */
@@ -72,19 +72,20 @@ const replaceData = endpoint({
   operationId: "replaceData",
   summary: "Replace the whole content",
   description:
-    "The new content takes the place of the old one as a whole: no reader sees half of either.",
+    "Who reads meanwhile may find a part of either, under no entity tag. A content that finds no " +
+    "room is refused before the old one is touched; a failure later says how far it came.",
   needs: "write",
   request: {
     params: InodeParam,
     query: DurableQuery,
     body: { required: true, content: BYTES },
   },
-  headers: ["If-Match"],
-  responses: { 204: { description: "It is replaced" } },
+  headers: ["If-Match", "If-None-Match"],
+  responses: { 204: empty("It is replaced", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
   const inode = store.inode(c.req.valid("param").i);
-  requireOctets(c.req.header("content-type"));
+  requireOctets((name) => c.req.header(name));
   if (c.req.header("content-range") !== undefined) {
     throw new Fault(
       "malformed-request",
@@ -93,8 +94,8 @@ const replaceData = endpoint({
     );
   }
   using body = await store.receive(c.req.raw.body);
-  await inode.replace(body, optionsOf(c.req.valid("query"), c.req.header("if-match")));
-  return c.body(null, 204);
+  const etag = await inode.replace(body, optionsOf(c));
+  return c.body(null, 204, etagHeader(etag));
 });
 
 const writeRange = endpoint({
@@ -111,17 +112,18 @@ const writeRange = endpoint({
     query: DurableQuery,
     body: { required: true, content: BYTES },
   },
-  headers: ["If-Match"],
-  responses: { 204: { description: "It is written" } },
+  headers: ["If-Match", "If-None-Match"],
+  responses: { 204: empty("It is written", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
   const { i, range } = c.req.valid("param");
   const { start, end } = rangeOfPath(range);
+  requireSameRange(c.req.header("content-range"), { start, end });
   const inode = store.inode(i);
-  requireOctets(c.req.header("content-type"));
+  requireOctets((name) => c.req.header(name));
   using body = await store.receive(c.req.raw.body, end - start);
-  await inode.write(body, start, optionsOf(c.req.valid("query"), c.req.header("if-match")));
-  return c.body(null, 204);
+  const etag = await inode.write(body, start, optionsOf(c));
+  return c.body(null, 204, etagHeader(etag));
 });
 
 const writeRanges = endpoint({
@@ -138,22 +140,25 @@ const writeRanges = endpoint({
     query: DurableQuery,
     body: { required: true, content: BYTE_RANGES },
   },
-  headers: ["If-Match"],
-  responses: { 204: { description: "All of them are written" } },
+  headers: ["If-Match", "If-None-Match"],
+  responses: { 204: empty("All of them are written", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
   const inode = store.inode(c.req.valid("param").i);
   const boundary = boundaryOf(c.req.header("content-type"));
   const parts = byteParts(await bytesOf(c.req.raw), boundary);
-  await inode.writeParts(parts, optionsOf(c.req.valid("query"), c.req.header("if-match")));
-  return c.body(null, 204);
+  const etag = await inode.writeParts(parts, optionsOf(c));
+  return c.body(null, 204, etagHeader(etag));
 });
 
-function optionsOf(
-  { durable }: { durable: boolean },
-  ifMatch: string | undefined,
-): ChangeOptions {
-  return { isDurable: durable, ifMatch: matchingTags(ifMatch) };
+function optionsOf({ req }: {
+  readonly req: {
+    header(name: string): string | undefined;
+    valid(target: "query"): { readonly durable: boolean };
+  };
+}): ChangeOptions {
+  const { durable } = req.valid("query");
+  return { isDurable: durable, ...preconditionsOf((name) => req.header(name)) };
 }
 
 const syncInode = endpoint({

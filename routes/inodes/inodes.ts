@@ -19,7 +19,7 @@ import { attributeEndpoints } from "./attributes.ts";
 import { dataEndpoints } from "./data.ts";
 import { leftoverEndpoints } from "./leftovers.ts";
 import { mappingEndpoints } from "./mappings.ts";
-import { endpoint, etagOf, inodeView } from "./views.ts";
+import { endpoint, inodeView, taggedView } from "./views.ts";
 
 const openInode = endpoint({
   method: "post",
@@ -51,7 +51,8 @@ const openInode = endpoint({
   ],
 }).handle(async (c, store) => {
   const { inode, isNew } = await store.open(c.req.valid("json"));
-  return c.json(inodeView(inode), isNew ? 201 : 200, etagOf(inode));
+  const [view, headers] = await taggedView(inode);
+  return c.json(view, isNew ? 201 : 200, headers);
 });
 
 const listInodes = endpoint({
@@ -95,9 +96,9 @@ const showInode = endpoint({
   request: { params: InodeParam },
   responses: { 200: json(InodeView, "The inode", "ETag") },
   faults: ["inode-not-found", "backing-failed"],
-}).handle((c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
-  return c.json(inodeView(inode), 200, etagOf(inode));
+}).handle(async (c, store) => {
+  const [view, headers] = await taggedView(store.inode(c.req.valid("param").i));
+  return c.json(view, 200, headers);
 });
 
 const showStats = endpoint({

@@ -93,13 +93,13 @@ const translateRange = endpoint({
   const inode = store.inode(c.req.valid("param").i);
   const { translations, busError } = await inode.mappings.translate(request, holder);
   return c.json({
-    translations: translations.map(({ source, file, node, offset, permissions }) => ({
+    translations: translations.map(({ source, file, identity, offset, permissions }) => ({
       source: rangeView(source),
       file,
-      node: {
-        deviceMajor: Number(node.device >> 32n),
-        deviceMinor: Number(BigInt.asUintN(32, node.device)),
-        inode: String(node.inode),
+      identity: {
+        deviceMajor: Number(identity.device >> 32n),
+        deviceMinor: Number(BigInt.asUintN(32, identity.device)),
+        inode: String(identity.inode),
       },
       offset: String(offset),
       permissions: permissions.write ? "read-write" as const : "read" as const,

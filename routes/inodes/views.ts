@@ -10,6 +10,8 @@ import { endpointsOf } from "../http/endpoint.ts";
 /** Declares an endpoint of inodes. */
 export const endpoint = endpointsOf<InodeStore>("inodes");
 
+const VIEW_TAG_BYTES = 12;
+
 /** Faults of every change of a file. */
 export const CHANGE_FAULTS = [
   "inode-not-found",
@@ -22,9 +24,20 @@ export const CHANGE_FAULTS = [
   "root-read-only",
 ] as const satisfies readonly FaultCode[];
 
-/** The entity tag of an inode as a header, when it has one. */
-export function etagOf({ etag }: CachingInode): Record<string, string> {
+/** The entity tag of a content as a header, when it has one. */
+export function etagHeader(etag: string | undefined): Record<string, string> {
   return etag === undefined ? {} : { etag };
+}
+
+/** An inode as the API shows it, with the entity tag of this very view as a header. */
+export async function taggedView(
+  inode: CachingInode,
+): Promise<[view: z.input<typeof InodeView>, headers: Record<string, string>]> {
+  const view = inodeView(inode);
+  const bytes = new TextEncoder().encode(JSON.stringify(view));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  // Not the tag of the content: the view changes with its holders and its cache too.
+  return [view, { etag: `"view-${digest.slice(0, VIEW_TAG_BYTES).toHex()}"` }];
 }
 
 /** An inode as the API shows it. */
@@ -34,6 +47,7 @@ export function inodeView(inode: CachingInode): z.input<typeof InodeView> {
   const { failure } = inode;
   return {
     ...inode.identity,
+    etag: inode.etag,
     device: String(attributes.device),
     inode: String(attributes.inode),
     size: String(attributes.sizeBytes),

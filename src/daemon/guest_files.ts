@@ -210,7 +210,8 @@ function fileOf(inode: CachingInode, close: () => Promise<void>): DiskFile {
     async write(at, bytes) {
       for (let tries = 1;; tries++) {
         try {
-          return await inode.write(bytes, BigInt(at));
+          await inode.write(bytes, BigInt(at));
+          return;
         } catch (error) {
           const isFull = error instanceof Fault && error.code === "cache-full";
           if (!isFull || tries >= CACHE_FULL_TRIES) throw error;

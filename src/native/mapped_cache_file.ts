@@ -57,7 +57,7 @@ export class MappedCacheFiles implements CacheFiles {
 
 class MappedCacheFile implements CacheFile {
   readonly path: string;
-  readonly node: NodeIdentity;
+  readonly identity: NodeIdentity;
   readonly #libc: Libc;
   readonly #file: Descriptor;
   readonly #mapper: HostFileMapper;
@@ -68,7 +68,7 @@ class MappedCacheFile implements CacheFile {
     const { libc, number, subject } = file;
     this.path = subject;
     const { device, inode } = statCached(file);
-    this.node = { device, inode };
+    this.identity = { device, inode };
     this.#libc = libc;
     this.#file = file;
     this.#mapper = new HostFileMapper({

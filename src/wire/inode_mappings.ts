@@ -95,7 +95,7 @@ export const TranslatedView = z.object({
   translations: z.array(z.object({
     source: RangeView.describe("A range of the content"),
     file: z.string().openapi({ description: "The file to map, on this host" }),
-    node: z.object({
+    identity: z.object({
       deviceMajor: z.int().describe("Major number of the device that the file is on"),
       deviceMinor: z.int().describe("Minor number of that device"),
       inode: U64Text.describe("Number of the file on that device"),

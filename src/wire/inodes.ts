@@ -164,6 +164,9 @@ export const InodeView = z.object({
   path: z.string().describe("Path below its root, or the address of a remote file"),
   access: z.enum(ACCESS_MODES).describe(INODE.access),
   cache: z.enum(CACHE_MODES).describe(INODE.cache),
+  etag: z.string().optional().describe(
+    "Entity tag of the content, for `If-Match`; none while it is being changed or mapped for writing",
+  ),
   device: U64Text.describe("Number of the device that the backing file is on"),
   inode: U64Text.describe("Number of the backing file on its device"),
   size: U64Text.describe("Size of the content in bytes"),

@@ -205,7 +205,7 @@ class InodeScript {
   async #change(
     inode: CachingInode,
     wanted: Uint8Array<ArrayBuffer>,
-    change: () => Promise<void>,
+    change: () => Promise<unknown>,
     between: readonly Uint8Array[] = [],
   ): Promise<void> {
     const isDone = await attempt(() => change().then(() => true));

@@ -302,7 +302,7 @@ function copyPages(
 
 class MemoryCacheFile implements CacheFile {
   readonly path = "/memory/cache";
-  readonly node = { device: 0n, inode: 1n };
+  readonly identity = { device: 0n, inode: 1n };
 
   constructor(readonly owner: MemoryCacheFiles, readonly pages: Map<bigint, Uint8Array>) {}
 

@@ -9,7 +9,7 @@ export interface CacheFile {
   /** Path by which another process of this user can map it. */
   readonly path: string;
   /** Which file that path leads to. */
-  readonly node: NodeIdentity;
+  readonly identity: NodeIdentity;
   /**
    * Reserves storage for pages, so that a later store into them cannot fail. They read as zeros.
    *

@@ -143,6 +143,10 @@ export class CachedInode extends CachingInode implements PageSource {
     return length;
   }
 
+  hasInMemory(ranges: readonly Range[]): boolean {
+    return ranges.every((range) => this.#cache.resident.covers(range));
+  }
+
   revalidate(): Promise<boolean> {
     return this.gate.pass(() => this.#revalidate());
   }

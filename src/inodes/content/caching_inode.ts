@@ -105,6 +105,8 @@ export abstract class CachingInode extends OpenInode {
    * them are in memory
    */
   abstract readNonblocking(into: Uint8Array<ArrayBuffer>, offset: bigint): number | undefined;
+  /** Whether all bytes of ranges are in a cache of ours. */
+  abstract hasInMemory(ranges: readonly Range[]): boolean;
   /** Reads, from the backing file where it must. Returns as {@linkcode read}. */
   protected abstract fetch(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
 
@@ -143,7 +145,7 @@ export abstract class CachingInode extends OpenInode {
   }
 
   /**
-   * Writes all bytes. When it resolves they outlive the process; they outlive the host's power when
+   * Writes all bytes, and answers the entity tag that this left. When it resolves they outlive the process; they outlive the host's power when
    * the write is durable, or after a {@linkcode sync} (docs/inodes.md#6).
    *
    * @throws {Fault} `inode-read-only`, `value-not-allowed` past the largest offset, `inode-stale`,
@@ -153,12 +155,12 @@ export abstract class CachingInode extends OpenInode {
     bytes: Uint8Array<ArrayBuffer> | ByteSource,
     offset: bigint,
     options: ChangeOptions = {},
-  ): Promise<void> {
+  ): Promise<InodeHead["etag"]> {
     this.requireWritable();
     requireOffsets(offset, BigInt(bytes.byteLength));
-    await this.#enter(() =>
+    return await this.#enter(() =>
       bytes.byteLength === 0
-        ? this.#requireMatch(options)
+        ? this.#matching(options)
         : this.edit((editor) => writeAll(this.#content, editor, bytes, offset), options)
     );
   }
@@ -168,9 +170,12 @@ export abstract class CachingInode extends OpenInode {
    *
    * @throws {Fault} as {@linkcode write}
    */
-  async writeParts(parts: readonly WritePart[], options: ChangeOptions = {}): Promise<void> {
+  async writeParts(
+    parts: readonly WritePart[],
+    options: ChangeOptions = {},
+  ): Promise<InodeHead["etag"]> {
     for (const { offset, bytes } of parts) requireOffsets(offset, BigInt(bytes.byteLength));
-    await this.#enter(() =>
+    return await this.#enter(() =>
       this.edit((editor) => writeAllOrUndo(this.#content, editor, parts), options)
     );
   }
@@ -183,7 +188,7 @@ export abstract class CachingInode extends OpenInode {
   replace(
     bytes: Uint8Array<ArrayBuffer> | ByteSource,
     options: ChangeOptions = {},
-  ): Promise<void> {
+  ): Promise<InodeHead["etag"]> {
     return this.#enter(() =>
       this.edit(async (editor) => {
         // Found out before a byte of the old content is gone.
@@ -231,6 +236,7 @@ export abstract class CachingInode extends OpenInode {
   /** Sets cached times to now. They count as dirty until a sync (docs/inodes.md#3). */
   touch(names: readonly TimeName[]): void {
     this.gate.requireOpen();
+    this.requireWritable();
     this.times.touch(names, this.clock.wallNs());
   }
 
@@ -315,17 +321,23 @@ export abstract class CachingInode extends OpenInode {
     }
   }
 
-  /** Runs an edit after all earlier ones. When it resolves its bytes outlive the process. */
-  protected edit(
+  /**
+   * Runs an edit after all earlier ones. When it resolves its bytes outlive the process.
+   *
+   * @returns The entity tag that it left, before any later edit
+   */
+  protected async edit(
     change: (editor: Editor) => Promise<void>,
     options: ChangeOptions = {},
-  ): Promise<void> {
+  ): Promise<InodeHead["etag"]> {
     const { isDurable = false } = options;
-    const done = this.writes.run(() => {
-      this.#requireMatch(options);
-      return this.versions.during(() => this.apply(change, isDurable));
+    const left = await this.writes.run(async () => {
+      this.#matching(options);
+      await this.versions.during(() => this.apply(change, isDurable));
+      return this.etag;
     });
-    return isDurable ? done.then(() => this.syncData()) : done;
+    if (isDurable) await this.syncData();
+    return left;
   }
 
   /** The entity tag of a version, which no other content of this inode has. */
@@ -350,21 +362,28 @@ export abstract class CachingInode extends OpenInode {
   protected abstract dropAll(discard: boolean): Promise<bigint>;
 
   /** Lets an operation in that changes the file. */
-  #enter(operation: () => Promise<void> | void): Promise<void> {
+  #enter<Result>(operation: () => Promise<Result> | Result): Promise<Result> {
     return this.gate.pass(async () => {
       this.requireWritable();
-      await operation();
+      return await operation();
     });
   }
 
-  #requireMatch({ ifMatch }: ChangeOptions): void {
-    if (ifMatch === undefined || ifMatch.includes("*")) return;
+  /** The entity tag, which the caller wants to be one of some, or none of others. */
+  #matching({ ifMatch, ifNoneMatch }: ChangeOptions): InodeHead["etag"] {
     const { etag } = this;
-    if (etag !== undefined && ifMatch.includes(etag)) return;
+    const isWanted = ifMatch === undefined || ifMatch.includes("*") ||
+      etag !== undefined && ifMatch.includes(etag);
+    const isUnwanted = ifNoneMatch !== undefined &&
+      (ifNoneMatch.includes("*") || etag !== undefined && ifNoneMatch.includes(etag));
+    if (isWanted && !isUnwanted) return etag;
+    const named = (isUnwanted ? ifNoneMatch : ifMatch ?? []).join(", ").slice(0, 200);
     throw new Fault(
       "inode-stale",
-      `Cannot change inode ${this.identity.id}: it is ${etag ?? "being changed"}, not ` +
-        ifMatch.join(", ").slice(0, 200),
+      `Cannot change inode ${this.identity.id}: it is ${
+        etag ?? "being changed"
+      }, and the request ` +
+        `wants ${isUnwanted ? "none of" : "one of"} ${named}`,
     );
   }
 }

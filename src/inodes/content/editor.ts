@@ -14,6 +14,8 @@ export interface WritePart {
 export interface ChangeOptions {
   /** Entity tags of which the inode must have one; `*` for any. */
   readonly ifMatch?: readonly string[] | undefined;
+  /** Entity tags of which the inode must have none; `*` for any. */
+  readonly ifNoneMatch?: readonly string[] | undefined;
   /** Whether it is on stable storage when it resolves. */
   readonly isDurable?: boolean;
 }

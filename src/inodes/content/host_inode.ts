@@ -54,6 +54,10 @@ export class HostInode extends CachingInode {
     return read;
   }
 
+  hasInMemory(): boolean {
+    return false;
+  }
+
   protected async fetch(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     this.counters.count("misses");
     return await this.backing.read(into, offset);
@@ -156,9 +160,9 @@ export class HostInode extends CachingInode {
     const source = this.#limitTranslation ? maxFillRange(required, optional) : optional;
     this.maps.hold(holder, source);
     this.#isExposed ||= isWrite;
-    const node = { device, inode };
+    const identity = { device, inode };
     const permissions = { write: isWrite };
-    const translation = { source, file, node, offset: source.start, permissions };
+    const translation = { source, file, identity, offset: source.start, permissions };
     return { translations: [translation], busError: undefined };
   }
 

@@ -18,7 +18,7 @@ interface Translation {
   /** Path of the file that has the bytes. */
   readonly file: string;
   /** Which file that is. Whoever opens the path compares it, because a path can be led elsewhere. */
-  readonly node: NodeIdentity;
+  readonly identity: NodeIdentity;
   /** Where the first byte is in it. */
   readonly offset: bigint;
   readonly permissions: { readonly write: boolean };

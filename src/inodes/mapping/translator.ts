@@ -103,7 +103,7 @@ export class Translator {
       translations: source.start >= source.end ? [] : [{
         source,
         file: cache.file.path,
-        node: cache.file.node,
+        identity: cache.file.identity,
         offset: source.start,
         permissions: { write: isWrite },
       }],

@@ -58,9 +58,29 @@ function rangeOf(text: string, size: bigint): Range | undefined {
   if (match === null) return undefined;
   const [, first = "", last = ""] = match;
   if (first === "" && last === "") return undefined;
+  // The last bytes of an empty content are all of it, which no Content-Range can say.
+  if (first === "" && size === 0n && BigInt(last) > 0n) return undefined;
   if (first === "") return { start: maxOf(0n, size - BigInt(last)), end: size };
   if (last !== "" && BigInt(last) < BigInt(first)) return undefined;
   return { start: BigInt(first), end: last === "" ? size : minOf(BigInt(last) + 1n, size) };
+}
+
+/**
+ * Refuses a `Content-Range` that names other bytes than the path of the request.
+ *
+ * @throws {Fault} `malformed-request`
+ */
+export function requireSameRange(header: string | undefined, { start, end }: Range): void {
+  if (header === undefined) return;
+  const match = /^\s*bytes\s+([0-9]{1,20})-([0-9]{1,20})\/(?:[0-9]+|\*)\s*$/i.exec(header);
+  if (match !== null && BigInt(match[1] ?? 0) === start && BigInt(match[2] ?? 0) + 1n === end) {
+    return;
+  }
+  throw new Fault(
+    "malformed-request",
+    `Cannot write range ${start}-${end - 1n}: Content-Range says "${header.slice(0, 80)}"; leave ` +
+      "it out, or let it name the same bytes",
+  );
 }
 
 /** The `Content-Range` of a range that is sent. */

@@ -37,11 +37,31 @@ export function matchingTags(ifMatch: string | undefined): readonly string[] | u
   return ifMatch.match(ENTITY_TAG) ?? [];
 }
 
-/** Whether `If-None-Match` names a version. Weak tags count too. */
+/**
+ * The entity tags of which `If-None-Match` wants none, `*` for any; `undefined` without the header.
+ * Weak tags count as strong ones.
+ */
+function knownTags(ifNoneMatch: string | undefined): readonly string[] | undefined {
+  if (ifNoneMatch?.trim() === "*") return ["*"];
+  return ifNoneMatch?.match(ENTITY_TAG)?.map((tag) => tag.replace(/^W\//, ""));
+}
+
+/** What a request that changes a content wants of its version (RFC 9110 section 13.1). */
+export function preconditionsOf(
+  header: (name: string) => string | undefined,
+): { readonly ifMatch?: readonly string[]; readonly ifNoneMatch?: readonly string[] } {
+  const ifMatch = matchingTags(header("if-match"));
+  const ifNoneMatch = knownTags(header("if-none-match"));
+  return {
+    ...ifMatch === undefined ? {} : { ifMatch },
+    ...ifNoneMatch === undefined ? {} : { ifNoneMatch },
+  };
+}
+
+/** Whether the caller has a version already. */
 function isKnown(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
-  if (ifNoneMatch === undefined) return false;
-  if (ifNoneMatch.trim() === "*") return true;
-  return ifNoneMatch.match(ENTITY_TAG)?.some((tag) => tag.replace(/^W\//, "") === etag) ?? false;
+  const known = knownTags(ifNoneMatch);
+  return known !== undefined && (known.includes("*") || etag !== undefined && known.includes(etag));
 }
 
 /**

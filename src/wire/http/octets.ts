@@ -48,12 +48,21 @@ export function bytesResponse(
 }
 
 /**
- * Lets only a body of bytes through.
+ * Lets only a body of bytes through that are sent as they are: a coded body would be stored coded.
  *
- * @param type The `Content-Type` of the request
+ * @param header Reads a header of the request
  * @throws {Fault} `wrong-media-type`
  */
-export function requireOctets(type: string | undefined): void {
+export function requireOctets(header: (name: string) => string | undefined): void {
+  const [type, coding] = [header("content-type"), header("content-encoding")];
+  if (coding !== undefined && coding.trim().toLowerCase() !== "identity") {
+    throw new Fault(
+      "wrong-media-type",
+      `Cannot take a body with Content-Encoding "${
+        coding.slice(0, 80)
+      }": send the bytes themselves`,
+    );
+  }
   if (type?.split(";")[0]?.trim().toLowerCase() === "application/octet-stream") return;
   throw new Fault(
     "wrong-media-type",

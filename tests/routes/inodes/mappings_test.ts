@@ -74,7 +74,7 @@ Deno.test("POST …/translate says where mapped bytes are, and where they end", 
   const { translations, busError } = await s.api.json(200, "POST", path, { json });
   assertEquals(translations.length, 1);
   assert(translations[0].file.startsWith(s.host.state), translations[0].file);
-  assertEquals(translations[0].node, nodeOf(translations[0].file));
+  assertEquals(translations[0].identity, nodeOf(translations[0].file));
   assertEquals([translations[0].source, translations[0].permissions], [
     { offset: "4096", length: "4096" },
     "read-write",
@@ -113,7 +113,7 @@ Deno.test("POST …/translate names the node of the file, and no path that leads
   const request = { json: { required, access: "read", holder: "host" } };
   const at = `/v1/inodes/${id}/translate`;
   const { translations: [found] } = await api.json(200, "POST", at, request);
-  assertEquals(found.node, nodeOf(found.file));
+  assertEquals(found.identity, nodeOf(found.file));
   await Deno.rename(host.path("d"), host.path("e"));
   await Deno.symlink(outside.folder, host.path("d"));
   await api.refused("backing-changed", "POST", at, request);
@@ -265,7 +265,7 @@ Deno.test("POST /v1/inodes takes a url alone, a lease, noatime and limitTranslat
   assertEquals(translations, [{
     source: { offset: "4096", length: "65536" },
     file: s.host.path("g"),
-    node: nodeOf(s.host.path("g")),
+    identity: nodeOf(s.host.path("g")),
     offset: "4096",
     permissions: "read",
   }]);
