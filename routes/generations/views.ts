@@ -8,7 +8,7 @@ import type { Departure } from "../../src/generations/confirmations.ts";
 import type { ScopeState } from "../../src/generations/scope.ts";
 import type { ScopeOptions } from "../../src/generations/scope_options.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
-import { shownPresence, type Watcher } from "../../src/generations/watcher.ts";
+import { processView, shownPresence, type Watcher } from "../../src/generations/watcher.ts";
 import type {
   BarrierOpenView,
   GenerationView,
@@ -59,7 +59,7 @@ export function generationView(
 /** A watcher as the API shows it. */
 export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof WatcherView> {
   const { id, name, owner, tracked, leaseMs, ackedGeneration, ackedAtNs, supersededBy } = watcher;
-  const { outdatedSinceNs, notified } = watcher;
+  const { outdatedSinceNs, notified, process } = watcher;
   const failed = scope.hasFailed(watcher);
   const failure = failed ? watcher.failure : undefined;
   return {
@@ -81,6 +81,7 @@ export function watcherView(scope: ScopeState, watcher: Watcher): z.infer<typeof
     failedAt: timeOf(failure?.atNs),
     ackedGeneration,
     ackedAt: timeOf(ackedAtNs),
+    process: process && processView(process),
   };
 }
 

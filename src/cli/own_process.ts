@@ -2,7 +2,8 @@ import type { z } from "@hono/zod-openapi";
 import type { ProcessBody } from "../wire/generations.ts";
 
 /** Only a process that may do all may read procfs in Deno, so a shell reads about its parent. */
-const SCRIPT = 'cat /proc/sys/kernel/random/boot_id "/proc/$PPID/stat" && readlink "/proc/$PPID/ns/pid"';
+const SCRIPT =
+  'cat /proc/sys/kernel/random/boot_id "/proc/$PPID/stat" && readlink "/proc/$PPID/ns/pid"';
 
 /**
  * What tells this process from all others of its host, for a daemon that holds it against the

@@ -2,7 +2,7 @@ import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import type { Departure } from "./confirmations.ts";
 import type { ScopeState } from "./scope.ts";
-import { shownPresence, type Watcher } from "./watcher.ts";
+import { processView, shownPresence, type Watcher } from "./watcher.ts";
 
 /** Which generation a caller of the barrier means, and who it is. */
 export interface BarrierRequest {
@@ -153,7 +153,7 @@ export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): 
 
 /** A watcher as problem documents name it. */
 export function describe(watcher: Watcher): Record<string, unknown> {
-  const { id, name, ackedGeneration, failure, supersededBy } = watcher;
+  const { id, name, ackedGeneration, failure, supersededBy, process } = watcher;
   return {
     watcher: id,
     name,
@@ -161,5 +161,6 @@ export function describe(watcher: Watcher): Record<string, unknown> {
     ...(ackedGeneration === undefined ? {} : { ackedGeneration }),
     ...(failure === undefined ? {} : { reason: failure.reason }),
     ...(supersededBy === undefined ? {} : { supersededBy }),
+    ...(process === undefined ? {} : { process: processView(process) }),
   };
 }

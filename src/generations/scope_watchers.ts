@@ -22,7 +22,7 @@ import {
 import type { Scope } from "./scope.ts";
 import type { Credentials, HttpWatchRequest, WatchRequest } from "./watch_request.ts";
 import { WatcherRows } from "./watcher_rows.ts";
-import { NEVER_CONFIRMED, type Watcher, type WatchingProcess } from "./watcher.ts";
+import { NEVER_CONFIRMED, processView, type Watcher, type WatchingProcess } from "./watcher.ts";
 
 /** What a scope needs from outside to be durable. */
 export interface ScopePorts {
@@ -476,8 +476,9 @@ export class ScopeWatchers {
     if (settled !== undefined) this.#changes.notify({ kind: "settled", settled });
   }
 
-  #emit(what: string, { id, name }: Watcher, reason?: string): void {
-    this.#changes.emit(`watcher.${what}`, { watcher: id, name }, reason);
+  #emit(what: string, { id, name, process }: Watcher, reason?: string): void {
+    const whose = process === undefined ? {} : { process: processView(process) };
+    this.#changes.emit(`watcher.${what}`, { watcher: id, name, ...whose }, reason);
   }
 }
 

@@ -45,13 +45,21 @@ export const SHOWN_PRESENCES = [...PRESENCES, "superseded"] as const;
 
 /** A process that watches through an open file of the mount. */
 export interface WatchingProcess {
+  /** 0 when it could not be seen. */
   readonly pid: number;
+  /** What the kernel called it when it opened the file. */
+  readonly comm: string;
   /** When it began, in clock ticks since boot: tells it from a later one of the same number. */
   readonly startTicks: string;
   /** Device number of the mounted file system, in decimal. */
   readonly mount: string;
   /** The boot of the host in which it runs: no process outlives it. */
   readonly boot: string;
+}
+
+/** A process as people are shown it. */
+export function processView({ pid, comm }: WatchingProcess): { pid: number; comm: string } {
+  return { pid, comm };
 }
 
 /** Somebody who wants to know of generations. */

@@ -51,8 +51,9 @@ export class FileWatchers {
     info: ProcessInfo | undefined,
     by: Pick<Caller, "name" | "may">,
   ): Promise<string> {
-    const { pid = 0, startTicks = "0" } = info ?? {};
-    const process = { pid, startTicks, mount: String(this.#mount.device), boot: this.#mount.boot };
+    const { pid = 0, comm = "", startTicks = "0" } = info ?? {};
+    const { device, boot } = this.#mount;
+    const process = { pid, comm, startTicks, mount: String(device), boot };
     const earlier = this.#mayHold && info !== undefined &&
       this.#held(scope).find((held) => isSameProcess(held.process, process));
     const watcher = await scope.watchers.open(name, process, by);

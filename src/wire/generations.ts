@@ -405,6 +405,13 @@ export const WatcherView = z.object({
   failedAt: Time.optional().describe("When it said so"),
   ackedGeneration: U32.optional().describe("The generation that it confirmed last"),
   ackedAt: Time.optional().describe("When it did"),
+  process: z.object({
+    pid: z.int().describe("Its number; 0 when Innkeeper cannot see it"),
+    comm: z.string().describe("What the kernel calls it"),
+  }).optional().openapi({
+    description: "The process that opened the file of the mount which this watcher is",
+    example: { pid: 4711, comm: "nginx" },
+  }),
 }).openapi("Watcher", {
   example: {
     watcher: "app-1",
@@ -447,9 +454,10 @@ export const BarrierOpenView = z.object({
   dead: z.array(NamedWatcher).openapi({
     description: "Superseded, and gone with their process before they had confirmed",
   }),
-  superseded: z.array(NamedWatcher.extend({ supersededBy: z.string().describe("Who came") })).openapi({
-    description: "Of the lost: those whose token somebody else came with",
-  }),
+  superseded: z.array(NamedWatcher.extend({ supersededBy: z.string().describe("Who came") }))
+    .openapi({
+      description: "Of the lost: those whose token somebody else came with",
+    }),
   forgotten: z.array(NamedWatcher).openapi({
     description: `Lost for so long that nobody waits for them, the last ${BARRIER_NAMES_MAX}`,
   }),

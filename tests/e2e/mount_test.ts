@@ -75,12 +75,22 @@ testWhere(
     await using second = await place.start();
     await second.json(201, "POST", "/v1/scopes/s/bumps", { reason: "two" });
     assertEquals(await late(second), [`watcher-${follower.pid}`]);
+    const process = { pid: follower.pid, comm: "watcher" };
+    const { watchers } = await second.json(409, "GET", "/v1/scopes/s/barrier?timeoutMs=1");
+    assertEquals(watchers[0].process, process);
+    const { items } = await second.json(200, "GET", "/v1/scopes/s/watchers");
+    assertEquals([items[0].process, items[0].presence], [process, "held"]);
     // It still has the file of the dead mount open, and so has who it gave it to.
     await delay(1_500);
     assertEquals(await late(second), [`watcher-${follower.pid}`]);
     await follower.end();
     for (let tries = 0; tries < 100 && (await late(second)).length > 0; tries++) await delay(50);
     assertEquals(await late(second), []);
+    const headers = { accept: "application/json" };
+    const { items: events } = await (await second.fetch("/v1/events?limit=500", { headers }))
+      .json();
+    const released = events.find(({ kind }: { kind: string }) => kind === "watcher.released");
+    assertEquals(released.data.process, process);
   },
 );
 
