@@ -20,7 +20,7 @@ import { faultOf, Name } from "../../src/wire/scalars.ts";
 import { answerHeaders } from "../http/headers.ts";
 import { BYTE_RANGES, BYTES, bytes, empty, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
-import { CHANGE_FAULTS, endpoint, etagHeader, rangeOf, rangeView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, etagHeader, rangeOf, rangeView, REMOTE_FAULTS } from "./views.ts";
 
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
 
@@ -53,6 +53,7 @@ const readData = endpoint({
     "range-not-satisfiable",
     "backing-changed",
     "backing-failed",
+    ...REMOTE_FAULTS,
   ],
 }).handle((c, store) =>
   dataResponse(inodeAt(store, c.req.param("i")), c.req.method, (name) => c.req.header(name))

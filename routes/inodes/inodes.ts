@@ -19,7 +19,7 @@ import { attributeEndpoints } from "./attributes.ts";
 import { dataEndpoints } from "./data.ts";
 import { leftoverEndpoints } from "./leftovers.ts";
 import { mappingEndpoints } from "./mappings.ts";
-import { endpoint, inodeView, taggedView } from "./views.ts";
+import { endpoint, inodeView, REMOTE_FAULTS, taggedView } from "./views.ts";
 
 const openInode = endpoint({
   method: "post",
@@ -48,6 +48,7 @@ const openInode = endpoint({
     "open-inodes-exhausted",
     "backing-failed",
     "backing-full",
+    ...REMOTE_FAULTS,
   ],
 }).handle(async (c, store) => {
   const { inode, isNew } = await store.open(c.req.valid("json"));

@@ -40,6 +40,18 @@ export async function taggedView(
   return [view, { etag: `"view-${digest.slice(0, VIEW_TAG_BYTES).toHex()}"` }];
 }
 
+/** Faults of whatever reads a remote file. */
+export const REMOTE_FAULTS = [
+  "remote-redirects",
+  "remote-without-ranges",
+  "remote-coded",
+  "remote-refuses",
+  "remote-untrusted",
+  "remote-unreachable",
+  "remote-timed-out",
+  "remote-failed",
+] as const satisfies readonly FaultCode[];
+
 /** An inode as the API shows it. */
 export function inodeView(inode: CachingInode): z.input<typeof InodeView> {
   const attributes = inode.attributes();

@@ -197,6 +197,41 @@ export const FAULTS = {
     title: "Backing file system is full",
     retryable: true,
   },
+  "remote-redirects": {
+    kind: "conflict",
+    errno: "EXDEV",
+    title: "Remote file is at another address",
+  },
+  "remote-without-ranges": {
+    kind: "conflict",
+    errno: "EOPNOTSUPP",
+    title: "Remote server sends no ranges",
+  },
+  "remote-coded": { kind: "conflict", errno: "EPROTO", title: "Remote server sends coded content" },
+  "remote-refuses": { kind: "conflict", errno: "EINVAL", title: "Remote server refuses requests" },
+  "remote-untrusted": {
+    kind: "conflict",
+    errno: "EACCES",
+    title: "Remote server cannot be trusted",
+  },
+  "remote-unreachable": {
+    kind: "unavailable",
+    errno: "EIO",
+    title: "Remote server cannot be reached",
+    retryable: true,
+  },
+  "remote-timed-out": {
+    kind: "unavailable",
+    errno: "ETIMEDOUT",
+    title: "Remote server takes too long",
+    retryable: true,
+  },
+  "remote-failed": {
+    kind: "unavailable",
+    errno: "EIO",
+    title: "Remote server failed",
+    retryable: true,
+  },
   "backing-changed": { kind: "stale", errno: "ESTALE", title: "Backing file changed" },
   "leftover-not-found": {
     kind: "missing",

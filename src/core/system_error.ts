@@ -1,3 +1,5 @@
+import type { FaultCode } from "./faults.ts";
+
 /**
  * A failed call to the host or to storage. Adapters throw it; domains turn it into a
  * {@linkcode Fault} that says what it means for the caller.
@@ -22,6 +24,23 @@ export class SystemError extends Error {
 export class NotRegularFileError extends SystemError {
   constructor(call: string, subject: string) {
     super("EINVAL", call, subject);
+  }
+}
+
+/** What another machine answered, or did not. A class of its own, since no errno says it. */
+export class RemoteError extends SystemError {
+  /**
+   * @param code Code of the fault that says it; `undefined` where the errno does
+   * @param why What went wrong and what to do, for people
+   */
+  constructor(
+    errno: string,
+    call: string,
+    subject: string,
+    readonly code: FaultCode | undefined,
+    readonly why: string,
+  ) {
+    super(errno, call, subject);
   }
 }
 

@@ -1,8 +1,10 @@
 import { REMOTE_MS_MAX } from "../core/limits.ts";
 import type { BackingAttributes, BackingFile, BackingLook } from "../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../core/ports/remote_files.ts";
+import type { Range } from "../core/segments.ts";
+import { RemoteError, SystemError } from "../core/system_error.ts";
 import { crc32c } from "./crc32c.ts";
-import { SystemError } from "../core/system_error.ts";
+import { answerError, codedError, requestError } from "./remote_error.ts";
 
 /** The description of a file by its server. */
 interface Described {
@@ -14,6 +16,8 @@ interface Described {
 }
 
 const NS_PER_MS = 1_000_000n;
+/** The size in a `Content-Range`, where the server knows it. */
+const SIZE = /^bytes\s+(?:[0-9]+-[0-9]+|\*)\/([0-9]{1,19})$/i;
 const CONTENT_RANGE = /^bytes\s+([0-9]+)-([0-9]+)\/([0-9]+)$/i;
 
 /**
@@ -93,32 +97,16 @@ class RemoteFile implements BackingFile {
   async read(into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number> {
     const { etag, sizeBytes, version } = this.#described;
     if (offset >= sizeBytes || into.byteLength === 0) return 0;
-    const response = await request(this.#url, {
-      headers: {
-        range: `bytes=${offset}-${offset + BigInt(into.byteLength) - 1n}`,
-        ...(etag === undefined ? {} : { "if-match": etag }),
-      },
-    }, this.#ending.signal);
-    // 412, or 200 from a server that ignores the range. In both cases look() finds out more.
-    if (response.status !== 206) return await nothing(response, this.#url);
-    const range = CONTENT_RANGE.exec(response.headers.get("content-range") ?? "");
-    const isSame = range?.[1] === String(offset) && range[3] === String(sizeBytes) &&
+    const range = { start: offset, end: offset + BigInt(into.byteLength) };
+    const response = await getRange(this.#url, range, etag, this.#ending.signal);
+    // Of another version than the one described: look() finds out more.
+    if (response.status === 412 || response.status === 416) return await nothing(response);
+    if (response.status !== 206) throw await unwanted(response, this.#url);
+    const found = CONTENT_RANGE.exec(response.headers.get("content-range") ?? "");
+    const isSame = found?.[1] === String(offset) && found[3] === String(sizeBytes) &&
       versionOf(response.headers, sizeBytes) === version;
-    if (!isSame) return await nothing(response, this.#url);
-    let read = 0;
-    try {
-      for await (const chunk of response.body ?? []) {
-        const part = chunk.subarray(0, into.byteLength - read);
-        into.set(part, read);
-        read += part.byteLength;
-        // The server may send more than was requested.
-        if (read === into.byteLength) break;
-      }
-    } catch {
-      if (read === 0) throw new SystemError("EIO", "GET", this.#url);
-    }
-    if (read === 0) throw new SystemError("EIO", "GET", this.#url);
-    return read;
+    if (!isSame) return await nothing(response);
+    return await this.#take(response, into);
   }
 
   // Whatever would change the file is refused.
@@ -141,36 +129,66 @@ class RemoteFile implements BackingFile {
     this.#ending.abort();
   }
 
+  async #take({ body }: Response, into: Uint8Array<ArrayBuffer>): Promise<number> {
+    let read = 0;
+    try {
+      for await (const chunk of body ?? []) {
+        const part = chunk.subarray(0, into.byteLength - read);
+        into.set(part, read);
+        read += part.byteLength;
+        // The server may send more than was requested.
+        if (read === into.byteLength) break;
+      }
+    } catch (error) {
+      // A slow server is cut off in the middle of a body too; what it sent by then is good.
+      const isLate = error instanceof DOMException && error.name === "TimeoutError";
+      if (read === 0) throw requestError(error, isLate, "GET", this.#url);
+    }
+    if (read > 0) return read;
+    throw new RemoteError("EIO", "GET", this.#url, "remote-failed", "the server sent no byte");
+  }
+
   #readOnly(): Promise<never> {
     return Promise.reject(new SystemError("EROFS", "write", this.#url));
   }
 }
 
 /** Ends an answer that is of no use, so that 0 bytes were read. */
-async function nothing(response: Response, url: string): Promise<number> {
+async function nothing(response: Response): Promise<number> {
   await response.body?.cancel();
-  if (![200, 206, 412, 416].includes(response.status)) {
-    throw new SystemError(errnoOf(response.status), "GET", url);
-  }
   return 0;
 }
 
-async function describe(url: string, ending?: AbortSignal): Promise<Described> {
-  const response = await request(url, { method: "HEAD" }, ending);
+/** The error of an answer that is none of the wanted ones. */
+async function unwanted(response: Response, url: string): Promise<RemoteError> {
   await response.body?.cancel();
-  const length = response.headers.get("content-length");
-  if (response.status !== 200) throw new SystemError(errnoOf(response.status), "HEAD", url);
-  if (length === null || !/^[0-9]{1,19}$/.test(length)) throw new SystemError("EIO", "HEAD", url);
-  if (response.headers.get("accept-ranges")?.trim().toLowerCase() === "none") {
-    throw new SystemError("EIO", "HEAD", url);
+  return answerError(response, "GET", url);
+}
+
+/**
+ * Asks for the first byte. HEAD is not used: some servers refuse it, an address that is signed for
+ * GET does not allow it, and only an answer to a range shows that there are ranges.
+ */
+async function describe(url: string, ending?: AbortSignal): Promise<Described> {
+  const response = await getRange(url, { start: 0n, end: 1n }, undefined, ending);
+  const { status, headers } = response;
+  const found = SIZE.exec(headers.get("content-range") ?? "");
+  const isEmpty = status === 200 && headers.get("content-length") === "0" ||
+    status === 416 && found?.[1] === "0";
+  if (!isEmpty && status !== 206) throw await unwanted(response, url);
+  if (!isEmpty && found?.[1] === undefined) {
+    await response.body?.cancel();
+    const why = "the server does not tell in Content-Range how long the file is";
+    throw new RemoteError("EPROTO", "GET", url, "remote-without-ranges", why);
   }
-  const sizeBytes = BigInt(length);
-  const modified = Date.parse(response.headers.get("last-modified") ?? "");
-  const etag = response.headers.get("etag");
+  await response.body?.cancel();
+  const sizeBytes = isEmpty ? 0n : BigInt(found?.[1] ?? 0);
+  const modified = Date.parse(headers.get("last-modified") ?? "");
+  const etag = headers.get("etag");
   return {
     sizeBytes,
     modificationTimeNs: Number.isNaN(modified) ? 0n : BigInt(modified) * NS_PER_MS,
-    version: versionOf(response.headers, sizeBytes),
+    version: versionOf(headers, sizeBytes),
     // A weak tag does not promise equal bytes, and If-Match never matches it.
     etag: etag === null || etag.startsWith("W/") ? undefined : etag,
   };
@@ -180,20 +198,28 @@ function versionOf(headers: Headers, sizeBytes: bigint): string {
   return JSON.stringify([headers.get("etag"), headers.get("last-modified"), String(sizeBytes)]);
 }
 
-async function request(url: string, init: RequestInit, ending?: AbortSignal): Promise<Response> {
-  const signals = [AbortSignal.timeout(REMOTE_MS_MAX), ...ending === undefined ? [] : [ending]];
-  const headers = new Headers(init.headers);
-  // A compressed answer has other offsets.
-  headers.set("accept-encoding", "identity");
+async function getRange(
+  url: string,
+  { start, end }: Range,
+  etag: string | undefined,
+  ending: AbortSignal | undefined,
+): Promise<Response> {
+  const late = AbortSignal.timeout(REMOTE_MS_MAX);
+  const signal = AbortSignal.any(ending === undefined ? [late] : [late, ending]);
+  const headers = {
+    range: `bytes=${start}-${end - 1n}`,
+    // A compressed answer has other offsets.
+    "accept-encoding": "identity",
+    ...etag === undefined ? {} : { "if-match": etag },
+  };
+  let response: Response;
   try {
-    const signal = AbortSignal.any(signals);
-    return await fetch(url, { ...init, headers, redirect: "manual", signal });
-  } catch {
-    throw new SystemError("EIO", init.method ?? "GET", url);
+    response = await fetch(url, { headers, redirect: "manual", signal });
+  } catch (error) {
+    throw requestError(error, late.aborted, "GET", url);
   }
-}
-
-function errnoOf(status: number): string {
-  if (status === 404 || status === 410) return "ENOENT";
-  return status === 401 || status === 403 ? "EACCES" : "EIO";
+  const coding = response.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (coding === "identity" || !response.ok) return response;
+  await response.body?.cancel();
+  throw codedError(coding, "GET", url);
 }

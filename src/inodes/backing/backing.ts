@@ -6,7 +6,7 @@ import type {
   BackingFile,
   BackingLook,
 } from "../../core/ports/backing_file.ts";
-import { SystemError } from "../../core/system_error.ts";
+import { RemoteError, SystemError } from "../../core/system_error.ts";
 import { WHOLE } from "../ranges/dirty_set.ts";
 import { asOpenFault } from "./open_fault.ts";
 import { Unsynced } from "../ranges/unsynced.ts";
@@ -240,6 +240,10 @@ export class Backing {
 
   #fault(action: string, error: unknown): Fault {
     if (!(error instanceof SystemError)) throw error;
+    if (error instanceof RemoteError) {
+      const code = error.code ?? FAULT_OF[error.errno] ?? "backing-failed";
+      return new Fault(code, `Cannot ${action} ${this.name}: ${error.why}`, { cause: error });
+    }
     return new Fault(
       FAULT_OF[error.errno] ?? "backing-failed",
       `Cannot ${action} ${this.name}: ${error.call} gave ${error.errno}`,

@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from "../../core/faults.ts";
 import { PATH_BYTES_MAX } from "../../core/limits.ts";
-import { NotRegularFileError, SystemError } from "../../core/system_error.ts";
+import { NotRegularFileError, RemoteError, SystemError } from "../../core/system_error.ts";
 
 /** Faults by the errno of an open. Any other errno is `backing-failed`. */
 const OPEN_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
@@ -32,7 +32,9 @@ export function asOpenFault(path: string): (error: unknown) => never {
 
 /** The fault of a path that the host does not open. */
 export function openFault(error: SystemError, path: string): Fault {
-  const [code, why] = error instanceof NotRegularFileError
+  const [code, why] = error instanceof RemoteError
+    ? [error.code ?? OPEN_FAULTS[error.errno]?.[0] ?? "backing-failed", error.why] as const
+    : error instanceof NotRegularFileError
     ? ["not-a-file", "it is no regular file"] as const
     : OPEN_FAULTS[error.errno] ?? ["backing-failed", `${error.call} gave ${error.errno}`];
   return new Fault(code, `Cannot open "${path.slice(0, 200)}": ${why}`, { cause: error });

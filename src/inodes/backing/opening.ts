@@ -2,7 +2,7 @@ import { Fault } from "../../core/faults.ts";
 import type { BackingFile } from "../../core/ports/backing_file.ts";
 import type { RemoteFiles } from "../../core/ports/remote_files.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../../core/ports/root_folder.ts";
-import { SystemError } from "../../core/system_error.ts";
+import { hasErrno, RemoteError, SystemError } from "../../core/system_error.ts";
 import type { CacheMode } from "./cache_modes.ts";
 import { asOpenFault, requirePath } from "./open_fault.ts";
 
@@ -65,7 +65,7 @@ export async function openBacking(
 /**
  * Opens the remote file that a request names.
  *
- * @throws {Fault} `outside-root`, `file-not-found`, `file-not-permitted`, `backing-failed`
+ * @throws {Fault} `outside-root`, `file-not-found`, `file-not-permitted`, and each `remote-…`
  */
 export async function openRemote(
   remotes: RemoteFiles | undefined,
@@ -75,7 +75,7 @@ export async function openRemote(
     if (remotes === undefined) throw new SystemError("EXDEV", "open", url);
     return await remotes.open(url);
   } catch (error) {
-    const isForeign = error instanceof SystemError && error.errno === "EXDEV";
+    const isForeign = hasErrno(error, "EXDEV") && !(error instanceof RemoteError);
     if (!isForeign) return asOpenFault(url)(error);
     throw new Fault(
       "outside-root",
