@@ -77,8 +77,7 @@ interface Endpoint<Parts> {
  *     200: json(z.object({ guests: z.int().describe("How many there are") }), "The room"),
  *   },
  *   faults: [],
- *   faults: [],
-}).handle((c, { rooms }) => c.json({ guests: rooms.get(c.req.valid("param").room) ?? 0 }, 200));
+ * }).handle((c, { rooms }) => c.json({ guests: rooms.get(c.req.valid("param").room) ?? 0 }, 200));
  *
  * new Routes().add([showRoom], { rooms: new Map() });
  * ```
