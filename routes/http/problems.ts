@@ -16,7 +16,7 @@ const log = getLogger(["innkeeper", "http"]);
 
 /** The answer to a request that ended in an error of any sort. */
 export function problemResponse(error: unknown, c: Context<Env>): Response {
-  const fault = faultFor(error);
+  const fault = faultFor(error, c.req.header("content-type"));
   if (fault.kind === "internal") {
     log.error("request failed by a mistake of ours", {
       requestId: c.get("requestId"),
@@ -46,14 +46,19 @@ function headersOf(fault: Fault): Headers {
   return headers;
 }
 
-function faultFor(error: unknown): Fault {
+/** What Hono refuses on its own, in our words. */
+function faultFor(error: unknown, contentType = ""): Fault {
   if (!(error instanceof HTTPException) || error.status >= 500) return asFault(error);
-  const code: FaultCode = error.status === 415
-    ? "wrong-media-type"
-    : error.status === 413
-    ? "body-too-large"
-    : "malformed-request";
-  return new Fault(code, error.message || "Cannot read the request");
+  if (error.status === 415) {
+    const given = contentType === "" ? "none" : JSON.stringify(contentType.slice(0, 80));
+    return new Fault(
+      "wrong-media-type",
+      `Cannot read the body: its Content-Type is ${given}, and this operation takes another: ` +
+        "see /openapi.json",
+    );
+  }
+  if (error.status === 413) return new Fault("body-too-large", "Cannot read the body: too large");
+  return new Fault("malformed-request", "Cannot read the body: it is not JSON");
 }
 
 /** The page of a problem. */

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
+import { rightForm } from "./validation.ts";
 import { problemOf, toJson } from "./problem.ts";
 
 /** Text frames that the daemon sends between the binary ones. */
@@ -17,7 +18,8 @@ export const CONSOLE_FRAMES = {
 
 /** `?since=` of a console. */
 export const ConsoleQuery = z.strictObject({
-  since: z.string().regex(/^(?:0|[1-9][0-9]{0,15})$/).transform(Number).optional().default(0)
+  since: z.string().regex(/^(?:0|[1-9][0-9]{0,15})$/, rightForm("a number of at most 16 digits"))
+    .transform(Number).optional().default(0)
     .openapi({
       type: "integer",
       minimum: 0,

@@ -19,13 +19,20 @@ import {
 } from "./device_examples.ts";
 import { AnonymousDeviceView, DeviceInfoBody, HostPath, INFO } from "./devices.ts";
 import { Name, pageQuery, pageView, Time, U32, U64Text, wordOf } from "./scalars.ts";
+import { rightForm } from "./validation.ts";
 
 const MAC = /^[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}$/;
 /** A word that goes into a hypervisor's command: an address, a bus, an id. */
-const Word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$/);
+const Word = z.string().regex(
+  /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$/,
+  rightForm("1 to 64 of A-Z a-z 0-9 _ . : / - and begin with a letter or digit"),
+);
 /** Virtio gives a file system's tag 36 bytes. */
-const Tag = z.string().regex(/^[A-Za-z0-9_.-]{1,36}$/);
-const AbsolutePath = HostPath.regex(/^\//);
+const Tag = z.string().regex(
+  /^[A-Za-z0-9_.-]{1,36}$/,
+  rightForm("1 to 36 of A-Z a-z 0-9 _ . -"),
+);
+const AbsolutePath = HostPath.regex(/^\//, rightForm("a path from the root on, as /run/net"));
 
 /** Members that devices have both as they are registered and as they are shown. */
 const DEVICE = {
@@ -78,14 +85,16 @@ export const RegisterBody = z.strictObject({
   sandbox: Name.default("default").describe(DEVICE.sandbox),
   kind: wordOf(HOST_DEVICE_KINDS).optional().describe(DEVICE.kind),
   block: z.strictObject({
-    format: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/).optional().describe(BLOCK.format),
+    format: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/, rightForm("1 to 32 of a-z 0-9 . _ -"))
+      .optional().describe(BLOCK.format),
     shareRw: z.boolean().optional().describe(BLOCK.shareRw),
     readOnly: z.boolean().optional().describe(BLOCK.readOnly),
   }).optional().describe(DEVICE.block),
   vhostUser: z.strictObject({
     type: wordOf(VHOST_USER_TYPES).describe(VHOST_USER.type),
     socketPath: AbsolutePath.describe(VHOST_USER.socketPath),
-    macAddress: z.string().regex(MAC).optional().describe(VHOST_USER.macAddress),
+    macAddress: z.string().regex(MAC, rightForm("six bytes in hexadecimal, as 52:54:00:12:34:56"))
+      .optional().describe(VHOST_USER.macAddress),
     tag: Tag.optional().describe(VHOST_USER.tag),
     cache: wordOf(["none", "auto", "always"]).optional().describe(VHOST_USER.cache),
     cacheSize: U32.optional().describe(VHOST_USER.cacheSize),
@@ -179,7 +188,7 @@ const VfioShape = {
   vendorId: z.string().describe("PCI vendor"),
   deviceId: z.string().describe("PCI device"),
   class: z.string().describe("PCI class"),
-  bus: z.string().regex(/^(?:rp[0-9]{1,3})?$/).describe(
+  bus: z.string().regex(/^(?:rp[0-9]{1,3})?$/, rightForm("a root port, as rp3, or empty")).describe(
     "The root port that it is behind; empty when it is no PCI Express device",
   ),
   largeBar: z.boolean().describe("Whether a memory region of it does not fit behind a PCI bridge"),
@@ -224,7 +233,7 @@ const HOLDERS = "Who holds it, in the order in which they came";
 
 /** A host device as an image holds it. */
 export const HostDeviceRecordBody = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{16}$/).describe("Its id"),
+  id: z.string().regex(/^[0-9a-f]{16}$/, rightForm("16 hexadecimal digits")).describe("Its id"),
   kind: z.enum(HOST_DEVICE_KINDS).describe("What it is"),
   sandbox: Name.describe(DEVICE.sandbox),
   info: z.strictObject(InfoShape).describe(DEVICE.info),

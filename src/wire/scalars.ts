@@ -15,6 +15,9 @@ import {
   U32_MAX,
   U64_MAX,
 } from "../core/limits.ts";
+import { issueText, rightForm } from "./validation.ts";
+
+z.config({ customError: issueText });
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
@@ -90,7 +93,11 @@ export const U64 = z.union([z.string(), z.number()]).transform((value, ctx): big
 }).openapi({ type: "string", pattern: "^(0|[1-9][0-9]*)$", example: "4096" });
 
 /** An unsigned 64-bit number in an answer: always a decimal string. */
-export const U64Text = z.string().regex(DECIMAL).openapi({ example: "4096" });
+export const U64Text = z.string().regex(
+  DECIMAL,
+  rightForm("a decimal number without leading zeros"),
+)
+  .openapi({ example: "4096" });
 
 /** An unsigned 32-bit number: generations, counts. */
 export const U32 = z.int().min(0).max(U32_MAX).openapi({ example: 7 });
@@ -105,7 +112,10 @@ export function wordOf<const Word extends string>(known: readonly Word[]) {
 
 /** An unsigned number of at most so many decimal digits, in a query. */
 export function digits(most: number) {
-  return z.string().regex(new RegExp(`^[0-9]{1,${most}}$`)).transform(Number);
+  return z.string().regex(
+    new RegExp(`^[0-9]{1,${most}}$`),
+    rightForm(`a number of at most ${most} digits`),
+  ).transform(Number);
 }
 
 /** `true` or `false` in a query. */
@@ -113,7 +123,10 @@ export const Flag = z.enum(["true", "false"]).transform((text) => text === "true
   .openapi({ type: "boolean", example: true });
 
 /** `?limit=` of a list: how many items a page has at most. */
-export const Limit = z.string().regex(/^[1-9][0-9]{0,3}$/).transform(Number)
+export const Limit = z.string().regex(
+  /^[1-9][0-9]{0,3}$/,
+  rightForm(`a number from 1 to ${LIST_ITEMS_MAX}`),
+).transform(Number)
   .pipe(z.int().min(1).max(LIST_ITEMS_MAX)).optional().default(LIST_ITEMS_DEFAULT)
   .openapi({
     type: "integer",
@@ -152,6 +165,15 @@ export const TicketQuery = z.string().optional().openapi({
 /** Issues that say "wrong type, missing or unknown member": 400. All others are 422. */
 const MALFORMED = new Set(["invalid_type", "unrecognized_keys", "invalid_union"]);
 
+/** What was parsed, in words. */
+const WHAT: Readonly<Record<string, string>> = {
+  json: "the body",
+  query: "the query",
+  param: "the path",
+  header: "the headers",
+  frame: "the frame",
+};
+
 /**
  * The fault of a failed parse: the first issue that concerns the form of the request, else the
  * first one at all. All issues are listed in the member `issues`.
@@ -167,7 +189,8 @@ export function faultOf(error: z.ZodError, where: string): Fault {
   const first = issues.find((issue) => issue.code === "malformed-request") ?? issues[0];
   const { code, at, message } = first ??
     { code: "malformed-request" as const, at: where, message: "cannot be read" };
-  return new Fault(code, `Cannot accept ${where} at "${at}": ${message}`, {
+  const place = at === where ? "" : ` at "${at.slice(0, 80)}"`;
+  return new Fault(code, `Cannot accept ${WHAT[where] ?? where}${place}: ${message}`, {
     members: { issues: issues.map(({ at, message }) => ({ at, message })) },
   });
 }
