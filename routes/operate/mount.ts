@@ -29,7 +29,18 @@ const MountView = z.object({
   operations: z.record(z.string(), z.int()).optional().openapi({
     description: "Requests of the kernel since the start, by operation",
   }),
-}).openapi("Mount", { description: "The file system that shows the parts as files" });
+}).openapi("Mount", {
+  example: {
+    mounted: true,
+    folder: "/run/innkeeper-files",
+    nodes: 12,
+    openFiles: 3,
+    waiting: 1,
+    ownPages: 0,
+    operations: { read: 42, open: 3 },
+  },
+  description: "The file system that shows the parts as files",
+});
 
 const showMount = endpointsOf<ReadMount>("daemon")({
   method: "get",

@@ -307,6 +307,7 @@ export const ScopeView = z.object({
     onLost: "block",
     expect: ["app"],
     atLeast: 0,
+    forgetLostMs: 0,
     confirmed: 1,
     unmet: ["app"],
   },
@@ -372,7 +373,12 @@ export const QuiesceView = z.object({
   reason: z.string().describe("Why it was asked for"),
   maxMs: z.int().describe("How long it lasts at most, in milliseconds"),
 }).openapi("Quiesce", {
-  example: { phase: "quiescing", reason: "a snapshot is taken", maxMs: 10_000 },
+  example: {
+    quiesce: "q-0123456789abcdef",
+    phase: "quiescing",
+    reason: "a snapshot is taken",
+    maxMs: 10_000,
+  },
   description: "How far a quiesce has come",
 });
 
@@ -471,6 +477,9 @@ export const BarrierOpenView = z.object({
     confirmedCount: 1,
     lost: [],
     left: [],
+    dead: [],
+    superseded: [],
+    forgotten: [],
     expect: ["app"],
     atLeast: 1,
   },

@@ -115,6 +115,7 @@ export const TranslatedView = z.object({
     translations: [{
       source: { offset: "0", length: "4096" },
       file: "/var/lib/innkeeper/cache/5f0c9a3be2d1",
+      identity: { deviceMajor: 8, deviceMinor: 1, inode: "131074" },
       offset: "0",
       permissions: "read",
     }],

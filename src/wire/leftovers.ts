@@ -37,17 +37,27 @@ const LeftoverShape = {
   reason: z.string().describe("Why they could not be written to the file"),
 };
 
+const LEFTOVER = {
+  id: "5f0c9a3b",
+  root: "images",
+  path: "images/kernel",
+  dirtyBytes: "4096",
+  reason: "the file was changed by somebody else",
+};
+
 /** Unsaved bytes of one file. */
 export const LeftoverView = z.object({
   ...LeftoverShape,
   ranges: z.array(RangeView).describe("Which bytes they are, by offset"),
   next: z.string().optional().describe("`cursor` of the next ranges; the last page has none"),
 }).openapi("Leftover", {
+  example: { ...LEFTOVER, ranges: [{ offset: "0", length: "4096" }] },
   description: "Bytes that an earlier process acknowledged and left unsaved",
 });
 
 /** A page of all that was left. */
 export const LeftoverListView = pageView(z.object(LeftoverShape)).openapi("LeftoverList", {
+  example: { items: [LEFTOVER] },
   description: "A page of what earlier processes left unsaved",
 });
 
@@ -64,4 +74,7 @@ export const RetriedView = z.object({
       "trusted; `kept`: it failed again",
   ),
   reason: z.string().optional().describe("Why they are not in the file"),
-}).openapi("Retried", { description: "What became of unsaved bytes" });
+}).openapi("Retried", {
+  example: { outcome: "restored" },
+  description: "What became of unsaved bytes",
+});
