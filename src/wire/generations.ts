@@ -17,6 +17,13 @@ import { PHASES } from "../generations/phase.ts";
 import { DEFAULT_OPTIONS, ON_DISCONNECT, ON_LOST } from "../generations/scope_options.ts";
 import { SHOWN_PRESENCES } from "../generations/watcher.ts";
 import {
+  BARRIER_OPEN_EXAMPLE,
+  HISTORY_EXAMPLE,
+  PAGE_EXAMPLE,
+  SCOPE_EXAMPLE,
+  WATCHER_EXAMPLE,
+} from "./generation_examples.ts";
+import {
   digits,
   Flag,
   Name,
@@ -285,32 +292,7 @@ export const ScopeView = z.object({
   confirmed: z.int().openapi({ description: "Watchers that have confirmed this generation" }),
   unmet: z.array(z.string()).openapi({ description: "Expected names that have not confirmed it" }),
 }).openapi("Scope", {
-  example: {
-    name: "vm-7",
-    generation: 7,
-    epoch: "7",
-    unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5",
-    phase: "settling",
-    reason: "restored from snapshot 12",
-    changedAt: "2026-11-20T12:00:00.000000001Z",
-    watchers: 3,
-    tracked: 2,
-    outdated: 1,
-    failed: 0,
-    held: 0,
-    lost: 0,
-    settledGeneration: 6,
-    page: "/run/innkeeper/pages/vm-7/sysgenid",
-    requireQuiesce: false,
-    trackOnOpen: false,
-    onDisconnect: "hold",
-    onLost: "block",
-    expect: ["app"],
-    atLeast: 0,
-    forgetLostMs: 0,
-    confirmed: 1,
-    unmet: ["app"],
-  },
+  example: SCOPE_EXAMPLE,
   description: "What is restored or cloned as a whole, with its counter and who watches it",
 });
 
@@ -351,18 +333,7 @@ export const HistoryView = z.object({
     tookMs: z.number().optional().openapi({ description: "Until all had confirmed" }),
   })).describe("The bumps, newest first"),
 }).openapi("History", {
-  example: {
-    items: [{
-      generation: 7,
-      epoch: "7",
-      unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5",
-      outdated: 2,
-      reason: "restored from snapshot 12",
-      by: "hypervisor",
-      at: "2026-11-20T12:00:00.000000001Z",
-      tookMs: 41.5,
-    }],
-  },
+  example: HISTORY_EXAMPLE,
   description: "The last bumps of a scope",
 });
 
@@ -419,21 +390,7 @@ export const WatcherView = z.object({
     example: { pid: 4711, comm: "nginx" },
   }),
 }).openapi("Watcher", {
-  example: {
-    watcher: "app-1",
-    name: "app",
-    tracked: true,
-    presence: "connected",
-    presenceSince: "2026-11-20T11:00:00.000000001Z",
-    leaseMs: 60_000,
-    outdated: true,
-    outdatedSince: "2026-11-20T12:00:00.000000001Z",
-    toldAt: "2026-11-20T12:00:00.250000001Z",
-    quiesced: false,
-    failed: false,
-    ackedGeneration: 6,
-    ackedAt: "2026-11-20T11:30:00.000000001Z",
-  },
+  example: WATCHER_EXAMPLE,
   description: "Somebody who wants to be told of generations",
 });
 
@@ -470,19 +427,7 @@ export const BarrierOpenView = z.object({
   expect: z.array(z.string()).describe(OPTIONS.expect),
   atLeast: z.int().describe("How many watchers the scope wants to have confirmed at least"),
 }).openapi("BarrierOpen", {
-  example: {
-    generation: 7,
-    epoch: "7",
-    confirmed: [{ watcher: "app-1", name: "app", at: "2026-11-20T12:00:00.250000001Z" }],
-    confirmedCount: 1,
-    lost: [],
-    left: [],
-    dead: [],
-    superseded: [],
-    forgotten: [],
-    expect: ["app"],
-    atLeast: 1,
-  },
+  example: BARRIER_OPEN_EXAMPLE,
   description: "The evidence of an open barrier: who has confirmed, and who was not waited for",
 });
 
@@ -495,14 +440,6 @@ export const PageView = z.object({
   reach: z.enum(VISIBILITIES).describe("Who on the host can open the pages"),
   bindMount: z.string().describe("The argument by which a container gets the page"),
 }).openapi("Page", {
-  example: {
-    path: "/run/innkeeper/pages/vm-7/sysgenid",
-    vmclockPath: "/run/innkeeper/pages/vm-7/vmclock",
-    sizeBytes: 4096,
-    layout: "sysgenid",
-    reach: "all",
-    bindMount:
-      "--mount type=bind,source=/run/innkeeper/pages/vm-7/sysgenid,target=/dev/sysgenid,readonly",
-  },
+  example: PAGE_EXAMPLE,
   description: "Where the pages of a scope are",
 });
