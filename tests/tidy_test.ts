@@ -14,7 +14,7 @@ const ROOT_ENTRIES = [
 ];
 
 /** Made by tools and ignored by git. */
-const IGNORED_ENTRIES = [".git", ".state", "coverage", "test-output", "node_modules"];
+const IGNORED_ENTRIES = [".git", ".state", "coverage", "dist", "test-output", "node_modules"];
 
 /** Modules whose exports are for users outside this repository. */
 const PUBLIC = new Set(["mod.ts", "src/client/mod.ts"]);

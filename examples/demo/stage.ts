@@ -62,7 +62,7 @@ export class Stage implements AsyncDisposable {
 
   /** Requests that the story does not show. */
   get client(): HttpClient {
-    return new HttpClient(this);
+    return new HttpClient({ url: this.url, token: this.token });
   }
 
   /** Sends a request over the unix socket and prints it as curl, with its answer. */

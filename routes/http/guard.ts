@@ -45,10 +45,15 @@ function requireSameOrigin(origin: string, host: string): void {
  */
 export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<Env> {
   const overTcp = (request: HonoRequest): Principal => {
+    const ticket = request.query("ticket");
+    const authorization = request.header("authorization");
     const isWebSocket = request.header("upgrade")?.toLowerCase() === "websocket";
-    const ticket = isWebSocket ? request.query("ticket") : undefined;
-    if (ticket === undefined) {
-      return tokens.authenticate(bearer(request.header("authorization")));
+    if (ticket === undefined || !isWebSocket) {
+      // A page cannot see why its WebSocket was refused. A plain request tells it, and lets nobody in.
+      if (ticket !== undefined && authorization === undefined) {
+        tickets.find(ticket, request.header("origin"));
+      }
+      return tokens.authenticate(bearer(authorization));
     }
     const principal = tickets.redeem(ticket, request.header("origin"));
     tokens.requireKnown(principal);

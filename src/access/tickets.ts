@@ -53,9 +53,21 @@ export class Tickets {
    * @throws {Fault} `ticket-unknown`
    */
   redeem(ticket: string, origin: string | undefined): Principal {
+    try {
+      return this.find(ticket, origin);
+    } finally {
+      this.#tickets.delete(ticket);
+    }
+  }
+
+  /**
+   * Looks a ticket up without spending it.
+   *
+   * @throws {Fault} `ticket-unknown`
+   */
+  find(ticket: string, origin: string | undefined): Principal {
     this.#dropExpired();
     const known = this.#tickets.get(ticket);
-    this.#tickets.delete(ticket);
     if (known !== undefined && known.origin === origin) return known.principal;
     throw new Fault(
       "ticket-unknown",

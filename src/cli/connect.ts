@@ -1,4 +1,5 @@
-import { type Endpoint, HttpClient } from "../client/http_client.ts";
+import type { Endpoint } from "../client/endpoint.ts";
+import { HttpClient } from "../client/http_client.ts";
 import { defaultRun } from "./config.ts";
 import type { ConnectFlags } from "./connect_options.ts";
 import { environment } from "./environment.ts";
@@ -37,13 +38,19 @@ export function connect(flags: ConnectFlags): Connection {
   };
 }
 
-function overSocket(path: string): { endpoint: Endpoint; options: WebSocketOptions } {
+/** A way to a daemon, and what its WebSockets are opened with. */
+interface Way {
+  readonly endpoint: Endpoint & { readonly url: string };
+  readonly options: WebSocketOptions;
+}
+
+function overSocket(path: string): Way {
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
   const throughSocket: typeof fetch = (input, init) => fetch(input, { ...init, client });
   return { endpoint: { url: "http://localhost", fetch: throughSocket }, options: { client } };
 }
 
-function overTcp(url: string, token: string): { endpoint: Endpoint; options: WebSocketOptions } {
+function overTcp(url: string, token: string): Way {
   return { endpoint: { url, token }, options: { headers: { authorization: `Bearer ${token}` } } };
 }
 

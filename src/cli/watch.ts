@@ -52,19 +52,20 @@ export const watch = command({
     using identity = exec === undefined
       ? undefined
       : await openIdentity(await identityPath(context.address, scope, name), args.identity);
-    const stored = await identity?.read();
+    const { token: resumeToken, epoch } = await identity?.read() ?? {};
     const hooks = new QuiesceHooks({ onQuiesce, onResume }, timeoutMs, context.err);
     const watcher: Watcher = new Watcher({
       scope,
       name,
       track: exec !== undefined,
-      ...stored,
+      resumeToken,
+      epoch,
       process: ownProcess,
-      onToken: (token) => identity?.store({ token }),
+      onResumeToken: (token) => identity?.store({ token }),
       onConfirmed: (epoch) => identity?.store({ epoch }),
       ...hooks.callbacks(),
       ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
-      open: context.openSocket,
+      open: (protocol) => context.openSocket(protocol),
       onConnection: (state, detail) => context.err(`${state}: ${detail}`),
       onGeneration: exec === undefined
         ? (generation) => printOrStop(generation, watcher, context)

@@ -1,3 +1,11 @@
+import type { SocketEndpoint } from "./endpoint.ts";
+import { SocketOpener } from "./socket_opener.ts";
+import { CONSOLE_PROTOCOL } from "../wire/subprotocols.ts";
+
+// The values of `readyState`, which Node 20 has no names for.
+const OPEN = 1;
+const CLOSED = 3;
+
 /** A guest's console over a WebSocket of `innkeeper.console.v1`: send text, and wait for text. */
 export class GuestConsole {
   /** The text that has come and was not waited for yet. */
@@ -18,6 +26,8 @@ export class GuestConsole {
         this.#wake();
       });
     });
+    // It stays, because `ws` ends the process at an error that nobody listens to.
+    socket.addEventListener("error", () => this.#wake());
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
       if (typeof data === "string") this.frames.push(JSON.parse(data));
       else this.text += this.#decoder.decode(data, { stream: true });
@@ -26,12 +36,36 @@ export class GuestConsole {
   }
 
   /**
+   * Opens a guest's console.
+   *
+   * @param since Offset of the output from which on it is sent; what comes from now on by default
+   * @throws {ProblemError} when the daemon refuses it
+   * @throws {UnreachableError} when it does not answer
+   * @throws {ConnectError} when no connection can be made with what was given
+   */
+  static async connect(
+    endpoint: SocketEndpoint,
+    guest: string,
+    since?: number,
+  ): Promise<GuestConsole> {
+    const query = since === undefined ? "" : `?since=${since}`;
+    const path = `/v1/guests/${encodeURIComponent(guest)}/console${query}`;
+    const opener = new SocketOpener(endpoint, path);
+    const socket = await opener.open(CONSOLE_PROTOCOL);
+    try {
+      return await new GuestConsole(socket).opened();
+    } catch (error) {
+      throw await opener.whyRefused() ?? error;
+    }
+  }
+
+  /**
    * Waits until the console is open.
    *
    * @throws {Error} when the daemon refuses it
    */
   async opened(): Promise<this> {
-    if (this.socket.readyState === WebSocket.OPEN) return this;
+    if (this.socket.readyState === OPEN) return this;
     await new Promise<void>((resolve, reject) => {
       this.socket.addEventListener("open", () => resolve(), { once: true });
       this.socket.addEventListener(
@@ -70,7 +104,7 @@ export class GuestConsole {
           this.text = this.text.slice(at + text.length);
           return before;
         }
-        if (isLate || this.socket.readyState === WebSocket.CLOSED) {
+        if (isLate || this.socket.readyState === CLOSED) {
           const end = this.text.slice(-500);
           throw new Error(
             `Cannot find ${JSON.stringify(text)} on the console: ${JSON.stringify(end)}`,

@@ -1,16 +1,7 @@
 import type { Problem } from "../wire/problem.ts";
+import { baseOf, credentials, type Endpoint, fetchOf } from "./endpoint.ts";
 import { ProblemError } from "./problem_error.ts";
 import { UnreachableError } from "./unreachable_error.ts";
-
-/** Where a daemon is, and what it takes to be let in. */
-export interface Endpoint {
-  /** Base address, such as `http://127.0.0.1:8787`; over a unix socket `http://localhost`. */
-  readonly url: string;
-  /** Needed over TCP. */
-  readonly token?: string | undefined;
-  /** A fetch that goes through a unix socket, where one is used. */
-  readonly fetch?: typeof fetch | undefined;
-}
 
 /** What a request may carry. */
 export interface HttpRequest {
@@ -33,13 +24,22 @@ export interface HttpAnswer<Body> {
  * Requests to a daemon, in web standards only: it runs in Deno, Node and browsers.
  *
  * @example
- * ```ts ignore
- * const client = new HttpClient({ url: "http://127.0.0.1:8787", token });
- * const { body } = await client.request<{ generation: number }>("GET", "/v1/scopes/vm-7");
+ * ```js ignore
+ * import { HttpClient } from "@innkeeper/client";
+ *
+ * const client = new HttpClient({ url: "http://127.0.0.1:8787", token: "TOKEN" });
+ * const { body } = await client.request("GET", "/v1/scopes/vm-7");
+ * console.log(body.generation);
  * ```
  */
 export class HttpClient {
-  constructor(readonly endpoint: Endpoint) {}
+  readonly #base: string;
+  #fetch: Promise<typeof fetch> | undefined;
+
+  /** @throws {ConnectError} when the endpoint names no daemon */
+  constructor(readonly endpoint: Endpoint) {
+    this.#base = baseOf(endpoint);
+  }
 
   /**
    * Sends a request and reads the JSON of its answer.
@@ -70,7 +70,7 @@ export class HttpClient {
   ): Promise<HttpAnswer<Uint8Array<ArrayBuffer>>> {
     const response = await this.#send("GET", path, request);
     const { status, headers } = response;
-    return { status, headers, body: await response.bytes() };
+    return { status, headers, body: new Uint8Array(await response.arrayBuffer()) };
   }
 
   async #send(
@@ -78,13 +78,13 @@ export class HttpClient {
     path: string,
     { json, bytes, headers = {}, signal }: HttpRequest,
   ): Promise<Response> {
-    const { url, token, fetch: send = fetch } = this.endpoint;
+    const send = await (this.#fetch ??= fetchOf(this.endpoint));
     const body = json === undefined ? bytes : JSON.stringify(json);
     const type = json === undefined ? "application/octet-stream" : "application/json";
-    const response = await send(`${url}${path}`, {
+    const response = await send(`${this.#base}${path}`, {
       method,
       headers: {
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...await credentials(this.endpoint),
         ...(body === undefined ? {} : { "content-type": type }),
         ...headers,
       },
@@ -92,7 +92,9 @@ export class HttpClient {
       signal: signal ?? null,
     }).catch((error) => {
       // An aborted request says nothing of whether the daemon can be reached.
-      throw error instanceof TypeError ? new UnreachableError(url, error) : error;
+      throw error instanceof TypeError
+        ? new UnreachableError(this.endpoint.socket ?? this.#base, error)
+        : error;
     });
     if (!response.ok) throw new ProblemError(readProblem(response, await response.text()));
     return response;

@@ -3,8 +3,10 @@
  *
  * @module
  */
+export { ConnectError } from "./connect_error.ts";
+export type { Endpoint, SocketEndpoint } from "./endpoint.ts";
 export { GuestConsole } from "./guest_console.ts";
-export { type Endpoint, type HttpAnswer, HttpClient, type HttpRequest } from "./http_client.ts";
+export { type HttpAnswer, HttpClient, type HttpRequest } from "./http_client.ts";
 export { ProblemError } from "./problem_error.ts";
 export { UnreachableError } from "./unreachable_error.ts";
 export { type Generation, type QuiesceRequest, Watcher, type WatcherOptions } from "./watcher.ts";

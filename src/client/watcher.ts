@@ -1,6 +1,9 @@
 import { ProblemError } from "./problem_error.ts";
 import { REASON_CHARS_MAX } from "../core/limits.ts";
-import { type Frame, WatchConnection } from "./watch_connection.ts";
+import { deferred } from "./deferred.ts";
+import type { SocketEndpoint } from "./endpoint.ts";
+import { SocketOpener } from "./socket_opener.ts";
+import { type ConnectionParts, type Frame, WatchConnection } from "./watch_connection.ts";
 
 /** A change of generation that a program has to adapt to. */
 export interface Generation {
@@ -20,15 +23,18 @@ export interface QuiesceRequest {
   readonly maxMs: number;
 }
 
-/** What a watcher does, and how it connects. */
-export interface WatcherOptions {
+/**
+ * What a watcher does, and how it connects: by `url` and a `token` or `ticket`, through a unix
+ * `socket`, or by a function that opens the WebSocket.
+ */
+export interface WatcherOptions extends SocketEndpoint {
   readonly scope: string;
   readonly name: string;
   /** Whether barriers wait for it. True when it is left out. */
   readonly track?: boolean;
   readonly leaseMs?: number;
   /** The token of an earlier process, to go on as the watcher that it was. */
-  readonly token?: string | undefined;
+  readonly resumeToken?: string | undefined;
   /** The epoch that the earlier process confirmed last. Without it there is something to confirm. */
   readonly epoch?: string | undefined;
   /** Hears of each epoch that is confirmed. Store it beside the token. */
@@ -38,10 +44,19 @@ export interface WatcherOptions {
    * each connection. Over a unix socket of the same host alone is it of use.
    */
   readonly process?: () => Promise<Readonly<Record<string, unknown>> | undefined>;
-  /** Hears of each token, which is good for one return. Store it to survive a crash. */
-  readonly onToken?: (token: string) => void;
-  /** Opens a WebSocket to `/v1/watch` with the given subprotocol. */
-  readonly open: (protocol: string) => WebSocket | Promise<WebSocket>;
+  /** Hears of each resume token, which is good for one return. Store it to survive a crash. */
+  readonly onResumeToken?: (token: string) => void;
+  /**
+   * Opens a WebSocket to `/v1/watch` with the given subprotocol, in the place of `url` and the
+   * others. `signal` fires when it takes too long.
+   */
+  readonly open?: (protocol: string, signal: AbortSignal) => WebSocket | Promise<WebSocket>;
+  /**
+   * Time for each connection to be made, up to the daemon's first word, in milliseconds; 10,000
+   * unless it is given. A connection that falls silent later is given up after two of the
+   * daemon's heartbeats.
+   */
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * Adapts to a generation. The watcher confirms once this resolves, and reports a failure with
    * the error's message once it rejects. `signal` fires when a newer generation makes it void.
@@ -63,25 +78,33 @@ export interface WatcherOptions {
  * generation, and confirms exactly that one. Web standards only.
  *
  * @example
- * ```ts ignore
+ * ```js ignore
+ * import { Watcher } from "@innkeeper/client";
+ *
  * const watcher = new Watcher({
+ *   url: "http://127.0.0.1:8787",
+ *   token: "TOKEN",
  *   scope: "vm-7",
  *   name: "app",
- *   open: (protocol) => new WebSocket("ws://127.0.0.1:8787/v1/watch", protocol),
- *   onGeneration: async ({ unique }) => await reseed(unique),
+ *   onGeneration: ({ unique }) => console.log(`reseed with ${unique}`),
  * });
  * await watcher.ready;
+ * console.log("watching");
+ * await watcher.stop();
  * ```
  */
 export class Watcher implements AsyncDisposable {
-  /** Resolves once the watcher is registered; rejects when the daemon refuses it. */
+  /**
+   * Resolves once the watcher is registered; rejects when the daemon refuses the login or the
+   * watcher, and when it is stopped before.
+   */
   readonly ready: Promise<void>;
   /** Resolves after {@linkcode stop}; rejects when the daemon refuses the watcher for good. */
   readonly done: Promise<void>;
   readonly #options: WatcherOptions;
   readonly #connection: WatchConnection;
-  readonly #ready = Promise.withResolvers<void>();
-  readonly #done = Promise.withResolvers<void>();
+  readonly #ready = deferred();
+  readonly #done = deferred();
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
@@ -111,9 +134,10 @@ export class Watcher implements AsyncDisposable {
   /** How the last adaptation ended, to be reported again after a reconnect. */
   #verdict: { readonly generation: Generation; readonly failure?: string } | undefined;
 
+  /** @throws {ConnectError} when the options do not say how to connect */
   constructor(options: WatcherOptions) {
     this.#options = options;
-    this.#token = options.token;
+    this.#token = options.resumeToken;
     this.#confirmedEpoch = options.epoch;
     this.ready = this.#ready.promise;
     this.done = this.#done.promise;
@@ -121,9 +145,11 @@ export class Watcher implements AsyncDisposable {
     this.ready.catch(() => {});
     this.done.catch(() => {});
     this.#connection = new WatchConnection({
-      open: options.open,
+      ...waysOf(options),
+      connectMs: options.connectTimeoutMs,
       onFrame: (frame) => this.#receive(frame),
       onLost: (detail) => this.#lost(detail),
+      onRefused: (error) => this.#giveUp(error),
     });
   }
 
@@ -230,7 +256,7 @@ export class Watcher implements AsyncDisposable {
     this.#isRegistered = true;
     if (typeof frame["token"] === "string") {
       this.#token = frame["token"];
-      this.#options.onToken?.(this.#token);
+      this.#options.onResumeToken?.(this.#token);
     }
     this.#id = String(frame["watcher"]);
     this.#epoch = frame["epoch"] === undefined ? undefined : String(frame["epoch"]);
@@ -249,9 +275,13 @@ export class Watcher implements AsyncDisposable {
     if (id !== this.#watchId || problem === undefined) return;
     // A later request may succeed, so it is made again over a new connection.
     if (problem.retryable) return this.#connection.renew(problem.detail);
-    const error = new ProblemError(problem);
+    this.#giveUp(new ProblemError(problem));
+  }
+
+  /** Trying again would not help. */
+  #giveUp(error: Error): void {
     this.#isStopping = true;
-    this.#ready.reject(error);
+    this.#adapting?.abort.abort();
     this.#end(error);
   }
 
@@ -373,9 +403,20 @@ export class Watcher implements AsyncDisposable {
   #end(error?: Error): void {
     this.#resume();
     this.#connection.close();
+    this.#ready.reject(error ?? new Error("The watcher was stopped before it was registered"));
     if (error === undefined) this.#done.resolve();
     else this.#done.reject(error);
   }
+}
+
+/** How the options open a WebSocket, and find out why they cannot. */
+function waysOf(options: WatcherOptions): Pick<ConnectionParts, "open" | "whyRefused"> {
+  if (options.open !== undefined) return { open: options.open };
+  const opener = new SocketOpener(options, "/v1/watch");
+  return {
+    open: (protocol, signal) => opener.open(protocol, signal),
+    whyRefused: (signal) => opener.whyRefused(signal),
+  };
 }
 
 function ackFrame({ scope, generation, epoch }: Generation): Record<string, unknown> {

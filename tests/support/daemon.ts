@@ -85,7 +85,7 @@ export class Daemon implements AsyncDisposable {
     }
     const ready = JSON.parse(value.split("\n")[0] as string);
     const url = (ready.listen as string[]).find((one) => one.startsWith("http")) as string;
-    const token = (await Deno.readTextFile(ready.tokenFile)).trim();
+    const [token = ""] = (await Deno.readTextFile(ready.tokenFile)).split("\n");
     return new Daemon(folder, child, url, token);
   }
 
