@@ -1,6 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import type { Departure } from "./confirmations.ts";
+import { matchesPattern } from "./expectations.ts";
 import type { ScopeState } from "./scope.ts";
 import { processView, shownPresence, type Watcher } from "./watcher.ts";
 
@@ -49,7 +50,11 @@ export function judge(
   requireCallerCurrent(scope, request.watcher);
   const { generation, epoch } = scope;
   const late = [...scope.late()];
-  const failed = late.filter((watcher) => scope.hasFailed(watcher));
+  // Whoever is lost is excused where the scope lets that pass, whatever it said before.
+  const opensForLost = scope.options.onLost === "open";
+  const failed = late.filter((watcher) =>
+    scope.hasFailed(watcher) && !(opensForLost && watcher.presence === "lost")
+  );
   if (failed.length > 0) throw blockedFault("watchers-failed", scope, failed);
   const lost = late.filter(({ presence }) => presence === "lost");
   if (lost.length < late.length) return undefined;
@@ -124,6 +129,9 @@ export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): 
   const { generation, epoch } = scope;
   const { names, broken, missing } = scope.unmet(atLeast);
   const wanted = Math.max(atLeast, scope.options.atLeast);
+  const awaited = [...scope.watchers].filter((watcher) =>
+    !scope.hasConfirmed(watcher) && names.some((name) => matchesPattern(name, watcher.name))
+  );
   const why = [
     ...names.map((name) =>
       broken.includes(name)
@@ -146,6 +154,7 @@ export function unmetFault(scope: ScopeState, { atLeast = 0 }: BarrierRequest): 
         left: broken,
         confirmed: scope.confirmedCount,
         atLeast: wanted,
+        watchers: awaited.slice(0, BARRIER_NAMES_MAX).map(describe),
       },
     },
   );

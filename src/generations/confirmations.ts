@@ -13,22 +13,29 @@ export interface Departure {
   readonly why: "released" | "dead" | "forgotten";
 }
 
+/** What is remembered of a scope over a restart, beside its watchers. */
+export interface PastOfScope {
+  readonly broken?: Iterable<string> | undefined;
+  readonly forgotten?: Iterable<Departure> | undefined;
+  readonly departed?: Iterable<Departure> | undefined;
+}
+
 /** How many have confirmed the current generation of a scope, and who left: begins anew at a bump. */
 export class Confirmations {
   readonly #gone: Watcher[] = [];
-  readonly #departed: Departure[] = [];
+  readonly #departed: Departure[];
   readonly #broken: Set<string>;
   readonly #forgotten: Departure[];
+  /** Whether those who were forgotten need not be named from the next generation on. */
+  #isForgottenOver = false;
   #count = 0;
 
   constructor(
-    { broken = [], forgotten = [] }: {
-      broken?: Iterable<string>;
-      forgotten?: Iterable<Departure>;
-    },
+    { broken = [], forgotten = [], departed = [] }: PastOfScope,
   ) {
     this.#broken = new Set(broken);
     this.#forgotten = [...forgotten];
+    this.#departed = [...departed];
   }
 
   /** How many have confirmed, those who left since included. */
@@ -51,9 +58,18 @@ export class Confirmations {
     return this.#broken;
   }
 
-  /** The last watchers that were forgotten; a bump does not end that, other options do. */
+  /** The last watchers that were forgotten. They are named until a bump after new options. */
   get forgotten(): readonly Departure[] {
     return this.#forgotten;
+  }
+
+  /** What is remembered once there was a bump. */
+  get afterBump(): Required<Pick<Confirmations, "broken" | "forgotten" | "departed">> {
+    return {
+      broken: new Set(),
+      departed: [],
+      forgotten: this.#isForgottenOver ? [] : this.#forgotten,
+    };
   }
 
   add(): void {
@@ -89,13 +105,15 @@ export class Confirmations {
   /** Expectations begin anew: who left before no longer counts. */
   expectAnew(): void {
     this.#broken.clear();
-    this.#forgotten.length = 0;
+    this.#isForgottenOver = true;
   }
 
   /** A bump: nobody has confirmed the new generation. */
   reset(): void {
     this.#gone.length = 0;
     this.#departed.length = 0;
+    if (this.#isForgottenOver) this.#forgotten.length = 0;
+    this.#isForgottenOver = false;
     this.#count = 0;
     this.#broken.clear();
   }

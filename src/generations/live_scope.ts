@@ -110,7 +110,8 @@ export class LiveScope {
         epoch: counted < floorEpoch ? floorEpoch : counted,
       });
       const bump = mintBump(this.#ports, next, reason, by);
-      await this.#commit({ current: bump, previousGeneration: generation, broken: new Set() });
+      const past = this.#scope.afterBump;
+      await this.#commit({ current: bump, previousGeneration: generation, ...past });
       try {
         this.#pages.store(bump);
       } catch (error) {
@@ -141,7 +142,7 @@ export class LiveScope {
   /** Gives the scope other options. */
   async configure(options: ScopeOptions): Promise<void> {
     await this.#changes.change(async () => {
-      await this.#commit({ options, broken: new Set(), forgotten: [] });
+      await this.#commit({ options, broken: new Set() });
       const settled = this.#scope.configure(options, this.#ports.clock.wallNs());
       this.watchers.reconsider();
       this.#changes.emit("scope.configured", { ...options });

@@ -19,6 +19,7 @@ interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
   readonly deleted?: true | undefined;
   readonly broken?: readonly string[] | undefined;
   readonly forgotten?: readonly Departure[] | undefined;
+  readonly departed?: readonly Departure[] | undefined;
 }
 
 interface WatcherBody extends
@@ -34,7 +35,7 @@ interface WatcherBody extends
 
 type SavedScope = Pick<
   ScopeState,
-  "name" | "options" | "current" | "previousGeneration" | "broken" | "forgotten"
+  "name" | "options" | "current" | "previousGeneration" | "broken" | "forgotten" | "departed"
 >;
 
 /**
@@ -47,8 +48,8 @@ export function scopeEntry(
   scope: SavedScope,
   change: Partial<SavedScope> & { readonly deleted?: true } = {},
 ): LedgerEntry {
-  const { options, current, previousGeneration, broken, forgotten } = scope;
-  const saved = { options, current, previousGeneration, broken, forgotten, ...change };
+  const { options, current, previousGeneration, broken, forgotten, departed } = scope;
+  const saved = { options, current, previousGeneration, broken, forgotten, departed, ...change };
   const { generation, epoch, unique, reason, by, atNs } = saved.current;
   const body: ScopeBody = {
     options: saved.options,
@@ -62,18 +63,22 @@ export function scopeEntry(
     deleted: saved.deleted,
     broken: saved.broken.size === 0 ? undefined : [...saved.broken],
     forgotten: saved.forgotten.length === 0 ? undefined : saved.forgotten,
+    departed: saved.departed.length === 0 ? undefined : saved.departed,
   };
   return { kind: "scope", id: scope.name, body };
 }
 
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
-  const { options, previousGeneration, deleted = false, broken = [], forgotten = [], ...bump } =
+  const { options, previousGeneration, deleted = false, broken, forgotten, departed, ...bump } =
     body as ScopeBody;
   const current = { ...bump, epoch: BigInt(bump.epoch), atNs: BigInt(bump.atNs) };
   // Rows of earlier versions lack the options that came since.
   const all = { ...DEFAULT_OPTIONS, ...options };
-  return { scope: new Scope(id, all, current, previousGeneration, { broken, forgotten }), deleted };
+  return {
+    scope: new Scope(id, all, current, previousGeneration, { broken, forgotten, departed }),
+    deleted,
+  };
 }
 
 function watcherEntryId(scope: string, watcher: string): string {

@@ -1,7 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
 import { type Bump, nextAfter } from "./bump.ts";
-import { Confirmations, type Departure } from "./confirmations.ts";
+import { Confirmations, type Departure, type PastOfScope } from "./confirmations.ts";
 import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
 import { type Phase, type Settled, settledAt } from "./phase.ts";
 import { type BegunQuiesce, Quiescing } from "./quiescing.ts";
@@ -23,7 +23,7 @@ type WatcherQuery =
   | ("watchers" | "watcher" | "has" | "byToken" | "bySpentToken" | "counts" | "troubles" | "late")
   | ("isOutdated" | "hasFailed" | "hasQuiesced" | "inability" | "isSettled" | "awaitsOnlyLost")
   | ("unmet" | "hasConfirmed" | "confirmed" | "confirmedCount" | "departed" | "broken")
-  | "forgotten";
+  | ("forgotten" | "afterBump");
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -44,13 +44,13 @@ export class Scope {
   #settledGeneration: number | undefined;
   #tracked = 0;
 
-  /** @param past See {@linkcode broken} and {@linkcode forgotten} */
+  /** @param past See {@linkcode Confirmations} */
   constructor(
     readonly name: string,
     options: ScopeOptions,
     first: Bump,
     previousGeneration?: number,
-    past: { broken?: Iterable<string>; forgotten?: Iterable<Departure> } = {},
+    past: PastOfScope = {},
   ) {
     this.#options = options;
     this.#current = first;
@@ -141,6 +141,11 @@ export class Scope {
   /** See {@linkcode Confirmations.forgotten}. */
   get forgotten(): readonly Departure[] {
     return this.#confirmations.forgotten;
+  }
+
+  /** See {@linkcode Confirmations.afterBump}. */
+  get afterBump(): Confirmations["afterBump"] {
+    return this.#confirmations.afterBump;
   }
 
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */

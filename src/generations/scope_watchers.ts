@@ -86,9 +86,9 @@ export class ScopeWatchers {
       request.token === undefined ? undefined : hashToken(request.token),
     ]);
     const peer = this.#proven(request.process);
-    const register = async (ackedEpoch: bigint): Promise<Watching> => {
+    const register = async (ackedEpoch: bigint, track = request.track): Promise<Watching> => {
       const watcher = {
-        ...this.#newcomer(this.#mintId(), request, ackedEpoch, by),
+        ...this.#newcomer(this.#mintId(), { ...request, track }, ackedEpoch, by),
         ...{ tokenHash, peer },
       };
       return { watcher: await this.#register(watcher), resumed: false, token };
@@ -99,8 +99,9 @@ export class ScopeWatchers {
       const returning = { tokenHash: presented, peer, by };
       const resumption = judgeResumption(this.#scope, returning, this.#processes);
       if (resumption.kind === "stranger") {
-        // A spent or unknown token proves nothing about what its bearer has confirmed.
-        const watching = await register(NEVER_CONFIRMED);
+        // A spent or unknown token proves nothing about what its bearer has confirmed. It may have
+        // been tracked, and only its own word ends that.
+        const watching = await register(NEVER_CONFIRMED, request.track ?? true);
         for (const { id } of resumption.dead) await this.#releaseNow(id, "dead");
         return watching;
       }
@@ -370,7 +371,9 @@ export class ScopeWatchers {
   #superseded(id: string, presence: Watcher["presence"]): void {
     this.#emit("superseded", this.#scope.watcher(id));
     if (presence === "held") this.#beginAbsence(id);
-    if (presence === "lost") this.#absences.lost(id);
+    if (presence !== "lost") return;
+    this.#absences.lost(id);
+    this.#look(id);
   }
 
   #beginAbsence(id: string): void {

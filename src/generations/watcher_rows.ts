@@ -1,4 +1,5 @@
 import { commit } from "../core/commit.ts";
+import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Ledger, LedgerEntry } from "../core/ports/ledger.ts";
 import { AckWriter } from "./ack_writer.ts";
@@ -51,12 +52,17 @@ export class WatcherRows {
   async release({ id, name, tracked }: Watcher, why: Departure["why"]): Promise<void> {
     const brokenNow = this.#scope.brokenBy(id, why);
     const broken = new Set([...this.#scope.broken, ...brokenNow]);
-    const { forgotten } = this.#scope;
-    const remembered = why === "forgotten" ? [...forgotten, { id, name, why }] : forgotten;
-    const isScopeChanged = brokenNow.length > 0 || why === "forgotten";
+    const departure = { id, name, why };
+    const isLate = tracked && this.#scope.isOutdated(this.#scope.watcher(id));
+    const past = {
+      broken,
+      forgotten: this.#with(this.#scope.forgotten, departure, why === "forgotten"),
+      departed: this.#with(this.#scope.departed, departure, why !== "forgotten" && isLate),
+    };
+    const isScopeChanged = brokenNow.length > 0 || why === "forgotten" || isLate;
     await this.#commit([
       ...tracked ? [watcherGone(this.#scope.name, id)] : [],
-      ...isScopeChanged ? [scopeEntry(this.#scope, { broken, forgotten: remembered })] : [],
+      ...isScopeChanged ? [scopeEntry(this.#scope, past)] : [],
     ]);
     if (tracked) this.#acks.forget(id);
   }
@@ -69,6 +75,10 @@ export class WatcherRows {
   /** Writes what is still to be written. */
   flush(): Promise<void> {
     return this.#acks.flush();
+  }
+
+  #with(list: readonly Departure[], one: Departure, isNew: boolean): readonly Departure[] {
+    return isNew ? [...list, one].slice(-BARRIER_NAMES_MAX) : list;
   }
 
   async #commit(entries: readonly LedgerEntry[]): Promise<void> {
