@@ -176,6 +176,7 @@ export class GateLife {
       }
       case "quiesce":
         program.invitedTo = String(message["quiesce"]);
+        program.quiesceEpoch = message["epoch"] as bigint;
         return;
       case "unquiesce":
         if (program.stillFor === message["quiesce"]) program.stillFor = undefined;
@@ -196,7 +197,8 @@ export class GateLife {
     if (this.#chance(12)) return await this.#drop(program);
     if (this.#chance(12)) return await this.#crash(program);
     program.memory.confirmed = todo.epoch;
-    program.stillFor = undefined;
+    // Whoever has confirmed a later generation than the quiesce began at goes on at once.
+    if (todo.epoch > program.quiesceEpoch) program.stillFor = undefined;
     this.#store(program);
   }
 

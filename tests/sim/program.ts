@@ -23,6 +23,8 @@ export class Program {
   stillFor: string | undefined;
   /** The quiesce that it was told of last. */
   invitedTo: string | undefined;
+  /** The epoch at which the last quiesce that it was told of began. */
+  quiesceEpoch = -1n;
 
   /**
    * @param identity Where the host can prove which process it is; a program elsewhere has none
