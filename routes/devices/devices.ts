@@ -14,7 +14,14 @@ import { json, jsonBody } from "../http/openapi.ts";
 import { hostDeviceEndpoints } from "./host.ts";
 import { imageEndpoints } from "./image.ts";
 import { mappingEndpoints } from "./mappings.ts";
-import { anonymousView, endpoint, hostDeviceView } from "./views.ts";
+import {
+  anonymousView,
+  endpoint,
+  hostDeviceView,
+  onDevice,
+  permittedDevice,
+  sandboxOf,
+} from "./views.ts";
 
 const listDevices = endpoint({
   method: "get",
@@ -24,22 +31,28 @@ const listDevices = endpoint({
   description:
     "Host devices of every sandbox come first, then the anonymous ones. `kind` and `sandbox` " +
     "leave the others out.",
-  needs: "read",
+  needs: { permission: "read", on: { kind: "sandboxes", in: "each item" } },
+  also: [{ permission: "read", when: "to be shown anonymous devices" }],
+
   request: { query: DevicesQuery },
   responses: { 200: json(DeviceList, "A page of devices") },
   faults: [],
 }).handle((c, { registry: { anonymous, host } }) => {
+  const principal = c.get("principal");
   const { kind, sandbox, limit, cursor = "" } = c.req.valid("query");
   const after = /^anon-([0-9]{1,20})$/.exec(cursor)?.[1];
   const isAnonymous = kind === "simple" || kind === "multi";
   const hosts = isAnonymous || after !== undefined
     ? []
-    : host.list({ kind, sandbox }).filter(({ id }) => id > cursor);
-  const others = sandbox === undefined && (kind === undefined || isAnonymous)
-    ? anonymous.list().filter((device) =>
-      (kind === undefined || device.kind === kind) && device.identity.minor > BigInt(after ?? 0)
-    )
-    : [];
+    : host.list({ kind, sandbox }).filter((device) =>
+      device.id > cursor && principal.may("read", sandboxOf(device))
+    );
+  const others =
+    principal.may("read") && sandbox === undefined && (kind === undefined || isAnonymous)
+      ? anonymous.list().filter((device) =>
+        (kind === undefined || device.kind === kind) && device.identity.minor > BigInt(after ?? 0)
+      )
+      : [];
   const page = hosts.slice(0, limit);
   const rest = others.slice(0, limit - page.length);
   const last = rest.at(-1)?.identity.id ?? page.at(-1)?.id;
@@ -103,15 +116,18 @@ const showDevice = endpoint({
   operationId: "showDevice",
   summary: "A device",
   description: "Shows a device of the host with its holders, or an anonymous one with its numbers.",
-  needs: "read",
+  needs: onDevice("read"),
+  also: [{ permission: "read", when: "of an anonymous device" }],
+
   request: { params: DeviceParam },
   responses: { 200: json(DeviceView, "As it is") },
   faults: ["device-not-found"],
-}).handle((c, { registry: { anonymous, host } }) => {
+}).handle((c, { registry }) => {
+  const { anonymous, host } = registry;
   const { id } = c.req.valid("param");
-  return anonymous.has(id)
+  return anonymous.has(id) && c.get("principal").may("read")
     ? c.json(anonymousView(anonymous.get(id)), 200)
-    : c.json(hostDeviceView(host.get(id), host), 200);
+    : c.json(hostDeviceView(permittedDevice(c, registry, "read"), host), 200);
 });
 
 const deleteDevice = endpoint({
@@ -122,13 +138,17 @@ const deleteDevice = endpoint({
   description:
     "An anonymous device goes with all its mappings, and its minor becomes free. A host device " +
     "must have no holder.",
-  needs: "write",
+  needs: onDevice("write"),
+  also: [{ permission: "write", when: "of an anonymous device" }],
+
   request: { params: DeviceParam },
   responses: { 204: { description: "Deleted" } },
   faults: ["device-not-found", "device-attached"],
-}).handle(async (c, { registry: { anonymous, host } }) => {
+}).handle(async (c, { registry }) => {
+  const { anonymous, host } = registry;
   const { id } = c.req.valid("param");
-  await (anonymous.has(id) ? anonymous : host).delete(id);
+  if (anonymous.has(id) && c.get("principal").may("write")) await anonymous.delete(id);
+  else await host.delete(permittedDevice(c, registry, "write").id);
   return c.body(null, 204);
 });
 

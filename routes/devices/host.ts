@@ -10,7 +10,7 @@ import {
   RenderQuery,
 } from "../../src/wire/host_devices.ts";
 import { json, jsonBody } from "../http/openapi.ts";
-import { endpoint, hostDeviceView } from "./views.ts";
+import { endpoint, hostDeviceView, onDevice, permittedDevice, sandboxOf } from "./views.ts";
 
 const registerDevice = endpoint({
   method: "post",
@@ -20,7 +20,7 @@ const registerDevice = endpoint({
   description: "Another sandbox may have the same device, of whatever kind, only when both " +
     "have it read-only or share it. What is generic by its numbers, such as /dev/null or " +
     "/dev/kvm, is shared; a block device or an IOMMU group that is called generic is not.",
-  needs: "write",
+  needs: { permission: "write", on: { kind: "sandboxes", in: "body" } },
   request: { body: jsonBody(RegisterBody) },
   responses: {
     200: json(HostDeviceView, "The sandbox has it already"),
@@ -38,6 +38,7 @@ const registerDevice = endpoint({
 }).handle(async (c, { registry: { host } }) => {
   const { sandbox, kind, block, vhostUser, rng, sharedFolder, ...info } = c.req.valid("json");
   const request = { info, sandbox, kind, block, vhostUser, rng, sharedFolder };
+  c.get("principal").require("write", sandboxOf(request));
   const { device, created } = await host.register(request);
   return c.json(hostDeviceView(device, host), created ? 201 : 200);
 });
@@ -50,7 +51,8 @@ const holdDevice = endpoint({
   description:
     "The first holder of a block device gives it an index, and that of a VFIO device a root " +
     "port. Without a lease the hold lasts until it is released.",
-  needs: "write",
+  needs: onDevice("write"),
+
   // A body is not required: without one the hold has no lease.
   request: { params: HolderParam, body: { content: jsonBody(HolderBody).content } },
   responses: { 200: json(HostDeviceView, "Held") },
@@ -63,7 +65,9 @@ const holdDevice = endpoint({
     "block-indexes-exhausted",
     "root-ports-exhausted",
   ],
-}).handle(async (c, { registry: { host } }) => {
+}).handle(async (c, { registry }) => {
+  permittedDevice(c, registry, "write");
+  const { host } = registry;
   const { id, holder } = c.req.valid("param");
   const device = await host.attach(id, holder, c.req.valid("json").leaseMs);
   return c.json(hostDeviceView(device, host), 200);
@@ -77,11 +81,14 @@ const releaseDevice = endpoint({
   description:
     "When the last holder is gone, the device's index or root ports are free for others. To " +
     "release what is not held is no error.",
-  needs: "write",
+  needs: onDevice("write"),
+
   request: { params: HolderParam },
   responses: { 204: { description: "Not held by it" } },
   faults: ["device-not-found"],
-}).handle(async (c, { registry: { host } }) => {
+}).handle(async (c, { registry }) => {
+  permittedDevice(c, registry, "write");
+  const { host } = registry;
   const { id, holder } = c.req.valid("param");
   await host.detach(id, holder);
   return c.body(null, 204);
@@ -93,11 +100,13 @@ const reportDevice = endpoint({
   operationId: "reportDevicePlace",
   summary: "Take down what the hypervisor reported of a host device",
   description: "The last holder takes the report with it: 409 while nobody holds the device.",
-  needs: "write",
+  needs: onDevice("write"),
   request: { params: DeviceParam, body: jsonBody(DeviceReportBody) },
   responses: { 200: json(HostDeviceView, "With what was reported") },
   faults: ["device-not-found", "wrong-device-kind", "device-not-attached"],
-}).handle(async (c, { registry: { host } }) => {
+}).handle(async (c, { registry }) => {
+  permittedDevice(c, registry, "write");
+  const { host } = registry;
   const device = await host.report(c.req.valid("param").id, c.req.valid("json"));
   return c.json(hostDeviceView(device, host), 200);
 });
@@ -110,13 +119,14 @@ const renderDevice = endpoint({
   description:
     "The steps are shown and not played: the caller runs them against its hypervisor, and takes " +
     "back in reverse what has worked when one fails.",
-  needs: "read",
+  needs: onDevice("read"),
+
   request: { params: DeviceParam, query: RenderQuery },
   responses: { 200: json(RenderingView, "Steps, steps back and the events to wait for") },
   faults: ["device-not-found", "not-renderable"],
-}).handle((c, { registry: { host } }) => {
+}).handle((c, { registry }) => {
   const { for: hypervisor, ...options } = c.req.valid("query");
-  return c.json(render(host.get(c.req.valid("param").id), hypervisor, options), 200);
+  return c.json(render(permittedDevice(c, registry, "read"), hypervisor, options), 200);
 });
 
 /** `/v1/devices` for the devices of the host: register, hold, report and render. */

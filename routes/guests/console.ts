@@ -12,6 +12,8 @@ import { CONSOLE_PROTOCOL } from "../../src/wire/subprotocols.ts";
 import { GuestParam } from "../../src/wire/guests.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
 import { bytes } from "../http/openapi.ts";
+import { onGuest } from "../http/rights.ts";
+import { guestForOwnerOrAdmin } from "./views.ts";
 import { waitOf } from "../http/wait.ts";
 
 /** What the console is put together from. `stopping` ends waits when the daemon stops. */
@@ -24,22 +26,20 @@ interface ConsoleParts {
 /** Where the first byte of an answer is, and where the next one will be. */
 const [START_HEADER, END_HEADER] = ["innkeeper-console-start", "innkeeper-console-end"];
 
-// The permission depends on the request: reading needs `read`, and the WebSocket, which also types,
-// needs `guest`.
 const openConsole = endpointsOf<ConsoleParts>("guests")({
   method: "get",
   path: "/v1/guests/{g}/console",
   operationId: "readConsole",
   summary: "The serial console of a Linux guest",
+  needs: onGuest("guest"),
   description: "What it has written since an offset, waiting for more as `Prefer: wait=N` says; " +
     "`Innkeeper-Console-Start` and `Innkeeper-Console-End` tell which bytes these are. As a " +
-    `WebSocket of subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames both ways. Reading needs the ` +
-    "permission `read`, the WebSocket, which also types, `guest`.",
+    `WebSocket of subprotocol \`${CONSOLE_PROTOCOL}\`: binary frames both ways.`,
   request: {
     params: GuestParam,
     query: ConsoleQuery.extend({ ticket: TicketQuery }),
   },
-  headers: ["Prefer", "Sec-WebSocket-Protocol"],
+  headers: ["Innkeeper-Owner", "Prefer", "Sec-WebSocket-Protocol"],
   isSocket: true,
   responses: {
     200: bytes(
@@ -48,19 +48,17 @@ const openConsole = endpointsOf<ConsoleParts>("guests")({
     ),
     101: { description: "The WebSocket speaks the subprotocol" },
   },
-  faults: ["guest-not-found", "guest-dead", "wrong-guest-kind", "watchers-exhausted"],
+  faults: ["guest-not-found", "not-owner", "guest-dead", "wrong-guest-kind", "watchers-exhausted"],
 }).handle(async (c, { guests, sockets, stopping }) => {
-  const guest = guests.get(c.req.valid("param").g);
+  const guest = guestForOwnerOrAdmin(guests, c);
   const { since } = c.req.valid("query");
   const principal = c.get("principal");
   if (c.req.header("upgrade")?.toLowerCase() === "websocket") {
-    principal.require("guest");
     guest.requireAlive();
     requireProtocol(c.req.header("sec-websocket-protocol"));
     sockets.connections.requireRoom();
     return openSocket(c.req.raw, guest.console, since, principal, sockets);
   }
-  principal.require("read");
   const { console } = guest;
   const isMore = (): true | undefined => console.end > since || console.isOver || undefined;
   const listen = (onChange: () => void): () => void => console.listen(onChange);

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
+import type { Guest } from "../../src/guests/guest/guest.ts";
 import type { Guests } from "../../src/guests/guests.ts";
 import {
   CreatedGuestView,
@@ -13,13 +14,21 @@ import {
 import { Routes } from "../http/endpoint.ts";
 import type { Env } from "../http/env.ts";
 import { json, jsonBody } from "../http/openapi.ts";
+import { type FurtherNeed, onGuest } from "../http/rights.ts";
 import { pageOf } from "../http/pagination.ts";
 import { channelEndpoints } from "./channels.ts";
 import { memoryEndpoints } from "./memory.ts";
 import { registerEndpoints } from "./registers.ts";
 import { runEndpoints } from "./runs.ts";
 import { snapshotEndpoints } from "./snapshots.ts";
-import { endpoint, type GuestMaker, guestView, OWNER_HEADER } from "./views.ts";
+import {
+  askerOf,
+  endpoint,
+  type GuestMaker,
+  guestView,
+  OWNER_HEADER,
+  ownerTokenOf,
+} from "./views.ts";
 
 /** Faults of opening what a guest is made of: its files, disks and share. */
 const OPENING_FAULTS = [
@@ -36,6 +45,28 @@ const OPENING_FAULTS = [
   "backing-changed",
 ] as const satisfies readonly FaultCode[];
 
+/** What making a guest needs beside the right to use it. */
+const CREATE_RIGHTS: readonly FurtherNeed[] = [
+  {
+    permission: "read",
+    on: [{ kind: "roots", in: "body" }, { kind: "remotes", in: "body" }],
+    when: "of the inodes, the share and the snapshot's disks that it names",
+  },
+  { permission: "guest", on: { kind: "guests", in: "what it is of" }, when: "of a snapshot" },
+  { permission: "write", on: { kind: "scopes", in: "body" }, when: "its scope is made" },
+  {
+    permission: "bump",
+    on: { kind: "scopes", in: "body" },
+    when: "a clone in a scope that is there",
+  },
+  {
+    permission: "watch",
+    on: { kind: "scopes", in: "body" },
+    when: "Linux in a scope that is there",
+  },
+  { permission: "read", on: { kind: "scopes", in: "body" }, when: "bare in a scope that is there" },
+];
+
 const createGuest = endpoint({
   method: "post",
   path: "/v1/guests",
@@ -45,8 +76,10 @@ const createGuest = endpoint({
     "Takes exactly one of `bare`, `linux` and `snapshot`. A clone of a snapshot bumps its scope " +
     "before its first instruction. Keep the owner's token: it is needed to run, change and " +
     "delete the guest.",
-  needs: "guest",
+  needs: { permission: "guest", on: { kind: "guests", in: "body" } },
+  also: CREATE_RIGHTS,
   request: { body: jsonBody(CreateGuestBody) },
+  headers: ["Innkeeper-Owner"],
   responses: {
     201: json(CreatedGuestView, "The guest, and its owner's token, which is shown only here"),
   },
@@ -61,15 +94,20 @@ const createGuest = endpoint({
     "snapshot-not-found",
     "snapshot-damaged",
     "snapshot-version",
+    "not-owner",
+    "bump-not-permitted",
   ],
-}).handle(async (c, { innkeeper }) => {
+}).handle(async (c, { innkeeper, guests }) => {
   const body = c.req.valid("json");
   const principal = c.get("principal");
   // Through a guest its maker can read what the guest reads, or what its snapshot remembers.
   const isBlank = body.bare?.load.every((piece) => !("inode" in piece)) === true;
-  if (!isBlank) principal.require("read");
-  const { guest, ownerToken } = await innkeeper.createGuest(body, principal.name);
-  return c.json({ ...guestView(guest), ownerToken }, 201);
+  if (!isBlank) principal.requireOnSome("read");
+  const name = body.name ?? guests.newId();
+  principal.require("guest", { kind: "guests", name });
+  const command = { ...body, name };
+  const { guest, ownerToken } = await innkeeper.createGuest(command, principal.name, askerOf(c));
+  return c.json({ ...guestView(guest, principal), ownerToken }, 201);
 });
 
 const listGuests = endpoint({
@@ -78,13 +116,18 @@ const listGuests = endpoint({
   operationId: "listGuests",
   summary: "List guests",
   description: "Lists guests by id, in pages.",
-  needs: "read",
+  needs: { permission: "read", on: { kind: "guests", in: "each item" } },
   request: { query: GuestsQuery },
   responses: { 200: json(GuestList, "A page of guests, by id") },
   faults: [],
-}).handle((c, { guests }) =>
-  c.json(pageOf(guests.list(), ({ id }) => id, guestView, c.req.valid("query")), 200)
-);
+}).handle((c, { guests }) => {
+  const principal = c.get("principal");
+  const list = guests.list().filter(({ id: name }) =>
+    principal.may("read", { kind: "guests", name })
+  );
+  const view = (guest: Guest) => guestView(guest, principal);
+  return c.json(pageOf(list, ({ id }) => id, view, c.req.valid("query")), 200);
+});
 
 const showGuest = endpoint({
   method: "get",
@@ -92,11 +135,14 @@ const showGuest = endpoint({
   operationId: "showGuest",
   summary: "Show a guest",
   description: "Shows what a guest does, how its last run ended, and why it is dead if it is.",
-  needs: "read",
+  needs: onGuest("read"),
+
   request: { params: GuestParam },
   responses: { 200: json(GuestView, "The guest") },
   faults: ["guest-not-found"],
-}).handle((c, { guests }) => c.json(guestView(guests.get(c.req.valid("param").g)), 200));
+}).handle((c, { guests }) =>
+  c.json(guestView(guests.get(c.req.valid("param").g), c.get("principal")), 200)
+);
 
 const deleteGuest = endpoint({
   method: "delete",
@@ -106,13 +152,13 @@ const deleteGuest = endpoint({
   description:
     "Ends the guest and frees its memory. Its snapshots stay. To delete a guest that does not " +
     "exist is no error.",
-  needs: "guest",
+  needs: onGuest("guest"),
   request: { params: GuestParam },
   headers: ["Innkeeper-Owner"],
   responses: { 204: { description: "There is no such guest any more" } },
   faults: ["not-owner"],
 }).handle(async (c, { guests }) => {
-  const ownerToken = c.req.header(OWNER_HEADER);
+  const ownerToken = ownerTokenOf(c);
   const force = c.get("principal").may("admin");
   await guests.delete(c.req.valid("param").g, { ownerToken, force });
   return c.body(null, 204);
@@ -130,7 +176,9 @@ const changeOwner = endpoint({
   request: { params: GuestParam },
   responses: { 201: json(OwnerView, "The new owner's token, which is shown only here") },
   faults: ["guest-not-found", "guest-dead"],
-}).handle((c, { guests }) => c.json({ ownerToken: guests.newOwner(c.req.valid("param").g) }, 201));
+}).handle(async (c, { guests }) =>
+  c.json({ ownerToken: await guests.changeOwner(c.req.valid("param").g) }, 201)
+);
 
 /** Renews the owner's lease by any request of the owner. It does not end while the request runs. */
 function holdsLease(guests: Guests): MiddlewareHandler<Env> {

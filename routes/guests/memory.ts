@@ -6,6 +6,7 @@ import {
   requireOctets,
 } from "../../src/wire/http/octets.ts";
 import { BYTES, bytes } from "../http/openapi.ts";
+import { onGuest } from "../http/rights.ts";
 import { GuestParam, MemoryRangeParam } from "../../src/wire/guests.ts";
 import { endpoint, OWNED_FAULTS, ownedGuest } from "./views.ts";
 
@@ -15,7 +16,7 @@ const readMemory = endpoint({
   operationId: "readGuestMemory",
   summary: "Read memory",
   description: "Reads the memory of a guest that does not run, whole or as `Range` says.",
-  needs: "read",
+  needs: onGuest("guest"),
   request: { params: GuestParam },
   headers: ["Innkeeper-Owner", "Range"],
   responses: {
@@ -24,7 +25,7 @@ const readMemory = endpoint({
   },
   faults: [...OWNED_FAULTS, "range-not-satisfiable"],
 }).handle(async (c, { guests }) => {
-  const guest = ownedGuest(guests, c.req);
+  const guest = ownedGuest(guests, c);
   guest.requireAlive();
   const size = BigInt(guest.memory.sizeBytes);
   const requested = requestedBytes(c.req.header("range"), size);
@@ -40,7 +41,8 @@ const writeMemory = endpoint({
   description:
     "Writes memory of a guest that does not run. The body has exactly as many bytes as the " +
     "range.",
-  needs: "guest",
+  needs: onGuest("guest"),
+
   request: {
     params: MemoryRangeParam,
     body: { required: true, content: BYTES },
@@ -51,7 +53,7 @@ const writeMemory = endpoint({
 }).handle(async (c, { guests }) => {
   const { start, end } = rangeOfPath(c.req.valid("param").range);
   requireOctets((name) => c.req.header(name));
-  const guest = ownedGuest(guests, c.req);
+  const guest = ownedGuest(guests, c);
   guest.memory.require(start, end - start);
   await guest.memory.write(start, await bytesOf(c.req.raw, end - start));
   return c.body(null, 204);

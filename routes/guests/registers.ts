@@ -9,6 +9,7 @@ import {
   VcpuQuery,
 } from "../../src/wire/guests.ts";
 import { json, jsonBody } from "../http/openapi.ts";
+import { onGuest } from "../http/rights.ts";
 import { endpoint, OWNED_FAULTS, ownedGuest } from "./views.ts";
 
 const every = { params: GuestParam, query: VcpuQuery };
@@ -20,12 +21,13 @@ const showRegisters = endpoint({
   operationId: "showRegisters",
   summary: "Show all registers",
   description: "Shows every register of a guest that does not run, by lguest's names.",
-  needs: "read",
+  needs: onGuest("guest"),
+
   request: every,
   headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegistersView, "Every register") },
   faults: [...OWNED_FAULTS, "vcpu-out-of-range"],
-}).handle(async (c, { guests }) => c.json(await registersOf(ownedGuest(guests, c.req)), 200));
+}).handle(async (c, { guests }) => c.json(await registersOf(ownedGuest(guests, c)), 200));
 
 const showRegister = endpoint({
   method: "get",
@@ -33,14 +35,15 @@ const showRegister = endpoint({
   operationId: "showRegister",
   summary: "Show one register",
   description: "Shows one register of a guest that does not run.",
-  needs: "read",
+  needs: onGuest("guest"),
+
   request: one,
   headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegisterView, "The register") },
   faults: [...OWNED_FAULTS, "register-unknown", "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => {
   const { name } = c.req.valid("param");
-  const value = await ownedGuest(guests, c.req).registers.get(name);
+  const value = await ownedGuest(guests, c).registers.get(name);
   return c.json({ name, value: String(value) }, 200);
 });
 
@@ -50,7 +53,8 @@ const setRegister = endpoint({
   operationId: "setRegister",
   summary: "Set one register",
   description: "Sets one register of a guest that does not run.",
-  needs: "guest",
+  needs: onGuest("guest"),
+
   request: { ...one, body: jsonBody(RegisterBody) },
   headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegisterView, "The register") },
@@ -58,7 +62,7 @@ const setRegister = endpoint({
 }).handle(async (c, { guests }) => {
   const { name } = c.req.valid("param");
   const { value } = c.req.valid("json");
-  await ownedGuest(guests, c.req).registers.set(new Map([[name, value]]));
+  await ownedGuest(guests, c).registers.set(new Map([[name, value]]));
   return c.json({ name, value: String(value) }, 200);
 });
 
@@ -70,13 +74,14 @@ const setRegisters = endpoint({
   description:
     "Sets several registers of a guest that does not run. When one is unknown or may not be set, " +
     "none is set.",
-  needs: "guest",
+  needs: onGuest("guest"),
+
   request: { ...every, body: jsonBody(RegistersBody) },
   headers: ["Innkeeper-Owner"],
   responses: { 200: json(RegistersView, "Every register") },
   faults: [...OWNED_FAULTS, "register-unknown", "register-read-only", "vcpu-out-of-range"],
 }).handle(async (c, { guests }) => {
-  const guest = ownedGuest(guests, c.req);
+  const guest = ownedGuest(guests, c);
   await guest.registers.set(new Map(Object.entries(c.req.valid("json"))));
   return c.json(await registersOf(guest), 200);
 });

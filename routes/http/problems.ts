@@ -16,7 +16,7 @@ const log = getLogger(["innkeeper", "http"]);
 
 /** The answer to a request that ended in an error of any sort. */
 export function problemResponse(error: unknown, c: Context<Env>): Response {
-  const fault = faultFor(error, c.req.header("content-type"));
+  const fault = faultFor(error, c.req.header("content-type")).shownTo(c.get("principal"));
   if (fault.kind === "internal") {
     log.error("request failed by a mistake of ours", {
       requestId: c.get("requestId"),

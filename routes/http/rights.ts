@@ -29,6 +29,11 @@ export function onScope(permission: Permission): Need {
   return { permission, on: { kind: "scopes", param: "s" } };
 }
 
+/** The right to do this to the guest of the path. */
+export function onGuest(permission: Permission): Need {
+  return { permission, on: { kind: "guests", param: "g" } };
+}
+
 /** The parts of a need: a permission alone is one without names. */
 export function needOf(needs: Permission | Need): Need {
   return typeof needs === "string" ? { permission: needs } : needs;

@@ -13,7 +13,7 @@ import {
   TouchBody,
 } from "../../src/wire/inodes.ts";
 import { json, jsonBody, patchBody } from "../http/openapi.ts";
-import { CHANGE_FAULTS, endpoint, taggedView } from "./views.ts";
+import { CHANGE_FAULTS, endpoint, onInode, permittedInode, taggedView } from "./views.ts";
 
 const DONE = { 204: { description: "It is done" } };
 
@@ -31,13 +31,13 @@ const changeInode = endpoint({
   description:
     "Only the members that are named change. A new size cuts the content or fills it up with " +
     "zeros. `If-Match` and `If-None-Match` name tags of the content: the view's `etag` member.",
-  needs: "write",
+  needs: onInode("write"),
   request: { params: InodeParam, body: patchBody(InodePatchBody) },
   headers: ["If-Match", "If-None-Match"],
   responses: { 200: json(InodeView, "The inode as it is now", "ETag") },
   faults: [...CHANGE_FAULTS, "cache-full"],
 }).handle(async (c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "write");
   const { size, accessTime, modificationTime, ...others } = c.req.valid("json");
   const nowNs = store.clock.wallNs();
   const timeOf = (time: bigint | "now" | undefined) => time === "now" ? nowNs : time;
@@ -58,7 +58,8 @@ const touchInode = endpoint({
   operationId: "touchInode",
   summary: "Set cached times to now; a sync brings them to the backing file",
   description: "Sets times in the cache only, so that many touches cost one write.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(TouchBody) },
   responses: DONE,
   faults: ["inode-not-found"],
@@ -68,7 +69,7 @@ const touchInode = endpoint({
   if (access === true) names.push("accessTime");
   if (modification === true) names.push("modificationTime");
   if (status === true) names.push("statusChangeTime");
-  store.inode(c.req.valid("param").i).touch(names);
+  permittedInode(c, store, "write").touch(names);
   return c.body(null, 204);
 });
 
@@ -78,12 +79,13 @@ const linkInode = endpoint({
   operationId: "linkInode",
   summary: "Give the file another name below its root",
   description: "Makes a hard link to the file, below the same root.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(LinkBody) },
   responses: { 201: { description: "It has the name" } },
   faults: PATH_FAULTS,
 }).handle(async (c, store) => {
-  await store.inode(c.req.valid("param").i).link(c.req.valid("json").path);
+  await permittedInode(c, store, "write").link(c.req.valid("json").path);
   return c.body(null, 201);
 });
 
@@ -93,12 +95,13 @@ const unlinkInode = endpoint({
   operationId: "unlinkInode",
   summary: "Take a name of the file away; it stays open",
   description: "Removes a hard link. The open inode can still be read and written.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, query: LinkQuery },
   responses: DONE,
   faults: PATH_FAULTS,
 }).handle(async (c, store) => {
-  await store.inode(c.req.valid("param").i).unlink(c.req.valid("query").path);
+  await permittedInode(c, store, "write").unlink(c.req.valid("query").path);
   return c.body(null, 204);
 });
 
@@ -110,13 +113,14 @@ const allocateRange = endpoint({
   description:
     "Reserves blocks of the backing file, so that later writes there cannot fail for want of " +
     "space.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: DONE,
   faults: CHANGE_FAULTS,
 }).handle(async (c, store) => {
   const { offset, length } = c.req.valid("json");
-  await store.inode(c.req.valid("param").i).allocate(offset, length);
+  await permittedInode(c, store, "write").allocate(offset, length);
   return c.body(null, 204);
 });
 
@@ -128,12 +132,13 @@ const revalidateInode = endpoint({
   description:
     "Looks at the backing file. When it was changed from outside, clean pages are dropped; when " +
     "there are dirty ones too, it is refused.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam },
   responses: { 200: json(RevalidatedView, "Whether anything was") },
   faults: ["inode-not-found", "backing-changed", "backing-failed"],
 }).handle(async (c, store) =>
-  c.json({ changed: await store.inode(c.req.valid("param").i).revalidate() }, 200)
+  c.json({ changed: await permittedInode(c, store, "write").revalidate() }, 200)
 );
 
 const reopenInode = endpoint({
@@ -144,12 +149,13 @@ const reopenInode = endpoint({
   description:
     "Opens the path once more. When another file has it by now, the inode goes on with that " +
     "file.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam },
   responses: DONE,
   faults: [...PATH_FAULTS, "inode-mode-differs"],
 }).handle(async (c, store) => {
-  await store.reopen(c.req.valid("param").i);
+  await store.reopen(permittedInode(c, store, "write").identity.id);
   return c.body(null, 204);
 });
 
@@ -161,12 +167,13 @@ const invalidateInode = endpoint({
   description:
     "Whoever has translations must ask for new ones. With `discard=true` dirty bytes that cannot " +
     "be written back are lost; without it they make it fail.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, query: DiscardQuery },
   responses: DONE,
   faults: CHANGE_FAULTS,
 }).handle(async (c, store) => {
-  await store.inode(c.req.valid("param").i).invalidate(c.req.valid("query").discard);
+  await permittedInode(c, store, "write").invalidate(c.req.valid("query").discard);
   return c.body(null, 204);
 });
 

@@ -1,8 +1,9 @@
+import type { Context } from "hono";
+import type { Env } from "../http/env.ts";
 import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { PAGE_BYTES } from "../../src/core/limits.ts";
 import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { ChangeOptions } from "../../src/inodes/content/editor.ts";
-import { inodeNotFound } from "../../src/inodes/content/inode_gate.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import { rangeOfPath, requireSameRange } from "../../src/wire/http/byte_range.ts";
 import { preconditionsOf } from "../../src/wire/http/conditions.ts";
@@ -20,7 +21,16 @@ import { faultOf, Name } from "../../src/wire/scalars.ts";
 import { answerHeaders } from "../http/headers.ts";
 import { BYTE_RANGES, BYTES, bytes, empty, json, jsonBody } from "../http/openapi.ts";
 import { dataResponse } from "./bytes.ts";
-import { CHANGE_FAULTS, endpoint, etagHeader, rangeOf, rangeView, REMOTE_FAULTS } from "./views.ts";
+import {
+  CHANGE_FAULTS,
+  endpoint,
+  etagHeader,
+  onInode,
+  permittedInode,
+  rangeOf,
+  rangeView,
+  REMOTE_FAULTS,
+} from "./views.ts";
 
 const WRITE_FAULTS: readonly FaultCode[] = ["wrong-length", "cache-full", ...CHANGE_FAULTS];
 
@@ -34,7 +44,8 @@ const readData = endpoint({
   description:
     "Cached bytes are answered from memory, others are read from the backing file first. Several " +
     "ranges are answered as `multipart/byteranges`.",
-  needs: "read",
+  needs: onInode("read"),
+
   isReadByHand: true,
   request: { params: InodeParam },
   headers: ["Range", "If-Range", "If-Match", "If-None-Match"],
@@ -56,15 +67,16 @@ const readData = endpoint({
     ...REMOTE_FAULTS,
   ],
 }).handle((c, store) =>
-  dataResponse(inodeAt(store, c.req.param("i")), c.req.method, (name) => c.req.header(name))
+  dataResponse(inodeAt(c, store), c.req.method, (name) => c.req.header(name))
 );
 
 /** @throws {Fault} `bad-name`, `inode-not-found` */
-function inodeAt(store: InodeStore, id: string): CachingInode {
-  const inode = store.find(id);
-  if (inode !== undefined) return inode;
-  const { error } = Name.safeParse(id);
-  throw error === undefined ? inodeNotFound(id) : faultOf(error, "param");
+function inodeAt(c: Context<Env>, store: InodeStore): CachingInode {
+  const { error } = store.find(c.req.param("i") ?? "") === undefined
+    ? Name.safeParse(c.req.param("i"))
+    : {};
+  if (error !== undefined) throw faultOf(error, "param");
+  return permittedInode(c, store, "read");
 }
 
 const replaceData = endpoint({
@@ -75,7 +87,8 @@ const replaceData = endpoint({
   description:
     "Who reads meanwhile may find a part of either, under no entity tag. A content that finds no " +
     "room is refused before the old one is touched; a failure later says how far it came.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: {
     params: InodeParam,
     query: DurableQuery,
@@ -85,7 +98,7 @@ const replaceData = endpoint({
   responses: { 204: empty("It is replaced", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "write");
   requireOctets((name) => c.req.header(name));
   if (c.req.header("content-range") !== undefined) {
     throw new Fault(
@@ -107,7 +120,8 @@ const writeRange = endpoint({
   description:
     "Writes to the cache, beyond the end too. The body has exactly as many bytes as the range. " +
     "With `durable=true` the answer comes when they are on stable storage.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: {
     params: InodeRangeParam,
     query: DurableQuery,
@@ -117,10 +131,10 @@ const writeRange = endpoint({
   responses: { 204: empty("It is written", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
-  const { i, range } = c.req.valid("param");
+  const { range } = c.req.valid("param");
   const { start, end } = rangeOfPath(range);
   requireSameRange(c.req.header("content-range"), { start, end });
-  const inode = store.inode(i);
+  const inode = permittedInode(c, store, "write");
   requireOctets((name) => c.req.header(name));
   using body = await store.receive(c.req.raw.body, end - start);
   const etag = await inode.write(body, start, optionsOf(c));
@@ -135,7 +149,8 @@ const writeRanges = endpoint({
   description:
     "Takes `multipart/byteranges`, each part with its `Content-Range`. A reader sees all parts " +
     "or none.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: {
     params: InodeParam,
     query: DurableQuery,
@@ -145,7 +160,7 @@ const writeRanges = endpoint({
   responses: { 204: empty("All of them are written", "ETag") },
   faults: WRITE_FAULTS,
 }).handle(async (c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "write");
   const boundary = boundaryOf(c.req.header("content-type"));
   const parts = byteParts(await bytesOf(c.req.raw), boundary);
   const etag = await inode.writeParts(parts, optionsOf(c));
@@ -169,12 +184,13 @@ const syncInode = endpoint({
   summary: "Bring all that was written to stable storage",
   description:
     "Writes back what is dirty and waits until the backing file has it on stable storage.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam },
   responses: { 204: { description: "All of it is there" } },
   faults: ["inode-not-found", "backing-changed", "backing-failed", "backing-full"],
 }).handle(async (c, store) => {
-  await store.inode(c.req.valid("param").i).sync();
+  await permittedInode(c, store, "write").sync();
   return c.body(null, 204);
 });
 
@@ -186,13 +202,14 @@ const evictPages = endpoint({
   description:
     "Dirty pages are written back first. Pages that are mapped or referenced stay, and the " +
     "answer names them.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(EvictBody) },
   responses: { 200: json(EvictedView, "What was dropped, and what had to stay") },
   faults: ["inode-not-found"],
 }).handle(async (c, store) => {
   const ranges = c.req.valid("json").ranges?.map(rangeOf);
-  const { bytes, refused } = await store.inode(c.req.valid("param").i).evict(ranges);
+  const { bytes, refused } = await permittedInode(c, store, "write").evict(ranges);
   return c.json({
     evictedBytes: String(bytes),
     refused: refused.map(({ range, why }) => ({ range: rangeView(range), why })),
@@ -206,13 +223,14 @@ const listPages = endpoint({
   summary: "Show which pages are cached, and in what state",
   description:
     "Lists runs of cached pages by offset, with their state and whether they are mapped.",
-  needs: "read",
+  needs: onInode("read"),
+
   request: { params: InodeParam, query: PagesQuery },
   responses: { 200: json(PagesView, "Runs of pages, by offset") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle((c, store) => {
   const { limit, cursor = 0n } = c.req.valid("query");
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "read");
   const runs = inode.pages().filter(({ start }) => start >= cursor);
   return c.json({
     pageBytes: PAGE_BYTES,

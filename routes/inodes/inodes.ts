@@ -12,6 +12,7 @@ import {
   InodeStatsView,
   InodeView,
 } from "../../src/wire/inodes.ts";
+import { targetOf } from "../../src/inodes/content/inode_facts.ts";
 import { Routes } from "../http/endpoint.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
@@ -19,7 +20,14 @@ import { attributeEndpoints } from "./attributes.ts";
 import { dataEndpoints } from "./data.ts";
 import { leftoverEndpoints } from "./leftovers.ts";
 import { mappingEndpoints } from "./mappings.ts";
-import { endpoint, inodeView, REMOTE_FAULTS, taggedView } from "./views.ts";
+import {
+  endpoint,
+  inodeView,
+  onInode,
+  permittedInode,
+  REMOTE_FAULTS,
+  taggedView,
+} from "./views.ts";
 
 const openInode = endpoint({
   method: "post",
@@ -29,7 +37,11 @@ const openInode = endpoint({
   description:
     "Whoever opens the same file shares one inode and its cache. `create` makes a file that is " +
     "missing. The holder keeps it open until it ends its hold or its lease runs out.",
-  needs: "write",
+  needs: {
+    permission: "write",
+    on: [{ kind: "roots", in: "body" }, { kind: "remotes", in: "body" }],
+  },
+
   request: { body: jsonBody(InodeRequestBody) },
   responses: {
     201: json(InodeView, "It is open now", "ETag"),
@@ -51,7 +63,10 @@ const openInode = endpoint({
     ...REMOTE_FAULTS,
   ],
 }).handle(async (c, store) => {
-  const { inode, isNew } = await store.open(c.req.valid("json"));
+  const body = c.req.valid("json");
+  const target = "url" in body ? targetOf({ path: body.url }) : targetOf(body);
+  c.get("principal").require("write", target);
+  const { inode, isNew } = await store.open(body);
   const [view, headers] = await taggedView(inode);
   return c.json(view, isNew ? 201 : 200, headers);
 });
@@ -62,13 +77,19 @@ const listInodes = endpoint({
   operationId: "listInodes",
   summary: "List open inodes",
   description: "Lists open inodes by id, in pages.",
-  needs: "read",
+  needs: {
+    permission: "read",
+    on: [{ kind: "roots", in: "each item" }, { kind: "remotes", in: "each item" }],
+  },
+
   request: { query: InodesQuery },
   responses: { 200: json(InodeListView, "A page of inodes, by id") },
   faults: ["backing-failed"],
 }).handle((c, store) => {
   const idOf = (inode: CachingInode) => inode.identity.id;
-  return c.json(pageOf(store.list(), idOf, inodeView, c.req.valid("query")), 200);
+  const principal = c.get("principal");
+  const list = store.list().filter(({ identity }) => principal.may("read", targetOf(identity)));
+  return c.json(pageOf(list, idOf, inodeView, c.req.valid("query")), 200);
 });
 
 const showAllStats = endpoint({
@@ -93,12 +114,13 @@ const showInode = endpoint({
   summary: "Show an inode",
   description:
     "Shows attributes of the file, how much of it is cached and dirty, and who holds it.",
-  needs: "read",
+  needs: onInode("read"),
+
   request: { params: InodeParam },
   responses: { 200: json(InodeView, "The inode", "ETag") },
   faults: ["inode-not-found", "backing-failed"],
 }).handle(async (c, store) => {
-  const [view, headers] = await taggedView(store.inode(c.req.valid("param").i));
+  const [view, headers] = await taggedView(permittedInode(c, store, "read"));
   return c.json(view, 200, headers);
 });
 
@@ -108,11 +130,12 @@ const showStats = endpoint({
   operationId: "showInodeStats",
   summary: "Show the figures of an inode",
   description: "Counts hits, misses, fills and bytes of one inode since it was opened.",
-  needs: "read",
+  needs: onInode("read"),
+
   request: { params: InodeParam },
   responses: { 200: json(InodeStatsView, "The figures") },
   faults: ["inode-not-found"],
-}).handle((c, store) => c.json(statsView(store.inode(c.req.valid("param").i).stats()), 200));
+}).handle((c, store) => c.json(statsView(permittedInode(c, store, "read").stats()), 200));
 
 const endHold = endpoint({
   method: "delete",
@@ -122,7 +145,8 @@ const endHold = endpoint({
   description:
     "When the last holder goes, dirty bytes are written back and the file is closed. If that " +
     "fails, the hold stays.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeHolderParam },
   responses: { 204: { description: "It is ended" } },
   faults: [
@@ -134,8 +158,8 @@ const endHold = endpoint({
     "inode-mapped",
   ],
 }).handle(async (c, store) => {
-  const { i, h } = c.req.valid("param");
-  await store.release(i, h);
+  const { identity } = permittedInode(c, store, "write");
+  await store.release(identity.id, c.req.valid("param").h);
   return c.body(null, 204);
 });
 

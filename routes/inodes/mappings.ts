@@ -1,3 +1,4 @@
+import { targetOf } from "../../src/inodes/content/inode_facts.ts";
 import type { z } from "@hono/zod-openapi";
 import type { Mapping } from "../../src/inodes/mapping/mapping_set.ts";
 import {
@@ -14,7 +15,7 @@ import { RangeBody } from "../../src/wire/inode_ranges.ts";
 import { InodeParam, InodesQuery } from "../../src/wire/inodes.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
-import { endpoint, rangeOf, rangeView } from "./views.ts";
+import { endpoint, onInode, permittedInode, rangeOf, rangeView } from "./views.ts";
 
 const addMapping = endpoint({
   method: "post",
@@ -24,12 +25,13 @@ const addMapping = endpoint({
   description:
     "For a mapper outside the daemon, such as a pager: pages of the range stay in the cache as " +
     "long as they are mapped.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(MappingBody) },
   responses: { 201: json(MappedView, "It is known") },
   faults: ["inode-not-found", "inode-read-only", "mapping-not-found", "mappings-exhausted"],
 }).handle((c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "write");
   const body = c.req.valid("json");
   const fresh = "copyOf" in body
     ? inode.mappings.copy(mappingOf(body.copyOf), body.address)
@@ -45,12 +47,13 @@ const removeMapping = endpoint({
   description:
     "The query names the mapping as it was added, or a part of it. The answer says what nobody " +
     "maps any more.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, query: MappingQuery },
   responses: { 200: json(UnmappedView, "It is ended") },
   faults: ["inode-not-found", "mapping-not-found"],
 }).handle((c, store) => {
-  const inode = store.inode(c.req.valid("param").i);
+  const inode = permittedInode(c, store, "write");
   const gone = inode.mappings.remove(mappingOf(c.req.valid("query")));
   return c.json({ noLongerMapped: gone.map(rangeView) }, 200);
 });
@@ -61,12 +64,13 @@ const listMappings = endpoint({
   operationId: "listInodeMappings",
   summary: "List mappings",
   description: "Lists mappings by offset, in pages.",
-  needs: "read",
+  needs: onInode("read"),
+
   request: { params: InodeParam, query: InodesQuery },
   responses: { 200: json(MappingListView, "A page of mappings, by offset") },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
-  const mappings = [...store.inode(c.req.valid("param").i).mappings.list()]
+  const mappings = [...permittedInode(c, store, "read").mappings.list()]
     .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
   return c.json(pageOf(mappings, keyOf, mappingView, c.req.valid("query")), 200);
 });
@@ -79,18 +83,22 @@ const translateRange = endpoint({
   description:
     "Brings the bytes into the cache and says which file on this host has them, so that the " +
     "mapper can map them itself.",
-  needs: "write",
+  needs: onInode("write"),
+  also: [{ ...onInode("read"), when: "always: the pages that it names can be read" }],
+
   request: { params: InodeParam, body: jsonBody(TranslateBody) },
   responses: { 200: json(TranslatedView, "Where the bytes are; the holder keeps them there") },
   faults: ["inode-not-found", "holder-not-found", "not-mapped", "cache-full", "backing-changed"],
 }).handle(async (c, store) => {
+  const inode = permittedInode(c, store, "write");
+  // Whoever is told where the pages are can read them there.
+  c.get("principal").require("read", targetOf(inode.identity));
   const { required, optional = required, access, holder } = c.req.valid("json");
   const request = {
     required: rangeOf(required),
     optional: rangeOf(optional),
     isWrite: access === "write",
   };
-  const inode = store.inode(c.req.valid("param").i);
   const { translations, busError } = await inode.mappings.translate(request, holder);
   return c.json({
     translations: translations.map(({ source, file, identity, offset, permissions }) => ({
@@ -119,12 +127,13 @@ const addReference = endpoint({
   summary: "Keep pages in the cache",
   description:
     "References are counted: the range stays in the cache until as many have been removed.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, body: jsonBody(RangeBody) },
   responses: { 204: { description: "They stay" } },
   faults: ["inode-not-found"],
 }).handle((c, store) => {
-  store.inode(c.req.valid("param").i).mappings.addReference(rangeOf(c.req.valid("json")));
+  permittedInode(c, store, "write").mappings.addReference(rangeOf(c.req.valid("json")));
   return c.body(null, 204);
 });
 
@@ -134,12 +143,13 @@ const removeReference = endpoint({
   operationId: "removeInodeReference",
   summary: "Let pages go that were kept in the cache",
   description: "Takes back one reference of exactly this range.",
-  needs: "write",
+  needs: onInode("write"),
+
   request: { params: InodeParam, query: RangeBody },
   responses: { 204: { description: "One reference less" } },
   faults: ["inode-not-found", "reference-not-found"],
 }).handle((c, store) => {
-  store.inode(c.req.valid("param").i).mappings.removeReference(rangeOf(c.req.valid("query")));
+  permittedInode(c, store, "write").mappings.removeReference(rangeOf(c.req.valid("query")));
   return c.body(null, 204);
 });
 

@@ -1,14 +1,46 @@
 import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { FaultCode } from "../../src/core/faults.ts";
+import type { Permission } from "../../src/core/rights.ts";
 import type { Range } from "../../src/core/segments.ts";
+import { targetOf } from "../../src/inodes/content/inode_facts.ts";
+import { inodeNotFound } from "../../src/inodes/content/inode_gate.ts";
 import { rfc3339 } from "../../src/wire/time.ts";
 import type { CachingInode } from "../../src/inodes/content/caching_inode.ts";
 import type { InodeStore } from "../../src/inodes/store/store.ts";
 import type { InodeView } from "../../src/wire/inodes.ts";
 import { endpointsOf } from "../http/endpoint.ts";
+import type { Env } from "../http/env.ts";
+import type { Need } from "../http/rights.ts";
 
 /** Declares an endpoint of inodes. */
 export const endpoint = endpointsOf<InodeStore>("inodes");
+
+/** The right to do this to what an inode is of: its root, or its remote. */
+export function onInode(permission: Permission): Need {
+  return {
+    permission,
+    on: [{ kind: "roots", in: "what it is of" }, { kind: "remotes", in: "what it is of" }],
+  };
+}
+
+/**
+ * The inode of the path, for who has this permission on its root or remote. For others there is none.
+ *
+ * @throws {Fault} `inode-not-found`
+ */
+export function permittedInode(
+  c: Context<Env>,
+  store: InodeStore,
+  permission: Permission,
+): CachingInode {
+  const id = c.req.param("i") ?? "";
+  const inode = store.find(id);
+  if (inode !== undefined && c.get("principal").may(permission, targetOf(inode.identity))) {
+    return inode;
+  }
+  throw inodeNotFound(id);
+}
 
 const VIEW_TAG_BYTES = 12;
 

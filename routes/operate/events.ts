@@ -1,6 +1,7 @@
 import type { Principal } from "../../src/access/tokens.ts";
 import type { EventLog } from "../../src/core/event_log.ts";
-import { EventStreams } from "../../src/sessions/event_streams.ts";
+import { NAME_KINDS } from "../../src/core/rights.ts";
+import { EventStreams, isShown, shownPage } from "../../src/sessions/event_streams.ts";
 import { EventSeq, EventsQuery, EventsView, pageJson } from "../../src/wire/events.ts";
 import { endpointsOf, Routes } from "../http/endpoint.ts";
 import { json, text } from "../http/openapi.ts";
@@ -24,7 +25,8 @@ const followEvents = endpointsOf<EventParts>("events")({
   description:
     "A stream starts after `Last-Event-ID`, after `after`, or with the next event. An event that " +
     "is no longer kept is not made up: the first number tells what is missing.",
-  needs: "read",
+  needs: { permission: "read", on: NAME_KINDS.map((kind) => ({ kind, in: "each item" })) },
+
   request: { query: EventsQuery },
   headers: ["Last-Event-ID"],
   responses: {
@@ -39,13 +41,15 @@ const followEvents = endpointsOf<EventParts>("events")({
   faults: ["followers-exhausted"],
 }).handle((c, { events, streams }) => {
   const { after, limit } = c.req.valid("query");
+  const principal = c.get("principal");
   if (c.req.header("accept")?.includes("application/json") === true) {
-    const page = pageJson(events.after(after ?? 0, limit));
-    return c.body(page, 200, { "content-type": "application/json" });
+    const page = events.visibleAfter(after ?? 0, limit, (event) => isShown(event, principal));
+    const text = pageJson(shownPage(page, principal), after ?? 0);
+    return c.body(text, 200, { "content-type": "application/json" });
   }
   if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
   const last = EventSeq.safeParse(c.req.header("last-event-id")).data;
-  const stream = streams.follow(last ?? after ?? events.lastSeq, c.get("principal"));
+  const stream = streams.follow(last ?? after ?? events.lastSeq, principal);
   return c.body(stream, 200, STREAM_HEADERS);
 });
 

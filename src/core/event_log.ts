@@ -1,7 +1,7 @@
 import { EVENT_SEQ_BLOCK, EVENTS_RETAINED_MAX } from "./limits.ts";
 import { commit } from "./commit.ts";
 import type { Clock } from "./ports/clock.ts";
-import type { EventFact, EventSink } from "./ports/events.ts";
+import type { Audience, EventFact, EventSink } from "./ports/events.ts";
 import type { Ledger } from "./ports/ledger.ts";
 import { waitUntil } from "./wait_until.ts";
 
@@ -11,6 +11,7 @@ export interface LoggedEvent extends EventFact {
   readonly seq: number;
   /** When it happened, nanoseconds since 1970-01-01T00:00:00Z. */
   readonly timeNs: bigint;
+  readonly audience: Audience | undefined;
 }
 
 /** Events that the ring no longer holds: those with `after` < seq < `before`. */
@@ -27,6 +28,15 @@ export interface EventPage {
 }
 
 const COUNTER_ID = "events";
+
+/** Whether a reader may be shown an event. */
+type IsVisible = (event: LoggedEvent) => boolean;
+
+/** Of the events after another, those that a reader may be shown. */
+export interface VisiblePage extends EventPage {
+  /** Every event up to this number was looked at. */
+  readonly through: number;
+}
 
 /**
  * The last events, in a ring in memory. Sequence numbers continue after a restart, because the
@@ -61,8 +71,8 @@ export class EventLog implements EventSink {
     return this.#nextSeq - 1;
   }
 
-  emit(fact: EventFact): void {
-    this.#ring.push({ ...fact, seq: this.#nextSeq++, timeNs: this.#clock.wallNs() });
+  emit(fact: EventFact, audience?: Audience): void {
+    this.#ring.push({ ...fact, seq: this.#nextSeq++, timeNs: this.#clock.wallNs(), audience });
     if (this.#ring.length > EVENTS_RETAINED_MAX) this.#ring.shift();
     if (this.#reserved - this.#nextSeq === EVENT_SEQ_BLOCK / 2) {
       // Half a block is left. A failure is ignored, because every other commit fails then as well.
@@ -88,25 +98,49 @@ export class EventLog implements EventSink {
   }
 
   /**
-   * The events after another. When there is none yet, it waits for the next one.
+   * The events after another that a reader may be shown.
+   *
+   * @param isVisible Whether it may be shown an event
+   */
+  visibleAfter(after: number, limit: number, isVisible: IsVisible): VisiblePage {
+    const { gap, items: all } = this.after(after, EVENTS_RETAINED_MAX);
+    const items: LoggedEvent[] = [];
+    for (const event of all) {
+      if (!isVisible(event)) continue;
+      items.push(event);
+      if (items.length === limit) return { gap, items, through: event.seq };
+    }
+    return { gap, items, through: this.lastSeq };
+  }
+
+  /**
+   * The events after another that a reader may be shown. When there is none yet, it waits for the
+   * next one.
    *
    * @param waitMs How long to wait at most, in milliseconds
    * @param signal Ends the wait
-   * @returns `undefined` when no event came in time
+   * @returns `undefined` when no event came in time; a page without events when some came and none
+   * may be shown
    */
   async next(
     after: number,
     limit: number,
     waitMs: number,
     signal: AbortSignal,
-  ): Promise<EventPage | undefined> {
-    const look = (): true | undefined => after === this.lastSeq ? undefined : true;
+    isVisible: IsVisible = () => true,
+  ): Promise<VisiblePage | undefined> {
+    let page: VisiblePage = { gap: undefined, items: [], through: after };
+    const look = (): true | undefined => {
+      // What was hidden once is not looked at again.
+      if (page.through !== this.lastSeq) page = this.visibleAfter(page.through, limit, isVisible);
+      return page.items.length > 0 || page.gap !== undefined || undefined;
+    };
     const listen = (listener: () => void): () => void => {
       this.#listeners.add(listener);
       return () => this.#listeners.delete(listener);
     };
-    const isThere = await waitUntil(look, { clock: this.#clock, listen, waitMs, signal });
-    return isThere && this.after(after, limit);
+    await waitUntil(look, { clock: this.#clock, listen, waitMs, signal });
+    return page.through === after ? undefined : page;
   }
 
   async #reserve(): Promise<void> {

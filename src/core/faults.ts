@@ -5,6 +5,7 @@
  * @module
  */
 import type { Errno } from "./errno.ts";
+import type { Caller, Target } from "./rights.ts";
 
 /** The sort of a fault. The wire maps each kind to one HTTP status. */
 export type FaultKind =
@@ -291,6 +292,11 @@ export type FaultCode = keyof typeof FAULTS;
 interface FaultOptions extends ErrorOptions {
   /** Further members of the problem document, such as the names of outdated watchers. */
   readonly members?: Readonly<Record<string, unknown>>;
+  /**
+   * Set when the detail or a member names what belongs to somebody else: who may not read that is
+   * told this detail instead, and no members.
+   */
+  readonly names?: { readonly of: Target; readonly otherwise: string };
   /** A more exact POSIX name than the code's own, where the host gave one. */
   readonly errno?: Errno;
   /** How long to wait before trying again, in seconds. */
@@ -317,6 +323,7 @@ export class Fault extends Error {
   readonly retryable: boolean;
   readonly members: Readonly<Record<string, unknown>>;
   readonly retryAfterSeconds: number | undefined;
+  readonly names: FaultOptions["names"];
 
   /**
    * @param code Stable word of the fault
@@ -332,6 +339,14 @@ export class Fault extends Error {
     this.retryable = spec.retryable ?? false;
     this.members = options.members ?? {};
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.names = options.names;
+  }
+
+  /** This fault as a caller may be told of it. */
+  shownTo(caller: Caller | undefined): Fault {
+    const { code, names, errno } = this;
+    if (names === undefined || caller?.may("read", names.of) === true) return this;
+    return new Fault(code, names.otherwise, { errno, cause: this });
   }
 }
 

@@ -33,6 +33,9 @@ export const READY_LINGER_MS = 0.1;
 
 /** Names of scopes, holders, guests, roots: fits a file name and a metric label. */
 export const NAME_CHARS_MAX = 64;
+
+/** Characters of an owner's token inside a frame; ours have 64. */
+export const OWNER_TOKEN_CHARS_MAX = 256;
 /** A free text, such as the reason of a bump: one or two sentences for an operator. */
 export const REASON_CHARS_MAX = 256;
 /** A JSON body: the largest legal one is 10,000 mapping keys of about 100 bytes. */

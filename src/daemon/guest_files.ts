@@ -53,7 +53,7 @@ export class InodeFiles implements GuestFiles {
     if (tree !== undefined) return { root, tree };
     throw new Fault(
       "root-not-found",
-      `Cannot share root "${root}": roots are ${[...this.#shares.keys()].join(", ") || "none"}`,
+      `Cannot share root "${root}": no --root has this name`,
     );
   }
 

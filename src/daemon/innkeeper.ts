@@ -9,8 +9,9 @@ import type { CreateGuest } from "../guests/create_guest.ts";
 import type { Guest } from "../guests/guest/guest.ts";
 import type { CreatedGuest, Guests } from "../guests/guests.ts";
 import type { SnapshotHead } from "../guests/snapshots/snapshot.ts";
-import type { SnapshotInfo } from "../guests/snapshots/snapshots.ts";
+import type { SnapshotCaller, SnapshotInfo } from "../guests/snapshots/snapshots.ts";
 import type { InodeStore } from "../inodes/store/store.ts";
+import { requireSources, scopeRight } from "./guest_rights.ts";
 import { ScopeRefs } from "./scope_refs.ts";
 
 /** Talks to what reseeds Linux guests from inside: each watches the scope of its guest. */
@@ -64,14 +65,27 @@ export class Innkeeper {
    * already sees the new generation (docs/guests.md#clones).
    *
    * @param by Who asks, for the history of the scope
-   * @throws {Fault} as {@linkcode Guests.create} and {@linkcode LiveScope.bump}
+   * @param asker What that one may do, and its owner's token; nothing is refused without
+   * @throws {Fault} as {@linkcode Guests.create} and {@linkcode LiveScope.bump};
+   * `not-permitted`, `bump-not-permitted`, `not-owner`
    */
-  async createGuest(command: CreateGuest, by: string): Promise<CreatedGuest> {
+  async createGuest(
+    command: CreateGuest,
+    by: string,
+    asker?: SnapshotCaller,
+  ): Promise<CreatedGuest> {
+    if (asker !== undefined) await requireSources(command, asker, this);
     let entered: { readonly guest: string; readonly scope: LiveScope } | undefined;
     try {
       const made = await this.guests.create(command, async (guest, original) => {
         const options = optionsOf(original);
-        const scope = await this.#scopeRefs.enter(command.scope ?? guest, options);
+        const name = command.scope ?? guest;
+        const right = scopeRight(command);
+        const scope = await this.#scopeRefs.enter(
+          name,
+          options,
+          (isMade) => asker?.caller.require(isMade ? "write" : right, { kind: "scopes", name }),
+        );
         entered = { guest, scope };
         if (original !== undefined) await this.#bumpForClone(guest, scope, original, by);
         return { scope: scope.state.name, identity: scope.state.current };

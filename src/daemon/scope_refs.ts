@@ -5,7 +5,7 @@ import type { Scopes } from "../generations/scopes.ts";
 /** Counts the guests of each scope: a scope that was made for guests goes with the last of them. */
 export class ScopeRefs {
   readonly #scopes: Scopes;
-  readonly #refs = new Map<string, { guests: number; readonly wasMade: boolean }>();
+  readonly #refs = new Map<string, { guests: number; wasMade: boolean }>();
   #isClosing = false;
 
   constructor(scopes: Scopes) {
@@ -16,14 +16,21 @@ export class ScopeRefs {
    * Finds the scope of a guest that is to come, or makes it.
    *
    * @param options Of a scope that is made
+   * @param allow Throws when the guest must not enter it, or must not make it
    */
-  async enter(name: string, options: ScopeOptions): Promise<LiveScope> {
-    const ref = this.#refs.get(name) ?? { guests: 0, wasMade: !this.#scopes.has(name) };
+  async enter(
+    name: string,
+    options: ScopeOptions,
+    allow: (isMade: boolean) => void = () => {},
+  ): Promise<LiveScope> {
+    const ref = this.#refs.get(name) ?? { guests: 0, wasMade: false };
     this.#refs.set(name, ref);
     ref.guests++;
     try {
-      if (this.#scopes.has(name)) return this.#scopes.get(name);
-      return (await this.#scopes.put(name, options)).scope;
+      return await this.#scopes.findOrMake(name, options, (isMade) => {
+        allow(isMade);
+        ref.wasMade ||= isMade;
+      });
     } catch (fault) {
       await this.leave(name);
       throw fault;

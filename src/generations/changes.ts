@@ -109,7 +109,8 @@ export class Changes {
   /** Puts a change into the log of events. */
   emit(kind: string, data: Readonly<Record<string, unknown>>, reason?: string): void {
     const why = reason === undefined ? {} : { reason };
-    this.#events.emit({ kind, subject: this.name, ...why, data });
+    const about = { kind: "scopes", name: this.name } as const;
+    this.#events.emit({ kind, subject: this.name, ...why, data }, { about });
   }
 
   /** Calls everybody who listens. */

@@ -88,6 +88,25 @@ export class Scopes {
   }
 
   /**
+   * Finds a scope, or makes it.
+   *
+   * @param options Of a scope that is made
+   * @param allow Throws when the one or the other must not be, and then nothing has happened
+   * @throws {Fault} `scopes-exhausted`, `page-unusable`, `state-unavailable`
+   */
+  findOrMake(
+    name: string,
+    options: ScopeOptions,
+    allow: (isMade: boolean) => void,
+  ): Promise<LiveScope> {
+    return this.#serial.run(async () => {
+      const known = this.#scopes.get(name);
+      allow(known === undefined);
+      return known ?? await this.#create(name, options);
+    });
+  }
+
+  /**
    * Deletes a scope with its watchers. Its page stays, and its counter is remembered.
    *
    * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced, and always for
@@ -137,7 +156,11 @@ export class Scopes {
     }
     const live = await this.#publish(scope, pages);
     this.#tombstones.delete(name);
-    this.#ports.events.emit({ kind: "scope.created", subject: name, data: { ...options } });
+    const about = { kind: "scopes", name } as const;
+    this.#ports.events.emit(
+      { kind: "scope.created", subject: name, data: { ...options } },
+      { about },
+    );
     return live;
   }
 

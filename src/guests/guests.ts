@@ -1,7 +1,7 @@
 import { commit } from "../core/commit.ts";
 import { Fault } from "../core/faults.ts";
 import { Leases } from "../core/leases.ts";
-import type { EventSink } from "../core/ports/events.ts";
+import type { Audience, EventSink } from "../core/ports/events.ts";
 import type { GuestFiles } from "../core/ports/guest_files.ts";
 import type { Ledger } from "../core/ports/ledger.ts";
 import type { Random } from "../core/ports/random.ts";
@@ -58,10 +58,10 @@ export class Guests {
   readonly #quota = new GuestQuota();
   #closed = false;
 
-  private constructor(ports: GuestPorts) {
+  private constructor(ports: GuestPorts, snapshots: Snapshots) {
     this.#ports = ports;
     this.#leases = new Leases(ports.clock);
-    this.snapshots = new Snapshots(ports);
+    this.snapshots = snapshots;
   }
 
   /**
@@ -71,7 +71,7 @@ export class Guests {
    * @throws {Fault} `state-unavailable`
    */
   static async open(ports: GuestPorts): Promise<Guests> {
-    const guests = new Guests(ports);
+    const guests = new Guests(ports, await Snapshots.load(ports));
     const rows = await ports.ledger.load("guest");
     const lost = rows.map(({ id, body }) => ({ id, record: body as GuestRecord }));
     const fresh = lost.filter(({ record }) => record.death === undefined);
@@ -82,7 +82,10 @@ export class Guests {
     for (const { id, record } of lost) guests.#addLost(id, record);
     for (const { id } of fresh) {
       const { errno, reason } = HOST_RESTART;
-      ports.events.emit({ kind: "guest.dead", subject: id, reason, data: { errno } });
+      ports.events.emit(
+        { kind: "guest.dead", subject: id, reason, data: { errno } },
+        audienceOf(id),
+      );
     }
     return guests;
   }
@@ -98,7 +101,7 @@ export class Guests {
    */
   async create(command: CreateGuest, enterScope: EnterScope): Promise<CreatedGuest> {
     this.#requireOpen();
-    const id = command.name ?? `guest-${this.#ports.random.bytes(ID_BYTES).toHex()}`;
+    const id = command.name ?? this.newId();
     this.#quota.take(id);
     using undo = new DisposableStack();
     undo.defer(() => this.#quota.release(id));
@@ -112,6 +115,11 @@ export class Guests {
     const created = await this.#add(id, command.leaseMs, made);
     undo.move();
     return created;
+  }
+
+  /** An id for a guest that was given none. */
+  newId(): string {
+    return `guest-${this.#ports.random.bytes(ID_BYTES).toHex()}`;
   }
 
   async #add(id: string, leaseMs: number | undefined, made: MadeGuest): Promise<CreatedGuest> {
@@ -132,7 +140,7 @@ export class Guests {
     const guest = new Guest({ ...parts, ...made });
     const entry = this.#enter(guest, record);
     guest.onEnd(() => this.#onEnd(entry));
-    events.emit({ kind: "guest.created", subject: id, data: shown });
+    events.emit({ kind: "guest.created", subject: id, data: shown }, audienceOf(id));
     return { guest, ownerToken };
   }
 
@@ -184,11 +192,12 @@ export class Guests {
   /**
    * A guest, for its owner only.
    *
+   * @param force Do without the owner, as admins may where that is said
    * @throws {Fault} `guest-not-found`, `not-owner`
    */
-  owned(id: string, token: string | undefined): Guest {
+  owned(id: string, token: string | undefined, force = false): Guest {
     const guest = this.get(id);
-    guest.owner.require(token);
+    if (!force) guest.owner.require(token);
     return guest;
   }
 
@@ -206,13 +215,26 @@ export class Guests {
   /**
    * Gives a guest another owner, for when its token was lost.
    *
-   * @returns The new owner's token, which is shown only here; the one before is worth nothing now
+   * @returns The new owner's token, which is shown only here; the one before is worth nothing now,
+   * for the snapshots of the guest either
+   * @throws {Fault} `guest-not-found`, `guest-dead`, `state-unavailable`
+   */
+  async changeOwner(id: string): Promise<string> {
+    const { owner } = this.get(id);
+    this.get(id).requireAlive();
+    const token = mintOwnerToken(this.#ports.random);
+    if (owner.token !== undefined) await this.snapshots.changeOwner(owner.token, token);
+    return this.newOwner(id, token);
+  }
+
+  /**
+   * As {@linkcode changeOwner}, for a guest that has no snapshots.
+   *
    * @throws {Fault} `guest-not-found`, `guest-dead`
    */
-  newOwner(id: string): string {
+  newOwner(id: string, token: string = mintOwnerToken(this.#ports.random)): string {
     const guest = this.get(id);
     guest.requireAlive();
-    const token = mintOwnerToken(this.#ports.random);
     guest.owner.change(token);
     this.#emit("owner-changed", id);
     this.#leases.hold(id)();
@@ -249,7 +271,8 @@ export class Guests {
       // get a newer one.
       const { scope, identity: { generation } } = guest;
       const options = scopeOptions === undefined ? {} : { scopeOptions };
-      return { subject: { guest: id, scope, generation, ...options }, ...captured };
+      const { token: ownerToken } = guest.owner;
+      return { subject: { guest: id, scope, generation, ...options }, ownerToken, ...captured };
     });
   }
 
@@ -287,7 +310,8 @@ export class Guests {
   }
 
   #emit(what: "deleted" | "owner-lost" | "owner-changed", id: string): void {
-    this.#ports.events.emit({ kind: `guest.${what}`, subject: id, data: {} });
+    const fact = { kind: `guest.${what}`, subject: id, data: {} };
+    this.#ports.events.emit(fact, audienceOf(id));
   }
 
   /** @returns Whether it was still there */
@@ -310,6 +334,11 @@ export class Guests {
     this.#closed = true;
     for (const entry of [...this.#entries.values()]) this.#remove(entry);
   }
+}
+
+/** Who may be shown what happens to a guest. */
+function audienceOf(id: string): Audience {
+  return { about: { kind: "guests", name: id } };
 }
 
 function mintOwnerToken(random: Random): string {

@@ -53,7 +53,7 @@ export class ChannelSession {
 
   async #serve(request: ChannelRequest): Promise<void> {
     try {
-      this.#principal.require("guest");
+      this.#principal.require("guest", { kind: "guests", name: request.guest });
       if (request.type === "attach") await this.#attach(request);
       else this.#drain(request);
     } catch (error) {
@@ -61,9 +61,9 @@ export class ChannelSession {
     }
   }
 
-  async #attach({ id, guest, address }: RequestOf<"attach">): Promise<void> {
+  async #attach({ id, guest, address, owner }: RequestOf<"attach">): Promise<void> {
     const topic = topicOf(guest, address);
-    const { channels } = this.#guests.get(guest);
+    const { channels } = this.#guests.owned(guest, owner, this.#principal.may("admin"));
     if (!this.#listening.has(topic) && this.#listening.size >= CHANNELS_PER_CONNECTION_MAX) {
       throw new Fault(
         "channels-exhausted",

@@ -1,8 +1,27 @@
 import type { Principal } from "../access/tokens.ts";
-import type { EventLog } from "../core/event_log.ts";
+import type { EventLog, EventPage, LoggedEvent } from "../core/event_log.ts";
 import { Fault } from "../core/faults.ts";
 import { EVENT_COMMENT_MS, EVENT_FOLLOWERS_MAX, EVENTS_PAGE_MAX } from "../core/limits.ts";
+import type { Caller } from "../core/rights.ts";
 import { pageText } from "../wire/events.ts";
+
+/** Whether a caller may be shown an event: it may read what the event is about. */
+export function isShown({ audience }: LoggedEvent, caller: Caller): boolean {
+  return caller.may("read", audience?.about);
+}
+
+/** A page of events as a caller may see it: what is said inside a guest only with `guest` on it. */
+export function shownPage<Page extends EventPage>(page: Page, caller: Caller): Page {
+  return {
+    ...page,
+    items: page.items.map((event) => {
+      const { isInside = false, about } = event.audience ?? {};
+      if (!isInside || caller.may("guest", about)) return event;
+      const { reason: _, ...rest } = event;
+      return { ...rest, data: {} };
+    }),
+  };
+}
 
 /** What streams of events are put together from. */
 interface EventStreamsParts {
@@ -38,19 +57,27 @@ export class EventStreams {
     }
     this.#count++;
     const gone = new AbortController();
-    const signal = AbortSignal.any([stopping, gone.signal]);
+    const signal = AbortSignal.any([stopping, gone.signal, principal.ended]);
     signal.addEventListener("abort", () => this.#count--, { once: true });
     let known = after;
     return new ReadableStream({
       pull: async (controller) => {
-        const page = await events.next(known, EVENTS_PAGE_MAX, EVENT_COMMENT_MS, signal);
+        const page = await events.next(
+          known,
+          EVENTS_PAGE_MAX,
+          EVENT_COMMENT_MS,
+          signal,
+          (event) => isShown(event, principal),
+        );
         if (!isKnown(principal)) gone.abort();
         if (gone.signal.aborted || page === undefined && stopping.aborted) {
           return controller.close();
         }
-        known = page?.items.at(-1)?.seq ?? (page?.gap?.before ?? known + 1) - 1;
-        const text = page === undefined ? ": still here\n\n" : pageText(page);
-        controller.enqueue(this.#encoder.encode(text));
+        known = page?.through ?? known;
+        const text = page === undefined ? "" : pageText(shownPage(page, principal));
+        // The number is sent also when nothing may be shown, so that who comes back goes on there.
+        const silence = page === undefined ? ": still here\n\n" : `: still here\nid: ${known}\n\n`;
+        controller.enqueue(this.#encoder.encode(text || silence));
       },
       cancel: () => gone.abort(),
     });

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { EventPage, LoggedEvent } from "../core/event_log.ts";
+import type { EventPage, LoggedEvent, VisiblePage } from "../core/event_log.ts";
 import { rfc3339 } from "./time.ts";
 import { toJson } from "./problem.ts";
 import { digits, Limit, Time } from "./scalars.ts";
@@ -44,11 +44,19 @@ export const EventsView = z.object({
     after: z.int().openapi({ description: "Number of the last event before the gap", example: 12 }),
     before: z.int().openapi({ description: "Number of the first event behind it", example: 30 }),
   }).optional().describe("Events between these two are no longer known"),
+  through: z.int().optional().describe(
+    "Go on after this number: the caller may see none of the events between the last item and it",
+  ),
 }).openapi("Events", { description: "A page of events" });
 
-/** A page of events as JSON text. */
-export function pageJson({ gap, items }: EventPage): string {
-  return toJson({ items: items.map(eventView), gap });
+/**
+ * A page of events as JSON text.
+ *
+ * @param after Number of the last event that the reader knew
+ */
+export function pageJson({ gap, items, through }: VisiblePage, after: number): string {
+  const isAhead = through > (items.at(-1)?.seq ?? after);
+  return toJson({ items: items.map(eventView), gap, through: isAhead ? through : undefined });
 }
 
 /** A page of events as server-sent events. */

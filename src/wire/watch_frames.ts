@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
+import { OWNER_TOKEN_CHARS_MAX } from "../core/limits.ts";
 import { LeaseMs, ProcessBody, QuiesceId } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
 import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./subprotocols.ts";
@@ -47,7 +48,13 @@ export const ClientFrame = z.discriminatedUnion("type", [
     cannot: Reason.optional().describe("Why it cannot stand still; the one who asked is told"),
   }),
   z.strictObject({ type: z.literal("unwatch"), id: Id, scope: Name, epoch: U64.optional() }),
-  z.strictObject({ type: z.literal("attach"), id: Id, guest: Name, address: U32 }),
+  z.strictObject({
+    type: z.literal("attach"),
+    id: Id,
+    guest: Name,
+    address: U32,
+    owner: z.string().max(OWNER_TOKEN_CHARS_MAX).optional(),
+  }),
   z.strictObject({
     type: z.literal("drain"),
     id: Id,

@@ -1,3 +1,5 @@
+import type { Target } from "../rights.ts";
+
 /** A change, as followers of the events see it. */
 export interface EventFact {
   /** The sort of thing and what happened to it, such as `scope.bumped`. */
@@ -10,10 +12,22 @@ export interface EventFact {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
+/** Who may be shown a change. */
+export interface Audience {
+  /** What one must be permitted to read. */
+  readonly about: Target;
+  /**
+   * It was said from inside of a guest: reason and data are shown only to those who have the
+   * permission `guest` on it.
+   */
+  readonly isInside?: boolean;
+}
+
 /**
  * Where domains report changes. Every change that a caller can notice is reported once, after it
  * took effect. A report cannot fail and does not wait.
  */
 export interface EventSink {
-  emit(fact: EventFact): void;
+  /** @param audience Only those who may read everything when it is left out */
+  emit(fact: EventFact, audience?: Audience): void;
 }

@@ -6,6 +6,7 @@ export type LedgerKind =
   | "mapping"
   | "host-device"
   | "guest"
+  | "snapshot-owner"
   | "host-source"
   | "counter";
 

@@ -2,7 +2,7 @@ import { Fault } from "../../core/faults.ts";
 import { commit } from "../../core/commit.ts";
 import { HOLDERS_PER_DEVICE_MAX, HOST_DEVICES_MAX } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
-import type { EventSink } from "../../core/ports/events.ts";
+import type { Audience, EventSink } from "../../core/ports/events.ts";
 import type { Ledger, LedgerEntry } from "../../core/ports/ledger.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { Serial } from "../../core/serial.ts";
@@ -51,7 +51,7 @@ export class HostDevices {
         subject: id,
         reason: "its lease ran out",
         data: { holder },
-      });
+      }, this.#audienceOf(id));
     });
   }
 
@@ -130,10 +130,7 @@ export class HostDevices {
   get(id: string): HostDevice {
     const device = this.#book.get(id);
     if (device !== undefined) return device;
-    throw new Fault(
-      "device-not-found",
-      `Cannot find host device ${JSON.stringify(id.slice(0, 80))}: it is not registered`,
-    );
+    throw deviceNotFound(id);
   }
 
   /** The devices of a kind and of a sandbox, where these are given, ascending by id. */
@@ -313,7 +310,13 @@ export class HostDevices {
 
   #changed(kind: string, subject: string, data: Readonly<Record<string, unknown>>): void {
     this.#revision++;
-    this.#ports.events.emit({ kind, subject, data });
+    const { sandbox } = data;
+    this.#ports.events.emit({ kind, subject, data }, this.#audienceOf(subject, sandbox));
+  }
+
+  /** Who may be shown what happens to a device: whoever may read of its sandbox. */
+  #audienceOf(id: string, name: unknown = this.#book.get(id)?.sandbox): Audience | undefined {
+    return typeof name === "string" ? { about: { kind: "sandboxes", name } } : undefined;
   }
 
   #startHolderLeases(): void {
@@ -337,6 +340,14 @@ function indexData(device: HostDevice): { index?: number } {
   return index === undefined ? {} : { index };
 }
 
+/** The fault of a device that is not registered. */
+export function deviceNotFound(id: string): Fault {
+  return new Fault(
+    "device-not-found",
+    `Cannot find host device ${JSON.stringify(id.slice(0, 80))}: it is not registered`,
+  );
+}
+
 /** A device shared by several sandboxes cannot be changed through one of them. */
 function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void {
   if (rival === undefined) return;
@@ -345,6 +356,13 @@ function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void
     `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox "${device.sandbox}": ` +
       `sandbox "${rival.sandbox}" has it as ${rival.kind} and not both are read-only or share it: ` +
       "delete it there first",
-    { members: { sandbox: rival.sandbox, device: rival.id } },
+    {
+      members: { sandbox: rival.sandbox, device: rival.id },
+      names: {
+        of: { kind: "sandboxes", name: rival.sandbox },
+        otherwise: `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox ` +
+          `"${device.sandbox}": another sandbox has it, and not both are read-only or share it`,
+      },
+    },
   );
 }

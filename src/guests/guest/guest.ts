@@ -19,6 +19,9 @@ import { GuestRegisters } from "./registers.ts";
 import type { GuestDeath, GuestKind, GuestState } from "./state.ts";
 import { Watchdog } from "./watchdog.ts";
 
+/** Events whose data or reason come from the program that runs in the guest. */
+const INSIDE_EVENTS: ReadonlySet<string> = new Set(["notify", "exited", "dead"]);
+
 /** All of a paused guest. */
 interface Captured {
   readonly image: GuestImage;
@@ -398,7 +401,7 @@ export class Guest {
       subject: this.id,
       ...(reason === undefined ? {} : { reason }),
       data,
-    });
+    }, { about: { kind: "guests", name: this.id }, isInside: INSIDE_EVENTS.has(what) });
   }
 
   #engineFailed(why: string): void {

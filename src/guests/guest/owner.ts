@@ -30,6 +30,11 @@ export class Owner {
     );
   }
 
+  /** The owner's token, if somebody owns the guest. */
+  get token(): string | undefined {
+    return this.#token;
+  }
+
   /** From now on the owner is whoever has this token. */
   change(token: string): void {
     this.#token = token;

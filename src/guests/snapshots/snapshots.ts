@@ -2,8 +2,10 @@ import { Fault, type FaultCode } from "../../core/faults.ts";
 import { SNAPSHOTS_MAX } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { EventSink } from "../../core/ports/events.ts";
+import type { Ledger } from "../../core/ports/ledger.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { SnapshotStore } from "../../core/ports/snapshot_store.ts";
+import type { Caller, Permission, Target } from "../../core/rights.ts";
 import { Serial } from "../../core/serial.ts";
 import {
   encodeSnapshot,
@@ -12,6 +14,7 @@ import {
   type SnapshotSubject,
   StoredSnapshot,
 } from "./snapshot.ts";
+import { SnapshotOwners } from "./snapshot_owners.ts";
 import { stored } from "./stored.ts";
 
 /** A stored snapshot, without its memory. */
@@ -35,19 +38,37 @@ const ID_BYTES = 8;
 
 /** A guest as it is at one moment. */
 interface Taken extends SavedGuest {
+  /** The token of the guest's owner, if somebody owns it. */
+  readonly ownerToken?: string | undefined;
   readonly subject: Omit<SnapshotSubject, "createdNs">;
 }
 
-/** The snapshots of a daemon. They are in the store; nothing of them stays in memory. */
+/** Who wants to do something with a snapshot. */
+export interface SnapshotCaller {
+  readonly caller: Caller;
+  /** The owner's token in the request. */
+  readonly ownerToken: string | undefined;
+}
+
+/** The snapshots of a daemon. They are in the store; only whose they are stays in memory. */
 export class Snapshots {
   readonly #ports: SnapshotPorts;
   readonly #store: SnapshotStore;
+  readonly #owners: SnapshotOwners;
   readonly #taking = new Serial();
   #beingTaken = 0;
 
-  constructor(ports: SnapshotPorts) {
+  private constructor(ports: SnapshotPorts, owners: SnapshotOwners) {
     this.#ports = ports;
     this.#store = ports.snapshots;
+    this.#owners = owners;
+  }
+
+  /** Opens what is stored. */
+  static async load(ports: SnapshotPorts & { readonly ledger: Ledger }): Promise<Snapshots> {
+    const snapshots = new Snapshots(ports, await SnapshotOwners.open(ports.ledger));
+    await snapshots.#owners.forgetOthers(await snapshots.ids());
+    return snapshots;
   }
 
   /**
@@ -72,13 +93,23 @@ export class Snapshots {
     }
   }
 
-  async #put({ subject, ...saved }: Taken): Promise<SnapshotInfo> {
+  async #put({ subject, ownerToken, ...saved }: Taken): Promise<SnapshotInfo> {
     const { clock, random, events } = this.#ports;
     const { head, bytes } = await encodeSnapshot({ ...subject, createdNs: clock.wallNs() }, saved);
     const id = `snapshot-${random.bytes(ID_BYTES).toHex()}`;
-    await stored(this.#store.put(id, bytes));
+    // First, so that no snapshot is ever there without its owner.
+    await this.#owners.add(id, subject.guest, ownerToken);
+    try {
+      await stored(this.#store.put(id, bytes));
+    } catch (error) {
+      // If this fails, the next start forgets it.
+      await this.#owners.forget(id).catch(() => {});
+      throw error;
+    }
     const sizeBytes = bytes.length;
-    events.emit({ kind: "snapshot.created", subject: id, data: { ...subject, sizeBytes } });
+    events.emit({ kind: "snapshot.created", subject: id, data: { ...subject, sizeBytes } }, {
+      about: guestTarget(subject.guest),
+    });
     return { ...head, id, sizeBytes };
   }
 
@@ -120,11 +151,77 @@ export class Snapshots {
     }
   }
 
-  /** @throws {Fault} `snapshot-not-found` */
-  async delete(id: string): Promise<void> {
-    if (!await stored(this.#store.delete(id))) throw notFound(id);
-    this.#ports.events.emit({ kind: "snapshot.deleted", subject: id, data: {} });
+  /**
+   * Refuses whoever may not do this to a snapshot: it needs the permission on the guest of the
+   * snapshot, and its owner's token if it has an owner and the caller is no admin. For who has not
+   * the permission there is no such snapshot.
+   *
+   * @throws {Fault} `snapshot-not-found`, `not-owner`
+   */
+  async require(
+    id: string,
+    permission: Permission,
+    { caller, ownerToken }: SnapshotCaller,
+  ): Promise<void> {
+    const guest = await this.#guestOf(id);
+    // One that cannot be read is nobody's: only who may do this to all guests may do it.
+    if (!caller.may(permission, guest === undefined ? undefined : guestTarget(guest))) {
+      throw notFound(id);
+    }
+    if (caller.may("admin") || await this.#owners.matches(id, ownerToken)) return;
+    throw new Fault(
+      "not-owner",
+      `Cannot do this to snapshot "${
+        id.slice(0, 80)
+      }": send the token of its guest's creation as ` +
+        "Innkeeper-Owner",
+    );
   }
+
+  /** Whether {@linkcode require} lets this pass. */
+  async may(id: string, permission: Permission, asker: SnapshotCaller): Promise<boolean> {
+    try {
+      await this.require(id, permission, asker);
+      return true;
+    } catch (error) {
+      if (error instanceof Fault && /^(not-owner|snapshot-not-found)$/.test(error.code)) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  /** @throws {Fault} `snapshot-not-found` */
+  async #guestOf(id: string): Promise<string | undefined> {
+    const known = this.#owners.guestOf(id);
+    if (known !== undefined) return known;
+    const summary = await this.summary(id);
+    if (summary === undefined) throw notFound(id);
+    return "guest" in summary ? summary.guest : undefined;
+  }
+
+  /** Gives all snapshots of one owner to another. */
+  changeOwner(before: string, after: string): Promise<void> {
+    return this.#owners.change(before, after);
+  }
+
+  /**
+   * Deletes a snapshot.
+   *
+   * @throws {Fault} `snapshot-not-found`
+   */
+  async delete(id: string): Promise<void> {
+    const guest = await this.#guestOf(id);
+    if (!await stored(this.#store.delete(id))) throw notFound(id);
+    // If this fails, the next start forgets it.
+    await this.#owners.forget(id).catch(() => {});
+    const audience = guest === undefined ? undefined : { about: guestTarget(guest) };
+    this.#ports.events.emit({ kind: "snapshot.deleted", subject: id, data: {} }, audience);
+  }
+}
+
+function guestTarget(name: string): Target {
+  return { kind: "guests", name };
 }
 
 function notFound(id: string): Fault {

@@ -51,8 +51,7 @@ export async function openBacking(
   const { root, path, access, create, permissions, noatime = false } = request;
   const folder = roots.get(root);
   if (folder === undefined) {
-    const known = [...roots.keys()].join(", ") || "none";
-    throw new Fault("root-not-found", `Cannot open in root "${root}": roots are ${known}`);
+    throw new Fault("root-not-found", `Cannot open in root "${root}": no --root has this name`);
   }
   if (folder.readOnly && (access === "rw" || create !== "never")) {
     throw new Fault("root-read-only", `Cannot write in root "${root}": it is read-only`);

@@ -1,4 +1,5 @@
 import type { BackingAttributes } from "../../core/ports/backing_file.ts";
+import type { Target } from "../../core/rights.ts";
 import type { Range } from "../../core/segments.ts";
 import type { InodeModes } from "../backing/opening.ts";
 import type { Counts } from "../cache/counters.ts";
@@ -13,6 +14,13 @@ export interface InodeIdentity extends InodeModes {
   readonly root?: string;
   /** The path by which it was first opened, or the URL. */
   readonly path: string;
+}
+
+/** What a right to an inode is needed on: its root, or the address of a remote file. */
+export function targetOf({ root, path }: Pick<InodeIdentity, "root" | "path">): Target {
+  if (root !== undefined) return { kind: "roots", name: root };
+  // As it is fetched: a path with dots must not fit the pattern of another folder.
+  return { kind: "remotes", name: URL.parse(path)?.href ?? path };
 }
 
 /** The content of an inode at one moment. */

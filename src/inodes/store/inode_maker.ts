@@ -14,7 +14,7 @@ import { Counters } from "../cache/counters.ts";
 import { CachedInode } from "../content/cached_inode.ts";
 import type { CachingInode, InodeParts } from "../content/caching_inode.ts";
 import { HostInode } from "../content/host_inode.ts";
-import type { InodeIdentity } from "../content/inode_facts.ts";
+import { type InodeIdentity, targetOf } from "../content/inode_facts.ts";
 import { DirtyLog } from "../writeback/dirty_log.ts";
 import type { RecoveryParts } from "../writeback/recovery.ts";
 
@@ -60,6 +60,7 @@ export class InodeMaker {
     const { clock, events, random } = this.#parts;
     // Never an id that was used before, so that a late request meets no other file.
     const id = random.bytes(ID_BYTES).toHex();
+    const about = targetOf(opened.identity);
     const parts: InodeParts = {
       ...opened,
       identity: { id, ...opened.identity },
@@ -67,7 +68,7 @@ export class InodeMaker {
       backing: new Backing(file, opened.identity.path),
       counters: new Counters(this.totals),
       clock,
-      emit: (fact) => events.emit({ ...fact, subject: id }),
+      emit: (fact) => events.emit({ ...fact, subject: id }, { about }),
     };
     return opened.identity.cache === "host" ? new HostInode(parts) : await this.#makeCached(parts);
   }

@@ -16,7 +16,7 @@ import {
   type RemoteRequest,
 } from "../backing/opening.ts";
 import type { CachingInode } from "../content/caching_inode.ts";
-import type { InodeIdentity, InodeStats } from "../content/inode_facts.ts";
+import { type InodeIdentity, type InodeStats, targetOf } from "../content/inode_facts.ts";
 import { inodeNotFound } from "../content/inode_gate.ts";
 import { type Leftover, Leftovers, type Retried } from "../writeback/leftovers.ts";
 import { recover, type Recovered } from "../writeback/recovery.ts";
@@ -106,7 +106,7 @@ export class InodeStore {
       subject: `${root}/${path}`,
       ...reason === undefined ? {} : { reason },
       data: { root, path, dirtyBytes },
-    });
+    }, { about: { kind: "roots", name: root } });
   }
 
   /**
@@ -366,7 +366,8 @@ export class InodeStore {
   }
 
   #emit(inode: CachingInode, fact: Omit<EventFact, "subject">): void {
-    this.#parts.events.emit({ ...fact, subject: inode.identity.id });
+    const { identity } = inode;
+    this.#parts.events.emit({ ...fact, subject: identity.id }, { about: targetOf(identity) });
   }
 
   async #forget(inode: CachingInode): Promise<void> {

@@ -220,13 +220,15 @@ Deno.test("PUT …/state pauses and makes ready, each twice (case 39)", async ()
   await badBodies(routes, "PUT", path, headers);
 });
 
-Deno.test("POST …/interrupts needs the right and not the owner (cases 4, 26)", async () => {
+Deno.test("POST …/interrupts needs the right and the owner (cases 4, 26)", async () => {
   const routes = await api();
   const headers = await made(routes);
   const path = "/v1/guests/g/interrupts";
   await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
   const irq = { kind: "unix", principal: new Principal("device", ["irq"]) } as const;
-  assertEquals((await routes.send("POST", path, { json: { line: 1 }, listener: irq })).status, 202);
+  await routes.refused("not-owner", "POST", path, { json: { line: 1 }, listener: irq });
+  const raised = await routes.send("POST", path, { json: { line: 1 }, listener: irq, headers });
+  assertEquals(raised.status, 202);
   const exit = await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
   assertEquals(exit, { reason: "notify", value: "1" });
   for (const line of [32, -1]) {
@@ -526,4 +528,69 @@ Deno.test("POST /v1/guests with leaseMs: any request of the owner keeps the gues
   await routes.json(200, "GET", "/v1/guests/g");
   daemon.clock.advance(50);
   await routes.refused("guest-not-found", "GET", "/v1/guests/g", { headers });
+});
+
+Deno.test("what is inside a guest is for who may use it and owns it, and its snapshots too", async () => {
+  const daemon = await TestDaemon.open();
+  const routes = Api.of(guestRoutes(daemon, NEVER));
+  const headers = await made(routes);
+  await routes.json(200, "POST", "/v1/guests/g/runs", { json: {}, headers });
+  await routes.json(200, "PUT", "/v1/guests/g/state", { json: { state: "paused" }, headers });
+  const { id } = await routes.json(201, "POST", "/v1/guests/g/snapshots", { headers });
+  const as = (...grants: string[]) =>
+    ({ listener: { kind: "unix", principal: new Principal("someone", grants) } }) as const;
+  const [reader, user, other] = [as("read"), as("guest:g", "read:guests/*"), as("guest:h", "read")];
+  const inside = ["registers", "registers/ax", "memory", "channels", "channels/5"];
+  for (const path of inside.map((one) => `/v1/guests/g/${one}`)) {
+    await routes.refused("not-permitted", "GET", path, { ...reader, headers });
+    await routes.refused("not-permitted", "GET", path, { ...other, headers });
+    await routes.refused("not-owner", "GET", path, user);
+  }
+  assertEquals((await routes.send("GET", "/v1/guests/g/memory", { ...user, headers })).status, 200);
+  // Of how a run ended a reader sees that it did, and nothing that the program has said.
+  const shown = await routes.json(200, "GET", "/v1/guests/g", reader);
+  assertEquals(shown.exit, { reason: "notify" });
+  assertEquals((await routes.json(200, "GET", "/v1/guests/g", user)).exit.value, "24589");
+
+  const path = `/v1/snapshots/${id}`;
+  await routes.refused("not-owner", "GET", path, reader);
+  await routes.refused("snapshot-not-found", "GET", path, { ...as("read:guests/h"), headers });
+  await routes.refused("snapshot-not-found", "DELETE", path, { ...other, headers });
+  await routes.refused("not-owner", "DELETE", path, user);
+  assertEquals((await routes.json(200, "GET", "/v1/snapshots", reader)).items, []);
+  const listed = await routes.json(200, "GET", "/v1/snapshots", { ...user, headers });
+  assertEquals(listed.items.length, 1);
+  // It outlives its guest, and so does its owner.
+  await routes.send("DELETE", "/v1/guests/g", { headers });
+  await made(routes);
+  await routes.refused("not-owner", "GET", path, user);
+  await routes.json(200, "GET", path, { ...user, headers });
+  assertEquals((await routes.send("DELETE", path, { ...user, headers })).status, 204);
+});
+
+Deno.test("POST …/owner takes the snapshots of a guest from the owner before", async () => {
+  const routes = await api();
+  const headers = await made(routes);
+  await routes.json(200, "PUT", "/v1/guests/g/state", { json: { state: "paused" }, headers });
+  const { id } = await routes.json(201, "POST", "/v1/guests/g/snapshots", { headers });
+  const { ownerToken } = await routes.json(201, "POST", "/v1/guests/g/owner");
+  const listener = {
+    kind: "unix",
+    principal: new Principal("someone", ["guest", "read"]),
+  } as const;
+  await routes.refused("not-owner", "GET", `/v1/snapshots/${id}`, { headers, listener });
+  const owned = { listener, headers: { "innkeeper-owner": ownerToken } };
+  await routes.json(200, "GET", `/v1/snapshots/${id}`, owned);
+});
+
+Deno.test("POST /v1/guests needs the right to its name, given or drawn", async () => {
+  const routes = await api();
+  const as = (...grants: string[]) =>
+    ({ listener: { kind: "unix", principal: new Principal("someone", grants) } }) as const;
+  const post = { json: { bare: bare("hello") } };
+  await routes.refused("not-permitted", "POST", "/v1/guests", { ...post, ...as("guest:vm-*") });
+  const json = { name: "other", ...post.json };
+  await routes.refused("not-permitted", "POST", "/v1/guests", { json, ...as("guest:vm-*") });
+  await routes.json(201, "POST", "/v1/guests", { ...post, ...as("guest:guest-*") });
+  await routes.json(201, "POST", "/v1/guests", { json, ...as("guest:other") });
 });
