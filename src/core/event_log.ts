@@ -131,8 +131,10 @@ export class EventLog implements EventSink {
   ): Promise<VisiblePage | undefined> {
     let page: VisiblePage = { gap: undefined, items: [], through: after };
     const look = (): true | undefined => {
-      // What was hidden once is not looked at again.
-      if (page.through !== this.lastSeq) page = this.visibleAfter(page.through, limit, isVisible);
+      // What was hidden once is not looked at again, and what was found is not lost to a later one.
+      if (page.items.length === 0 && page.gap === undefined && page.through !== this.lastSeq) {
+        page = this.visibleAfter(page.through, limit, isVisible);
+      }
       return page.items.length > 0 || page.gap !== undefined || undefined;
     };
     const listen = (listener: () => void): () => void => {

@@ -73,3 +73,23 @@ Deno.test("EventLog.next() ends its wait when the caller goes away", async () =>
   gone.abort();
   assertEquals(await waiting, undefined);
 });
+
+Deno.test("EventLog.next() gives what was found when more comes at once, and only what may be shown", async () => {
+  const log = await EventLog.open(world());
+  const { signal } = new AbortController();
+  const audience = (name: string) => ({ about: { kind: "scopes", name } as const });
+  const isVisible = ({ subject }: { subject: string }) => subject === "mine";
+  const known = log.lastSeq;
+  const waiting = log.next(known, 10, 1000, signal, isVisible);
+  log.emit({ ...fact, subject: "theirs" }, audience("theirs"));
+  log.emit({ ...fact, subject: "mine" }, audience("mine"));
+  log.emit({ ...fact, subject: "theirs" }, audience("theirs"));
+  log.emit({ ...fact, subject: "mine" }, audience("mine"));
+  const page = await waiting;
+  assertEquals(page?.items.map(({ seq }) => seq), [known + 2]);
+  const rest = log.visibleAfter(page?.through ?? 0, 10, isVisible);
+  assertEquals([rest.items.map(({ seq }) => seq), rest.through], [[known + 4], known + 4]);
+  log.emit({ ...fact, subject: "theirs" }, audience("theirs"));
+  const hidden = await log.next(known + 4, 10, 0, signal, isVisible);
+  assertEquals([hidden?.items, hidden?.through], [[], known + 5]);
+});
