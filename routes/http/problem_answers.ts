@@ -4,6 +4,7 @@ import { PROBLEM_TYPE, problemOf, statusOf } from "../../src/wire/problem.ts";
 import { Code } from "../../src/wire/scalars.ts";
 import type { Route } from "./endpoint.ts";
 import { answerHeaders } from "./headers.ts";
+import { PROBLEM_HELP } from "./problem_help.ts";
 import { needOf } from "./rights.ts";
 
 /** The problem document as a schema. */
@@ -126,7 +127,8 @@ export function problemExamples(text: string) {
   return Object.fromEntries(
     (Object.keys(FAULTS) as FaultCode[]).filter(isNamed).map((code) => [code, {
       summary: FAULTS[code].title,
-      value: problemOf(new Fault(code, `Cannot do it: ${FAULTS[code].title}`)),
+      description: PROBLEM_HELP[code].join(" "),
+      value: problemOf(new Fault(code, PROBLEM_HELP[code][0])),
     }]),
   );
 }

@@ -7,6 +7,7 @@ import { PROBLEM_TYPE, problemOf, statusOf, toJson } from "../../src/wire/proble
 import type { Env } from "./env.ts";
 import { endpointsOf, Routes } from "./endpoint.ts";
 import { text } from "./openapi.ts";
+import { PROBLEM_HELP } from "./problem_help.ts";
 
 const ProblemParam = z.object({
   code: z.string().openapi({ description: "Code of the problem", example: "scope-not-found" }),
@@ -64,8 +65,12 @@ function faultFor(error: unknown, contentType = ""): Fault {
 /** The page of a problem. */
 function pageOf(code: FaultCode): string {
   const spec = FAULTS[code];
-  return `${spec.title}\n\ncode ${code}\nstatus ${statusOf(code)}\nerrno ${spec.errno}\n` +
-    `${"retryable" in spec ? "Trying again may succeed." : "Trying again does not help."}\n`;
+  const [cause, advice] = PROBLEM_HELP[code];
+  const retry = "retryable" in spec
+    ? "Trying again may succeed. A POST that repeats its Idempotency-Key is never carried out twice."
+    : "Trying again does not help as long as nothing else changes.";
+  return `${spec.title}\n\ncode ${code}\nstatus ${statusOf(code)}\nerrno ${spec.errno}\n\n` +
+    `Cause: ${cause}\n\n${retry}\n\nWhat to do: ${advice}\n`;
 }
 
 const explainProblem = endpointsOf<undefined>("daemon")({

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { type FaultCode, FAULTS } from "../../../src/core/faults.ts";
 import { Registry } from "prom-client";
 import { Tokens } from "../../../src/access/tokens.ts";
 import { IdempotentAnswers } from "../../../src/access/idempotency.ts";
@@ -108,6 +109,19 @@ Deno.test("GET /problems/{code} explains each code and no other", async () => {
   const app = api().app;
   const get = (path: string) => app.request(`http://localhost${path}`, {}, { listener: TCP });
   assert((await (await get("/problems/stale-generation")).text()).includes("status 409"));
+  const pages = new Set<string>();
+  for (const code of Object.keys(FAULTS) as FaultCode[]) {
+    const page = await (await get(`/problems/${code}`)).text();
+    const [, cause = "", again, advice = ""] =
+      /\nCause: (.+)\n\nTrying again (may succeed|does not help).*\n\nWhat to do: (.+)\n$/.exec(
+        page,
+      ) ??
+        [];
+    assert(cause.length > 20 && advice.length > 20, `${code}: ${page}`);
+    assertEquals(again === "may succeed", "retryable" in FAULTS[code], code);
+    pages.add(cause).add(advice);
+  }
+  assertEquals(pages.size, 2 * Object.keys(FAULTS).length, "two codes have the same text");
   assertEquals((await get("/problems/constructor")).status, 404);
 });
 
