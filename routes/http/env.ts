@@ -1,8 +1,13 @@
+import type { Admitted } from "../../src/access/admission.ts";
 import type { Listener } from "../../src/access/listener.ts";
 import type { Principal } from "../../src/access/tokens.ts";
 
 /** What every handler finds in its context. */
 export interface Env {
-  Bindings: { readonly listener: Listener };
+  Bindings: {
+    readonly listener: Listener;
+    /** The connection that the request came on, where the daemon accepted it itself. */
+    readonly connection?: Admitted;
+  };
   Variables: { requestId: string; principal: Principal };
 }

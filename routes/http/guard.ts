@@ -61,7 +61,9 @@ export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<E
   };
   return (c, next) => {
     const { listener } = c.env;
-    c.set("principal", listener.kind === "unix" ? listener.principal : overTcp(c.req));
+    const principal = listener.kind === "unix" ? listener.principal : overTcp(c.req);
+    c.env.connection?.identify(principal.name, principal.may("admin"));
+    c.set("principal", principal);
     return next();
   };
 }

@@ -3,11 +3,20 @@ import { setImmediate } from "node:timers";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
+import { Descriptors } from "../core/descriptors.ts";
 import { EventLog } from "../core/event_log.ts";
+import {
+  DESCRIPTORS_PER_GUEST,
+  DESCRIPTORS_PER_INODE,
+  DESCRIPTORS_SHARED_MIN,
+} from "../core/limits.ts";
+import type { HostSockets } from "../core/ports/host_socket.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
+import { Admission, type Admitted } from "../access/admission.ts";
+import type { Listener } from "../access/listener.ts";
 import { type Principal, Tokens } from "../access/tokens.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
 import { InodeFiles, OVERLAY_ROOT } from "../daemon/guest_files.ts";
@@ -30,7 +39,9 @@ import type { Mount } from "../mount/mount.ts";
 import { CopiedPages } from "../mount/copied_pages.ts";
 import { openMount } from "../mount/open_mount.ts";
 import { O_PATH } from "../native/constants.ts";
+import { openDescriptors, raiseDescriptorLimit } from "../native/descriptor_limit.ts";
 import { lockFolder } from "../native/folder_lock.ts";
+import { NativeHostSockets } from "../native/host_socket.ts";
 import { HostRoot } from "../native/host_root.ts";
 import { PeerProcesses } from "../native/peer_processes.ts";
 import { openHostDevice } from "../native/host_device.ts";
@@ -67,6 +78,7 @@ import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { pageFiles } from "./static_files.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import type { SocketRequest } from "./socket_request.ts";
 import { makeTokenFile, readTokens } from "./token_file.ts";
 
 const log = getLogger(["innkeeper", "daemon"]);
@@ -74,6 +86,16 @@ const log = getLogger(["innkeeper", "daemon"]);
 /** A daemon that is put together and does not listen yet. */
 export interface Daemon {
   readonly app: OpenAPIHono<Env>;
+  /** Which connections may come and stay. */
+  readonly admission: Admission;
+  readonly sockets: HostSockets;
+  /** Answers a request, of a connection that was admitted and may become a WebSocket. */
+  answer(
+    request: Request,
+    listener: Listener,
+    connection?: Admitted,
+    socket?: SocketRequest,
+  ): Response | Promise<Response>;
   /** Reads the token file again, and ends the sockets of tokens that were removed. */
   reloadTokens(): void;
   /** Takes nothing new, answers everyone who waits, and ends the WebSockets. */
@@ -96,16 +118,43 @@ export async function openDaemon(config: Config): Promise<Daemon> {
     const ledger = openState(config, libc);
     resources.defer(() => ledger.close());
     const tokens = new Tokens(readTokens(config.tokenFile));
+    const descriptors = descriptorsOf(config, libc);
     const pages = openPages(config, libc, resources);
-    const innkeeper = await openInnkeeper(config, libc, { ledger, pages }, resources);
+    const innkeeper = await openInnkeeper(config, libc, { ledger, pages, descriptors }, resources);
     const mount = await mountFiles(config, libc, { innkeeper, pages }, resources);
     // From here on no library can be opened; those that are open keep working.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-    return mountRoutes(config, innkeeper, tokens, resources.move(), mount);
+    const parts = { libc, tokens, descriptors };
+    return mountRoutes(config, innkeeper, parts, resources.move(), mount);
   } catch (error) {
     await resources.disposeAsync();
     throw error;
   }
+}
+
+/**
+ * Raises the limit of file descriptors, and says what fits.
+ *
+ * @throws {ExitError} when too little does
+ */
+function descriptorsOf({ roots, listen }: Config, libc: Libc): Descriptors {
+  const limit = raiseDescriptorLimit(libc);
+  const open = openDescriptors(libc) + listen.length + 2 * roots.length;
+  const descriptors = new Descriptors(limit, open);
+  if (!descriptors.isEnough) {
+    throw new ExitError(
+      EXIT.host,
+      `Cannot start with ${limit} file descriptors: ${descriptors.shared} are left for clients, ` +
+        `and ${DESCRIPTORS_SHARED_MIN} are needed; raise ulimit -n (LimitNOFILE= of the service)`,
+    );
+  }
+  log.info("file descriptors", {
+    limit,
+    connections: descriptors.share("connections"),
+    inodes: Math.floor(descriptors.share("inodes") / DESCRIPTORS_PER_INODE),
+    guests: Math.floor(descriptors.share("guests") / DESCRIPTORS_PER_GUEST),
+  });
+  return descriptors;
 }
 
 /** Makes the folders, and locks them for this process alone. */
@@ -147,15 +196,19 @@ function openPages({ run }: Config, libc: Libc, resources: AsyncDisposableStack)
 async function openInnkeeper(
   config: Config,
   libc: Libc,
-  { ledger, pages }: { readonly ledger: SqliteLedger; readonly pages: PageFolder },
+  { ledger, pages, descriptors }: {
+    readonly ledger: SqliteLedger;
+    readonly pages: PageFolder;
+    readonly descriptors: Descriptors;
+  },
   resources: AsyncDisposableStack,
 ): Promise<Innkeeper> {
   const { state, hostRoot, vhostStore } = config;
   const events = await EventLog.open({ ledger, clock: systemClock });
-  const ports = { ledger, events, clock: systemClock, random: systemRandom };
+  const ports = { ledger, events, clock: systemClock, random: systemRandom, descriptors };
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
-  const inodes = await openInodes(config, libc, events, resources);
+  const inodes = await openInodes(config, libc, ports, resources);
   const shares = new Map(
     config.roots.map(({ name, path }) => [name, resources.use(new SharedFolder(libc, path))]),
   );
@@ -196,7 +249,7 @@ async function openInnkeeper(
 async function openInodes(
   { state, roots, remotes, cacheBytes }: Config,
   libc: Libc,
-  events: EventLog,
+  { events, descriptors }: { events: EventLog; descriptors: Descriptors },
   resources: AsyncDisposableStack,
 ): Promise<InodeStore> {
   const overlays = makeFolder(`${state}/overlays`);
@@ -206,6 +259,7 @@ async function openInodes(
   folders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays)));
   const inodes = new InodeStore({
     events,
+    descriptors,
     clock: systemClock,
     random: systemRandom,
     roots: folders,
@@ -288,7 +342,7 @@ async function requireOutside(config: Config, libc: Libc): Promise<void> {
 function mountRoutes(
   config: Config,
   innkeeper: Innkeeper,
-  tokens: Tokens,
+  { libc, tokens, descriptors }: { libc: Libc; tokens: Tokens; descriptors: Descriptors },
   resources: AsyncDisposableStack,
   mount: Mount | undefined,
 ): Daemon {
@@ -298,14 +352,8 @@ function mountRoutes(
   const stopping = new AbortController();
   const isKnown = (principal: Principal): boolean => tokens.knows(principal);
   const tickets = new Tickets(systemClock, systemRandom);
-  const sockets: SocketContext = {
-    isKnown,
-    connections,
-    clock: systemClock,
-    turns: new SendTurns((turn) => setImmediate(turn)),
-    upgrade: (request, { protocol, idleSeconds }) =>
-      Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds }),
-  };
+  const upgradable = new WeakMap<Request, SocketRequest>();
+  const sockets = socketsOf(isKnown, connections, upgradable);
   const metrics = new Registry();
   const app = createApp({
     version,
@@ -334,6 +382,12 @@ function mountRoutes(
   });
   return {
     app,
+    admission: new Admission(descriptors, systemClock),
+    sockets: new NativeHostSockets(libc),
+    answer(request, listener, connection, socket) {
+      if (socket !== undefined) upgradable.set(request, socket);
+      return app.fetch(request, { listener, connection });
+    },
     reloadTokens() {
       tokens.replace(readTokens(config.tokenFile));
       void connections.close(
@@ -347,5 +401,28 @@ function mountRoutes(
       await connections.close(CLOSE.restart, "the daemon stops");
     },
     close: () => resources.disposeAsync(),
+  };
+}
+
+/**
+ * What WebSockets share.
+ *
+ * @param upgradable Requests that came on connections of our own, and may become WebSockets
+ */
+function socketsOf(
+  isKnown: SocketContext["isKnown"],
+  connections: Connections,
+  upgradable: WeakMap<Request, SocketRequest>,
+): SocketContext {
+  return {
+    isKnown,
+    connections,
+    clock: systemClock,
+    turns: new SendTurns((turn) => setImmediate(turn)),
+    upgrade(request, { protocol, idleSeconds }) {
+      const own = upgradable.get(request);
+      if (own !== undefined) return own.upgrade(protocol, idleSeconds);
+      return Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds });
+    },
   };
 }

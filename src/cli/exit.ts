@@ -15,6 +15,7 @@ export const EXIT_TABLE = {
   failed: [9, "failed", "It was tried: a watcher could not adapt, a guest died, storage failed."],
   unwatched: [10, "nobody watches", "Of `wait`: nobody watches the scope, so nobody can confirm."],
   refused: [11, "refused by state", "The state of things does not allow it; another may."],
+  host: [12, "the host gives too little", "Such as file descriptors. Of `serve` only."],
   interrupted: [130, "interrupted", "SIGINT or SIGTERM came before the command was done."],
 } as const satisfies Readonly<Record<string, readonly [number, string, string]>>;
 

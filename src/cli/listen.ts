@@ -1,12 +1,25 @@
 import { dirname } from "node:path/posix";
+import { ACCEPT_BACKLOG_MAX } from "../core/limits.ts";
 import type { Listener } from "../access/listener.ts";
 import { Principal } from "../access/tokens.ts";
 import type { Config } from "./config.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { type AnswerOn, HttpServer, type HttpServerParts } from "./http_server.ts";
 import { addressText, type ListenAddress } from "./listen_address.ts";
 
 /** Answers a request that came in at a listener. */
-type Answer = (request: Request, listener: Listener) => Response | Promise<Response>;
+type Answer = (
+  request: Request,
+  listener: Listener,
+  ...connection: OnConnection
+) => Response | Promise<Response>;
+
+type OnConnection = Parameters<AnswerOn> extends [Request, ...infer Rest] ? Partial<Rest> : never;
+
+/** What listeners work with. */
+interface ListenParts extends Omit<HttpServerParts, "answer"> {
+  readonly answer: Answer;
+}
 
 /** A socket that accepts requests. */
 export interface Listening {
@@ -24,12 +37,12 @@ export interface Listening {
 export async function listen(
   address: ListenAddress,
   tls: Config["tls"],
-  answer: Answer,
+  parts: ListenParts,
 ): Promise<Listening> {
   try {
     return address.kind === "unix"
-      ? await listenUnix(address, answer)
-      : listenTcp(address, tls, answer);
+      ? await listenUnix(address, parts)
+      : listenTcp(address, tls, parts);
   } catch (error) {
     if (error instanceof ExitError) throw error;
     const where = addressText(address);
@@ -39,39 +52,52 @@ export async function listen(
 
 async function listenUnix(
   address: ListenAddress & { kind: "unix" },
-  answer: Answer,
+  parts: ListenParts,
 ): Promise<Listening> {
   const { path, permissions } = address;
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await removeStaleSocket(path);
   const principal = new Principal(addressText(address), permissions);
   const listener: Listener = { kind: "unix", principal };
-  const server = Deno.serve(
-    { path, onListen: () => {} },
-    (request) => answer(request, listener),
-  );
+  const accepting = Deno.listen({ transport: "unix", path });
   Deno.chmodSync(path, 0o600);
-  return { address: addressText(address), stop: () => server.shutdown() };
+  const server = new HttpServer(accepting, {
+    ...parts,
+    answer: (request, ...on) => parts.answer(request, listener, ...on),
+  });
+  return { address: addressText(address), stop: () => server.stop() };
 }
 
 function listenTcp(
   address: ListenAddress & { kind: "tcp" },
   tls: Config["tls"],
-  answer: Answer,
+  parts: ListenParts,
 ): Listening {
   const { hostname, port } = address;
-  const keys = tls === undefined
-    ? {}
-    : { cert: Deno.readTextFileSync(tls.certFile), key: Deno.readTextFileSync(tls.keyFile) };
+  if (tls !== undefined) return listenTls(address, tls, parts);
+  const accepting = Deno.listen({ hostname, port, tcpBacklog: ACCEPT_BACKLOG_MAX });
+  const server = new HttpServer(accepting, {
+    ...parts,
+    answer: (request, ...on) => parts.answer(request, { kind: "tcp" }, ...on),
+  });
+  const place = addressText({ ...address, port: (accepting.addr as Deno.NetAddr).port });
+  return { address: `http://${place}`, stop: () => server.stop() };
+}
+
+/** Deno decrypts and serves in one: what it accepts is not counted (docs/bounds.md#connections). */
+function listenTls(
+  address: ListenAddress & { kind: "tcp" },
+  { certFile, keyFile }: NonNullable<Config["tls"]>,
+  { answer }: ListenParts,
+): Listening {
+  const { hostname, port } = address;
+  const keys = { cert: Deno.readTextFileSync(certFile), key: Deno.readTextFileSync(keyFile) };
   const server = Deno.serve(
     { hostname, port, onListen: () => {}, ...keys },
     (request) => answer(request, { kind: "tcp" }),
   );
   const place = addressText({ ...address, port: server.addr.port });
-  return {
-    address: `${tls === undefined ? "http" : "https"}://${place}`,
-    stop: () => server.shutdown(),
-  };
+  return { address: `https://${place}`, stop: () => server.shutdown() };
 }
 
 /** A socket file that nobody listens on is left over from a daemon that was killed. */

@@ -42,7 +42,7 @@ async function listenAll({ listen: addresses, tls }: Config, daemon: Daemon): Pr
   try {
     for (const address of addresses) {
       listening.push(
-        await listen(address, tls, (request, listener) => daemon.app.fetch(request, { listener })),
+        await listen(address, tls, daemon),
       );
     }
     return listening;

@@ -59,6 +59,12 @@ export const FAULTS = {
     title: "Too many Idempotency-Keys",
     retryable: true,
   },
+  "connections-exhausted": {
+    kind: "unavailable",
+    errno: "EMFILE",
+    title: "Too many connections",
+    retryable: true,
+  },
   "followers-exhausted": { kind: "exhausted", errno: "EMFILE", title: "Too many followers" },
   "range-not-satisfiable": {
     kind: "unsatisfiable",

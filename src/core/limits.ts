@@ -29,6 +29,43 @@ export const READY_SLICE_MS = 2;
 /** How long a source that was just ready is looked at again before a thread waits for it (34 µs). */
 export const READY_LINGER_MS = 0.1;
 
+// file descriptors and connections
+
+/** Descriptors that are opened after the count of open ones: listeners, signals, code caches. */
+export const DESCRIPTORS_OWN = 8;
+/** Descriptors in reserve, as a divisor of the limit: files and folders that are open for a moment. */
+export const DESCRIPTORS_RESERVED_DIVISOR = 8;
+/** Smallest reserve: a page, a spool, a snapshot and the storage threads at one moment. */
+export const DESCRIPTORS_RESERVED_MIN = 12;
+/** Largest reserve: a few for each thread that opens files. */
+export const DESCRIPTORS_RESERVED_MAX = 256;
+/** Fewer for clients than this are refused at start: strangers, a caller, and one inode. */
+export const DESCRIPTORS_SHARED_MIN = 12;
+/** Descriptors of an open inode: its file, its cache file and its journal. */
+export const DESCRIPTORS_PER_INODE = 3;
+/** Descriptors of a guest: those of its Worker's event loop. */
+export const DESCRIPTORS_PER_GUEST = 8;
+/** Connections whose callers are unknown, at least: a probe of health and some who just came. */
+export const STRANGERS_MIN = 6;
+/** Connections whose callers are unknown, at most: whoever comes next ends the oldest. */
+export const STRANGERS_MAX = 1_000;
+/** How long a connection may take for its first request, or a stranger for the next one. */
+export const STRANGER_WAIT_MS = 10_000;
+/** How long the answer to a stranger may take, such as the bundle of /docs over a slow line. */
+export const STRANGER_ANSWER_MS = 30_000;
+/** How long a connection of a known caller stays open without a request: as with common servers. */
+export const CONNECTION_IDLE_MS = 75_000;
+/** Interval between looks for connections whose time is up. */
+export const ADMISSION_SWEEP_MS = 500;
+/** The head of a connection's first request: a token, a ticket and the headers of a browser. */
+export const REQUEST_HEAD_BYTES_MAX = 16 * KIB;
+/** Longest interval between looks for heads that are not whole: a slow client waits as long. */
+export const HEAD_LOOK_MS_MAX = 20;
+/** Connections that wait with the kernel: as many as Linux lets wait, which drops what is past it. */
+export const ACCEPT_BACKLOG_MAX = 4096;
+/** Pause after a failed accept: what caused it may be over, and the loop is free meanwhile. */
+export const ACCEPT_RETRY_MS = 20;
+
 // requests
 
 /** Names of scopes, holders, guests, roots: fits a file name and a metric label. */

@@ -1,3 +1,4 @@
+import type { Descriptors } from "../core/descriptors.ts";
 import { commit } from "../core/commit.ts";
 import { Fault } from "../core/faults.ts";
 import { Leases } from "../core/leases.ts";
@@ -22,6 +23,8 @@ interface GuestPorts extends EnginePorts {
   readonly ledger: Ledger;
   readonly events: EventSink;
   readonly random: Random;
+  /** What guests may take of the process's file descriptors; no bound without it. */
+  readonly descriptors?: Descriptors;
 }
 
 /**
@@ -55,11 +58,12 @@ export class Guests {
   readonly #ports: GuestPorts;
   readonly #entries = new Map<string, Entry>();
   readonly #leases: Leases;
-  readonly #quota = new GuestQuota();
+  readonly #quota: GuestQuota;
   #closed = false;
 
   private constructor(ports: GuestPorts, snapshots: Snapshots) {
     this.#ports = ports;
+    this.#quota = new GuestQuota(ports.descriptors);
     this.#leases = new Leases(ports.clock);
     this.snapshots = snapshots;
   }

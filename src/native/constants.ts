@@ -143,3 +143,33 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const OPEN_TREE_CLONE = 1;
 export const MOUNT_ATTR_RDONLY = 0x1;
+
+// include/uapi/asm-generic/resource.h
+export const RLIMIT_NOFILE = 7;
+
+/** `struct rlimit` of include/uapi/linux/resource.h, on 64-bit machines. */
+export const RLIMIT_STRUCT = { size: 16, rlim_cur: 0, rlim_max: 8 } as const;
+
+// include/uapi/asm-generic/socket.h and include/linux/socket.h
+export const SO_COOKIE = 57;
+export const MSG_PEEK = 0x02;
+export const MSG_DONTWAIT = 0x40;
+
+// include/linux/net.h
+export const SHUT_RDWR = 2;
+
+// include/uapi/linux/in.h and include/uapi/linux/tcp.h
+export const IPPROTO_TCP = 6;
+export const TCP_INFO = 11;
+
+/** `struct tcp_info` of include/uapi/linux/tcp.h, as far as it is read. */
+export const TCP_INFO_STRUCT = { tcpi_bytes_received: 128 } as const;
+
+// include/linux/socket.h
+export const AF_UNIX = 1;
+
+/** `struct sockaddr_un` of include/uapi/linux/un.h. */
+export const SOCKADDR_UN_STRUCT = { size: 110, sun_family: 0, sun_path: 2 } as const;
+
+// include/uapi/linux/fcntl.h
+export const F_DUPFD_CLOEXEC = 1030;

@@ -112,6 +112,18 @@ const IMMEDIATE = {
       /* size */ "usize",
     ),
   },
+  getpeername: returns("i32", /* sockfd */ "i32", /* addr */ "buffer", /* addrlen */ "buffer"),
+  getsockname: returns("i32", /* sockfd */ "i32", /* addr */ "buffer", /* addrlen */ "buffer"),
+  recv: returns(
+    "isize",
+    /* sockfd */ "i32",
+    /* buf */ "buffer",
+    /* len */ "usize",
+    /* flags */ "i32",
+  ),
+  shutdown: returns("i32", /* sockfd */ "i32", /* how */ "i32"),
+  getrlimit: returns("i32", /* resource */ "i32", /* rlim */ "buffer"),
+  setrlimit: returns("i32", /* resource */ "i32", /* rlim */ "buffer"),
   execv: returns("i32", /* path */ "buffer", /* argv */ "buffer"),
 };
 

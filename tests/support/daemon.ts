@@ -14,6 +14,8 @@ export interface DaemonOptions {
   readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: Record<string, string>;
+  /** How many files it may have open. */
+  readonly limit?: { readonly files: number };
 }
 
 /** A real daemon in a process of its own, started as `deno task start` does. */
@@ -48,10 +50,15 @@ export class Daemon implements AsyncDisposable {
   /** The command that starts a daemon in this folder. */
   static command(
     folder: string,
-    { args = [], env = {}, port = 0 }: DaemonOptions = {},
+    { args = [], env = {}, port = 0, limit }: DaemonOptions = {},
   ): Deno.Command {
-    return new Deno.Command(Deno.execPath(), {
+    const prefix = limit === undefined
+      ? []
+      : ["sh", "-c", `ulimit -n ${limit.files}; exec "$@"`, "sh"];
+    const [program = "", ...before] = [...prefix, Deno.execPath()];
+    return new Deno.Command(program, {
       args: [
+        ...before,
         "run",
         "-P=launch",
         "src/cli/launch.ts",

@@ -1,3 +1,4 @@
+import type { Descriptors } from "../../core/descriptors.ts";
 import { Fault } from "../../core/faults.ts";
 import { CACHE_BYTES_DEFAULT } from "../../core/limits.ts";
 import type { BackingFile } from "../../core/ports/backing_file.ts";
@@ -27,6 +28,8 @@ export interface InodeStoreParts extends RecoveryParts {
   readonly events: EventSink;
   /** Where long bodies wait; in memory without it. */
   readonly spools?: Spools | undefined;
+  /** What open inodes may take of the process's file descriptors; no bound without it. */
+  readonly descriptors?: Descriptors | undefined;
   /** Budget of cached pages, in bytes. */
   readonly cacheBytes?: number;
 }

@@ -1,6 +1,7 @@
 import { Fault } from "../../core/faults.ts";
 import {
   BYTES_REPLY_BYTES_MAX,
+  DESCRIPTORS_PER_INODE,
   HOLDERS_PER_INODE_MAX,
   OPEN_INODES_MAX,
 } from "../../core/limits.ts";
@@ -288,8 +289,7 @@ export class InodeStore {
         } catch (error) {
           unsaved.push({ inode, error });
           await inode.abandon();
-          this.#byKey.delete(key);
-          this.#inodes.delete(inode.identity.id);
+          this.#drop(inode);
         }
       });
     }
@@ -303,9 +303,22 @@ export class InodeStore {
         `Cannot open another inode: ${OPEN_INODES_MAX} are open; release some`,
       );
     }
-    const inode = await this.#maker.make(opened, key);
-    inode.holders.add(holder);
-    return inode;
+    const { descriptors } = this.#parts;
+    const count = descriptorsOf(opened.identity);
+    if (descriptors?.take("inodes", count) === false) {
+      throw new Fault(
+        "open-inodes-exhausted",
+        `Cannot open another inode: ${descriptors.reason("inodes")}`,
+      );
+    }
+    try {
+      const inode = await this.#maker.make(opened, key);
+      inode.holders.add(holder);
+      return inode;
+    } catch (error) {
+      descriptors?.give("inodes", count);
+      throw error;
+    }
   }
 
   async #openFile(request: InodeRequest): Promise<OpenedFile> {
@@ -371,12 +384,17 @@ export class InodeStore {
   }
 
   async #forget(inode: CachingInode): Promise<void> {
-    this.#byKey.delete(inode.key);
-    this.#inodes.delete(inode.identity.id);
+    this.#drop(inode);
     if (inode.identity.cache === "host") return;
     // What a failure leaves here has no dirty bytes, so the next start removes it.
     await this.#parts.journals.remove(inode.identity.id).catch(() => {});
     await this.#parts.caches.remove(inode.identity.id).catch(() => {});
+  }
+
+  #drop(inode: CachingInode): void {
+    this.#byKey.delete(inode.key);
+    this.#inodes.delete(inode.identity.id);
+    this.#parts.descriptors?.give("inodes", descriptorsOf(inode.identity));
   }
 
   #open(id: string): CachingInode {
@@ -408,6 +426,11 @@ function keyOf(
   { device, inode }: Pick<BackingAttributes, "device" | "inode">,
 ): string {
   return `${root ?? `url ${path}`}:${device}:${inode}`;
+}
+
+/** How many descriptors an inode takes. In cache mode `host` there are no files of ours. */
+function descriptorsOf({ cache }: Pick<InodeIdentity, "cache">): number {
+  return cache === "host" ? 1 : DESCRIPTORS_PER_INODE;
 }
 
 function leaseOf(id: string, holder: string): string {
