@@ -75,6 +75,10 @@ export const HELP_OF_REQUESTS = {
     "later ones.",
     "Do not repeat it. Look at what it was to change.",
   ],
+  "connections-exhausted": [
+    "The daemon, or this caller, has as many connections open as its file descriptors allow.",
+    "Close connections that are not used, try again, or raise `ulimit -n` of the daemon.",
+  ],
   "keys-exhausted": [
     "All room for Idempotency-Keys is taken by requests that were made within the last " +
     "minutes. Nothing was done.",

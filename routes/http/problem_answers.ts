@@ -54,6 +54,7 @@ const GUARDED = [
   "token-missing",
   "token-unknown",
   "not-permitted",
+  "connections-exhausted",
   "shutting-down",
   "state-unavailable",
 ] as const;
