@@ -119,7 +119,11 @@ const bumpScope = endpoint({
   const principal = c.get("principal");
   if (request.force === true) principal.require("admin");
   const scope = scopes.get(c.req.valid("param").s);
-  const { bump, outdated } = await scope.bump({ ...request, by: principal.name });
+  const { bump, outdated } = await scope.bump({
+    ...request,
+    by: principal.name,
+    once: c.get("once"),
+  });
   return c.json({ ...generationView(bump), outdated }, 201);
 });
 
@@ -156,7 +160,7 @@ const listBumps = endpoint({
   method: "get",
   path: "/v1/scopes/{s}/history",
   operationId: "listBumps",
-  summary: "The last bumps since the daemon's start, newest first",
+  summary: "The last bumps, newest first",
   description:
     "Shows who bumped the scope, when and why, and how long it took until all had confirmed.",
   needs: onScope("read"),

@@ -199,13 +199,13 @@ const reportFailure = endpoint({
     "stale-generation",
     "already-confirmed",
   ],
-}).handle((c, { scopes }) => {
+}).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const { generation, reason } = c.req.valid("json");
   const { watchers } = scopes.get(s);
   watchers.requireOwner(w, c.get("principal"));
   watchers.touch(w);
-  watchers.fail(w, generation, reason);
+  await watchers.fail(w, generation, reason);
   return c.body(null, 204);
 });
 

@@ -1,5 +1,6 @@
 import type { Admitted } from "../../src/access/admission.ts";
 import type { Listener } from "../../src/access/listener.ts";
+import type { Once } from "../../src/generations/replays.ts";
 import type { Principal } from "../../src/access/tokens.ts";
 
 /** What every handler finds in its context. */
@@ -9,5 +10,5 @@ export interface Env {
     /** The connection that the request came on, where the daemon accepted it itself. */
     readonly connection?: Admitted;
   };
-  Variables: { requestId: string; principal: Principal };
+  Variables: { requestId: string; principal: Principal; once?: Once | undefined };
 }

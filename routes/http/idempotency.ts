@@ -38,6 +38,7 @@ export function idempotency(answers: IdempotentAnswers<StoredAnswer>): Middlewar
       await c.req.text(),
     ]);
     const ownKey = JSON.stringify([callerId(c.get("principal")), pathname, key]);
+    c.set("once", { key: await digest([c.get("principal").name, pathname, key]), request });
     const run = async (): Promise<StoredAnswer> => {
       await next();
       const { status, headers } = c.res;

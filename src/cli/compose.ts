@@ -48,6 +48,7 @@ import { openHostDevice } from "../native/host_device.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
+import { monotonicNowMs } from "../native/monotonic_clock.ts";
 import { OwnPageFiles } from "../native/own_page_files.ts";
 import { visibilityOf } from "../native/visibility.ts";
 import { SharedFolder } from "../native/shared_folder.ts";
@@ -77,7 +78,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { pageFiles } from "./static_files.ts";
-import { systemClock, systemRandom } from "./system.ts";
+import { clockOfBoot, systemClock, systemRandom } from "./system.ts";
 import type { SocketRequest } from "./socket_request.ts";
 import { makeTokenFile, readTokens } from "./token_file.ts";
 
@@ -204,8 +205,10 @@ async function openInnkeeper(
   resources: AsyncDisposableStack,
 ): Promise<Innkeeper> {
   const { state, hostRoot, vhostStore } = config;
-  const events = await EventLog.open({ ledger, clock: systemClock });
-  const ports = { ledger, events, clock: systemClock, random: systemRandom, descriptors };
+  const clock = clockOfBoot(await bootId(libc), monotonicNowMs(libc));
+  const events = await EventLog.open({ ledger, clock });
+  resources.defer(() => events.close());
+  const ports = { ledger, events, clock, random: systemRandom, descriptors };
   const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const inodes = await openInodes(config, libc, ports, resources);

@@ -72,7 +72,7 @@ export function stepsSection(path) {
  */
 export function pastSection(path) {
   const table = historyTable();
-  const empty = el("p", { class: "hint" }, "No bump since the daemon's start.");
+  const empty = el("p", { class: "hint" }, "No bump yet.");
   const curl = curlLine("the last bumps", curlText(`${path}/history`));
   const frame = el("div", { class: "scroll", tabindex: "0", role: "group" }, table.element);
   frame.setAttribute("aria-label", "History");

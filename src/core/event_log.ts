@@ -1,18 +1,11 @@
-import { EVENT_SEQ_BLOCK, EVENTS_RETAINED_MAX } from "./limits.ts";
+import { EVENT_FLUSH_MS, EVENT_SEQ_BLOCK, EVENTS_RETAINED_MAX } from "./limits.ts";
 import { commit } from "./commit.ts";
+import type { LoggedEvent } from "./logged_event.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Audience, EventFact, EventSink } from "./ports/events.ts";
-import type { Ledger } from "./ports/ledger.ts";
+import type { Ledger, LedgerRow } from "./ports/ledger.ts";
+import { SavedEvents } from "./saved_events.ts";
 import { waitUntil } from "./wait_until.ts";
-
-/** A fact with its place in the order of all. */
-export interface LoggedEvent extends EventFact {
-  /** Strictly increasing, across restarts too. Gaps are normal. */
-  readonly seq: number;
-  /** When it happened, nanoseconds since 1970-01-01T00:00:00Z. */
-  readonly timeNs: bigint;
-  readonly audience: Audience | undefined;
-}
 
 /** Events that the ring no longer holds: those with `after` < seq < `before`. */
 interface EventGap {
@@ -39,29 +32,44 @@ export interface VisiblePage extends EventPage {
 }
 
 /**
- * The last events, in a ring in memory. Sequence numbers continue after a restart, because the
- * ledger holds a number that no event has reached yet. That number is raised in blocks, so that an
- * event costs no commit.
+ * The last events, in a ring in memory that the ledger has too. Events are written a little later,
+ * in groups, so that one costs no commit of its own. Sequence numbers continue after a restart,
+ * because the ledger holds a number that no event has reached yet; that one is raised in blocks.
+ * After a clean stop they continue without a gap. After a kill the last events may be lost, so the
+ * numbers go on in the next block, and a reader is told of the gap.
  */
 export class EventLog implements EventSink {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  readonly #ring: LoggedEvent[] = [];
+  readonly #ring: LoggedEvent[];
+  readonly #saved: SavedEvents;
   readonly #listeners = new Set<() => void>();
   #nextSeq: number;
   #reserved: number;
+  /** Number of the last event that the ledger has. */
+  #savedSeq: number;
+  #cancelSave: (() => void) | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
-  private constructor(ledger: Ledger, clock: Clock, nextSeq: number) {
+  private constructor(
+    { ledger, clock }: { ledger: Ledger; clock: Clock },
+    nextSeq: number,
+    rows: readonly LedgerRow[],
+  ) {
     this.#ledger = ledger;
     this.#clock = clock;
+    this.#saved = new SavedEvents();
+    this.#ring = this.#saved.read(rows);
     this.#nextSeq = nextSeq;
     this.#reserved = nextSeq;
+    this.#savedSeq = nextSeq - 1;
   }
 
-  /** Opens the log with numbers above those of all earlier processes. */
-  static async open({ ledger, clock }: { ledger: Ledger; clock: Clock }): Promise<EventLog> {
-    const counter = (await ledger.load("counter")).find(({ id }) => id === COUNTER_ID);
-    const log = new EventLog(ledger, clock, typeof counter?.body === "number" ? counter.body : 1);
+  /** Opens the log with the events of earlier processes, and with numbers above theirs. */
+  static async open(ports: { ledger: Ledger; clock: Clock }): Promise<EventLog> {
+    const counter = (await ports.ledger.load("counter")).find(({ id }) => id === COUNTER_ID);
+    const next = typeof counter?.body === "number" ? counter.body : 1;
+    const log = new EventLog(ports, next, await ports.ledger.load("event"));
     await log.#reserve();
     return log;
   }
@@ -78,22 +86,53 @@ export class EventLog implements EventSink {
       // Half a block is left. A failure is ignored, because every other commit fails then as well.
       this.#reserve().catch(() => {});
     }
+    this.#cancelSave ??= this.#clock.after(EVENT_FLUSH_MS, () => {
+      // What fails is tried again with the next event.
+      this.save().catch(() => {});
+    });
     for (const listener of this.#listeners) listener();
   }
 
+  /** Writes the events that are not in the ledger yet. */
+  save(): Promise<void> {
+    this.#cancelSave?.();
+    this.#cancelSave = undefined;
+    this.#saving = this.#saving.catch(() => {}).then(async () => {
+      const events = this.#ring.slice(this.#indexAfter(this.#savedSeq));
+      if (events.length === 0) return;
+      await commit(this.#ledger, this.#saved.entries(events));
+      this.#saved.saved(events);
+      this.#savedSeq = events.at(-1)?.seq ?? this.#savedSeq;
+    });
+    return this.#saving;
+  }
+
+  /** Writes all, and has the next process go on with the very next number. */
+  async close(): Promise<void> {
+    await this.save();
+    this.#cancelSave?.();
+    await commit(this.#ledger, [{ kind: "counter", id: COUNTER_ID, body: this.#nextSeq }]);
+  }
+
   /**
-   * The events after another.
+   * The events after another, up to the next gap.
    *
    * @param after Number of the last event that the reader knows; 0 for none
    * @param limit How many events at most
    */
   after(after: number, limit: number): EventPage {
-    const first = this.#ring[0]?.seq ?? this.#nextSeq;
-    const start = Math.min(Math.max(0, after + 1 - first), this.#ring.length);
-    const isBehind = after + 1 < first || after > this.lastSeq;
+    // A number that never was: the reader has it from elsewhere, and begins anew.
+    const index = after > this.lastSeq ? 0 : this.#indexAfter(after);
+    const next = this.#ring[index]?.seq ?? this.#nextSeq;
+    const isMissing = next > after + 1 || after > this.lastSeq;
+    const items: LoggedEvent[] = [];
+    for (const event of this.#ring.slice(index, index + limit)) {
+      if (event.seq !== next + items.length) break;
+      items.push(event);
+    }
     return {
-      gap: isBehind ? { after: Math.min(after, first - 1), before: first } : undefined,
-      items: this.#ring.slice(after > this.lastSeq ? 0 : start).slice(0, limit),
+      gap: isMissing ? { after: Math.min(after, next - 1), before: next } : undefined,
+      items,
     };
   }
 
@@ -110,7 +149,8 @@ export class EventLog implements EventSink {
       items.push(event);
       if (items.length === limit) return { gap, items, through: event.seq };
     }
-    return { gap, items, through: this.lastSeq };
+    // Up to a gap, when there is one.
+    return { gap, items, through: all.at(-1)?.seq ?? (gap?.before ?? after + 1) - 1 };
   }
 
   /**
@@ -132,7 +172,7 @@ export class EventLog implements EventSink {
     let page: VisiblePage = { gap: undefined, items: [], through: after };
     const look = (): true | undefined => {
       // What was hidden once is not looked at again, and what was found is not lost to a later one.
-      if (page.items.length === 0 && page.gap === undefined && page.through !== this.lastSeq) {
+      while (page.items.length === 0 && page.gap === undefined && page.through !== this.lastSeq) {
         page = this.visibleAfter(page.through, limit, isVisible);
       }
       return page.items.length > 0 || page.gap !== undefined || undefined;
@@ -143,6 +183,17 @@ export class EventLog implements EventSink {
     };
     await waitUntil(look, { clock: this.#clock, listen, waitMs, signal });
     return page.through === after ? undefined : page;
+  }
+
+  /** Where in the ring the first event after another is. */
+  #indexAfter(seq: number): number {
+    let [from, to] = [0, this.#ring.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#ring[middle]?.seq ?? 0) <= seq) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 
   async #reserve(): Promise<void> {

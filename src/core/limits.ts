@@ -100,6 +100,8 @@ export const IDEMPOTENCY_MS = 10 * 60_000;
 export const IDEMPOTENCY_KEYS_MAX = 100_000;
 /** Stored answers, in bytes: enough for the last seconds, and clients that repeat do so soon. */
 export const IDEMPOTENCY_BYTES_MAX = 64 * MIB;
+/** Forgotten keys of bumps that one bump removes from the ledger: more than it adds, so none stays. */
+export const REPLAYS_PURGED_MAX = 4;
 /** The size of a stored answer beside its body: mostly its headers. */
 export const IDEMPOTENCY_ANSWER_BYTES = 1 * KIB;
 /** An Idempotency-Key: a UUID has 36 characters. */
@@ -114,6 +116,8 @@ export const EVENTS_PAGE_MAX = 1_000;
 /** An event stream sends a comment after this much silence, so that proxies leave it open. */
 export const EVENT_COMMENT_MS = 15_000;
 
+/** Events of this time go into the ledger together: each commit costs a flush. */
+export const EVENT_FLUSH_MS = 20;
 /** Events retained for readers that reconnect: about 500 bytes each. */
 export const EVENTS_RETAINED_MAX = 10_000;
 /** Event numbers reserved in the ledger at a time: one commit serves this many events. */

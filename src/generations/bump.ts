@@ -1,3 +1,4 @@
+import { type Moment, momentOf } from "../core/moment.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Random } from "../core/ports/random.ts";
 import { U32_MAX } from "../core/limits.ts";
@@ -15,6 +16,8 @@ export interface Bump {
   readonly by: string;
   /** When, nanoseconds since 1970. */
   readonly atNs: bigint;
+  /** The same by the monotonic clock, to measure from: the wall clock may be set meanwhile. */
+  readonly moment?: Moment | undefined;
 }
 
 /** Makes a bump of this moment, with an identity of its own. */
@@ -24,7 +27,8 @@ export function mintBump(
   reason: string,
   by: string,
 ): Bump {
-  return { ...next, unique: random.bytes(16).toHex(), reason, by, atNs: clock.wallNs() };
+  const unique = random.bytes(16).toHex();
+  return { ...next, unique, reason, by, atNs: clock.wallNs(), moment: momentOf(clock) };
 }
 
 /** The generation and epoch after a bump: max(current + 1, minimum), and 0 after 4294967295. */

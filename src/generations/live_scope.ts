@@ -1,6 +1,11 @@
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
-import { HISTORY_BUMPS_MAX, U32_MAX } from "../core/limits.ts";
+import { msSince } from "../core/moment.ts";
+import type { LedgerEntry } from "../core/ports/ledger.ts";
+import { History } from "./history.ts";
+import { historyGone, type PastBump } from "./past_bump.ts";
+import type { Once, Replays } from "./replays.ts";
+import { ACK_FLUSH_MS, U32_MAX } from "../core/limits.ts";
 import {
   type BarrierOpen,
   type BarrierRequest,
@@ -29,15 +34,13 @@ interface BumpRequest {
   readonly reason: string;
   /** Who requests it, for the history. */
   readonly by: string;
+  /** Bump only once, however often this very request comes. */
+  readonly once?: Once | undefined;
 }
 
-/** A bump of the past. */
-interface PastBump {
-  readonly bump: Bump;
-  /** Tracked watchers that it made outdated. */
-  readonly outdated: number;
-  /** Milliseconds until all had confirmed; `undefined` while they have not, or never did. */
-  readonly tookMs: number | undefined;
+/** What a live scope needs from outside. */
+export interface LiveScopePorts extends ScopePorts {
+  readonly replays: Replays;
 }
 
 /**
@@ -47,18 +50,22 @@ interface PastBump {
  */
 export class LiveScope {
   readonly watchers: ScopeWatchers;
-  readonly #ports: ScopePorts;
+  readonly #ports: LiveScopePorts;
   readonly #scope: Scope;
   readonly #pages: Pages;
   readonly #changes: Changes;
-  readonly #history: PastBump[] = [];
+  readonly #history: History;
+  #cancelSave: (() => void) | undefined;
   #cancelQuiesce: (() => void) | undefined;
   #isStopped = false;
   /** Whether the last look at the pages failed. */
   #isUnusable = false;
 
-  constructor(scope: Scope, pages: Pages, ports: ScopePorts) {
+  /** @param past The bumps of it that the ledger has */
+  constructor(scope: Scope, pages: Pages, ports: LiveScopePorts, past: readonly PastBump[] = []) {
     this.#ports = ports;
+    this.#history = new History(scope.name, past);
+    scope.msSince = (moment) => msSince(ports.clock, moment);
     this.#scope = scope;
     this.#pages = pages;
     this.#changes = new Changes(scope.name, ports);
@@ -80,14 +87,15 @@ export class LiveScope {
 
   /** The last bumps, newest first. */
   get history(): readonly PastBump[] {
-    return this.#history;
+    return this.#history.bumps;
   }
 
   /**
    * Changes the generation. Nothing else does (docs/generations.md#12).
    *
    * @returns The bump, and how many tracked watchers it made outdated
-   * @throws {Fault} `minimum-out-of-range`, `not-quiesced`, `state-unavailable`
+   * @throws {Fault} `minimum-out-of-range`, `not-quiesced`, `state-unavailable`, `page-unusable`,
+   * `key-reused`, `keys-exhausted`
    */
   async bump(request: BumpRequest): Promise<{ bump: Bump; outdated: number }> {
     const { minimum = 0, floorEpoch = 0n, reason, by } = request;
@@ -100,6 +108,8 @@ export class LiveScope {
     }
     return await this.#changes.change(async () => {
       const { options, isQuiesced, generation } = this.#scope;
+      const answered = request.once && this.#ports.replays.find(request.once);
+      if (answered !== undefined) return { bump: answered.bump, outdated: answered.outdated };
       if (request.force !== true && options.requireQuiesce && !isQuiesced) {
         throw notQuiescedFault(this.#scope);
       }
@@ -110,8 +120,14 @@ export class LiveScope {
         epoch: counted < floorEpoch ? floorEpoch : counted,
       });
       const bump = mintBump(this.#ports, next, reason, by);
-      const past = this.#scope.afterBump;
-      await this.#commit({ current: bump, previousGeneration: generation, ...past });
+      // Every tracked watcher is outdated by it.
+      const past = { bump, outdated: this.#scope.counts.tracked, tookMs: undefined };
+      const { afterBump } = this.#scope;
+      await this.#commit({ current: bump, previousGeneration: generation, ...afterBump }, [
+        ...this.#history.entries(past),
+        ...request.once === undefined ? [] : this.#ports.replays.entries(request.once, past),
+      ]);
+      this.#history.saved();
       try {
         this.#pages.store(bump);
       } catch (error) {
@@ -120,7 +136,9 @@ export class LiveScope {
         this.#changes.notify({ kind: "blocked" });
         throw error;
       }
-      return this.#publish(bump);
+      const published = this.#publish(bump);
+      if (request.once !== undefined) this.#ports.replays.add(request.once, published);
+      return published;
     });
   }
 
@@ -257,6 +275,7 @@ export class LiveScope {
         await commit(this.#ports.ledger, [
           scopeEntry(this.#scope, { deleted: true }),
           ...[...this.#scope.watchers].map((watcher) => watcherGone(name, watcher.id)),
+          ...historyGone(name, this.#history.bumps),
         ]);
       } catch (error) {
         letIn();
@@ -294,21 +313,24 @@ export class LiveScope {
     this.#cancelQuiesce?.();
     try {
       await this.watchers.close();
+      await this.#save();
     } finally {
       this.#pages.close();
     }
   }
 
-  async #commit(change: Parameters<typeof scopeEntry>[1]): Promise<void> {
-    await commit(this.#ports.ledger, [scopeEntry(this.#scope, change)]);
+  async #commit(
+    change: Parameters<typeof scopeEntry>[1],
+    others: readonly LedgerEntry[] = [],
+  ): Promise<void> {
+    await commit(this.#ports.ledger, [scopeEntry(this.#scope, change), ...others]);
   }
 
   #publish(bump: Bump): { bump: Bump; outdated: number } {
     this.#cancelQuiesce?.();
     const settled = this.#scope.apply(bump);
     const { outdated } = this.#scope.counts;
-    this.#history.unshift({ bump, outdated, tookMs: undefined });
-    if (this.#history.length > HISTORY_BUMPS_MAX) this.#history.pop();
+    this.#history.add({ bump, outdated, tookMs: undefined });
     const { generation, epoch, unique, reason, by } = bump;
     this.#changes.emit("scope.bumped", { generation, epoch, unique, by, outdated }, reason);
     this.#changes.notify({ kind: "generation", bump });
@@ -317,10 +339,26 @@ export class LiveScope {
   }
 
   #onSettled(tookMs: number): void {
-    const [newest] = this.#history;
     const { generation, epoch } = this.#scope;
-    if (newest?.bump.epoch === epoch) this.#history[0] = { ...newest, tookMs };
+    if (this.#history.settled(epoch, tookMs)) this.#saveSoon();
     this.#changes.emit("scope.settled", { generation, epoch, tookMs });
+  }
+
+  /** Has what is not in the ledger written, if no bump does that before. */
+  #saveSoon(): void {
+    this.#cancelSave?.();
+    this.#cancelSave = this.#ports.clock.after(ACK_FLUSH_MS, () => {
+      // A ledger that fails shows itself at the next bump.
+      this.#changes.last(() => this.#save()).catch(() => {});
+    });
+  }
+
+  async #save(): Promise<void> {
+    this.#cancelSave?.();
+    const entries = this.#changes.isDeleted ? [] : this.#history.unsaved();
+    if (entries.length === 0) return;
+    await commit(this.#ports.ledger, entries);
+    this.#history.saved();
   }
 
   #unquiesce(reason: string): void {

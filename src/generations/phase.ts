@@ -32,10 +32,17 @@ export interface Settled {
   readonly tookMs: number;
 }
 
-/** What happened when the last whom a bump waits for confirmed it now. */
+/**
+ * What happened when the last whom a bump waits for confirmed it now.
+ *
+ * @param measuredMs How long it took, where it could be measured. Across a boot of the machine there
+ * is only the wall clock, which may have been set
+ */
 export function settledAt(
   { generation, epoch, atNs }: { generation: number; epoch: bigint; atNs: bigint },
   nowNs: bigint,
+  measuredMs?: number,
 ): Settled {
-  return { generation, epoch, tookMs: Math.max(0, Number(nowNs - atNs) / 1e6) };
+  const tookMs = measuredMs ?? Math.max(0, Number(nowNs - atNs) / 1e6);
+  return { generation, epoch, tookMs };
 }

@@ -9,13 +9,16 @@ import type { Bump } from "./bump.ts";
 import type { Departure } from "./confirmations.ts";
 import { Scope, type ScopeState } from "./scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
-import type { Watcher } from "./watcher.ts";
+import type { Failure, Watcher } from "./watcher.ts";
 
-interface ScopeBody extends Omit<Bump, "epoch" | "atNs"> {
-  readonly options: ScopeOptions;
-  readonly previousGeneration: number | undefined;
+export type BumpBody = Omit<Bump, "epoch" | "atNs"> & {
   readonly epoch: string;
   readonly atNs: string;
+};
+
+interface ScopeBody extends BumpBody {
+  readonly options: ScopeOptions;
+  readonly previousGeneration: number | undefined;
   readonly deleted?: true | undefined;
   readonly broken?: readonly string[] | undefined;
   readonly forgotten?: readonly Departure[] | undefined;
@@ -31,12 +34,28 @@ interface WatcherBody extends
   readonly scope: string;
   readonly ackedEpoch: string;
   readonly ackedAtNs: string | undefined;
+  readonly failure?:
+    & { readonly epoch: string; readonly atNs: string }
+    & Omit<
+      Failure,
+      "epoch" | "atNs"
+    >;
 }
 
 type SavedScope = Pick<
   ScopeState,
   "name" | "options" | "current" | "previousGeneration" | "broken" | "forgotten" | "departed"
 >;
+
+/** A bump as JSON. */
+export function bumpBody({ epoch, atNs, ...bump }: Bump): BumpBody {
+  return { ...bump, epoch: String(epoch), atNs: String(atNs) };
+}
+
+/** A bump read back. */
+export function bumpOf({ epoch, atNs, ...bump }: BumpBody): Bump {
+  return { ...bump, epoch: BigInt(epoch), atNs: BigInt(atNs) };
+}
 
 /**
  * The entry of a scope.
@@ -50,16 +69,10 @@ export function scopeEntry(
 ): LedgerEntry {
   const { options, current, previousGeneration, broken, forgotten, departed } = scope;
   const saved = { options, current, previousGeneration, broken, forgotten, departed, ...change };
-  const { generation, epoch, unique, reason, by, atNs } = saved.current;
   const body: ScopeBody = {
     options: saved.options,
-    generation,
     previousGeneration: saved.previousGeneration,
-    epoch: String(epoch),
-    unique,
-    reason,
-    by,
-    atNs: String(atNs),
+    ...bumpBody(saved.current),
     deleted: saved.deleted,
     broken: saved.broken.size === 0 ? undefined : [...saved.broken],
     forgotten: saved.forgotten.length === 0 ? undefined : saved.forgotten,
@@ -72,7 +85,7 @@ export function scopeEntry(
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
   const { options, previousGeneration, deleted = false, broken, forgotten, departed, ...bump } =
     body as ScopeBody;
-  const current = { ...bump, epoch: BigInt(bump.epoch), atNs: BigInt(bump.atNs) };
+  const current = bumpOf(bump);
   // Rows of earlier versions lack the options that came since.
   const all = { ...DEFAULT_OPTIONS, ...options };
   return {
@@ -88,7 +101,7 @@ function watcherEntryId(scope: string, watcher: string): string {
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
   const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
-  const { previousTokenHash, peer, supersededBy, process } = watcher;
+  const { previousTokenHash, peer, supersededBy, process, failure } = watcher;
   const body: WatcherBody = {
     scope,
     id,
@@ -103,6 +116,9 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     peer,
     supersededBy,
     process,
+    ...failure && {
+      failure: { ...failure, epoch: String(failure.epoch), atNs: String(failure.atNs) },
+    },
   };
   return { kind: "watcher", id: watcherEntryId(scope, id), body };
 }
@@ -118,7 +134,7 @@ export function watcherGone(scope: string, watcher: string): LedgerEntry {
  * @param nowNs From when on it is held, nanoseconds since 1970
  */
 export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; watcher: Watcher } {
-  const { scope, ackedEpoch, ackedAtNs, ...saved } = body as WatcherBody;
+  const { scope, ackedEpoch, ackedAtNs, failure, ...saved } = body as WatcherBody;
   const watcher: Watcher = {
     ...saved,
     tracked: true,
@@ -126,6 +142,11 @@ export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; 
     presenceSinceNs: nowNs,
     ackedEpoch: BigInt(ackedEpoch),
     ackedAtNs: ackedAtNs === undefined ? undefined : BigInt(ackedAtNs),
+    failure: failure && {
+      ...failure,
+      epoch: BigInt(failure.epoch),
+      atNs: BigInt(failure.atNs),
+    },
   };
   return { scope, watcher };
 }

@@ -1,5 +1,6 @@
 import { Fault } from "../core/faults.ts";
 import { WATCHERS_PER_SCOPE_MAX } from "../core/limits.ts";
+import type { Moment } from "../core/moment.ts";
 import { type Bump, nextAfter } from "./bump.ts";
 import { Confirmations, type Departure, type PastOfScope } from "./confirmations.ts";
 import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
@@ -32,6 +33,8 @@ type Mutable<T> = { -readonly [key in keyof T]: T[key] };
  * synchronous; {@linkcode LiveScope} makes its changes durable and publishes them.
  */
 export class Scope {
+  /** Measures settling by a clock that nobody sets; whoever has one gives it. */
+  msSince: (moment: Moment | undefined) => number | undefined = () => undefined;
   readonly #watchers = new Map<string, Mutable<Watcher>>();
   readonly #tokens = new TokenIndex();
   /** The tracked watchers that have not confirmed the current generation. */
@@ -477,7 +480,11 @@ export class Scope {
 
   /** What happened when a change was the one after which nobody is waited for. */
   #settledSince(wasSettled: boolean, nowNs: bigint): Settled | undefined {
-    return !wasSettled && this.isSettled ? settledAt(this.#current, nowNs) : undefined;
+    return !wasSettled && this.isSettled ? this.#settled(nowNs) : undefined;
+  }
+
+  #settled(nowNs: bigint): Settled {
+    return settledAt(this.#current, nowNs, this.msSince(this.#current.moment));
   }
 
   #find(id: string): Mutable<Watcher> {

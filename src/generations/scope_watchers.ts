@@ -208,13 +208,16 @@ export class ScopeWatchers {
   /**
    * A watcher could not adapt to this generation. The barrier names it with its reason.
    *
+   * @returns When the ledger has the reason of a tracked one. Barriers have it at once
    * @throws {Fault} `watcher-not-found`, `stale-generation`, `already-confirmed`
    */
-  fail(id: string, generation: number, reason: string): void {
+  fail(id: string, generation: number, reason: string): Promise<void> {
     this.#changes.requireAlive();
     this.#scope.fail(id, generation, reason, this.#ports.clock.wallNs());
-    this.#emit("failed", this.#scope.watcher(id), reason);
+    const watcher = this.#scope.watcher(id);
+    this.#emit("failed", watcher, reason);
     this.#changes.notify({ kind: "blocked" });
+    return watcher.tracked ? this.#rows.save(watcher) : Promise.resolve();
   }
 
   /** The current generation was sent to a watcher. */

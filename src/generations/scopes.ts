@@ -5,8 +5,10 @@ import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
 import { scopeNotFound } from "./changes.ts";
 import { mintBump } from "./bump.ts";
-import { LiveScope } from "./live_scope.ts";
+import { LiveScope, type LiveScopePorts } from "./live_scope.ts";
 import { Pages } from "./pages.ts";
+import { type PastBump, pastBumpOf } from "./past_bump.ts";
+import { Replays } from "./replays.ts";
 import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
 import type { ScopePorts } from "./scope_watchers.ts";
@@ -23,19 +25,24 @@ interface ScopesPorts extends ScopePorts {
 
 /** Makes, finds and deletes the scopes of the daemon by name. */
 export class Scopes {
-  readonly #ports: ScopesPorts;
+  readonly #ports: ScopesPorts & LiveScopePorts;
   readonly #scopes = new Map<string, LiveScope>();
   /** Deleted scopes, whose counters go on if they are made again. */
   readonly #tombstones = new Map<string, ScopeState>();
   readonly #serial = new Serial();
 
-  private constructor(ports: ScopesPorts) {
+  private constructor(ports: ScopesPorts & LiveScopePorts) {
     this.#ports = ports;
   }
 
   /** Reads the scopes back from the ledger, and mends their pages to match it. */
   static async open(ports: ScopesPorts): Promise<Scopes> {
-    const scopes = new Scopes(ports);
+    const replays = new Replays(ports.clock, await ports.ledger.load("replay"));
+    const scopes = new Scopes({ ...ports, replays });
+    const past = Map.groupBy(
+      (await ports.ledger.load("bump")).map(pastBumpOf),
+      ({ scope }) => scope,
+    );
     const watchers = Map.groupBy(
       (await ports.ledger.load("watcher")).map((entry) => watcherOf(entry, ports.clock.wallNs())),
       ({ scope }) => scope,
@@ -47,7 +54,8 @@ export class Scopes {
         continue;
       }
       for (const { watcher } of watchers.get(scope.name) ?? []) scope.add(watcher);
-      await scopes.#publish(scope, new Pages(ports.pages, scope.name, scope.current));
+      const pages = new Pages(ports.pages, scope.name, scope.current);
+      await scopes.#publish(scope, pages, past.get(scope.name)?.map((one) => one.past));
     }
     if (!scopes.#scopes.has(SYSTEM_SCOPE)) await scopes.put(SYSTEM_SCOPE, DEFAULT_OPTIONS);
     return scopes;
@@ -164,8 +172,12 @@ export class Scopes {
     return live;
   }
 
-  async #publish(scope: Scope, pages: Pages): Promise<LiveScope> {
-    const live = new LiveScope(scope, pages, this.#ports);
+  async #publish(
+    scope: Scope,
+    pages: Pages,
+    past?: readonly PastBump[],
+  ): Promise<LiveScope> {
+    const live = new LiveScope(scope, pages, this.#ports, past);
     const recovery = recoveryOf(pages.found, scope.current, scope.previousGeneration);
     if (recovery === undefined) pages.mend(scope.current);
     else await live.bump({ ...recovery, reason: "recovered", by: "innkeeper", force: true });

@@ -26,7 +26,7 @@ import type { ProcessIdentity } from "../core/ports/processes.ts";
 export const NEVER_CONFIRMED = -1n;
 
 /** A watcher could not adapt to a generation. */
-interface Failure {
+export interface Failure {
   readonly epoch: bigint;
   readonly generation: number;
   readonly reason: string;

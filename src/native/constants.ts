@@ -76,6 +76,9 @@ export const SYS_mount_setattr = 442n;
 export const MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
 export const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED = 1 << 4;
 
+// include/uapi/linux/time.h
+export const CLOCK_MONOTONIC = 1;
+
 // include/uapi/linux/openat2.h
 export const RESOLVE_NO_MAGICLINKS = 0x02n;
 export const RESOLVE_NO_SYMLINKS = 0x04n;

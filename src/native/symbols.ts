@@ -27,6 +27,7 @@ const IMMEDIATE = {
     ...returns("usize", /* dest */ "usize", /* src */ "buffer", /* n */ "usize"),
   },
   open: returns("i32", /* path */ "buffer", /* flags */ "i32", /* mode */ "u32"),
+  clock_gettime: returns("i32", /* clockid */ "i32", /* tp */ "buffer"),
   close: returns("i32", /* fd */ "i32"),
   dup3: returns("i32", /* oldfd */ "i32", /* newfd */ "i32", /* flags */ "i32"),
   read: returns("isize", /* fd */ "i32", /* buf */ "buffer", /* count */ "usize"),

@@ -1,5 +1,6 @@
 import type { Principal } from "../access/tokens.ts";
-import type { EventLog, EventPage, LoggedEvent } from "../core/event_log.ts";
+import type { EventLog, EventPage } from "../core/event_log.ts";
+import type { LoggedEvent } from "../core/logged_event.ts";
 import { Fault } from "../core/faults.ts";
 import { EVENT_COMMENT_MS, EVENT_FOLLOWERS_MAX, EVENTS_PAGE_MAX } from "../core/limits.ts";
 import type { Caller } from "../core/rights.ts";

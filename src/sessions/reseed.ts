@@ -46,13 +46,13 @@ export class ReseedSession {
   }
 
   /** Takes a request of the guest. */
-  receive(request: ReseedRequest): void {
+  async receive(request: ReseedRequest): Promise<void> {
     if (request.word === "watch") return this.#offer();
     const { generation } = request;
     try {
       if (request.word === "ack") {
         this.#scope.watchers.ack(this.#watcher.id, generation, request.epoch);
-      } else this.#scope.watchers.fail(this.#watcher.id, generation, request.reason);
+      } else await this.#scope.watchers.fail(this.#watcher.id, generation, request.reason);
       this.#line?.taken(generation);
     } catch (error) {
       this.#line?.error(asFault(error).code);

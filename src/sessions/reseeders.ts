@@ -36,7 +36,7 @@ export class Reseeders {
   ): Promise<void> {
     if (guest.death !== undefined) return;
     const session = this.#sessions.get(guest.id);
-    if (session !== undefined) return session.receive(request);
+    if (session !== undefined) return void session.receive(request);
     if (request.word !== "watch") return line.error("say watch first");
     try {
       await this.expect(scope, guest.id, request.name);

@@ -75,8 +75,9 @@ export class Subscription {
     this.#reply("acked", id, { outdated: this.#scope.state.counts.outdated });
   }
 
-  fail({ id, generation, reason }: RequestOf<"fail">): void {
-    this.#scope.watchers.fail(this.#watcher, generation, reason);
+  /** Answers when the reason is durable: a restart must not lose why a barrier stays shut. */
+  async fail({ id, generation, reason }: RequestOf<"fail">): Promise<void> {
+    await this.#scope.watchers.fail(this.#watcher, generation, reason);
     this.#reply("failed", id);
   }
 

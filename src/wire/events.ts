@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { EventPage, LoggedEvent, VisiblePage } from "../core/event_log.ts";
+import type { EventPage, VisiblePage } from "../core/event_log.ts";
+import type { LoggedEvent } from "../core/logged_event.ts";
 import { rfc3339 } from "./time.ts";
 import { toJson } from "./problem.ts";
 import { digits, Limit, Time } from "./scalars.ts";

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { EventLog } from "../../src/core/event_log.ts";
-import { EVENTS_RETAINED_MAX } from "../../src/core/limits.ts";
+import { EVENT_FLUSH_MS, EVENTS_RETAINED_MAX } from "../../src/core/limits.ts";
+import { toJson } from "../../src/wire/problem.ts";
 import { FakeClock } from "../support/clock.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 
@@ -92,4 +93,72 @@ Deno.test("EventLog.next() gives what was found when more comes at once, and onl
   log.emit({ ...fact, subject: "theirs" }, audience("theirs"));
   const hidden = await log.next(known + 4, 10, 0, signal, isVisible);
   assertEquals([hidden?.items, hidden?.through], [[], known + 5]);
+});
+
+Deno.test("EventLog.open() after a clean stop has all events and the very next number: no gap", async () => {
+  const shared = world();
+  const before = await EventLog.open(shared);
+  before.emit({ ...fact, reason: "restore", data: { epoch: 1n << 63n, n: [2n] } });
+  shared.clock.advance(EVENT_FLUSH_MS);
+  before.emit(fact);
+  const shown = before.after(0, 10);
+  await before.close();
+  const after = await EventLog.open(shared);
+  assertEquals(toJson(after.after(0, 10)), toJson(shown));
+  assertEquals(after.lastSeq, before.lastSeq);
+  after.emit(fact);
+  const { gap, items } = after.after(0, 10);
+  assertEquals([gap, items.map(({ seq }) => seq)], [undefined, [1, 2, 3]]);
+});
+
+Deno.test("EventLog.open() after a kill has what was written, and a gap before what comes then", async () => {
+  const shared = world();
+  const before = await EventLog.open(shared);
+  before.emit(fact);
+  before.emit(fact);
+  shared.clock.advance(EVENT_FLUSH_MS);
+  await before.save();
+  before.emit(fact);
+  const after = await EventLog.open(shared);
+  after.emit({ ...fact, subject: "vm-8" });
+  const old = after.after(0, 10);
+  assertEquals([old.gap, old.items.map(({ seq }) => seq)], [undefined, [1, 2]]);
+  const fresh = after.after(2, 10);
+  assertEquals(fresh.items.map(({ subject }) => subject), ["vm-8"]);
+  assertEquals(fresh.gap, { after: 2, before: fresh.items[0]?.seq });
+  // The reader had the event that was lost, and is told as well.
+  assertEquals(after.after(3, 10).gap, { after: 3, before: fresh.items[0]?.seq });
+});
+
+Deno.test("EventLog keeps the ledger as bounded as the ring, over restarts too", async () => {
+  const shared = world();
+  let lastSeq = 0;
+  for (let life = 0; life < 3; life++) {
+    const log = await EventLog.open(shared);
+    for (let n = 0; n < EVENTS_RETAINED_MAX; n++) {
+      log.emit(fact);
+      if (n % 1_000 === 0) await log.save();
+    }
+    await log.close();
+    lastSeq = log.lastSeq;
+  }
+  assertEquals(lastSeq, 3 * EVENTS_RETAINED_MAX);
+  const rows = await shared.ledger.load("event");
+  const saved = rows.reduce((sum, { body }) => sum + (body as unknown[]).length, 0);
+  assert(saved >= EVENTS_RETAINED_MAX && saved < EVENTS_RETAINED_MAX + 1_100, `${saved}`);
+  const log = await EventLog.open(shared);
+  assertEquals(log.after(2 * EVENTS_RETAINED_MAX, 5).gap, undefined);
+  assert(log.after(0, 5).gap !== undefined);
+});
+
+Deno.test("EventLog.save() that fails loses nothing: the next one writes all", async () => {
+  const shared = world();
+  const log = await EventLog.open(shared);
+  log.emit(fact);
+  shared.ledger.failing = new Error("disk full");
+  await assertRejects(() => log.save());
+  shared.ledger.failing = undefined;
+  log.emit(fact);
+  await log.close();
+  assertEquals((await EventLog.open(shared)).after(0, 10).items.length, 2);
 });

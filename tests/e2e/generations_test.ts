@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
-import { retry } from "@std/async";
+import { delay, retry } from "@std/async";
 import { Daemon, WatchClient } from "../support/daemon.ts";
 import { MappedPage } from "../support/mapped_page.ts";
 
@@ -195,4 +195,45 @@ Deno.test("the vmclock page shows the epoch, at rest, over a kill -9", async () 
   assertEquals(shown(), [1n, 4]);
   await second.json(201, "POST", `${scope}/bumps`, bump);
   assertEquals(shown(), [2n, 6]);
+});
+
+Deno.test("failures, history, events and keys of bumps are there after a stop and after a kill -9", async () => {
+  const keyed = async (daemon: Daemon): Promise<Record<string, unknown>> => {
+    const response = await daemon.fetch(`${scope}/bumps`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": "once" },
+      body: JSON.stringify(bump),
+    });
+    assertEquals(response.status, 201);
+    return await response.json();
+  };
+  const events = async (daemon: Daemon) =>
+    await (await daemon.fetch("/v1/events?limit=1000", {
+      headers: { accept: "application/json" },
+    })).json();
+  let daemon = await Daemon.start();
+  await daemon.json(201, "PUT", scope, {});
+  await daemon.json(201, "PUT", `${scope}/watchers/app`, { track: true });
+  const first = await keyed(daemon);
+  const { generation } = first;
+  await daemon.json(204, "PUT", `${scope}/watchers/app/failure`, {
+    generation,
+    reason: "no seed",
+  });
+  const history = await daemon.json(200, "GET", `${scope}/history`);
+  assertEquals(history.items.length, 1);
+  let known = await events(daemon);
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    if (signal === "SIGKILL") await delay(100);
+    await daemon.stop(signal);
+    daemon = await Daemon.start({ folder: daemon.folder });
+    const barrier = await daemon.json(409, "GET", `${scope}/barrier`);
+    assertEquals([barrier.code, barrier.watchers[0].reason], ["watchers-failed", "no seed"]);
+    assertEquals(await keyed(daemon), first);
+    assertEquals(await daemon.json(200, "GET", `${scope}/history`), history);
+    const { gap, items } = await events(daemon);
+    assertEquals([gap, items.slice(0, known.items.length)], [undefined, known.items]);
+    known = { items };
+  }
+  await daemon.stop("SIGKILL");
 });

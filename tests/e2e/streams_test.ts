@@ -48,7 +48,7 @@ Deno.test("GET /v1/events streams what changes and goes on after Last-Event-ID",
   assertEquals(seen, ["one", "two", "three"]);
 });
 
-Deno.test("GET /v1/events tells of a restart by one gap, and ends when the daemon stops", async () => {
+Deno.test("GET /v1/events goes on over a stop without a gap, tells of a kill by one, and ends when the daemon stops", async () => {
   const first = await Daemon.start();
   await bump(first, "one");
   const page = await (await first.fetch("/v1/events?after=0", {
@@ -58,13 +58,20 @@ Deno.test("GET /v1/events tells of a restart by one gap, and ends when the daemo
   const stream = await first.fetch("/v1/events");
   await first.stop();
   for await (const _event of sse(stream)) continue;
-  await using second = await Daemon.start({ folder: first.folder });
+  const since = async (daemon: Daemon, seq: number) =>
+    await (await daemon.fetch(`/v1/events?after=${seq}`, {
+      headers: { accept: "application/json" },
+    })).json();
+  const second = await Daemon.start({ folder: first.folder });
   await bump(second, "two");
-  const after = await (await second.fetch(`/v1/events?after=${last}`, {
-    headers: { accept: "application/json" },
-  })).json();
-  assertEquals(after.gap.after, last);
-  assert(after.items[0].seq >= after.gap.before && after.gap.before > last);
+  const after = await since(second, last);
+  assertEquals([after.gap, after.items[0].seq], [undefined, last + 1]);
+  await second.stop("SIGKILL");
+  await using third = await Daemon.start({ folder: first.folder });
+  await bump(third, "three");
+  const lost = await since(third, after.items.at(-1).seq);
+  assertEquals(lost.gap.after, after.items.at(-1).seq);
+  assert(lost.items[0].seq >= lost.gap.before && lost.gap.before > lost.gap.after);
 });
 
 Deno.test("a ticket opens one WebSocket of its own origin without a token", async () => {

@@ -34,6 +34,7 @@ const HEADERS = [
     "sys/statvfs.h",
     "sys/syscall.h",
     "sys/uio.h",
+    "time.h",
   ],
 ];
 
@@ -136,7 +137,7 @@ for (
 }
 
 const HOST_NAME =
-  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MNT|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER)_|S_IF|POLL[A-Z])/;
+  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MNT|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER|CLOCK)_|S_IF|POLL[A-Z])/;
 
 /** Names that look like the host's and are not. */
 const OTHERS = new Set(["AT_ONCE", "MAP_KEYS_MAX"]);

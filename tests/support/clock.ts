@@ -5,9 +5,12 @@ export class FakeClock implements Clock {
   #nowMs = 0;
   #timers = new Map<number, { atMs: number; action: () => void }>();
   #nextTimer = 1;
+  #steppedNs = 0n;
+  monotonicId: string | undefined = "boot-1";
 
   wallNs(): bigint {
-    return 1_700_000_000_000_000_000n + BigInt(Math.round(this.#nowMs * 1e6));
+    return 1_700_000_000_000_000_000n + BigInt(Math.round(this.#nowMs * 1e6)) +
+      this.#steppedNs;
   }
 
   monotonicMs(): number {
@@ -18,6 +21,11 @@ export class FakeClock implements Clock {
     const id = this.#nextTimer++;
     this.#timers.set(id, { atMs: this.#nowMs + delayMs, action });
     return () => this.#timers.delete(id);
+  }
+
+  /** Sets the wall clock, as an operator or the network does. Nothing else changes. */
+  stepWall(ms: number): void {
+    this.#steppedNs += BigInt(ms) * 1_000_000n;
   }
 
   /** Moves time on, firing in order the timers that come due. */

@@ -8,7 +8,10 @@ export type LedgerKind =
   | "guest"
   | "snapshot-owner"
   | "host-source"
-  | "counter";
+  | "counter"
+  | "bump"
+  | "event"
+  | "replay";
 
 /** One entry. A body is JSON; 64-bit numbers in it are decimal strings. */
 export interface LedgerEntry {

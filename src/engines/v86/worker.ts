@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { wallClock } from "../../core/wall_clock.ts";
 import { setImmediate } from "node:timers";
 import type {
   GuestExit,
@@ -47,7 +48,7 @@ const BREATHS_PER_TIMER = 8;
 let breaths = 0;
 let wake = (): void => {};
 const thread: EngineThread = {
-  wallNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
+  wallNs: wallClock(() => Date.now(), () => performance.now()),
   monotonicMs: () => performance.now(),
   idle: (ms) =>
     new Promise((resolve) => {
