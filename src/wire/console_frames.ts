@@ -7,8 +7,8 @@ import { problemOf, toJson } from "./problem.ts";
 export const CONSOLE_FRAMES = {
   gap: z.strictObject({
     type: z.literal("gap"),
-    after: z.int().min(0).openapi({ description: "Offset of the first byte that is missing" }),
-    before: z.int().min(0).openapi({ description: "Offset of the byte that comes next" }),
+    after: z.int().min(0),
+    before: z.int().min(0),
   }),
   error: z.strictObject({
     type: z.literal("error"),

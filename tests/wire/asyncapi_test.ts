@@ -38,3 +38,43 @@ Deno.test("asyncApi() accepts what a client may send and refuses what it may not
     assert(!ack(wrong), JSON.stringify(wrong));
   }
 });
+
+Deno.test("asyncApi() says what each frame and each member is for, with an example that fits", () => {
+  const ajv = new Ajv2020.default({ strict: false });
+  const undescribed: string[] = [];
+  // deno-lint-ignore no-explicit-any
+  const members = (schema: any, place: string): void => {
+    for (
+      const [name, member] of Object.entries<{ description?: string }>(schema.properties ?? {})
+    ) {
+      if ((member.description ?? "") === "") undescribed.push(`${place}.${name}`);
+      members(member, `${place}.${name}`);
+    }
+  };
+  let frames = 0;
+  for (
+    const [channel, { title, description, messages }] of Object.entries<typeof document>(
+      document.channels,
+    )
+  ) {
+    assert(title && description, channel);
+    for (
+      const [name, { summary, payload, examples, contentType }] of Object.entries<typeof document>(
+        messages,
+      )
+    ) {
+      assert(summary, `${channel} ${name}`);
+      members(payload, name);
+      if (contentType !== "application/json") continue;
+      const fits = ajv.compile(payload);
+      assert(fits(examples[0].payload), `${channel} ${name}: ${ajv.errorsText(fits.errors)}`);
+      frames++;
+    }
+  }
+  assertEquals(undescribed, []);
+  assert(frames > 25, `only ${frames} frames were found`);
+  assertEquals(
+    Object.values<{ protocol: string }>(document.servers).map(({ protocol }) => protocol),
+    ["ws", "wss"],
+  );
+});
