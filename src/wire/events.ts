@@ -45,9 +45,11 @@ export const EventsView = z.object({
     after: z.int().openapi({ description: "Number of the last event before the gap", example: 12 }),
     before: z.int().openapi({ description: "Number of the first event behind it", example: 30 }),
   }).optional().describe("Events between these two are no longer known"),
-  through: z.int().optional().describe(
-    "Go on after this number: the caller may see none of the events between the last item and it",
-  ),
+  through: z.int().optional().openapi({
+    description:
+      "Go on after this number: the caller may see none of the events between the last item and it",
+    example: 42,
+  }),
 }).openapi("Events", { description: "A page of events" });
 
 /**
