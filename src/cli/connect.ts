@@ -5,7 +5,6 @@ import type { ConnectFlags } from "./connect_options.ts";
 import { environment } from "./environment.ts";
 import { UsageError } from "./exit.ts";
 import { envName } from "./serve_flags.ts";
-import { readTokens } from "./token_file.ts";
 
 /** A way to a daemon. */
 export interface Connection {
@@ -21,14 +20,14 @@ export interface Connection {
  *
  * @throws {UsageError} when the token file cannot be used
  */
-export function connect(flags: ConnectFlags): Connection {
+export async function connect(flags: ConnectFlags): Promise<Connection> {
   const { env } = environment;
   const url = flags.url ?? (flags.socket === undefined ? env("INNKEEPER_URL") : undefined);
   const address = url?.replace(/\/+$/, "") ?? flags.socket ?? env("INNKEEPER_SOCKET") ??
     defaultSocket();
   const { endpoint, options } = url === undefined
     ? overSocket(address)
-    : overTcp(address, tokenOf(flags["token-file"]));
+    : overTcp(address, await tokenOf(flags["token-file"]));
   const base = endpoint.url.replace(/^http/, "ws");
   return {
     address,
@@ -58,10 +57,11 @@ function defaultSocket(): string {
   return `${environment.env(envName("run")) || defaultRun(environment)}/private/innkeeper.sock`;
 }
 
-function tokenOf(file: string | undefined): string {
+async function tokenOf(file: string | undefined): Promise<string> {
   const token = file === undefined
     ? environment.env("INNKEEPER_TOKEN")
-    : readTokens(file)[0]?.token;
+    // What it needs takes long to load.
+    : (await import("./token_file.ts")).readTokens(file)[0]?.token;
   if (token !== undefined) return token;
   throw new UsageError(
     file === undefined

@@ -1,5 +1,4 @@
 import type { Config } from "./config.ts";
-import { report } from "./report.ts";
 import { serve } from "./serve.ts";
 
 /** Runs the daemon as the launcher has understood its command line: the one argument is that. */
@@ -7,6 +6,7 @@ async function run([config = "{}"]: readonly string[]): Promise<number> {
   try {
     return await serve(JSON.parse(config) as Config);
   } catch (error) {
+    const { report } = await import("./report.ts");
     return report(error, { json: false, address: undefined });
   }
 }

@@ -6,8 +6,6 @@ import { environment } from "./environment.ts";
 import { EXIT } from "./exit.ts";
 import { grantsOf } from "./grants.ts";
 import { readServe } from "./parse_config.ts";
-import { report } from "./report.ts";
-import { layoutOf, writeOut } from "./terminal.ts";
 
 /**
  * Becomes the daemon, under grants that fit its flags. Deno cannot narrow the permissions of a
@@ -16,11 +14,11 @@ import { layoutOf, writeOut } from "./terminal.ts";
  *
  * @returns The exit status, where there is no daemon to become
  */
-function launch(args: readonly string[]): number {
+async function launch(args: readonly string[]): Promise<number> {
   try {
-    const read = readServe(args, environment, layoutOf());
+    const read = readServe(args, environment);
     if ("show" in read) {
-      writeOut(read.show);
+      (await import("./terminal.ts")).writeOut(read.show);
       return EXIT.done;
     }
     const { config } = read;
@@ -37,11 +35,12 @@ function launch(args: readonly string[]): number {
       JSON.stringify(config),
     ]);
   } catch (error) {
+    const { report } = await import("./report.ts");
     return report(error, { json: args.includes("--json"), address: undefined });
   }
 }
 
 if (import.meta.main) {
   enterCallersFolder();
-  Deno.exit(launch(Deno.args));
+  launch(Deno.args).then((status) => Deno.exit(status));
 }

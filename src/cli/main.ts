@@ -58,7 +58,7 @@ async function start(
   const { runCommand } = await import("./run_command.ts");
   const ending = new AbortController();
   const options = { json, signal: ending.signal };
-  const context = spec.isLocal === true ? localContext(options) : contextOf(connect, options);
+  const context = spec.isLocal === true ? localContext(options) : await contextOf(connect, options);
   onAddress(context.address);
   const done = runCommand(invocation, context);
   if (spec.handlesSignals === true) return await done;

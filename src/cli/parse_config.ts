@@ -1,6 +1,6 @@
 import { type Config, configOf } from "./config.ts";
 import type { Environment } from "./environment.ts";
-import { type Layout, parse } from "./program.ts";
+import { parse } from "./program.ts";
 import { serve } from "./serve_command.ts";
 import { withEnvironment } from "./serve_flags.ts";
 
@@ -14,9 +14,8 @@ import { withEnvironment } from "./serve_flags.ts";
 export function readServe(
   args: readonly string[],
   environment: Environment,
-  layout: Layout = {},
 ): { readonly config: Config } | { readonly show: string } {
-  const parsed = parse([serve], [serve.name, ...args], layout);
+  const parsed = parse([serve], [serve.name, ...args]);
   if ("show" in parsed) return parsed;
   return { config: configOf(withEnvironment(parsed.run.values, environment.env), environment) };
 }

@@ -49,8 +49,11 @@ interface ContextOptions {
 }
 
 /** A command's context on this terminal, with the way to its daemon. */
-export function contextOf(flags: ConnectFlags, options: ContextOptions): CommandContext {
-  return { ...connect(flags), ...options, ...printers };
+export async function contextOf(
+  flags: ConnectFlags,
+  options: ContextOptions,
+): Promise<CommandContext> {
+  return { ...await connect(flags), ...options, ...printers };
 }
 
 /** The context of a command that needs no daemon. */
