@@ -38,6 +38,7 @@ const STATUS_OF_CODE: Partial<Readonly<Record<FaultCode, number>>> = {
   "watchers-lost": EXIT.late,
   "expectations-unmet": EXIT.late,
   "watchers-failed": EXIT.failed,
+  "wrong-guest-kind": EXIT.refused,
   "key-reused": EXIT.refused,
   "answer-not-kept": EXIT.refused,
   "root-read-only": EXIT.refused,

@@ -1,6 +1,7 @@
 import { command } from "./command.ts";
 import { configOf } from "./config.ts";
 import { environment } from "./environment.ts";
+import { launchDaemon, needsLauncher } from "./launcher.ts";
 import { SERVE_OPTIONS, withEnvironment } from "./serve_flags.ts";
 
 /** `innkeeper serve`: runs the daemon. */
@@ -16,6 +17,9 @@ export const serve = command({
   handlesSignals: true,
   async run(flags) {
     const config = configOf(withEnvironment(flags, environment.env), environment);
+    if (needsLauncher()) {
+      return { status: await launchDaemon(Deno.args.slice(Deno.args.indexOf("serve") + 1)) };
+    }
     const { serve }: typeof import("./serve.ts") = await import(DAEMON);
     return { status: await serve(config) };
   },
