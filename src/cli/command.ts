@@ -28,7 +28,7 @@ export interface Answer {
   readonly text?: string;
   /** For the user alone, on standard error. */
   readonly note?: string;
-  /** The exit status; 0 when it is left out. */
+  /** The exit status; 0 when it is left out. Else `note` says what failed. */
   readonly status?: number;
 }
 

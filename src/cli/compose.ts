@@ -179,7 +179,12 @@ function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger 
 }
 
 function makeFolder(path: string, mode = 0o700): string {
-  Deno.mkdirSync(path, { recursive: true, mode });
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode });
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new UsageError(`Cannot make the folder ${path}: ${why}; name another one`, { cause });
+  }
   return path;
 }
 
@@ -209,7 +214,7 @@ async function openInnkeeper(
   const events = await EventLog.open({ ledger, clock });
   resources.defer(() => events.close());
   const ports = { ledger, events, clock, random: systemRandom, descriptors };
-  const hostTree = resources.use(new NativeHostTree(libc, hostRoot));
+  const hostTree = resources.use(openHostTree(libc, hostRoot));
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const inodes = await openInodes(config, libc, ports, resources);
   const shares = new Map(
@@ -279,6 +284,16 @@ async function openInodes(
   // Guests do not outlive a daemon, so what they wrote to their disks is of no more use.
   for (const { name } of Deno.readDirSync(overlays)) Deno.removeSync(`${overlays}/${name}`);
   return inodes;
+}
+
+function openHostTree(libc: Libc, folder: string): NativeHostTree {
+  try {
+    return new NativeHostTree(libc, folder);
+  } catch (cause) {
+    throw new UsageError(`Cannot use --host-root ${folder}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 function openRoot(libc: Libc, { name, path, readOnly, noatime }: RootConfig): HostRoot {

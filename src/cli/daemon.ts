@@ -1,13 +1,13 @@
 import type { Config } from "./config.ts";
 import { serve } from "./serve.ts";
 
-/** Runs the daemon as the launcher has understood its command line: the one argument is that. */
-async function run([config = "{}"]: readonly string[]): Promise<number> {
+/** Runs the daemon as the launcher has understood its command line: the first argument is that. */
+async function run([config = "{}", ...flags]: readonly string[]): Promise<number> {
   try {
     return await serve(JSON.parse(config) as Config);
   } catch (error) {
     const { report } = await import("./report.ts");
-    return report(error, { json: false, address: undefined });
+    return report(error, { json: flags.includes("--json"), address: undefined });
   }
 }
 

@@ -1,6 +1,7 @@
 import { ProblemError } from "../client/problem_error.ts";
 import { UnreachableError } from "../client/unreachable_error.ts";
 import { Fault, type FaultCode, type FaultKind, FAULTS } from "../core/faults.ts";
+import { SystemError } from "../core/system_error.ts";
 import type { Problem } from "../wire/problem.ts";
 import { EXIT, EXIT_TABLE, ExitError, type ExitName } from "./exit.ts";
 
@@ -79,8 +80,16 @@ export function explain(error: unknown, address?: string): Failure | undefined {
   if (error instanceof ProblemError) return explainProblem(error.problem, address);
   if (error instanceof Fault) return { status: statusOf(error.code, {}), lines: [error.message] };
   if (error instanceof UnreachableError) return unreachable(error.reason, address ?? "");
+  if (isOfHost(error)) return { status: EXIT.failed, lines: [`Cannot go on: ${error.message}`] };
   if (!(error instanceof ExitError)) return undefined;
   return { status: error.status, lines: error.message.split("\n") };
+}
+
+/** Whether the host refused something: a file, a disk that is full. */
+function isOfHost(error: unknown): error is Error {
+  if (error instanceof SystemError) return true;
+  if (error instanceof Deno.errors.NotCapable) return false;
+  return Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
 
 /** A failure as the last line of JSON. */

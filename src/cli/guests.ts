@@ -30,12 +30,14 @@ const run = command({
   options: { ...OWNER, budget: number("ms", "it is interrupted after so long") },
   examples: ["guests run g --budget 1000"],
   async run({ name, budget, owner }, { client }) {
-    const { body } = await client.request<{ reason: string }>(
+    const { body } = await client.request<{ reason: string; deathReason?: string }>(
       "POST",
       path`/v1/guests/${name}/runs`,
       { json: { budgetMs: budget }, headers: ownerHeaders(owner) },
     );
-    return { result: body, status: body.reason === "dead" ? EXIT.failed : EXIT.done };
+    if (body.reason !== "dead") return { result: body };
+    const note = `Guest "${name}" has died: ${body.deathReason}`;
+    return { result: body, note, status: EXIT.failed };
   },
 });
 

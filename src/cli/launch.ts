@@ -21,7 +21,7 @@ async function launch(args: readonly string[]): Promise<number> {
       (await import("./terminal.ts")).writeOut(read.show);
       return EXIT.done;
     }
-    const { config } = read;
+    const { config, json } = read;
     const app = resolve(import.meta.dirname ?? ".", "../..");
     const libc = Libc.open();
     return execute(libc, "/proc/self/exe", [
@@ -33,6 +33,7 @@ async function launch(args: readonly string[]): Promise<number> {
       ...grantsOf(config, app, libc.path),
       `${app}/src/cli/daemon.ts`,
       JSON.stringify(config),
+      ...json ? ["--json"] : [],
     ]);
   } catch (error) {
     const { report } = await import("./report.ts");

@@ -14,8 +14,9 @@ import { withEnvironment } from "./serve_flags.ts";
 export function readServe(
   args: readonly string[],
   environment: Environment,
-): { readonly config: Config } | { readonly show: string } {
+): { readonly config: Config; readonly json: boolean } | { readonly show: string } {
   const parsed = parse([serve], [serve.name, ...args]);
   if ("show" in parsed) return parsed;
-  return { config: configOf(withEnvironment(parsed.run.values, environment.env), environment) };
+  const { values, json } = parsed.run;
+  return { config: configOf(withEnvironment(values, environment.env), environment), json };
 }

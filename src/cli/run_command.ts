@@ -1,6 +1,7 @@
 import type { Answer, CommandContext, CommandSpec } from "./command.ts";
 import { escapeText } from "./escape.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { failureJson } from "./failure.ts";
 import type { Invocation } from "./program.ts";
 
 /**
@@ -41,7 +42,8 @@ function print(
     readonly values: Readonly<Record<string, unknown>>;
   },
 ): void {
-  if (!json && note !== undefined) err(note);
+  const isFailure = status !== undefined && status !== EXIT.done;
+  if (note !== undefined && (!json || isFailure)) err(note);
   if (rows !== undefined && (json || table === undefined)) rows.forEach(outJson);
   else if (table !== undefined) table.forEach(out);
   else if (!json && text !== undefined) out(text);
@@ -50,4 +52,5 @@ function print(
     const args = Object.keys(spec.arguments).map((name) => [name, values[name]]);
     outJson({ done: path, ...Object.fromEntries(args) });
   }
+  if (json && isFailure) outJson(failureJson({ status, lines: [note ?? ""] }));
 }
