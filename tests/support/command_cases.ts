@@ -120,5 +120,5 @@ export const COMMAND_CASES: Readonly<Record<string, CommandCase>> = {
     others: { "--kernel nothing --memory 1": "usage" },
   },
   "guests console": { args: "g", ends: "refused", others: { nobody: "notFound" } },
-  "guests delete": { args: `g ${OWNED}`, others: { nobody: "notFound" } },
+  "guests delete": { args: `g ${OWNED}` },
 };
