@@ -180,12 +180,12 @@ Deno.test("every command does with --json what it must, in lines of JSON, and en
     await run().catch((error) => wrong.push(`${what}: ${error.message}`));
   };
   for (const [path, one] of Object.entries(COMMAND_CASES)) {
-    const words = (args: string): string[] => [...split(path), ...split(args).map(filled(names))];
+    const argsOf = (args: string): string[] => [...split(path), ...split(args).map(filled(names))];
     await check(path, async () => {
       if (one.bump === true) {
-        return void objectsOf(await firstLine(words(one.args), env, daemon), path);
+        return void objectsOf(await firstLine(argsOf(one.args), env, daemon), path);
       }
-      const ran = await run([...words(one.args), "--json"], env);
+      const ran = await run([...argsOf(one.args), "--json"], env);
       if (one.ends !== undefined) return assertFailed(ran, one.ends, path);
       assertEquals([ran.status, ran.err], [0, ""]);
       const [object] = path === "completion" ? [] : objectsOf(ran.out, path);
@@ -197,7 +197,7 @@ Deno.test("every command does with --json what it must, in lines of JSON, and en
       const what = `${path} ${args}`;
       await check(
         what,
-        async () => assertFailed(await run([...words(args), "--json"], env), ends, what),
+        async () => assertFailed(await run([...argsOf(args), "--json"], env), ends, what),
       );
     }
   }
