@@ -66,10 +66,6 @@ export const HELP_OF_REQUESTS = {
     "Too many tickets were asked for and not used yet.",
     "Use the tickets or let them expire, which takes some seconds, and ask again.",
   ],
-  "connections-exhausted": [
-    "As many connections are open as the daemon takes, or as it takes of this caller.",
-    "Close connections that are not used, or try again after the seconds of `Retry-After`.",
-  ],
   "key-reused": [
     "The Idempotency-Key came with another request before.",
     "Use a new key for a new request. To repeat a request, send exactly the same one.",

@@ -106,6 +106,14 @@ Deno.test("the watch socket is refused without token, to foreign pages, and to u
     assertEquals([response.status, (await response.json()).code], [status, code]);
   };
   await refused(400, "malformed-request", await connect({}));
+  const accept = { accept: "application/json" };
+  await refused(400, "malformed-request", await connect(accept));
+  const plain = await daemon.fetch("/v1/watch", { headers: accept });
+  assertEquals([plain.status, await plain.json()], [200, {
+    subprotocols: ["innkeeper.watch.v1", "innkeeper.sysgenid.v1"],
+    asyncapi: "/asyncapi.json",
+  }]);
+  await refused(400, "malformed-request", await daemon.fetch("/v1/watch"));
   await refused(401, "token-unknown", await connect({ authorization: "Bearer wrong" }));
   await refused(403, "origin-not-allowed", await connect({ origin: "http://evil.example" }));
   await assertRejects(() =>

@@ -16,6 +16,8 @@ interface Operation {
   readonly parameters: readonly { name: string; in: string; schema: Schema }[];
   readonly body: Schema | undefined;
   readonly takesBytes: boolean;
+  /** The codes of problems that the document names for a status. */
+  readonly codesOf: (status: number) => readonly string[];
 }
 
 const STRANGE: readonly unknown[] = [
@@ -109,6 +111,9 @@ function operationsOf(document: Schema): Operation[] {
         parameters: operation.parameters ?? [],
         body: Object.entries(content).find(([type]) => type.endsWith("json"))?.[1] as Schema,
         takesBytes: "application/octet-stream" in content,
+        codesOf: (status: number) =>
+          [...(operation.responses[status]?.description ?? "").matchAll(/`([a-z-]+)`/g)]
+            .map(([, code]) => code as string),
       };
     })
   ).filter(({ path }) => path !== "/v1/watch");
@@ -172,10 +177,12 @@ Deno.test(`the daemon answers ${REQUESTS} random requests without a 500, a crash
   const operations = operationsOf(document);
   const maker = new Maker(random, document.components?.schemas ?? {}, []);
   const statuses = new Map<number, number>();
+  const untold = new Set<string>();
   let left = REQUESTS;
   const work = async (): Promise<void> => {
     while (left-- > 0) {
-      const { path, init } = requestOf(random.pick(operations), maker);
+      const operation = random.pick(operations);
+      const { path, init } = requestOf(operation, maker);
       const what = `seed ${seed}: ${init.method} ${path} ${String(init.body).slice(0, 500)}`;
       const response = await daemon.fetch(path, { ...init, signal: AbortSignal.timeout(HANG_MS) })
         .catch((error) => Promise.reject(new Error(`${what}: ${error}`, { cause: error })));
@@ -186,12 +193,18 @@ Deno.test(`the daemon answers ${REQUESTS} random requests without a 500, a crash
         const problem = JSON.parse(text);
         assertEquals(problem.status, response.status, what);
         assert(typeof problem.code === "string" && typeof problem.detail === "string", what);
+        const isElsewhere = problem.code === "no-such-path" ||
+          problem.code === "method-not-allowed";
+        if (!isElsewhere && !operation.codesOf(response.status).includes(problem.code)) {
+          untold.add(`${operation.method} ${operation.path} ${response.status} ${problem.code}`);
+        }
       } else if (response.headers.get("content-type")?.endsWith("json") === true) {
         collectIds(JSON.parse(text), maker.ids);
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  assertEquals([...untold].sort(), [], `seed ${seed}: codes that the document does not name`);
   const good = [...statuses].filter(([status]) => status < 300).reduce((sum, [, n]) => sum + n, 0);
   assert(good > REQUESTS / 50, `seed ${seed}: only ${good} requests got through: nothing is tried`);
   await daemon.json(200, "GET", "/readyz");
