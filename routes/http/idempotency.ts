@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { Fault } from "../../src/core/faults.ts";
 import { IDEMPOTENCY_ANSWER_BYTES, IDEMPOTENCY_KEY_CHARS_MAX } from "../../src/core/limits.ts";
-import type { Principal } from "../../src/access/tokens.ts";
+import { type Principal, takerOf } from "../../src/access/tokens.ts";
 import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import type { Env } from "./env.ts";
 
@@ -46,7 +46,13 @@ export function idempotency(answers: IdempotentAnswers<StoredAnswer>): Middlewar
     };
     const bytesOf = ({ status, body }: StoredAnswer) =>
       status < 400 ? IDEMPOTENCY_ANSWER_BYTES + body.byteLength : undefined;
-    const { status, headers, body } = await answers.once(ownKey, request, run, bytesOf);
+    const { status, headers, body } = await answers.once(
+      ownKey,
+      request,
+      run,
+      bytesOf,
+      takerOf(c.get("principal")),
+    );
     const isBodyless = status === 204 || status === 304;
     c.res = new Response(isBodyless ? null : body, { status, headers: new Headers([...headers]) });
   };

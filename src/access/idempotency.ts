@@ -1,6 +1,10 @@
 import { Fault } from "../core/faults.ts";
 import { IDEMPOTENCY_BYTES_MAX, IDEMPOTENCY_KEYS_MAX, IDEMPOTENCY_MS } from "../core/limits.ts";
+import { Shares, type Taker } from "../core/shares.ts";
 import type { Clock } from "../core/ports/clock.ts";
+
+/** A caller that is like no other, where there is only one. */
+const NOBODY: Taker = { name: "", isAdmin: true };
 
 /** How many keys and answers are remembered. */
 export interface AnswerBounds {
@@ -14,6 +18,8 @@ interface Entry<Answer> {
   /** The whole request, to tell a repetition from another use of the same key. */
   readonly request: string;
   readonly startedMs: number;
+  /** The name of the caller. */
+  readonly caller: string;
   /** `undefined` once it was dropped to make room for later answers. */
   answer: Promise<Answer> | undefined;
   /** The size of the answer; 0 until it is there. */
@@ -30,19 +36,20 @@ interface Entry<Answer> {
  */
 export class IdempotentAnswers<Answer> {
   readonly #clock: Clock;
-  readonly #bounds: AnswerBounds;
   /** By key, oldest request first. */
   readonly #entries = new Map<string, Entry<Answer>>();
   /** Entries that hold an answer, oldest answer first. */
   readonly #answered = new Set<Entry<Answer>>();
-  #bytes = 0;
+  readonly #keyShares: Shares;
+  readonly #byteShares: Shares;
 
   constructor(
     clock: Clock,
     bounds: AnswerBounds = { keysMax: IDEMPOTENCY_KEYS_MAX, bytesMax: IDEMPOTENCY_BYTES_MAX },
   ) {
     this.#clock = clock;
-    this.#bounds = bounds;
+    this.#keyShares = new Shares(bounds.keysMax);
+    this.#byteShares = new Shares(bounds.bytesMax);
   }
 
   /**
@@ -53,6 +60,7 @@ export class IdempotentAnswers<Answer> {
    * @param run Carries the request out; if it throws, the key is free again
    * @param bytesOf The size of an answer in bytes; `undefined` for one that is not to be stored,
    * which leaves the key free
+   * @param caller Whose share of the keys it takes of
    * @throws {Fault} `key-reused` when the key came with another request before, `answer-not-kept`
    * when the request was carried out and its answer was dropped since, `keys-exhausted`
    */
@@ -61,17 +69,20 @@ export class IdempotentAnswers<Answer> {
     request: string,
     run: () => Promise<Answer>,
     bytesOf: (answer: Answer) => number | undefined = () => 0,
+    caller: Taker = NOBODY,
   ): Promise<Answer> {
     this.#forgetOld();
     const known = this.#entries.get(key);
     if (known !== undefined) return await answerOf(known, request);
-    this.#requireRoom();
+    this.#requireRoom(caller);
     const answer = run();
-    const entry = { request, answer, startedMs: this.#clock.monotonicMs(), bytes: 0 };
+    const startedMs = this.#clock.monotonicMs();
+    const entry = { request, answer, startedMs, caller: caller.name, bytes: 0 };
     this.#entries.set(key, entry);
+    this.#keyShares.take(caller.name);
     const bytes = await answer.then(bytesOf, () => undefined);
     if (this.#entries.get(key) === entry) {
-      if (bytes === undefined) this.#entries.delete(key);
+      if (bytes === undefined) this.#forget(key, entry);
       else this.#store(entry, bytes);
     }
     return await answer;
@@ -79,17 +90,25 @@ export class IdempotentAnswers<Answer> {
 
   #store(entry: Entry<Answer>, bytes: number): void {
     entry.bytes = bytes;
-    this.#bytes += bytes;
+    this.#byteShares.take(entry.caller, bytes);
     this.#answered.add(entry);
-    for (const oldest of this.#answered) {
-      if (this.#bytes <= this.#bounds.bytesMax) return;
+    while (this.#byteShares.taken > this.#byteShares.max) {
+      // Whoever has most stored makes the room, with its oldest answer.
+      const { largest } = this.#byteShares;
+      const oldest = this.#answered.values().find(({ caller }) => caller === largest);
+      if (oldest === undefined) return;
       this.#dropAnswer(oldest);
     }
   }
 
+  #forget(key: string, entry: Entry<Answer>): void {
+    this.#entries.delete(key);
+    this.#keyShares.give(entry.caller);
+  }
+
   #dropAnswer(entry: Entry<Answer>): void {
     entry.answer = undefined;
-    if (this.#answered.delete(entry)) this.#bytes -= entry.bytes;
+    if (this.#answered.delete(entry)) this.#byteShares.give(entry.caller, entry.bytes);
   }
 
   #forgetOld(): void {
@@ -97,19 +116,22 @@ export class IdempotentAnswers<Answer> {
     for (const [key, entry] of this.#entries) {
       if (entry.startedMs > oldestMs) return;
       this.#dropAnswer(entry);
-      this.#entries.delete(key);
+      this.#forget(key, entry);
     }
   }
 
-  #requireRoom(): void {
+  #requireRoom(caller: Taker): void {
+    const why = this.#keyShares.refusal(caller);
+    if (why === undefined) return;
     const [oldest] = this.#entries.values();
-    if (oldest === undefined || this.#entries.size < this.#bounds.keysMax) return;
-    const waitMs = oldest.startedMs + IDEMPOTENCY_MS - this.#clock.monotonicMs();
+    const waitMs = (oldest?.startedMs ?? 0) + IDEMPOTENCY_MS - this.#clock.monotonicMs();
     throw new Fault(
       "keys-exhausted",
-      `Cannot remember another Idempotency-Key: ${this.#entries.size} came within ` +
-        `${IDEMPOTENCY_MS / 60_000} minutes: try later, or send the request without one`,
-      { retryAfterSeconds: Math.ceil(waitMs / 1000) },
+      `Cannot remember another Idempotency-Key within ${
+        IDEMPOTENCY_MS / 60_000
+      } minutes: ${why}: ` +
+        "try later, or send the request without one",
+      { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) },
     );
   }
 }

@@ -2,7 +2,8 @@ import { Fault } from "../core/faults.ts";
 import { TICKET_MS, TICKETS_MAX } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Random } from "../core/ports/random.ts";
-import type { Principal } from "./tokens.ts";
+import { Shares } from "../core/shares.ts";
+import { type Principal, takerOf } from "./tokens.ts";
 
 const TICKET_BYTES = 24;
 
@@ -21,6 +22,7 @@ export class Tickets {
   readonly #random: Random;
   /** Those that expire first come first. */
   readonly #tickets = new Map<string, Ticket>();
+  readonly #shares = new Shares(TICKETS_MAX);
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -35,15 +37,17 @@ export class Tickets {
    */
   mint(principal: Principal, origin: string | undefined): string {
     this.#dropExpired();
-    if (this.#tickets.size >= TICKETS_MAX) {
+    const why = this.#shares.refusal(takerOf(principal));
+    if (why !== undefined) {
       throw new Fault(
         "tickets-exhausted",
-        `Cannot make a ticket: ${this.#tickets.size} wait to be used; try again when some have expired`,
+        `Cannot make a ticket: ${why}; use those, or try again when some have expired`,
       );
     }
     const ticket = this.#random.bytes(TICKET_BYTES).toBase64({ alphabet: "base64url" });
     const expiresMs = this.#clock.monotonicMs() + TICKET_MS;
     this.#tickets.set(ticket, { principal, origin, expiresMs });
+    this.#shares.take(principal.name);
     return ticket;
   }
 
@@ -56,7 +60,7 @@ export class Tickets {
     try {
       return this.find(ticket, origin);
     } finally {
-      this.#tickets.delete(ticket);
+      this.#drop(ticket);
     }
   }
 
@@ -80,7 +84,14 @@ export class Tickets {
     const nowMs = this.#clock.monotonicMs();
     for (const [ticket, { expiresMs }] of this.#tickets) {
       if (expiresMs > nowMs) return;
-      this.#tickets.delete(ticket);
+      this.#drop(ticket);
     }
+  }
+
+  #drop(ticket: string): void {
+    const known = this.#tickets.get(ticket);
+    if (known === undefined) return;
+    this.#tickets.delete(ticket);
+    this.#shares.give(known.principal.name);
   }
 }

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { isSameText } from "../core/constant_time.ts";
 import { Fault } from "../core/faults.ts";
 import type { Caller, Permission, Target } from "../core/rights.ts";
+import type { Taker } from "../core/shares.ts";
 import { type Grant, grantText, parseGrant, permits, splitGrants } from "./grants.ts";
 
 /** A caller, and what it is permitted to do. */
@@ -60,6 +61,11 @@ export class Principal implements Caller {
         `${this.#grants.map(grantText).join(", ") || "none"}`,
     );
   }
+}
+
+/** Whose share it is that a principal takes of. */
+export function takerOf(principal: Principal): Taker {
+  return { name: principal.name, isAdmin: principal.may("admin") };
 }
 
 /** A caller that may do everything, such as one who can open the unix socket. */

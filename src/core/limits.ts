@@ -361,6 +361,8 @@ export const OVERLAY_RANGES_MAX = 16_384;
 export const CACHE_FULL_TRIES = 3;
 /** A line of a guest's reseeder; a failure with its reason is the longest. */
 export const RESEED_LINE_BYTES_MAX = 512;
+/** Requests of a guest's reseeder that wait to be served; it has one outstanding by itself. */
+export const RESEED_REQUESTS_MAX = 64;
 /** Replies that wait for a reseeder that sends requests and does not read. */
 export const RESEED_REPLIES_MAX = 16;
 /** Lease of the reseeder of a dead guest: it is lost at once, because it cannot come back. */

@@ -1,6 +1,7 @@
-import type { Principal } from "../access/tokens.ts";
+import { type Principal, takerOf } from "../access/tokens.ts";
 import type { EventLog, EventPage } from "../core/event_log.ts";
 import type { LoggedEvent } from "../core/logged_event.ts";
+import { Shares } from "../core/shares.ts";
 import { Fault } from "../core/faults.ts";
 import { EVENT_COMMENT_MS, EVENT_FOLLOWERS_MAX, EVENTS_PAGE_MAX } from "../core/limits.ts";
 import type { Caller } from "../core/rights.ts";
@@ -37,7 +38,7 @@ interface EventStreamsParts {
 export class EventStreams {
   readonly #parts: EventStreamsParts;
   readonly #encoder = new TextEncoder();
-  #count = 0;
+  readonly #shares = new Shares(EVENT_FOLLOWERS_MAX);
 
   constructor(parts: EventStreamsParts) {
     this.#parts = parts;
@@ -53,13 +54,14 @@ export class EventStreams {
    */
   follow(after: number, principal: Principal): ReadableStream<Uint8Array> {
     const { events, stopping, isKnown } = this.#parts;
-    if (this.#count >= EVENT_FOLLOWERS_MAX) {
-      throw new Fault("followers-exhausted", `Cannot follow: ${this.#count} followers are there`);
+    const why = this.#shares.refusal(takerOf(principal));
+    if (why !== undefined) {
+      throw new Fault("followers-exhausted", `Cannot follow: ${why}; end some streams`);
     }
-    this.#count++;
+    this.#shares.take(principal.name);
     const gone = new AbortController();
     const signal = AbortSignal.any([stopping, gone.signal, principal.ended]);
-    signal.addEventListener("abort", () => this.#count--, { once: true });
+    signal.addEventListener("abort", () => this.#shares.give(principal.name), { once: true });
     let known = after;
     return new ReadableStream({
       pull: async (controller) => {

@@ -1,3 +1,4 @@
+import { RESEED_REQUESTS_MAX } from "../core/limits.ts";
 import type { LiveScope } from "../generations/live_scope.ts";
 import type { Guest } from "../guests/guest/guest.ts";
 import type { ReseedLine, ReseedRequest } from "../guests/linux/reseed_line.ts";
@@ -21,9 +22,22 @@ export class Reseeders {
   follow(scope: LiveScope, guest: Guest): void {
     const line = guest.machine?.reseedLine;
     if (line === undefined) return;
-    let last: Promise<void> = Promise.resolve();
+    const waiting: ReseedRequest[] = [];
+    let isWorking = false;
+    const work = async (): Promise<void> => {
+      isWorking = true;
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await this.#take(scope, guest, line, next);
+      }
+      isWorking = false;
+    };
     line.onRequest((request) => {
-      last = last.then(() => this.#take(scope, guest, line, request));
+      // A guest that says more than it is answered is told so, and says again what still counts.
+      if (waiting.length >= RESEED_REQUESTS_MAX) {
+        return line.error("too many requests: say it again");
+      }
+      waiting.push(request);
+      if (!isWorking) void work();
     });
     this.#sessions.get(guest.id)?.attach(line);
   }

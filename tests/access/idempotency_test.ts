@@ -94,3 +94,21 @@ Deno.test("IdempotentAnswers.once() refuses a new key past its bound, until the 
   clock.advance(IDEMPOTENCY_MS - 1500);
   assertEquals(await answers.once("d", "r", run), 4);
 });
+
+Deno.test("IdempotentAnswers.once() leaves keys for others, and takes room from who has most", async () => {
+  const { answers } = bench({ keysMax: 16, bytesMax: 100 });
+  const request = (name: string, key: string, bytes: number) =>
+    answers.once(`${name} ${key}`, "r", () => Promise.resolve(1), () => bytes, {
+      name,
+      isAdmin: name === "root",
+    });
+  await request("small", "0", 10);
+  for (let n = 0; n < 7; n++) await request("greedy", `${n}`, 30);
+  const fault = await assertRejects(() => request("greedy", "7", 1), Fault);
+  assertEquals(fault.code, "keys-exhausted");
+  assertEquals(await request("small", "0", 10), 1, "the answer of another one is kept");
+  await assertRejects(() => request("greedy", "0", 30), Fault, "make room");
+  for (let n = 1; n < 7; n++) await request("small", `${n}`, 1);
+  await assertRejects(() => request("third", "0", 1), Fault, "kept for admins");
+  assertEquals(await request("root", "0", 1), 1);
+});

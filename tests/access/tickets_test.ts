@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
 import { TICKET_MS, TICKETS_MAX } from "../../src/core/limits.ts";
-import { admin } from "../../src/access/tokens.ts";
+import { admin, Principal } from "../../src/access/tokens.ts";
 import { Tickets } from "../../src/access/tickets.ts";
 import { FakeClock } from "../support/clock.ts";
 import { SeededRandom } from "../support/random.ts";
@@ -45,4 +45,19 @@ Deno.test("Tickets.mint() stops at its bound, and goes on when tickets have run 
   assertEquals(assertThrows(() => tickets.mint(me, ORIGIN), Fault).code, "tickets-exhausted");
   clock.advance(TICKET_MS);
   tickets.mint(me, ORIGIN);
+});
+
+Deno.test("Tickets.mint() leaves tickets for others when one caller takes all it can", () => {
+  const { clock, tickets } = bench();
+  const greedy = new Principal("greedy", ["read"]);
+  let count = 0;
+  const fault = assertThrows(() => {
+    for (; count < TICKETS_MAX; count++) tickets.mint(greedy, ORIGIN);
+  }, Fault);
+  assertEquals([fault.code, count], ["tickets-exhausted", 4375]);
+  const other = new Principal("other", ["read"]);
+  assertEquals(tickets.redeem(tickets.mint(other, ORIGIN), ORIGIN), other);
+  assertEquals(tickets.redeem(tickets.mint(me, ORIGIN), ORIGIN), me);
+  clock.advance(TICKET_MS);
+  tickets.mint(greedy, ORIGIN);
 });

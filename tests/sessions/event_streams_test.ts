@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { admin } from "../../src/access/tokens.ts";
+import { admin, Principal } from "../../src/access/tokens.ts";
 import { EventLog } from "../../src/core/event_log.ts";
 import { Fault } from "../../src/core/faults.ts";
 import {
@@ -29,7 +29,7 @@ async function bench() {
       .getReader();
     return { reader, next: async () => (await reader.read()).value };
   };
-  return { clock, events, stop, known, follow };
+  return { clock, events, stop, known, follow, streams };
 }
 
 /** Lets everything run that waits for nothing but its turn. */
@@ -105,4 +105,17 @@ Deno.test("EventStreams.follow() bounds how many follow, and counts each that le
   await turn();
   await Promise.all(followers.slice(1).map(({ reader }) => reader.read()));
   follow();
+});
+
+Deno.test("EventStreams.follow() leaves places for others when one caller takes all it can", async () => {
+  const { streams, stop } = await bench();
+  const greedy = new Principal("greedy", ["read"]);
+  let count = 0;
+  const fault = assertThrows(() => {
+    for (; count < EVENT_FOLLOWERS_MAX; count++) streams.follow(0, greedy);
+  }, Fault);
+  assertEquals([fault.code, count], ["followers-exhausted", 438]);
+  streams.follow(0, new Principal("other", ["read"]));
+  streams.follow(0, principal);
+  stop.abort();
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fault } from "../../src/core/faults.ts";
+import { SERIAL_BACKLOG_BYTES } from "../../src/core/limits.ts";
 import type { GuestImage } from "../../src/core/ports/guest_engine.ts";
 import type { PcDevices } from "../../src/core/ports/pc_devices.ts";
 import { Innkeeper, type InnkeeperParts } from "../../src/daemon/innkeeper.ts";
@@ -146,4 +147,28 @@ Deno.test("a clone's reseeder blocks the barrier before the clone has run, one w
   for (const name of ["one", "two", "three"]) await guests.delete(name, ADMIN);
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert(!scopes.has("clones"), "the scope of guests that are gone is still there");
+});
+
+Deno.test("a guest that floods its reseed line holds nobody up, and is told to say it again", async () => {
+  const { boot } = await bench();
+  const engine = await boot("deb");
+  await engine.say("watch reseed");
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const watch = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 1);
+  // As much as a guest can write before the host takes any, time after time.
+  const flood = new TextEncoder().encode("ack 99 1\n".repeat(SERIAL_BACKLOG_BYTES / 9));
+  for (let n = 0; n < 20; n++) {
+    engine.devices?.written(1, flood);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  clearInterval(watch);
+  assert(longestMs < 1000, `the loop stood still for ${longestMs} ms`);
+  assert(engine.heard.includes("error too many requests: say it again"));
+  const heard = engine.heard.length;
+  await engine.say("ack 99 1");
+  assertEquals(engine.heard.slice(heard).at(-1), "error stale-generation");
 });
