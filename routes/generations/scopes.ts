@@ -38,7 +38,7 @@ const listScopes = endpoint({
   const list = scopes.list().filter(({ state: { name, phase: its } }) =>
     principal.may("read", { kind: "scopes", name }) && (phase?.includes(its) ?? true)
   );
-  return c.json(pageOf(list, ({ state }) => state.name, scopeView, query), 200);
+  return c.json(pageOf(list, ({ state }) => state.name, scopeView, query, c.get("seq")), 200);
 });
 
 const putScope = endpoint({

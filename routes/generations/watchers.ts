@@ -43,7 +43,7 @@ const listWatchers = endpoint({
     .filter((watcher) => outdated === undefined || outdated === state.isOutdated(watcher))
     .sort((a, b) => a.id < b.id ? -1 : 1);
   const view = (watcher: Watcher) => watcherView(state, watcher);
-  return c.json(pageOf(watchers, ({ id }) => id, view, query), 200);
+  return c.json(pageOf(watchers, ({ id }) => id, view, query, c.get("seq")), 200);
 });
 
 const putWatcher = endpoint({

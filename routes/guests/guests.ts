@@ -126,7 +126,7 @@ const listGuests = endpoint({
     principal.may("read", { kind: "guests", name })
   );
   const view = (guest: Guest) => guestView(guest, principal);
-  return c.json(pageOf(list, ({ id }) => id, view, c.req.valid("query")), 200);
+  return c.json(pageOf(list, ({ id }) => id, view, c.req.valid("query"), c.get("seq")), 200);
 });
 
 const showGuest = endpoint({

@@ -27,9 +27,13 @@ const listSnapshots = endpoint({
   const may = await Promise.all(
     (await snapshots.ids()).map(async (id) => await snapshots.may(id, "read", asker) ? [id] : []),
   );
-  const { items: ids, next } = pageOf(may.flat(), same, same, c.req.valid("query"));
+  const query = c.req.valid("query");
+  const { items: ids, ...rest } = pageOf(may.flat(), same, same, query, c.get("seq"));
   const found = await Promise.all(ids.map((id) => snapshots.summary(id)));
-  return c.json({ items: found.filter((one) => one !== undefined).map(snapshotView), next }, 200);
+  return c.json(
+    { items: found.filter((one) => one !== undefined).map(snapshotView), ...rest },
+    200,
+  );
 });
 
 const showSnapshot = endpoint({

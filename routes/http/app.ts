@@ -20,6 +20,8 @@ interface AppParts {
   readonly tickets: Tickets;
   readonly answers: IdempotentAnswers<StoredAnswer>;
   readonly allowedHosts: readonly string[];
+  /** Number of the last event, for lists that say from where on to follow. */
+  readonly lastSeq?: () => number;
   /** Where requests are counted. */
   readonly metrics: Registry;
   /** Routes that need no token. */
@@ -50,6 +52,10 @@ export function createApp(parts: AppParts): Routes {
   const auth = authGuard(parts.tokens, parts.tickets);
   app.use("/metrics", auth);
   app.use("/v1/*", auth);
+  app.use("/v1/*", (c, next) => {
+    c.set("seq", parts.lastSeq?.());
+    return next();
+  });
   // Only a caller who is let in may send a body. GET, which is called most, passes neither guard.
   app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(guarded));
   app.post("/v1/*", idempotency(parts.answers));

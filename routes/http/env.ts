@@ -10,5 +10,11 @@ export interface Env {
     /** The connection that the request came on, where the daemon accepted it itself. */
     readonly connection?: Admitted;
   };
-  Variables: { requestId: string; principal: Principal; once?: Once | undefined };
+  Variables: {
+    requestId: string;
+    principal: Principal;
+    once?: Once | undefined;
+    /** Number of the last event before the request was looked at. */
+    seq: number | undefined;
+  };
 }

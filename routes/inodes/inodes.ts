@@ -89,7 +89,7 @@ const listInodes = endpoint({
   const idOf = (inode: CachingInode) => inode.identity.id;
   const principal = c.get("principal");
   const list = store.list().filter(({ identity }) => principal.may("read", targetOf(identity)));
-  return c.json(pageOf(list, idOf, inodeView, c.req.valid("query")), 200);
+  return c.json(pageOf(list, idOf, inodeView, c.req.valid("query"), c.get("seq")), 200);
 });
 
 const showAllStats = endpoint({

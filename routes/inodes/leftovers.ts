@@ -25,7 +25,10 @@ const listLeftovers = endpoint({
   responses: { 200: json(LeftoverListView, "A page of files, by id") },
   faults: [],
 }).handle((c, { leftovers }) =>
-  c.json(pageOf(leftovers.list(), ({ id }) => id, leftoverView, c.req.valid("query")), 200)
+  c.json(
+    pageOf(leftovers.list(), ({ id }) => id, leftoverView, c.req.valid("query"), c.get("seq")),
+    200,
+  )
 );
 
 const showLeftover = endpoint({

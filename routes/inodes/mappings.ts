@@ -72,7 +72,7 @@ const listMappings = endpoint({
 }).handle((c, store) => {
   const mappings = [...permittedInode(c, store, "read").mappings.list()]
     .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
-  return c.json(pageOf(mappings, keyOf, mappingView, c.req.valid("query")), 200);
+  return c.json(pageOf(mappings, keyOf, mappingView, c.req.valid("query"), c.get("seq")), 200);
 });
 
 const translateRange = endpoint({

@@ -1,5 +1,5 @@
 import type { Principal } from "../../src/access/tokens.ts";
-import type { EventLog } from "../../src/core/event_log.ts";
+import type { EventFilter, EventLog } from "../../src/core/event_log.ts";
 import { NAME_KINDS } from "../../src/core/rights.ts";
 import { EventStreams, isShown, shownPage } from "../../src/sessions/event_streams.ts";
 import { EventSeq, EventsQuery, EventsView, pageJson } from "../../src/wire/events.ts";
@@ -12,7 +12,12 @@ interface EventParts {
   readonly streams: EventStreams;
 }
 
-const STREAM_HEADERS = { "content-type": "text/event-stream", "cache-control": "no-store" };
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  // nginx and others hold an answer back until they have a page of it, unless this tells them not to.
+  "x-accel-buffering": "no",
+};
 
 const STREAM_EXAMPLE = 'id: 42\nevent: scope.bumped\ndata: {"seq":42,"kind":"scope.bumped",' +
   '"subject":"vm-7","data":{"generation":8}}\n\n';
@@ -24,7 +29,8 @@ const followEvents = endpointsOf<EventParts>("events")({
   summary: "Follow what changes, from Last-Event-ID on; or one page of it as JSON",
   description:
     "A stream starts after `Last-Event-ID`, after `after`, or with the next event. An event that " +
-    "is no longer kept is not made up: the first number tells what is missing.",
+    "is no longer kept is not made up: the first number tells what is missing. To see all that " +
+    "is and all that changes, read a list and follow from its `seq`.",
   needs: { permission: "read", on: NAME_KINDS.map((kind) => ({ kind, in: "each item" })) },
 
   request: { query: EventsQuery },
@@ -40,18 +46,29 @@ const followEvents = endpointsOf<EventParts>("events")({
   },
   faults: ["followers-exhausted"],
 }).handle((c, { events, streams }) => {
-  const { after, limit } = c.req.valid("query");
+  const { after, limit, scope: names } = c.req.valid("query");
   const principal = c.get("principal");
+  const wants = names === undefined ? () => true : aboutScopes(names);
   if (c.req.header("accept")?.includes("application/json") === true) {
-    const page = events.visibleAfter(after ?? 0, limit, (event) => isShown(event, principal));
+    const page = events.visibleAfter(
+      after ?? 0,
+      limit,
+      (event) => wants(event) && isShown(event, principal),
+    );
     const text = pageJson(shownPage(page, principal), after ?? 0);
     return c.body(text, 200, { "content-type": "application/json" });
   }
   if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
   const last = EventSeq.safeParse(c.req.header("last-event-id")).data;
-  const stream = streams.follow(last ?? after ?? events.lastSeq, principal);
+  const stream = streams.follow(last ?? after ?? events.lastSeq, principal, wants);
   return c.body(stream, 200, STREAM_HEADERS);
 });
+
+/** What is about these scopes. */
+function aboutScopes(names: readonly string[]): EventFilter {
+  const wanted = new Set(names);
+  return ({ audience }) => audience?.about?.kind === "scopes" && wanted.has(audience.about.name);
+}
 
 /**
  * `GET /v1/events`: what has changed, as a stream or a page.

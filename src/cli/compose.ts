@@ -380,6 +380,7 @@ function mountRoutes(
     answers: new IdempotentAnswers(systemClock),
     allowedHosts: config.allowHosts,
     metrics,
+    lastSeq: () => events.lastSeq,
     open: [
       consoleRoutes(pageFiles),
       asyncApiRoutes(version),

@@ -22,8 +22,8 @@ export interface EventPage {
 
 const COUNTER_ID = "events";
 
-/** Whether a reader may be shown an event. */
-type IsVisible = (event: LoggedEvent) => boolean;
+/** Whether a reader may be shown an event, or wants it. */
+export type EventFilter = (event: LoggedEvent) => boolean;
 
 /** Of the events after another, those that a reader may be shown. */
 export interface VisiblePage extends EventPage {
@@ -141,7 +141,7 @@ export class EventLog implements EventSink {
    *
    * @param isVisible Whether it may be shown an event
    */
-  visibleAfter(after: number, limit: number, isVisible: IsVisible): VisiblePage {
+  visibleAfter(after: number, limit: number, isVisible: EventFilter): VisiblePage {
     const { gap, items: all } = this.after(after, EVENTS_RETAINED_MAX);
     const items: LoggedEvent[] = [];
     for (const event of all) {
@@ -167,7 +167,7 @@ export class EventLog implements EventSink {
     limit: number,
     waitMs: number,
     signal: AbortSignal,
-    isVisible: IsVisible = () => true,
+    isVisible: EventFilter = () => true,
   ): Promise<VisiblePage | undefined> {
     let page: VisiblePage = { gap: undefined, items: [], through: after };
     const look = (): true | undefined => {

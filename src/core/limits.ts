@@ -85,8 +85,10 @@ export const BYTES_REPLY_BYTES_MAX = 64 * MIB;
 export const LIST_ITEMS_MAX = 1000;
 /** Items of one page of a list by default: what a person scrolls through. */
 export const LIST_ITEMS_DEFAULT = 100;
-/** Longest `Prefer: wait`, in seconds: below the idle time-outs of common proxies. */
-export const PREFER_WAIT_SECONDS_MAX = 60;
+/** Longest `Prefer: wait`, in seconds: proxies cut an answer off that is silent for 60 s. */
+export const PREFER_WAIT_SECONDS_MAX = 55;
+/** Names that one query lists: each is a scope that one call waits for or looks at. */
+export const LISTED_NAMES_MAX = 100;
 /** Time for running requests to end when the daemon stops; service managers kill after 90 s. */
 export const DRAIN_MS = 5_000;
 

@@ -80,6 +80,11 @@ export class LiveScope {
     return this.#scope;
   }
 
+  /** Whether it is deleted, or about to be closed after that. */
+  get isDeleted(): boolean {
+    return this.#changes.isDeleted;
+  }
+
   /** The pages of the scope, to be read only. */
   get pages(): ReadonlyPages {
     return this.#pages;

@@ -63,7 +63,8 @@ export class Scopes {
 
   /** All scopes in the order of their names. */
   list(): LiveScope[] {
-    return [...this.#scopes.values()]
+    // Whoever hears of a deletion must not find the scope in a list that is read afterwards.
+    return [...this.#scopes.values()].filter(({ isDeleted }) => !isDeleted)
       .sort((a, b) => a.state.name < b.state.name ? -1 : 1);
   }
 

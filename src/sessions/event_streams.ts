@@ -1,5 +1,5 @@
 import { type Principal, takerOf } from "../access/tokens.ts";
-import type { EventLog, EventPage } from "../core/event_log.ts";
+import type { EventFilter, EventLog, EventPage } from "../core/event_log.ts";
 import type { LoggedEvent } from "../core/logged_event.ts";
 import { Shares } from "../core/shares.ts";
 import { Fault } from "../core/faults.ts";
@@ -50,9 +50,14 @@ export class EventStreams {
    * more: a client that does not read costs nothing, and is sent a gap later.
    *
    * @param after Number of the last event that the client knows
+   * @param wants Which events the client wants
    * @throws {Fault} `followers-exhausted`
    */
-  follow(after: number, principal: Principal): ReadableStream<Uint8Array> {
+  follow(
+    after: number,
+    principal: Principal,
+    wants: EventFilter = () => true,
+  ): ReadableStream<Uint8Array> {
     const { events, stopping, isKnown } = this.#parts;
     const why = this.#shares.refusal(takerOf(principal));
     if (why !== undefined) {
@@ -70,7 +75,7 @@ export class EventStreams {
           EVENTS_PAGE_MAX,
           EVENT_COMMENT_MS,
           signal,
-          (event) => isShown(event, principal),
+          (event) => wants(event) && isShown(event, principal),
         );
         if (!isKnown(principal)) gone.abort();
         if (gone.signal.aborted || page === undefined && stopping.aborted) {

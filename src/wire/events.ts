@@ -3,12 +3,12 @@ import type { EventPage, VisiblePage } from "../core/event_log.ts";
 import type { LoggedEvent } from "../core/logged_event.ts";
 import { rfc3339 } from "./time.ts";
 import { toJson } from "./problem.ts";
-import { digits, Limit, Time } from "./scalars.ts";
+import { digits, Limit, NameList, Time } from "./scalars.ts";
 
 /** Number of the last event that a reader knows, as text. */
 export const EventSeq = digits(15);
 
-/** `?after=&limit=` of the events. */
+/** `?after=&limit=&scope=` of the events. */
 export const EventsQuery = z.strictObject({
   after: EventSeq.optional().openapi({
     type: "integer",
@@ -17,6 +17,11 @@ export const EventsQuery = z.strictObject({
     description: "Number of the last event that the reader knows; `Last-Event-ID` goes before it",
   }),
   limit: Limit,
+  scope: NameList.optional().openapi({
+    type: "string",
+    example: "vm-7,vm-8",
+    description: "Only what happened to these scopes and to their watchers",
+  }),
 });
 
 const EventView = z.object({
@@ -47,7 +52,7 @@ export const EventsView = z.object({
   }).optional().describe("Events between these two are no longer known"),
   through: z.int().optional().openapi({
     description:
-      "Go on after this number: the caller may see none of the events between the last item and it",
+      "Go on after this number: no event between the last item and it is wanted and may be seen",
     example: 42,
   }),
 }).openapi("Events", { description: "A page of events" });

@@ -10,6 +10,7 @@ import { Fault, type FaultCode, FAULTS } from "../core/faults.ts";
 import {
   LIST_ITEMS_DEFAULT,
   LIST_ITEMS_MAX,
+  LISTED_NAMES_MAX,
   NAME_CHARS_MAX,
   REASON_CHARS_MAX,
   U32_MAX,
@@ -145,13 +146,23 @@ export function pageQuery(keyCharsMax: number) {
   return { limit: Limit, cursor };
 }
 
-/** A page of a list. `next` is the cursor of the page after it, where there is one. */
+/** Names between commas, each once. */
+export const NameList = z.string().max(LISTED_NAMES_MAX * (NAME_CHARS_MAX + 1))
+  .transform((text) => [...new Set(text.split(","))]).pipe(z.array(Name).max(LISTED_NAMES_MAX));
+
+/**
+ * A page of a list. `seq` is the number of the last event before the list was read. `next` is the cursor of the page after it, where there is one. */
 export function pageView<Item extends z.ZodType>(item: Item) {
   return z.object({
     items: z.array(item).describe("The items of this page"),
     next: z.string().optional().openapi({
       description: "`cursor` of the next page; the last page has none",
       example: "vm-8",
+    }),
+    seq: z.int().optional().openapi({
+      description: "Number of the last event before this was read: follow the events after that " +
+        "of the first page, and none is missed",
+      example: 41,
     }),
   });
 }

@@ -178,6 +178,6 @@ for (const kind of ["NodeNext", "Bundler"] as const) {
     await project.write("user.ts", USER);
     await project.write("wrong.ts", WRONG);
     assertEquals(mistakes("user.ts"), []);
-    assertEquals(mistakes("wrong.ts"), [2322, 2353]);
+    assertEquals(mistakes("wrong.ts"), [2322, 2561]);
   });
 }

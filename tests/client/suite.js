@@ -200,7 +200,7 @@ test("Watcher that is stopped before it is registered rejects ready", async (cli
 test("Watcher goes by a ticket, once", async (client, world) => {
   const { scope, round } = await newScope(client, world);
   const { url } = world;
-  const http = new client.HttpClient(world);
+  const http = new client.HttpClient({ url, token: world.token });
   const { body: { ticket } } = await http.request("POST", "/v1/tickets");
   const { watcher, seen } = watch(client, { url, ticket, scope });
   await within(watcher.ready, "ready");
@@ -290,7 +290,10 @@ test(
   async (client, world) => {
     const { url } = world;
     const { scope } = await newScope(client, world);
-    const { body: { ticket } } = await new client.HttpClient(world).request("POST", "/v1/tickets");
+    const { body: { ticket } } = await new client.HttpClient({ url, token: world.token }).request(
+      "POST",
+      "/v1/tickets",
+    );
     const { watcher } = watch(client, { url, ticket, scope });
     await within(watcher.ready, "ready");
     await command(world, "stop");

@@ -119,3 +119,21 @@ Deno.test("EventStreams.follow() leaves places for others when one caller takes 
   streams.follow(0, principal);
   stop.abort();
 });
+
+Deno.test("EventStreams.follow() of some events sends only those, and keeps the reader's place", async () => {
+  const { clock, events, streams } = await bench();
+  const reader = streams.follow(events.lastSeq, principal, ({ subject }) => subject === "vm-8")
+    .pipeThrough(new TextDecoderStream()).getReader();
+  const first = reader.read();
+  await turn();
+  events.emit(fact);
+  events.emit({ ...fact, subject: "vm-8" });
+  const { value } = await first;
+  assertEquals(value?.match(/^id: .*$/gm), [`id: ${events.lastSeq}`]);
+  const second = reader.read();
+  await turn();
+  events.emit(fact);
+  clock.advance(EVENT_COMMENT_MS);
+  assertEquals((await second).value, `: still here\nid: ${events.lastSeq}\n\n`);
+  await reader.cancel();
+});
