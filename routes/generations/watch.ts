@@ -43,7 +43,7 @@ const openWatch = endpointsOf<WatchParts>("generations")({
   operationId: "openWatch",
   summary: "Watch scopes over a WebSocket",
   description: `Subprotocol \`${WATCH_PROTOCOL}\`, or \`${SYSGENID_PROTOCOL}\` with ` +
-    "`?scope=&name=&track=&leaseMs=`",
+    "`?scope=&name=&track=&leaseMs=&quiesce=&token=&process=`",
   needs: { permission: "watch", on: { kind: "scopes", in: "each frame" } },
   isReadByHand: true,
   request: { query: SysgenidQuery.partial().extend({ ticket: TicketQuery }) },
@@ -141,7 +141,8 @@ async function openSysgenid(
   if (error !== undefined) throw faultOf(error, "query");
   principal.require("watch", { kind: "scopes", name: data.scope });
   const scope = parts.scopes.get(data.scope);
-  const { watcher } = await scope.watchers.watch(data, principal);
+  const { quiesce: canQuiesce, ...watching } = data;
+  const { watcher } = await scope.watchers.watch({ ...watching, keepsToken: true }, principal);
   try {
     parts.connections.requireRoom();
     return openByteSocket(
@@ -155,11 +156,14 @@ async function openSysgenid(
           withdraw: () => outbox.withdraw("generation"),
           taken: () => outbox.reply(new Uint8Array()),
           refuse: (fault) => outbox.reply(toJson(problemOf(fault))),
+          notice: (message) => outbox.offer("quiesce", toJson(message), "change"),
+          takenOver: () => close(CLOSE.takenOver, "another connection has come for the watcher"),
           end: () => close(CLOSE.scopeDeleted, "the scope was deleted"),
-        }),
+        }, canQuiesce),
     );
   } catch (error) {
-    await scope.watchers.release(watcher.id);
+    // As if its connection had been cut: one that came back must not be gone with this.
+    await scope.watchers.leave(watcher.id, watcher.tokenHash);
     throw error;
   }
 }

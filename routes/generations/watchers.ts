@@ -8,6 +8,8 @@ import {
   FailureBody,
   GenerationView,
   HttpWatcherBody,
+  HttpWatchingView,
+  QuiescedBody,
   ScopeParam,
   WatcherList,
   WatcherParam,
@@ -23,6 +25,7 @@ import { waitOf } from "../http/wait.ts";
 import { endpoint, generationView, watcherView } from "./views.ts";
 
 const GENERATION_BYTES = 4n;
+const TOKEN_HEADER = "Innkeeper-Watcher-Token";
 const BYTES_TYPE = "application/octet-stream";
 
 const listWatchers = endpoint({
@@ -53,19 +56,21 @@ const putWatcher = endpoint({
   summary: "Watch over HTTP under an id of one's own choice; renews the lease",
   description:
     "Makes or changes a watcher that calls over HTTP instead of holding a connection. Each of " +
-    "its calls renews its lease; a tracked watcher that stays silent for longer is lost.",
+    "its calls renews its lease; a tracked watcher that stays silent for longer is lost. It is " +
+    "given a token. Who shows one that is spent becomes a second watcher, under an id of ours.",
   needs: onScope("watch"),
   request: { params: WatcherParam, body: jsonBody(HttpWatcherBody) },
   responses: {
-    201: json(WatcherView, "It is new"),
-    200: json(WatcherView, "It is changed"),
+    201: json(HttpWatchingView, "It is new"),
+    200: json(HttpWatchingView, "It is changed"),
   },
-  faults: ["scope-not-found", "watchers-exhausted", "watcher-not-owned"],
+  faults: ["scope-not-found", "watchers-exhausted", "watcher-not-owned", "watcher-token-spent"],
 }).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const scope = scopes.get(s);
-  const { watcher, created } = await scope.watchers.put(w, c.req.valid("json"), c.get("principal"));
-  return c.json(watcherView(scope.state, watcher), created ? 201 : 200);
+  const request = c.req.valid("json");
+  const { watcher, created, token } = await scope.watchers.put(w, request, c.get("principal"));
+  return c.json({ ...watcherView(scope.state, watcher), token }, created ? 201 : 200);
 });
 
 const showWatcher = endpoint({
@@ -114,7 +119,7 @@ const readGeneration = endpoint({
     "afterwards. `Prefer: wait=N` waits up to N seconds for the next one.",
   needs: onScope("watch"),
   request: { params: WatcherParam },
-  headers: ["Prefer"],
+  headers: ["Innkeeper-Watcher-Token", "Prefer"],
   responses: {
     200: {
       description: "It is not confirmed yet; as 4 bytes for `Accept: application/octet-stream`",
@@ -123,11 +128,12 @@ const readGeneration = endpoint({
     },
     204: empty("There is none to confirm, and none came in time (EAGAIN)", "Preference-Applied"),
   },
-  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned"],
+  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned", "watcher-token-spent"],
 }).handle(async (c, { scopes, stopping }) => {
   const { s, w } = c.req.valid("param");
   const { watchers } = scopes.get(s);
   watchers.requireOwner(w, c.get("principal"));
+  await watchers.http.requireToken(w, c.req.header(TOKEN_HEADER));
   watchers.touch(w);
   const { waitMs, signal } = waitOf(c, stopping);
   const current = await watchers.read(w, waitMs, signal);
@@ -146,15 +152,17 @@ const ackGeneration = endpoint({
   summary: "The driver's write: confirm exactly this generation",
   description:
     "Say it once the program has adapted. Only exactly the current generation is taken; to " +
-    "confirm it twice is no error.",
+    "confirm it twice is no error. Who shows a token gets the next one, and spends this.",
   needs: onScope("watch"),
+  headers: ["Innkeeper-Watcher-Token"],
   // The body is not "required": else Hono would also hold the 4 bytes against the JSON schema.
   request: { params: WatcherParam, body: { content: { ...jsonBody(AckBody).content, ...BYTES } } },
-  responses: { 204: { description: "It is confirmed, or was already" } },
+  responses: { 204: empty("It is confirmed, or was already", "Innkeeper-Watcher-Token") },
   faults: [
     "scope-not-found",
     "watcher-not-found",
     "watcher-not-owned",
+    "watcher-token-spent",
     "stale-generation",
     "wrong-length",
   ],
@@ -163,8 +171,9 @@ const ackGeneration = endpoint({
   const { generation, epoch } = await ackOf(c.req);
   const { watchers } = scopes.get(s);
   watchers.requireOwner(w, c.get("principal"));
+  const next = await watchers.http.ack(w, c.req.header(TOKEN_HEADER), generation, epoch);
   watchers.touch(w);
-  watchers.ack(w, generation, epoch);
+  if (next !== undefined) c.header(TOKEN_HEADER, next);
   return c.body(null, 204);
 });
 
@@ -190,12 +199,14 @@ const reportFailure = endpoint({
     "The barrier stays shut and names the watcher with this reason, until it confirms after all " +
     "or is released.",
   needs: onScope("watch"),
+  headers: ["Innkeeper-Watcher-Token"],
   request: { params: WatcherParam, body: jsonBody(FailureBody) },
   responses: { 204: { description: "The barrier names it with its reason" } },
   faults: [
     "scope-not-found",
     "watcher-not-found",
     "watcher-not-owned",
+    "watcher-token-spent",
     "stale-generation",
     "already-confirmed",
   ],
@@ -204,6 +215,7 @@ const reportFailure = endpoint({
   const { generation, reason } = c.req.valid("json");
   const { watchers } = scopes.get(s);
   watchers.requireOwner(w, c.get("principal"));
+  await watchers.http.requireToken(w, c.req.header(TOKEN_HEADER));
   watchers.touch(w);
   await watchers.fail(w, generation, reason);
   return c.body(null, 204);
@@ -215,18 +227,29 @@ const followQuiesce = endpoint({
   operationId: "followQuiesce",
   summary: "Follow a quiesce: stand still until it ends or the bump is confirmed",
   description:
-    "Says that the watcher stands still. It goes on when the quiesce ends or when it has " +
+    "Says that the watcher stands still, or that it cannot. It goes on when the quiesce ends or when it has " +
     "confirmed the bump.",
   needs: onScope("watch"),
-  request: { params: WatcherParam },
+  headers: ["Innkeeper-Watcher-Token"],
+  // Without a body it answers whichever quiesce is on.
+  request: { params: WatcherParam, body: { content: jsonBody(QuiescedBody).content } },
   responses: { 204: { description: "It is taken" } },
-  faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned", "not-quiescing"],
-}).handle((c, { scopes }) => {
+  faults: [
+    "scope-not-found",
+    "watcher-not-found",
+    "watcher-not-owned",
+    "watcher-token-spent",
+    "not-quiescing",
+  ],
+}).handle(async (c, { scopes }) => {
   const { s, w } = c.req.valid("param");
   const { watchers } = scopes.get(s);
   watchers.requireOwner(w, c.get("principal"));
+  await watchers.http.requireToken(w, c.req.header(TOKEN_HEADER));
+  const hasBody = c.req.header("content-type") !== undefined;
+  const { quiesce, cannot } = hasBody ? QuiescedBody.parse(await c.req.json()) : {};
   watchers.touch(w);
-  watchers.quiesced(w);
+  watchers.quiesced(w, quiesce, cannot);
   return c.body(null, 204);
 });
 

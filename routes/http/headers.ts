@@ -29,6 +29,10 @@ export const REQUEST_HEADERS = {
     description: "The owner's token that came with the guest",
     example: "4d1f0c5b7a9e4b3f8c2d6a7f00112233",
   },
+  "Innkeeper-Watcher-Token": {
+    description: "The newest token of a watcher over HTTP. Once one was shown, every call must",
+    example: "sUkVY0h9mJr2r1k3b0bJm2c4",
+  },
   "Last-Event-ID": {
     description: "Number of the last event that the reader has: the stream goes on after it",
     example: "41",
@@ -63,6 +67,10 @@ export const RESPONSE_HEADERS = {
   "Innkeeper-Console-End": { description: "Offset of the byte after these", example: "812" },
   "Innkeeper-Console-Start": { description: "Offset of the first of these bytes", example: "0" },
   "Innkeeper-Generation": { description: "The generation for which it is open", example: "7" },
+  "Innkeeper-Watcher-Token": {
+    description: "The next token of the watcher; the one that was shown is spent",
+    example: "sUkVY0h9mJr2r1k3b0bJm2c4",
+  },
   "Preference-Applied": { description: "The wait that was granted", example: "wait=30" },
   "Retry-After": { description: "Seconds after which to try again", example: "1" },
   "WWW-Authenticate": { description: "How to say who calls", example: "Bearer" },

@@ -35,6 +35,12 @@ export const HELP_OF_GENERATIONS = {
     "The minimum is no generation, or there is none above it.",
     "Give a whole number from 0 to 4294967295, or leave it out.",
   ],
+  "watcher-token-spent": [
+    "Another has called as this watcher, such as a clone of the caller, or an answer with the next " +
+    "token was lost. Or the watcher has shown a token before, and this call shows none.",
+    "`PUT` the watcher with the token that you have: you become a watcher of your own if need " +
+    "be. Adapt to the generation that it has to confirm.",
+  ],
   "stale-generation": [
     "The generation that is confirmed is not the current one: a bump came in between.",
     "Read the current generation, adapt to that, and confirm it. Never confirm without " +

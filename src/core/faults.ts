@@ -99,6 +99,11 @@ export const FAULTS = {
   "not-watching": { kind: "conflict", errno: "EINVAL", title: "Connection does not watch this" },
   "bump-not-permitted": { kind: "forbidden", errno: "EACCES", title: "Bump is not permitted" },
   "minimum-out-of-range": { kind: "invalid", errno: "EINVAL", title: "Minimum is out of range" },
+  "watcher-token-spent": {
+    kind: "conflict",
+    errno: "ESTALE",
+    title: "Another has called as this watcher",
+  },
   "stale-generation": { kind: "conflict", errno: "EINVAL", title: "Generation is not current" },
   "watchers-outdated": {
     kind: "conflict",

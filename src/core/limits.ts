@@ -153,6 +153,8 @@ export const LEASE_LATE_MS_MAX = 1_000;
 export const LEASE_MS_DEFAULT = 60_000;
 /** Longest lease of a watcher: a night of a paused machine. */
 export const LEASE_MS_MAX = 24 * 60 * 60_000;
+/** A token that a client of the 4-byte frames has chosen itself: too long to be guessed. */
+export const SYSGENID_TOKEN_CHARS_MIN = 16;
 /** Quiesces that one connection has not answered: a client that lets so many pass answers none. */
 export const QUIESCES_UNANSWERED_MAX = 16;
 /** Longest time until a lost watcher is forgotten: a week without a call is no outage any more. */

@@ -29,7 +29,7 @@ interface WatcherBody extends
   Pick<
     Watcher,
     | ("id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash")
-    | ("previousTokenHash" | "peer" | "supersededBy" | "process")
+    | ("previousTokenHash" | "showsToken" | "peer" | "supersededBy" | "process")
   > {
   readonly scope: string;
   readonly ackedEpoch: string;
@@ -101,7 +101,7 @@ function watcherEntryId(scope: string, watcher: string): string {
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
   const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
-  const { previousTokenHash, peer, supersededBy, process, failure } = watcher;
+  const { previousTokenHash, showsToken, peer, supersededBy, process, failure } = watcher;
   const body: WatcherBody = {
     scope,
     id,
@@ -113,6 +113,7 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
     owner,
     tokenHash,
     previousTokenHash,
+    showsToken,
     peer,
     supersededBy,
     process,

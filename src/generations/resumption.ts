@@ -1,3 +1,4 @@
+import { Fault } from "../core/faults.ts";
 import { isSameProcess, type Processes, type ProcessIdentity } from "../core/ports/processes.ts";
 import type { Caller } from "../core/rights.ts";
 import type { ScopeState } from "./scope.ts";
@@ -64,4 +65,13 @@ export function isUpToDate(
 /** Whether somebody may come back as a watcher: nobody's becomes the first one's who does. */
 export function mayAdopt({ owner }: Watcher, by: Registrant | undefined): boolean {
   return by === undefined || owner === undefined || owner === by.name || by.may("admin");
+}
+
+/** The fault of a caller that is not the principal of a watcher. */
+export function notOwned(id: string, scope: string): Fault {
+  return new Fault(
+    "watcher-not-owned",
+    `Cannot speak for watcher "${id.slice(0, 80)}" of scope "${scope}": another principal ` +
+      "registered it, and only that one or an admin can confirm for it or release it",
+  );
 }

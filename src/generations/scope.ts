@@ -7,7 +7,7 @@ import { matchesPattern, type Unmet, unmetOf } from "./expectations.ts";
 import { type Phase, type Settled, settledAt } from "./phase.ts";
 import { type BegunQuiesce, Quiescing } from "./quiescing.ts";
 import type { ScopeOptions } from "./scope_options.ts";
-import { staleFault } from "./stale_fault.ts";
+import { scopeFull, staleFault, watcherNotFound } from "./scope_faults.ts";
 import { TokenIndex } from "./token_index.ts";
 import { type Comeback, NEVER_CONFIRMED, type Watcher } from "./watcher.ts";
 
@@ -253,10 +253,7 @@ export class Scope {
   /** @throws {Fault} `watchers-exhausted` when the scope is full */
   requireRoom(): void {
     if (this.#watchers.size < WATCHERS_PER_SCOPE_MAX) return;
-    throw new Fault(
-      "watchers-exhausted",
-      `Cannot watch scope "${this.name}": it has ${this.#watchers.size} watchers already`,
-    );
+    throw scopeFull(this, this.#watchers.size);
   }
 
   /**
@@ -302,7 +299,7 @@ export class Scope {
     nowNs: bigint,
   ): Settled | undefined {
     const watcher = this.#find(id);
-    this.#requireCurrent("confirm", generation, epoch);
+    this.requireCurrent("confirm", generation, epoch);
     watcher.failure = undefined;
     if (this.#counts(watcher)) return undefined;
     const wasSettled = this.isSettled;
@@ -324,7 +321,7 @@ export class Scope {
    */
   fail(id: string, generation: number, reason: string, nowNs: bigint): void {
     const watcher = this.#find(id);
-    this.#requireCurrent("report a failure of", generation, undefined);
+    this.requireCurrent("report a failure of", generation, undefined);
     if (!this.isOutdated(watcher)) {
       throw new Fault(
         "already-confirmed",
@@ -395,6 +392,17 @@ export class Scope {
   /** Changes how a watcher is called, whose it is, and how long it is held before it is lost. */
   change(id: string, change: Pick<Watcher, "name" | "leaseMs" | "owner">): void {
     Object.assign(this.#find(id), change);
+  }
+
+  /** Gives a watcher over HTTP its next token. */
+  changeToken(
+    id: string,
+    change: Pick<Watcher, "tokenHash" | "previousTokenHash" | "showsToken">,
+  ): void {
+    const watcher = this.#find(id);
+    this.#tokens.delete(watcher);
+    Object.assign(watcher, change);
+    this.#tokens.add(watcher);
   }
 
   /** The expected patterns that stay unmet when a watcher leaves now. */
@@ -468,12 +476,8 @@ export class Scope {
     }
   }
 
-  /** @throws {Fault} `stale-generation` when another epoch is current */
-  requireEpoch(action: string, epoch: bigint): void {
-    if (epoch !== this.epoch) this.#requireCurrent(action, this.generation, epoch);
-  }
-
-  #requireCurrent(action: string, generation: number, epoch: bigint | undefined): void {
+  /** @throws {Fault} `stale-generation` when another generation or epoch is current */
+  requireCurrent(action: string, generation: number, epoch: bigint | undefined): void {
     if (generation === this.generation && (epoch === undefined || epoch === this.epoch)) return;
     throw staleFault(this, action, generation, epoch);
   }
@@ -490,9 +494,6 @@ export class Scope {
   #find(id: string): Mutable<Watcher> {
     const watcher = this.#watchers.get(id);
     if (watcher !== undefined) return watcher;
-    throw new Fault(
-      "watcher-not-found",
-      `Cannot find watcher "${id}" of scope "${this.name}": it was released or never was`,
-    );
+    throw watcherNotFound(this, id);
   }
 }

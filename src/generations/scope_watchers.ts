@@ -1,13 +1,10 @@
 import { Fault } from "../core/faults.ts";
 import { LEASE_MS_DEFAULT } from "../core/limits.ts";
-import type { Clock } from "../core/ports/clock.ts";
-import type { EventSink } from "../core/ports/events.ts";
-import type { Ledger } from "../core/ports/ledger.ts";
 import { type Processes, type ProcessIdentity, UNPROVABLE } from "../core/ports/processes.ts";
-import type { Random } from "../core/ports/random.ts";
 import { Absences } from "./absences.ts";
 import type { Bump } from "./bump.ts";
 import type { Changes } from "./changes.ts";
+import { HttpWatchers, type HttpWatching } from "./http_watchers.ts";
 import type { Departure } from "./confirmations.ts";
 import type { Settled } from "./phase.ts";
 import { hashToken, mintToken } from "./resume_token.ts";
@@ -15,24 +12,15 @@ import {
   isProvenDead,
   isUpToDate,
   judgeResumption,
-  mayAdopt,
+  notOwned,
   type Registrant,
   type Resumption,
 } from "./resumption.ts";
 import type { Scope } from "./scope.ts";
+import type { ScopePorts } from "./scope_ports.ts";
 import type { Credentials, HttpWatchRequest, WatchRequest } from "./watch_request.ts";
 import { WatcherRows } from "./watcher_rows.ts";
 import { NEVER_CONFIRMED, processView, type Watcher, type WatchingProcess } from "./watcher.ts";
-
-/** What a scope needs from outside to be durable. */
-export interface ScopePorts {
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly events: EventSink;
-  /** What the host can prove of watchers' processes; nothing without it. */
-  readonly processes?: Processes | undefined;
-}
 
 /** A registration, durable if it is tracked. */
 export interface Watching {
@@ -50,6 +38,8 @@ const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
  * has confirmed (docs/generations.md#8, docs/generations.md#9).
  */
 export class ScopeWatchers {
+  /** Those that call over HTTP, with tokens. */
+  readonly http: HttpWatchers;
   readonly #scope: Scope;
   readonly #changes: Changes;
   readonly #ports: ScopePorts;
@@ -70,6 +60,14 @@ export class ScopeWatchers {
       look: (id) => this.#look(id),
     });
     this.#rows = new WatcherRows(scope, changes, ports);
+    this.http = new HttpWatchers({
+      ...{ scope, changes, rows: this.#rows, random: ports.random, processes: this.#processes },
+      newcomer: (...args) => this.#newcomer(...args),
+      register: (watcher) => this.#registerOverHttp(watcher),
+      resume: (...args) => this.#resume(...args),
+      change: (...args) => this.#change(...args),
+      ack: (...args) => this.ack(...args),
+    });
     for (const { id, presence } of scope.watchers) if (presence === "held") this.#beginAbsence(id);
   }
 
@@ -81,10 +79,11 @@ export class ScopeWatchers {
    */
   async watch(request: WatchRequest, by?: Registrant): Promise<Watching> {
     const token = mintToken(this.#ports.random);
-    const [tokenHash, presented] = await Promise.all([
+    const [nextHash, presented] = await Promise.all([
       hashToken(token),
       request.token === undefined ? undefined : hashToken(request.token),
     ]);
+    const tokenHash = request.keepsToken === true ? presented ?? nextHash : nextHash;
     const peer = this.#proven(request.process);
     const register = async (ackedEpoch: bigint, track = request.track): Promise<Watching> => {
       const watcher = {
@@ -137,30 +136,14 @@ export class ScopeWatchers {
     id: string,
     request: HttpWatchRequest,
     by?: Registrant,
-  ): Promise<{ watcher: Watcher; created: boolean }> {
+  ): Promise<HttpWatching> {
     if (CONNECTION_ID.test(id)) {
       throw new Fault(
         "value-not-allowed",
         `Cannot choose watcher id "${id}": this form belongs to WebSocket watchers`,
       );
     }
-    return await this.#changes.change(async () => {
-      const { name = id, track, leaseMs } = request;
-      if (!this.#scope.has(id)) {
-        const newcomer = this.#newcomer(id, { name, track, leaseMs }, this.#scope.epoch, by);
-        const watcher = await this.#register(newcomer);
-        this.#absences.begin(id);
-        return { watcher, created: true };
-      }
-      const known = this.#scope.watcher(id);
-      if (!mayAdopt(known, by)) throw notOwned(id, this.#scope.name);
-      const { owner = by?.name } = known;
-      const change = { name: request.name ?? known.name, leaseMs: leaseMs ?? known.leaseMs, owner };
-      await this.#setTracked({ ...known, ...change }, this.#isTracked(track));
-      this.#scope.change(id, change);
-      this.touch(id);
-      return { watcher: this.#scope.watcher(id), created: false };
-    });
+    return await this.http.put(id, request, by);
   }
 
   /**
@@ -181,8 +164,8 @@ export class ScopeWatchers {
 
   /** Begins the lease of a watcher over HTTP anew, because it has given a sign of life. */
   touch(id: string): void {
-    const { presence, tokenHash, process } = this.#scope.watcher(id);
-    if (tokenHash !== undefined || process !== undefined) return;
+    const { presence } = this.#scope.watcher(id);
+    if (!this.#isOverHttp(id)) return;
     if (presence !== "connected") this.#setPresence(id, "connected");
     this.#absences.end(id);
     this.#absences.begin(id);
@@ -291,7 +274,7 @@ export class ScopeWatchers {
     await this.#changes.change(async () => {
       if (by !== undefined) this.requireOwner(id, by);
       const watcher = this.#scope.watcher(id);
-      if (epoch !== undefined) this.#scope.requireEpoch("leave", epoch);
+      if (epoch !== undefined) this.#scope.requireCurrent("leave", this.#scope.generation, epoch);
       await this.#releaseNow(watcher.id, "released");
     });
   }
@@ -330,6 +313,11 @@ export class ScopeWatchers {
     };
   }
 
+  /** A watcher over HTTP has chosen its id, and is no open file of a process. */
+  #isOverHttp(id: string): boolean {
+    return !CONNECTION_ID.test(id) && this.#scope.watcher(id).process === undefined;
+  }
+
   #mintId(): string {
     return `w-${this.#ports.random.bytes(8).toHex()}`;
   }
@@ -337,6 +325,24 @@ export class ScopeWatchers {
   /** A process counts only when the host proves it. */
   #proven(process: ProcessIdentity | undefined): ProcessIdentity | undefined {
     return process !== undefined && this.#processes.isPeer(process) ? process : undefined;
+  }
+
+  async #registerOverHttp(newcomer: Watcher): Promise<Watcher> {
+    const watcher = await this.#register(newcomer);
+    this.#absences.begin(watcher.id);
+    return watcher;
+  }
+
+  /** Changes a watcher over HTTP, which is a sign of life as well. */
+  async #change(
+    known: Watcher,
+    { name = known.name, leaseMs = known.leaseMs, track }: HttpWatchRequest,
+    by: Registrant | undefined,
+  ): Promise<void> {
+    const change = { name, leaseMs, owner: known.owner ?? by?.name };
+    await this.#setTracked({ ...known, ...change }, this.#isTracked(track));
+    this.#scope.change(known.id, change);
+    this.touch(known.id);
   }
 
   /** Lets a watcher go on that came back; whoever was it and may live stays in the barrier. */
@@ -361,6 +367,7 @@ export class ScopeWatchers {
     this.#scope.resume(id, comeback, nowNs, supersededId);
     this.#settle(this.#scope.track(id, tracked, nowNs));
     this.#absences.end(id);
+    if (this.#isOverHttp(id)) this.#absences.begin(id);
     // This comes late because the other connection ends within the call. It must find that the
     // watcher has another token by now, or it would make the watcher held.
     if (presence === "connected") {
@@ -372,8 +379,12 @@ export class ScopeWatchers {
   }
 
   #superseded(id: string, presence: Watcher["presence"]): void {
+    const { supersededBy = "" } = this.#scope.watcher(id);
     this.#emit("superseded", this.#scope.watcher(id));
-    if (presence === "held") this.#beginAbsence(id);
+    // Nobody calls under this id over HTTP, so it is away from now on.
+    const isAway = presence === "connected" && this.#isOverHttp(supersededBy);
+    if (isAway) this.#setPresence(id, "held");
+    if (isAway || presence === "held") this.#beginAbsence(id);
     if (presence !== "lost") return;
     this.#absences.lost(id);
     this.#look(id);
@@ -486,12 +497,4 @@ export class ScopeWatchers {
     const whose = process === undefined ? {} : { process: processView(process) };
     this.#changes.emit(`watcher.${what}`, { watcher: id, name, ...whose }, reason);
   }
-}
-
-function notOwned(id: string, scope: string): Fault {
-  return new Fault(
-    "watcher-not-owned",
-    `Cannot speak for watcher "${id.slice(0, 80)}" of scope "${scope}": another principal ` +
-      "registered it, and only that one or an admin can confirm for it or release it",
-  );
 }

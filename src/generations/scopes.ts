@@ -11,7 +11,7 @@ import { type PastBump, pastBumpOf } from "./past_bump.ts";
 import { Replays } from "./replays.ts";
 import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
-import type { ScopePorts } from "./scope_watchers.ts";
+import type { ScopePorts } from "./scope_ports.ts";
 import { Scope, type ScopeState } from "./scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 

@@ -8,6 +8,8 @@ export interface WatchRequest {
   readonly leaseMs?: number | undefined;
   /** The token of an earlier registration, to go on as the same watcher. */
   readonly token?: string | undefined;
+  /** It has chosen its token itself and cannot be given another. */
+  readonly keepsToken?: boolean | undefined;
   /** The epoch that it confirmed last, when it comes back. */
   readonly epoch?: bigint | undefined;
   /** The process that it is in, as it says itself. */
@@ -23,7 +25,7 @@ export interface Credentials {
 }
 
 /** What a watcher over HTTP says of itself. Without a name it is called by its id. */
-export type HttpWatchRequest = Pick<WatchRequest, "leaseMs"> & {
+export type HttpWatchRequest = Pick<WatchRequest, "leaseMs" | "token" | "epoch" | "process"> & {
   readonly name?: string | undefined;
   readonly track: boolean;
 };

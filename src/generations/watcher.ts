@@ -103,6 +103,8 @@ export interface Watcher {
   readonly process?: WatchingProcess | undefined;
   /** The same of the token that it came with, until its newest one is used. */
   readonly previousTokenHash?: string | undefined;
+  /** Over HTTP: it has shown a token, so it is no longer believed without one. */
+  readonly showsToken?: boolean | undefined;
   /** The process that it is in, where the host has proven what it says of itself. */
   readonly peer?: ProcessIdentity | undefined;
   /**

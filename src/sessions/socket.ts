@@ -105,11 +105,13 @@ export function attachSocket(
   };
 }
 
-/** A conversation in which every frame is bytes. */
+/** A conversation in which frames are bytes. */
 interface ByteSession {
   /** The socket is open. */
   start(): void;
   receive(bytes: Uint8Array): void;
+  /** Takes a text, where the session has a use for it. */
+  receiveText?(text: string): void;
   /** The connection is over. */
   end(): void | Promise<void>;
 }
@@ -132,7 +134,10 @@ export function openByteSocket(
   const attached = attachSocket(socket, principal, context, {
     open: () => session.start(),
     frame: (data) => {
-      if (typeof data === "string") return attached.close(CLOSE.badFrame, "frames are bytes");
+      if (typeof data === "string") {
+        if (session.receiveText !== undefined) return session.receiveText(data);
+        return attached.close(CLOSE.badFrame, "frames are bytes");
+      }
       session.receive(new Uint8Array(data));
     },
     ping: () => attached.heard(),

@@ -140,6 +140,9 @@ export const QuiesceId = z.string().min(1).max(64).openapi({
   example: "q-0123456789abcdef",
 });
 
+/** What a watcher shows to go on as the same one. */
+export const ResumeToken = z.string().min(1).max(128);
+
 const Decimal = z.string().regex(/^[0-9]{1,20}$/);
 
 /** The process that a watcher is in. It counts only when the kernel's credentials agree. */
@@ -157,6 +160,10 @@ export const HttpWatcherBody = z.strictObject({
   track: z.boolean().describe("Whether barriers wait for the watcher"),
   leaseMs: LeaseMs.optional(),
   name: Name.optional().describe("The name that a scope may expect; the id when it is left out"),
+  token: ResumeToken.optional().describe("The newest token, to go on as this watcher"),
+  epoch: U64.optional()
+    .describe("With a token: the epoch that it confirmed last; it is outdated without"),
+  process: ProcessBody.optional(),
 }).openapi("WatcherRequest", {
   example: { track: true, leaseMs: 60_000, name: "app" },
   description: "A watcher over HTTP",
@@ -178,6 +185,14 @@ export const FailureBody = z.strictObject({
     example: "no entropy source",
   }),
 }).openapi("FailureRequest", { description: "A report that a watcher could not adapt" });
+
+/** `PUT …/watchers/{w}/quiesced`. */
+export const QuiescedBody = z.strictObject({
+  quiesce: QuiesceId.optional().describe(
+    "Which quiesce is answered; without it the one that is on",
+  ),
+  cannot: Reason.optional().describe("Why it cannot stand still; the one who asked is told"),
+}).openapi("QuiescedRequest", { description: "The answer to a quiesce" });
 
 /** `?generation=&epoch=&watcher=&timeoutMs=` of the barrier. */
 export const BarrierQuery = z.strictObject({
@@ -393,6 +408,13 @@ export const WatcherView = z.object({
   example: WATCHER_EXAMPLE,
   description: "Somebody who wants to be told of generations",
 });
+
+/** A watcher over HTTP with its next token. */
+export const HttpWatchingView = WatcherView.extend({
+  token: z.string().optional().describe(
+    "To be shown with the next call, as `Innkeeper-Watcher-Token`; each confirmation gives another",
+  ),
+}).openapi("HttpWatching", { description: "A watcher over HTTP, as it was registered" });
 
 /** A page of watchers. */
 export const WatcherList = pageView(WatcherView)

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../core/faults.ts";
-import { OWNER_TOKEN_CHARS_MAX } from "../core/limits.ts";
-import { LeaseMs, ProcessBody, QuiesceId } from "./generations.ts";
+import { OWNER_TOKEN_CHARS_MAX, SYSGENID_TOKEN_CHARS_MIN } from "../core/limits.ts";
+import { LeaseMs, ProcessBody, QuiesceId, ResumeToken } from "./generations.ts";
 import { problemOf, toJson } from "./problem.ts";
 import { SYSGENID_PROTOCOL, WATCH_PROTOCOL } from "./subprotocols.ts";
-import { digits, faultOf, Name, Reason, U32, U64 } from "./scalars.ts";
+import { digits, faultOf, Flag, Name, Reason, U32, U64 } from "./scalars.ts";
 
 const Id = z.union([z.int().min(0), z.string().max(64)]);
 
@@ -20,7 +20,7 @@ export const ClientFrame = z.discriminatedUnion("type", [
     progress: z.boolean().default(false)
       .describe("Send `progress` at every step of every watcher of the scope"),
     leaseMs: LeaseMs.optional(),
-    token: z.string().min(1).max(128).optional(),
+    token: ResumeToken.optional(),
     epoch: U64.optional()
       .describe("With a token: the epoch that it confirmed last; it is outdated without"),
     process: ProcessBody.optional(),
@@ -69,7 +69,20 @@ export const ClientFrame = z.discriminatedUnion("type", [
 /** A frame of a client. */
 export type ClientFrame = z.infer<typeof ClientFrame>;
 
-/** `?scope=&name=&track=&leaseMs=` of a 4-byte connection. */
+/** A process as one text, since a query has no members: `BOOT:NAMESPACE:PID:START`. */
+const ProcessText = z.string().max(128).transform((text) => {
+  const [bootId, pidNamespace, pid, startTime, ...rest] = text.split(":");
+  return rest.length > 0 ? undefined : { bootId, pidNamespace, pid: Number(pid), startTime };
+}).pipe(ProcessBody);
+
+/** What a client of the 4-byte frames sends as text, when it has said that it can quiesce. */
+export const SysgenidAnswer = z.strictObject({
+  type: z.literal("quiesced"),
+  quiesce: QuiesceId,
+  cannot: Reason.optional(),
+});
+
+/** `?scope=&name=&track=&leaseMs=&quiesce=&token=&process=` of a 4-byte connection. */
 export const SysgenidQuery = z.strictObject({
   scope: Name.describe("Name of the scope, for the subprotocol of 4 bytes"),
   name: Name.openapi({ description: "Name of the watcher, for the same", example: "app" }),
@@ -85,6 +98,21 @@ export const SysgenidQuery = z.strictObject({
     minimum: 1,
     description: "How long it is held after its connection has ended, for the same",
     example: 60_000,
+  }),
+  quiesce: Flag.default(false).openapi({
+    type: "string",
+    enum: ["true", "false"],
+    description: "Whether it can stand still: it is told of quiesces in JSON then, for the same",
+    example: "true",
+  }),
+  token: z.string().min(SYSGENID_TOKEN_CHARS_MIN).max(128).optional().openapi({
+    description: "A secret of its own by which it goes on after its connection was cut",
+    example: "d2f0c5b7a9e4b3f8c2d6a7f001122334",
+  }),
+  process: ProcessText.optional().openapi({
+    type: "string",
+    description: "The process that it is in, `BOOT:NAMESPACE:PID:START`, for the same",
+    example: "f1d3ff8e-4b0c-4a1e-9c55-2f9a4e0c9f5e:4026531836:4711:81234",
   }),
 });
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Fault } from "../../src/core/faults.ts";
+import type { Fault } from "../../src/core/faults.ts";
 import type { EventFact } from "../../src/core/ports/events.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "../../src/generations/scope_options.ts";

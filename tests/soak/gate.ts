@@ -5,4 +5,6 @@ const WORLDS = 100_000;
 
 const seed = testSeed();
 const counts = await liveThroughMany(seed, WORLDS);
-console.log(JSON.stringify({ worlds: WORLDS, seed, ...counts }));
+await Deno.stdout.write(
+  new TextEncoder().encode(`${JSON.stringify({ worlds: WORLDS, seed, ...counts })}\n`),
+);

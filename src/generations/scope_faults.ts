@@ -14,3 +14,19 @@ export function staleFault(
     { members: { generation: scope.generation, epoch: String(scope.epoch) } },
   );
 }
+
+/** The fault of a watcher that is not there. */
+export function watcherNotFound(scope: { readonly name: string }, id: string): Fault {
+  return new Fault(
+    "watcher-not-found",
+    `Cannot find watcher "${id}" of scope "${scope.name}": it was released or never was`,
+  );
+}
+
+/** The fault of a scope that has no room for another watcher. */
+export function scopeFull(scope: { readonly name: string }, watchers: number): Fault {
+  return new Fault(
+    "watchers-exhausted",
+    `Cannot watch scope "${scope.name}": it has ${watchers} watchers already`,
+  );
+}
