@@ -183,6 +183,55 @@ Deno.test("GET /openapi.json has examples that fit, headers, security and every 
   assertEquals(await daemon.stop(), 0);
 });
 
+/** A request made of nothing but the examples of an operation. */
+function exampleRequest(at: string, operation: Json): { path: string; init: RequestInit } {
+  const [method = "", template = ""] = at.split(" ");
+  const query = new URLSearchParams();
+  let path = template;
+  for (const { name, in: place, example, required } of operation.parameters ?? []) {
+    if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(example));
+    // A wait would take its time, and a ticket is for a socket.
+    else if (place === "query" && (required || !["timeoutMs", "ticket"].includes(name))) {
+      query.set(name, String(example));
+    }
+  }
+  const [type, media] = Object.entries<Json>(operation.requestBody?.content ?? {})[0] ?? [];
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (type !== undefined) headers["content-type"] = type;
+  const body = media === undefined
+    ? null
+    : media.example === undefined
+    ? new Uint8Array(4)
+    : JSON.stringify(media.example);
+  return { path: `${path}?${query}`, init: { method: method.toUpperCase(), headers, body } };
+}
+
+Deno.test("GET /openapi.json has examples that the daemon can read, every one", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/images`);
+  await using daemon = await Daemon.start({ args: ["--root", `images=${folder}`] });
+  const document = await daemon.json(200, "GET", "/openapi.json") as Json;
+  const unread: string[] = [];
+  const done: string[] = [];
+  const form = ["malformed-request", "value-not-allowed", "bad-name", "wrong-media-type"];
+  // What is made comes first and what is deleted last, so that the others find something.
+  const operations = operationsOf(document).toSorted((a, b) => rank(a.at) - rank(b.at));
+  for (const { at, is } of operations) {
+    const { path, init } = exampleRequest(at, is);
+    const response = await daemon.fetch(path, { ...init, signal: AbortSignal.timeout(10_000) });
+    const text = await response.text();
+    if (response.status < 400) done.push(at);
+    else if (form.includes(JSON.parse(text).code)) unread.push(`${at}: ${JSON.parse(text).detail}`);
+  }
+  assertEquals(unread, []);
+  assert(done.length > 40, `only these were done: ${done.join(", ")}`);
+  assertEquals(await daemon.stop(), 0);
+});
+
+function rank(at: string): number {
+  return ["put", "post", "patch", "get", "delete"].indexOf(at.split(" ")[0] as string);
+}
+
 Deno.test("every route is declared in the one frame, but for files of pages", async () => {
   const outside: string[] = [];
   for (const folder of ["http", "generations", "devices", "inodes", "guests", "operate"]) {
