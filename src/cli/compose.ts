@@ -37,7 +37,8 @@ import { Guests } from "../guests/guests.ts";
 import { InodeStore } from "../inodes/store/store.ts";
 import type { Mount } from "../mount/mount.ts";
 import { CopiedPages } from "../mount/copied_pages.ts";
-import { openMount } from "../mount/open_mount.ts";
+import { Borrowed } from "../mount/lent_mount.ts";
+import { openMount, serveLent } from "../mount/open_mount.ts";
 import { O_PATH } from "../native/constants.ts";
 import { openDescriptors, raiseDescriptorLimit } from "../native/descriptor_limit.ts";
 import { lockFolder } from "../native/folder_lock.ts";
@@ -116,13 +117,14 @@ export async function openDaemon(config: Config): Promise<Daemon> {
   const resources = new AsyncDisposableStack();
   resources.use(libc);
   try {
+    const borrowed = borrowMount(config, libc, resources);
     const ledger = openState(config, libc);
     resources.defer(() => ledger.close());
     const tokens = new Tokens(readTokens(config.tokenFile));
     const descriptors = descriptorsOf(config, libc);
     const pages = openPages(config, libc, resources);
     const innkeeper = await openInnkeeper(config, libc, { ledger, pages, descriptors }, resources);
-    const mount = await mountFiles(config, libc, { innkeeper, pages }, resources);
+    const mount = await mountFiles(config, libc, { innkeeper, pages, borrowed }, resources);
     // From here on no library can be opened; those that are open keep working.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
     const parts = { libc, tokens, descriptors };
@@ -311,11 +313,27 @@ async function bootId(libc: Libc): Promise<string> {
   return new TextDecoder().decode(bytes).trim();
 }
 
+/** Takes the device of a mount that the launcher keeps, before anything waits for the mount. */
+function borrowMount(
+  { mount }: Config,
+  libc: Libc,
+  resources: AsyncDisposableStack,
+): Borrowed | undefined {
+  if (mount?.lent === undefined) return undefined;
+  const borrowed = new Borrowed(libc, mount.lent, systemClock);
+  resources.defer(() => borrowed.close());
+  return borrowed;
+}
+
 /** Shows the parts as files. */
 async function mountFiles(
   config: Config,
   libc: Libc,
-  { innkeeper, pages }: { readonly innkeeper: Innkeeper; readonly pages: CopiedPages },
+  { innkeeper, pages, borrowed }: {
+    readonly innkeeper: Innkeeper;
+    readonly pages: CopiedPages;
+    readonly borrowed: Borrowed | undefined;
+  },
   resources: AsyncDisposableStack,
 ): Promise<Mount | undefined> {
   const { mount, run } = config;
@@ -324,7 +342,11 @@ async function mountFiles(
   const { scopes, guests, events } = innkeeper;
   const ports = { scopes, guests, events, copiedPages: pages, clock: systemClock };
   try {
-    const opened = await openMount(libc, { folder, grants, pages: `${run}/pages` }, ports);
+    const options = { folder, grants, pages: `${run}/pages` };
+    const lent = { ...options, journalPath: `${run}/private/mount-journal` };
+    const opened = borrowed === undefined
+      ? await openMount(libc, options, ports)
+      : await serveLent(libc, lent, borrowed, ports);
     resources.defer(() => opened.close());
     await requireOutside(config, libc);
     return opened.mount;

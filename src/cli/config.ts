@@ -18,6 +18,15 @@ export interface RootConfig {
 interface MountConfig {
   readonly folder: string;
   readonly grants: readonly UserGrant[];
+  /** Given by the launcher, which has mounted already and keeps the mount. */
+  readonly lent?: {
+    readonly fd: number;
+    readonly folder: string;
+    readonly device: string;
+    readonly session: string;
+    readonly launcher: number;
+    readonly beat: number;
+  };
 }
 
 /** Everything that the flags of `serve` say. */

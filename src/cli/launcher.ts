@@ -1,7 +1,7 @@
 import denoJson from "../../deno.json" with { type: "json" };
 
 const APP = new URL("../..", import.meta.url).pathname;
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const;
 
 /**
  * Whether this process can start a daemon but not be one: the commands may run programs, and have

@@ -76,10 +76,14 @@ function announce(config: Config, listening: readonly Listening[]): void {
   const http = addresses.find((address) => address.startsWith("http"));
   const console = http === undefined ? {} : { console: `${http}/` };
   const { tokenFile, state, run } = config;
-  write(
-    Deno.stdout,
-    `${JSON.stringify({ ready: true, listen: addresses, ...console, tokenFile, state, run })}\n`,
-  );
+  const ready = { ready: true, listen: addresses, ...console, tokenFile, state, run };
+  try {
+    write(Deno.stdout, `${JSON.stringify({ ...ready, pid: Deno.pid })}\n`);
+  } catch (error) {
+    // The launcher may have started this process long after whoever reads the line has gone.
+    const isRestart = config.mount?.lent !== undefined && error instanceof Deno.errors.BrokenPipe;
+    if (!isRestart) throw error;
+  }
   if (http !== undefined && Deno.stdout.isTerminal()) {
     const token = readTokens(tokenFile)[0]?.token ?? "";
     write(Deno.stdout, `Console: ${http}/#token=${encodeURIComponent(token)}\n`);

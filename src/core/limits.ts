@@ -394,6 +394,16 @@ export const MOUNT_REQUEST_BYTES = MOUNT_WRITE_BYTES_MAX + PAGE_BYTES;
 export const MOUNT_BACKGROUND_MAX = 64;
 /** Between two tries to release the watcher of a file that was closed while the ledger failed. */
 export const MOUNT_RELEASE_RETRY_MS = 1_000;
+/** Between two signs of life of a daemon whose mount the launcher keeps. */
+export const MOUNT_BEAT_MS = 1_000;
+/** A daemon without a sign of life for so long, that is not stopped, has a dead event loop. */
+export const MOUNT_DEAD_MS = 10_000;
+/** Failed starts in a row until the mount is given up: then its users get an error, and do not wait. */
+export const MOUNT_RESTARTS_MAX = 5;
+/** Between the start of a daemon and the start of the next one, when more than one has failed. */
+export const MOUNT_RESTART_WAIT_MS = 1_000;
+/** Lines of the mount's journal beside four for each node and file, until it is written anew. */
+export const MOUNT_JOURNAL_LINES_MAX = 10_000;
 /** Pages of programs that may map for writing: a descriptor each, and each bump stores to all. */
 export const MOUNT_OWN_PAGES_MAX = 4_096;
 /** Between two looks at whose files of a dead mount are open: each reads /proc of all processes. */

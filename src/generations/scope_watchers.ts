@@ -18,17 +18,9 @@ import {
 } from "./resumption.ts";
 import type { Scope } from "./scope.ts";
 import type { ScopePorts } from "./scope_ports.ts";
-import type { Credentials, HttpWatchRequest, WatchRequest } from "./watch_request.ts";
+import type { Credentials, HttpWatchRequest, Watching, WatchRequest } from "./watch_request.ts";
 import { WatcherRows } from "./watcher_rows.ts";
 import { NEVER_CONFIRMED, processView, type Watcher, type WatchingProcess } from "./watcher.ts";
-
-/** A registration, durable if it is tracked. */
-export interface Watching {
-  readonly watcher: Watcher;
-  readonly resumed: boolean;
-  /** The token to come back with; it is good for one return. */
-  readonly token: string;
-}
 
 /** The form of the ids that we give to watchers with a connection. */
 const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
@@ -115,13 +107,26 @@ export class ScopeWatchers {
   /**
    * Registers an open file as a watcher (the driver's open). It is tracked from its start only
    * where the scope says so.
-   *
-   * @throws {Fault} `scope-not-found`, `watchers-exhausted`, `state-unavailable`
    */
   async open(name: string, process: WatchingProcess, by: Registrant): Promise<Watcher> {
     const { epoch } = this.#scope;
     const newcomer = this.#newcomer(this.#mintId(), { name, track: false }, epoch, by);
     return await this.#register({ ...newcomer, process });
+  }
+
+  /** An open file is served again: it has stayed open while the daemon was restarted. */
+  async reopen(
+    { id, name, ackedEpoch }: Pick<Watcher, "id" | "name" | "ackedEpoch">,
+    process: WatchingProcess,
+    by: Registrant,
+  ): Promise<void> {
+    // The ledger does not have those that are not tracked, and learns of acks some time later.
+    if (!this.#scope.has(id)) {
+      const newcomer = this.#newcomer(id, { name, track: false }, ackedEpoch, by);
+      await this.#register({ ...newcomer, process });
+    } else this.#setPresence(id, "connected");
+    const isLate = this.#scope.isOutdated(this.#scope.watcher(id));
+    if (isLate && ackedEpoch === this.#scope.epoch) this.ack(id, this.#scope.generation);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from "../core/ports/processes.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** What a watcher says of itself over a connection. */
 export interface WatchRequest {
@@ -22,6 +23,14 @@ export interface Credentials {
   readonly previousTokenHash: string;
   readonly peer: ProcessIdentity | undefined;
   readonly owner: string | undefined;
+}
+
+/** A registration, durable if it is tracked. */
+export interface Watching {
+  readonly watcher: Watcher;
+  readonly resumed: boolean;
+  /** The token to come back with; it is good for one return. */
+  readonly token: string;
 }
 
 /** What a watcher over HTTP says of itself. Without a name it is called by its id. */

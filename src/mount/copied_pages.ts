@@ -85,6 +85,15 @@ export class CopiedPages implements PageFolder {
     return copy;
   }
 
+  /** Holds a copy that an earlier process has made. @param path Of its file */
+  hold(scope: string, path: string): OwnPage | undefined {
+    const found = [...this.#copies.get(scope)?.pages ?? []].find((copy) =>
+      copy.file.subject === path
+    );
+    if (found !== undefined) this.#held.add(found);
+    return found;
+  }
+
   /** From now on a copy goes when no program has it. */
   letGo(copy: OwnPage): void {
     this.#held.delete(copy);

@@ -4,6 +4,7 @@ import type { Scopes } from "../generations/scopes.ts";
 import type { Watcher, WatchingProcess } from "../generations/watcher.ts";
 import type { FileId, FilesInUse } from "../native/open_files.ts";
 import type { ProcessInfo } from "../native/processes.ts";
+import type { SavedWatcher } from "./journal.ts";
 import { inodeNumber } from "./nodes.ts";
 
 /** Looks for processes that have files open. */
@@ -44,13 +45,13 @@ export class FileWatchers {
     this.#mount = mount;
   }
 
-  /** Registers an open file of a caller. @returns The id of its watcher */
+  /** Registers an open file of a caller. @returns Its watcher, as another process must know it */
   async open(
     scope: LiveScope,
     name: string,
     info: ProcessInfo | undefined,
     by: Pick<Caller, "name" | "may">,
-  ): Promise<string> {
+  ): Promise<SavedWatcher> {
     const { pid = 0, comm = "", startTicks = "0" } = info ?? {};
     const { device, boot } = this.#mount;
     const process = { pid, comm, startTicks, mount: String(device), boot };
@@ -59,7 +60,20 @@ export class FileWatchers {
     const watcher = await scope.watchers.open(name, process, by);
     // One for one: the process may not have opened its other files again yet.
     if (earlier) await scope.watchers.release(earlier.id).catch(() => {});
-    return watcher.id;
+    const { id, ackedEpoch } = watcher;
+    const saved = { id, name, owner: by.name, pid, comm, startTicks };
+    return { ...saved, ackedEpoch: String(ackedEpoch) };
+  }
+
+  /** Goes on with an open file that an earlier process has registered. */
+  async reopen(scope: LiveScope, saved: SavedWatcher): Promise<void> {
+    const { id, name, owner, pid, comm, startTicks, ackedEpoch } = saved;
+    const { device, boot } = this.#mount;
+    await scope.watchers.reopen(
+      { id, name, ackedEpoch: BigInt(ackedEpoch) },
+      { pid, comm, startTicks, mount: String(device), boot },
+      { name: owner, may: () => false },
+    );
   }
 
   /** The mount has died while this process lives. */

@@ -9,6 +9,7 @@ import type { Channels } from "../guests/guest/channels.ts";
 import type { Guests } from "../guests/guests.ts";
 import { O_ACCMODE, O_RDONLY } from "../native/constants.ts";
 import type { Callers } from "./callers.ts";
+import { GONE } from "./files/gone_file.ts";
 import { OpenChannel } from "./files/channel_file.ts";
 import type { MountedEntry, MountedFile, MountedFolder } from "./node.ts";
 import { Refusal } from "./refusal.ts";
@@ -65,6 +66,8 @@ function channelFile(
       if ((call.flags & O_ACCMODE) !== O_RDONLY) throw new Refusal("EACCES");
       return new OpenChannel(channels(), BigInt(address), clock, call.wake);
     },
+    // No guest outlives the daemon that runs it.
+    reopen: () => GONE,
   };
 }
 
@@ -94,8 +97,9 @@ function folder(
     timeNs: () => 0n,
     lookup(name, call) {
       if (!maySee(callers.known(call), guestOf(name))) throw new Refusal("EACCES");
-      return names().includes(name) ? find(name) : undefined;
+      return this.find(name);
     },
+    find: (name) => names().includes(name) ? find(name) : undefined,
     list(call) {
       const caller = callers.known(call);
       return names().filter((name) => caller.may("read", onGuest(guestOf(name)))).map((name) => ({

@@ -46,8 +46,25 @@ interface MapOpening {
 /** What the maps of a node show while it is open with maps. */
 interface Shown {
   readonly id: number;
+  readonly isOwn: boolean;
+  /** `undefined` when it is none, or none that is there any more. */
   readonly own: OwnPage | undefined;
   opens: number;
+}
+
+/** An open file of an earlier process, with maps. */
+interface RestoredOpening {
+  readonly node: bigint;
+  readonly scope: string;
+  readonly id: number;
+  /** The path of its own page, where it has one. */
+  readonly ownPage: string | undefined;
+}
+
+/** Where the backing files of published pages are noted. */
+interface BackingNotes {
+  readonly backings: ReadonlyMap<string, number>;
+  backing(page: string, id: number): void;
 }
 
 /** Chooses what the maps of each open file show. */
@@ -56,9 +73,17 @@ export class MapPages {
   readonly #files: PublishedPages;
   readonly #copies: CopiedPages;
   readonly #nodes = new Map<bigint, Shown>();
-  readonly #published = new Map<string, number>();
+  readonly #notes: BackingNotes;
+  readonly #published: Map<string, number>;
 
-  constructor(ids: BackingIds, files: PublishedPages, copies: CopiedPages) {
+  constructor(
+    ids: BackingIds,
+    files: PublishedPages,
+    copies: CopiedPages,
+    notes: BackingNotes,
+  ) {
+    this.#notes = notes;
+    this.#published = new Map(notes.backings);
     this.#ids = ids;
     this.#files = files;
     this.#copies = copies;
@@ -83,7 +108,7 @@ export class MapPages {
   open({ node, scope, writable, isFresh }: MapOpening): number | undefined | "busy" {
     const known = this.#nodes.get(node);
     if (known !== undefined) {
-      if (writable || known.own !== undefined) return "busy";
+      if (writable || known.isOwn) return "busy";
       known.opens++;
       return known.id;
     }
@@ -93,19 +118,34 @@ export class MapPages {
     return shown?.id;
   }
 
+  /** The path of the own page that a node shows. */
+  ownPageOf(node: bigint): string | undefined {
+    return this.#nodes.get(node)?.own?.file.subject;
+  }
+
+  /** An open file of an earlier process goes on. */
+  restore({ node, scope, id, ownPage }: RestoredOpening): void {
+    const known = this.#nodes.get(node);
+    if (known !== undefined) known.opens++;
+    else {
+      const own = ownPage === undefined ? undefined : this.#copies.hold(scope, ownPage);
+      this.#nodes.set(node, { id, isOwn: ownPage !== undefined, own, opens: 1 });
+    }
+  }
+
   /** A sysgenid file with a backing file is closed; maps of it may live on. */
   close(node: bigint): void {
     const shown = this.#nodes.get(node);
     if (shown === undefined || --shown.opens > 0) return;
     this.#nodes.delete(node);
-    if (shown.own === undefined) return;
+    if (!shown.isOwn) return;
     this.#ids.closeBacking(shown.id);
-    this.#copies.letGo(shown.own);
+    if (shown.own !== undefined) this.#copies.letGo(shown.own);
   }
 
   #show(scope: string): Shown | undefined {
     const id = this.#publishedId(scope, "sysgenid");
-    return id === undefined ? undefined : { id, own: undefined, opens: 1 };
+    return id === undefined ? undefined : { id, isOwn: false, own: undefined, opens: 1 };
   }
 
   #publishedId(scope: string, name: PageName): number | undefined {
@@ -116,6 +156,7 @@ export class MapPages {
       using file = this.#files.openPublished(scope, name);
       const id = this.#ids.openBacking(file.number);
       this.#published.set(path, id);
+      this.#notes.backing(path, id);
       return id;
     });
   }
@@ -125,7 +166,8 @@ export class MapPages {
       const own = this.#copies.copy(scope);
       if (own === undefined) return undefined;
       try {
-        return { id: this.#ids.openBacking(own.file.number), own, opens: 1 };
+        const id = this.#ids.openBacking(own.file.number);
+        return { id, isOwn: true, own, opens: 1 };
       } catch (error) {
         this.#copies.letGo(own);
         throw error;

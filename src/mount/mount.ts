@@ -2,7 +2,6 @@ import type { UserGrant } from "../access/grants.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import { MOUNT_HELD_LOOK_MS } from "../core/limits.ts";
-import { SystemError } from "../core/system_error.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { Guests } from "../guests/guests.ts";
 import type { FuseDevice } from "../native/fuse_device.ts";
@@ -13,6 +12,7 @@ import { Callers } from "./callers.ts";
 import type { CopiedPages } from "./copied_pages.ts";
 import { FileWatchers } from "./file_watchers.ts";
 import { guestsFolder } from "./guest_folders.ts";
+import type { MountJournal } from "./journal.ts";
 import { MapPages, type PublishedPages } from "./map_pages.ts";
 import type { MountedFolder } from "./node.ts";
 import { scopesFolder } from "./scope_folders.ts";
@@ -26,6 +26,7 @@ interface MountParts {
   readonly openFiles: OpenFiles;
   readonly published: PublishedPages;
   readonly copiedPages: CopiedPages;
+  readonly journal: MountJournal;
   readonly scopes: Scopes;
   readonly guests: Guests;
   readonly clock: Clock;
@@ -38,37 +39,53 @@ interface MountParts {
   readonly grants: readonly UserGrant[];
 }
 
+const NO_MESSAGES: readonly Uint8Array<ArrayBuffer>[] = [];
+
 /** The parts of the daemon as files below one folder. */
 export class Mount {
   readonly #parts: MountParts;
   readonly #server: MountServer;
   readonly #pages: MapPages;
   readonly #watchers: FileWatchers;
-  readonly #remove: () => void;
+  #remove: () => void = () => {};
   #cancelLook: (() => void) | undefined;
 
-  /** Serves a device that has just been mounted. */
-  constructor(parts: MountParts) {
-    const { device, loop, processes, scopes, guests, clock, uid, gid, grants } = parts;
+  private constructor(parts: MountParts) {
+    const { device, processes, scopes, guests, clock, uid, gid, grants } = parts;
     this.#parts = parts;
-    this.#pages = new MapPages(device, parts.published, parts.copiedPages);
+    const { journal } = parts;
+    this.#pages = new MapPages(device, parts.published, parts.copiedPages, journal);
     const mount = { device: device.device, boot: parts.boot };
     this.#watchers = new FileWatchers(scopes, parts.openFiles, mount);
     const callers = new Callers(processes, uid, grants);
-    const scopeParts = { scopes, callers, clock, pages: this.#pages, watchers: this.#watchers };
+    const own = { pages: this.#pages, watchers: this.#watchers, changes: journal };
+    const scopeParts = { scopes, callers, clock, ...own };
     this.#server = new MountServer({
       root: rootFolder([
         ["scopes", scopesFolder(scopeParts)],
         ["guests", guestsFolder({ guests, callers, clock })],
       ], callers),
+      journal,
       uid,
       gid,
       send: (message) => device.send(message),
       isOwnCall: (thread) => device.isOwnCall(thread),
       onError: (error) => this.#report(error),
     });
-    this.#remove = loop.add({ fd: device.fd, work: () => this.#work() });
-    this.#lookForHeld();
+  }
+
+  /**
+   * Serves the device, of which an earlier process may have files open.
+   *
+   * @param takeWaiting Gives the requests that were read already
+   */
+  static async open(parts: MountParts, takeWaiting = () => NO_MESSAGES): Promise<Mount> {
+    const mount = new Mount(parts);
+    await mount.#server.restore();
+    for (const message of takeWaiting()) mount.#receive(message);
+    mount.#remove = parts.loop.add({ fd: parts.device.fd, work: () => mount.#work() });
+    mount.#lookForHeld();
+    return mount;
   }
 
   /** What the mount is doing, for people and metrics. */
@@ -81,8 +98,13 @@ export class Mount {
 
   /** Answers whoever waits. Nothing waits any longer than this. */
   interrupt(): void {
-    this.#cancelLook?.();
+    this.stopLooking();
     this.#server.interruptAll();
+  }
+
+  /** Looks no longer whether files of dead mounts are open. */
+  stopLooking(): void {
+    this.#cancelLook?.();
   }
 
   /**
@@ -97,14 +119,21 @@ export class Mount {
     try {
       const message = this.#parts.device.read();
       if (message === undefined) return false;
-      if (message !== "gone") this.#server.receive(message);
+      if (message !== "gone") this.#receive(message);
       else this.#lose();
       return message !== "gone";
     } catch (error) {
       this.#report(error);
-      // Whatever else it may be, the device cannot be read any more.
-      if (error instanceof SystemError) this.#lose();
+      this.#lose();
       return false;
+    }
+  }
+
+  #receive(message: Uint8Array<ArrayBuffer>): void {
+    try {
+      this.#server.receive(message);
+    } catch (error) {
+      this.#report(error);
     }
   }
 
@@ -155,8 +184,9 @@ function rootFolder(
     timeNs: () => 0n,
     lookup(name, call) {
       callers.known(call);
-      return folders.find(([known]) => known === name)?.[1];
+      return this.find(name);
     },
+    find: (name) => folders.find(([known]) => known === name)?.[1],
     list(call) {
       callers.known(call);
       return folders.map(([name]) => ({ name, kind: "folder" }));

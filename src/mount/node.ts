@@ -1,3 +1,4 @@
+import type { SavedFile } from "./journal.ts";
 import type { RequestHead } from "./protocol/request.ts";
 
 /** A result that is there now or later. */
@@ -5,6 +6,8 @@ export type Outcome<Value> = Value | Promise<Value>;
 
 /** Who calls. */
 export interface Call extends Pick<RequestHead, "uid" | "gid" | "pid"> {
+  /** By which the request is known when it comes again after a restart. */
+  readonly unique: bigint;
   /** Aborted when the caller does not wait any longer, by a signal for one. */
   readonly signal: AbortSignal;
 }
@@ -19,6 +22,13 @@ export interface OpenCall extends Call {
   readonly flags: number;
   /** To be called when the open file may have become ready: whoever polls it looks again. */
   readonly wake: () => void;
+  /** To be called when whoever has the file open has confirmed an epoch. */
+  readonly acked: (epoch: bigint) => void;
+}
+
+/** An open file that goes on in another process. */
+export interface Reopening extends Pick<OpenCall, "node" | "wake" | "acked"> {
+  readonly saved: SavedFile;
 }
 
 /** What is read. */
@@ -32,6 +42,8 @@ export interface ReadCall extends Call {
 export interface OpenFile {
   /** The backing file that maps show; without one nothing can be mapped. */
   readonly backing?: number | undefined;
+  /** What is to be known of it beside its backing file, so that another process can go on with it. */
+  saved?(): SavedFile;
   read(call: ReadCall): Outcome<Uint8Array>;
   /** @returns How many bytes were taken */
   write?(bytes: Uint8Array<ArrayBuffer>, call: Call): Outcome<number>;
@@ -56,6 +68,8 @@ export interface MountedFolder extends Entry {
   readonly kind: "folder";
   /** @returns `undefined` when there is nothing of this name */
   lookup(name: string, call: Call): MountedEntry | undefined;
+  /** What a look-up by somebody who may do everything leads to. */
+  find(name: string): MountedEntry | undefined;
   list(call: Call): readonly { readonly name: string; readonly kind: MountedEntry["kind"] }[];
 }
 
@@ -67,6 +81,8 @@ export interface MountedFile extends Entry {
   readonly ownNodes?: true;
   size(): number;
   open(call: OpenCall): Outcome<OpenFile>;
+  /** Goes on with a file that an earlier process has opened. */
+  reopen(reopening: Reopening): Outcome<OpenFile>;
 }
 
 /** What a name leads to. */

@@ -1,8 +1,25 @@
-import type { MountedEntry } from "./node.ts";
+import type { MountedEntry, MountedFolder } from "./node.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Node of the root (FUSE_ROOT_ID). */
 const ROOT = 1n;
+
+/** Where the nodes are noted, and those of an earlier process are. */
+interface NodeNotes {
+  readonly epoch: number;
+  readonly nodes: ReadonlyMap<
+    bigint,
+    { readonly path: string; readonly lookups: bigint; readonly lookedUpBy: number }
+  >;
+  node(node: bigint, path: string, lookedUpBy: number): void;
+  looked(node: bigint): void;
+  forgot(node: bigint, lookups: bigint): void;
+}
+
+/** Numbers of a process begin past those of every earlier one that served the mount. */
+export function firstNumber(epoch: number): bigint {
+  return BigInt(epoch) << 40n | ROOT;
+}
 
 interface Node {
   readonly entry: MountedEntry;
@@ -17,11 +34,21 @@ export class Nodes {
   readonly #nodes = new Map<bigint, Node>();
   /** Nodes that all look-ups of a path share. */
   readonly #byPath = new Map<string, bigint>();
-  readonly #root: MountedEntry;
-  #last = ROOT;
+  readonly #root: MountedFolder;
+  readonly #notes: NodeNotes;
+  #last: bigint;
 
-  constructor(root: MountedEntry) {
+  constructor(root: MountedFolder, notes: NodeNotes) {
     this.#root = root;
+    this.#notes = notes;
+    this.#last = firstNumber(notes.epoch);
+    for (const [node, { path, lookups, lookedUpBy }] of notes.nodes) {
+      const entry = this.#find(path);
+      // What is gone answers ESTALE, as a node that was forgotten.
+      if (entry === undefined) continue;
+      this.#nodes.set(node, { entry, lookups, lookedUpBy });
+      if (!isOwn(entry)) this.#byPath.set(path, node);
+    }
   }
 
   get count(): number {
@@ -37,15 +64,17 @@ export class Nodes {
 
   /** Counts a look-up of an entry by a thread. @returns Its node */
   lookUp(entry: MountedEntry, pid: number): bigint {
-    const isOwn = entry.kind === "file" && entry.ownNodes === true;
-    const known = isOwn ? undefined : this.#byPath.get(entry.path);
+    const known = isOwn(entry) ? undefined : this.#byPath.get(entry.path);
     if (known !== undefined) {
       (this.#nodes.get(known) as Node).lookups++;
+      this.#notes.looked(known);
       return known;
     }
     const node = ++this.#last;
-    this.#nodes.set(node, { entry, lookups: 1n, lookedUpBy: isOwn ? pid : 0 });
-    if (!isOwn) this.#byPath.set(entry.path, node);
+    const lookedUpBy = isOwn(entry) ? pid : 0;
+    this.#nodes.set(node, { entry, lookups: 1n, lookedUpBy });
+    if (!isOwn(entry)) this.#byPath.set(entry.path, node);
+    this.#notes.node(node, entry.path, lookedUpBy);
     return node;
   }
 
@@ -59,6 +88,7 @@ export class Nodes {
 
   /** The kernel forgets look-ups of a node; with the last one the node is gone. */
   forget(number: bigint, lookups: bigint): void {
+    this.#notes.forgot(number, lookups);
     const node = this.#nodes.get(number);
     if (node === undefined) return;
     node.lookups -= lookups;
@@ -66,6 +96,20 @@ export class Nodes {
     this.#nodes.delete(number);
     if (this.#byPath.get(node.entry.path) === number) this.#byPath.delete(node.entry.path);
   }
+
+  #find(path: string): MountedEntry | undefined {
+    let entry: MountedEntry | undefined = this.#root;
+    for (const name of path.split("/").filter((part) => part !== "")) {
+      if (entry?.kind !== "folder") return undefined;
+      entry = entry.find(name);
+    }
+    return entry;
+  }
+}
+
+/** Whether each look-up of an entry is a node of its own. */
+function isOwn(entry: MountedEntry): boolean {
+  return entry.kind === "file" && entry.ownNodes === true;
 }
 
 /**

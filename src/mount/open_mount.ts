@@ -1,23 +1,22 @@
 import type { UserGrant } from "../access/grants.ts";
-import { MOUNT_PROBE_MS } from "../core/limits.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { EventSink } from "../core/ports/events.ts";
 import { SystemError } from "../core/system_error.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import type { Guests } from "../guests/guests.ts";
-import { O_PATH } from "../native/constants.ts";
-import { openPath } from "../native/descriptor.ts";
-import { FUSE_TYPE, FuseDevice } from "../native/fuse_device.ts";
 import type { Libc } from "../native/libc.ts";
 import { ReadOnlyFolder } from "../native/mount_pages.ts";
-import { detachMount, mountedOn, realFolder } from "../native/mount_table.ts";
 import { OpenFiles } from "../native/open_files.ts";
 import { readText } from "../native/proc_text.ts";
 import { Processes } from "../native/processes.ts";
 import { ReadinessLoop } from "../native/readiness_loop.ts";
-import { statCached, statSynced } from "../native/statx.ts";
+import { RecordFile } from "../native/record_file.ts";
 import type { CopiedPages } from "./copied_pages.ts";
+import { MountJournal } from "./journal.ts";
+import type { Borrowed } from "./lent_mount.ts";
+import type { PublishedPages } from "./map_pages.ts";
 import { Mount } from "./mount.ts";
+import { mountDevice, ownerOfSelf } from "./mount_device.ts";
 
 /** What to mount, and where. */
 interface MountOptions {
@@ -38,37 +37,31 @@ interface MountPorts {
   readonly events: EventSink;
 }
 
+/** A mount, and how it ends. */
+interface OpenedMount {
+  readonly mount: Mount;
+  close(): Promise<void>;
+}
+
 /**
- * Mounts the parts of the daemon on a folder. A dead mount that an earlier process left there is
- * taken away first.
+ * Mounts the parts of the daemon on a folder.
  *
- * @throws {SystemError} EBUSY when a living file system of Innkeeper is there; ENOENT without
- * /dev/fuse; EPERM without the right to mount
+ * @throws {SystemError} as `mountDevice` does
  */
 export async function openMount(
   libc: Libc,
   { folder, pages, grants }: MountOptions,
   ports: MountPorts,
-): Promise<{ readonly mount: Mount; close(): Promise<void> }> {
-  await detachDead(libc, folder, ports.clock);
-  const { uid, gid } = ownerOfSelf(libc);
+): Promise<OpenedMount> {
+  const { clock } = ports;
   using resources = new DisposableStack();
-  const published = orUndefined(() => resources.use(new ReadOnlyFolder(libc, pages)));
-  const device = FuseDevice.mount(libc, { folder, uid, gid, others: grants.length > 0 });
+  const published = publishedPages(libc, pages, resources);
+  const device = await mountDevice(libc, { folder, others: grants.length > 0, clock });
   resources.defer(() => device.close());
   const loop = new ReadinessLoop(libc);
-  const mount = new Mount({
-    ...{ ...ports, device, loop, grants, uid, gid },
-    published: {
-      openPublished(scope, name) {
-        if (published === undefined) throw new SystemError("EPERM", "open_tree", pages);
-        return published.open(`${scope}/${name}`);
-      },
-    },
-    boot: readText(libc, "/proc/sys/kernel/random/boot_id")?.trim() ?? "",
-    processes: new Processes(libc),
-    openFiles: new OpenFiles(libc),
-  });
+  const journal = new MountJournal();
+  const own = { device, loop, grants, published, journal, ...hostParts(libc) };
+  const mount = await Mount.open({ ...ports, ...own });
   const opened = resources.move();
   return {
     mount,
@@ -83,30 +76,59 @@ export async function openMount(
   };
 }
 
-async function detachDead(libc: Libc, where: string, clock: Clock): Promise<void> {
-  const folder = realFolder(libc, where);
-  const found = mountedOn(libc, folder);
-  if (found?.type !== FUSE_TYPE) return;
-  if (await isAlive(libc, folder, clock)) throw new SystemError("EBUSY", "mount", folder);
-  detachMount(libc, folder, found.device);
+/**
+ * Serves a mount that the launcher keeps, and goes on with what is open in it.
+ *
+ * @param journalPath A file on tmpfs, for the daemon that comes after this one
+ */
+export async function serveLent(
+  libc: Libc,
+  { pages, grants, journalPath }: Omit<MountOptions, "folder"> & { readonly journalPath: string },
+  borrowed: Borrowed,
+  ports: MountPorts,
+): Promise<OpenedMount> {
+  using resources = new DisposableStack();
+  const published = publishedPages(libc, pages, resources);
+  const file = resources.use(new RecordFile(libc, journalPath));
+  const journal = new MountJournal(file, borrowed.session);
+  const { device, loop } = borrowed;
+  const own = { device, loop, grants, published, journal, ...hostParts(libc) };
+  const mount = await Mount.open({ ...ports, ...own }, () => borrowed.take());
+  const opened = resources.move();
+  return {
+    mount,
+    async close() {
+      using _files = opened;
+      mount.stopLooking();
+      // Nobody is answered from here on: whoever waits will be answered by the next daemon.
+      await borrowed.close();
+      mount.close();
+    },
+  };
 }
 
-/** Whether somebody answers there. One that takes its time may be stopped, which is no death. */
-async function isAlive(libc: Libc, folder: string, clock: Clock): Promise<boolean> {
-  using root = openPath(libc, folder, O_PATH);
-  const late = new Promise<true>((resolve) => clock.after(MOUNT_PROBE_MS, () => resolve(true)));
-  const answer = statSynced(root).then(() => true, (error: unknown) => {
-    if (error instanceof SystemError && error.errno === "ENOTCONN") return false;
-    throw error;
-  });
-  return await Promise.race([answer, late]);
+function hostParts(libc: Libc) {
+  return {
+    ...ownerOfSelf(libc),
+    boot: readText(libc, "/proc/sys/kernel/random/boot_id")?.trim() ?? "",
+    processes: new Processes(libc),
+    openFiles: new OpenFiles(libc),
+  };
 }
 
-/** Who this process is: the daemon has no permission to ask Deno. */
-function ownerOfSelf(libc: Libc): { uid: number; gid: number } {
-  using self = openPath(libc, "/proc/self", O_PATH);
-  const { uid, gid } = statCached(self);
-  return { uid, gid };
+/** The published pages, through a mount of their own that is read-only. */
+function publishedPages(
+  libc: Libc,
+  folder: string,
+  resources: DisposableStack,
+): PublishedPages {
+  const published = orUndefined(() => resources.use(new ReadOnlyFolder(libc, folder)));
+  return {
+    openPublished(scope, name) {
+      if (published === undefined) throw new SystemError("EPERM", "open_tree", folder);
+      return published.open(`${scope}/${name}`);
+    },
+  };
 }
 
 function orUndefined<Value>(make: () => Value): Value | undefined {

@@ -10,11 +10,18 @@ import type { LiveScope } from "../generations/live_scope.ts";
 import type { Scopes } from "../generations/scopes.ts";
 import { O_ACCMODE, O_RDONLY } from "../native/constants.ts";
 import { type Callers, processName } from "./callers.ts";
-import { OpenSysgenid } from "./files/sysgenid_file.ts";
+import { type ChangeNotes, OpenSysgenid } from "./files/sysgenid_file.ts";
 import { textFile } from "./files/text_file.ts";
 import { OpenVmclock } from "./files/vmclock_file.ts";
 import type { MapPages } from "./map_pages.ts";
-import type { MountedEntry, MountedFile, MountedFolder, OpenCall, OpenFile } from "./node.ts";
+import type {
+  MountedEntry,
+  MountedFile,
+  MountedFolder,
+  OpenCall,
+  OpenFile,
+  Reopening,
+} from "./node.ts";
 import { type FileWatchers, sysgenidPath } from "./file_watchers.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -25,6 +32,7 @@ interface ScopeFolderParts {
   readonly clock: Clock;
   readonly pages: MapPages;
   readonly watchers: FileWatchers;
+  readonly changes: ChangeNotes;
 }
 
 const PAGE_FILES = ["sysgenid", "vmclock"] as const;
@@ -45,8 +53,9 @@ export function scopesFolder(parts: ScopeFolderParts): MountedFolder {
     timeNs: () => 0n,
     lookup(name, call) {
       if (!maySee(callers.known(call), name)) throw new Refusal("EACCES");
-      return scopes.has(name) ? scopeFolder(parts, name) : undefined;
+      return this.find(name);
     },
+    find: (name) => scopes.has(name) ? scopeFolder(parts, name) : undefined,
     list(call) {
       const caller = callers.known(call);
       return scopes.list().filter(({ state }) => caller.may("read", onScope(state.name)))
@@ -63,8 +72,9 @@ function scopeFolder(parts: ScopeFolderParts, scope: string): MountedFolder {
     timeNs: () => scopes.get(scope).state.current.atNs,
     lookup(name, call) {
       if (!maySee(callers.known(call), scope)) throw new Refusal("EACCES");
-      return scopes.has(scope) ? scopeFile(parts, scope, name) : undefined;
+      return this.find(name);
     },
+    find: (name) => scopes.has(scope) ? scopeFile(parts, scope, name) : undefined,
     list(call) {
       callers.require(call, "read", onScope(scope));
       return [...PAGE_FILES, ...Object.keys(TEXTS)].map((name) => ({ name, kind: "file" }));
@@ -107,27 +117,41 @@ function isWritable({ flags }: OpenCall): boolean {
 }
 
 function sysgenidFile(
-  { callers, clock, pages, watchers }: ScopeFolderParts,
+  { callers, clock, pages, watchers, changes }: ScopeFolderParts,
   { path, live, timeNs }: ScopeFile,
 ): MountedFile {
   const open = async (call: OpenCall): Promise<OpenFile> => {
     const scope = live();
     const by = callers.require(call, "watch", onScope(scope.state.name));
-    const { node, isFresh, wake } = call;
+    const { node, isFresh, wake, acked } = call;
     const opening = { node, scope: scope.state.name, isFresh, writable: isWritable(call) };
     const backing = await openBacking(pages, opening, clock);
     const onClose = (): void => backing === undefined ? undefined : pages.close(node);
     try {
       const process = callers.process(call);
-      const id = await watchers.open(scope, processName(process), process, by);
-      return new OpenSysgenid({ scope, id, callers, clock, backing, wake, onClose });
+      const watcher = await watchers.open(scope, processName(process), process, by);
+      const ownPage = pages.ownPageOf(node);
+      const shared = { callers, clock, changes, wake, acked, onClose };
+      return new OpenSysgenid({ scope, watcher, backing, ownPage, ...shared });
     } catch (error) {
       onClose();
       throw error;
     }
   };
+  const reopen = async ({ node, saved, wake, acked }: Reopening): Promise<OpenFile> => {
+    const scope = live();
+    const { backing, ownPage, watcher } = saved;
+    if (watcher === undefined) throw new Refusal("ESTALE");
+    if (backing !== undefined) {
+      pages.restore({ node, scope: scope.state.name, id: backing, ownPage });
+    }
+    const onClose = (): void => backing === undefined ? undefined : pages.close(node);
+    await watchers.reopen(scope, watcher);
+    const shared = { callers, clock, changes, wake, acked, onClose };
+    return new OpenSysgenid({ scope, watcher, backing, ownPage, ...shared });
+  };
   const size = (): number => PAGE_SIZE;
-  return { kind: "file", path, permissions: 0o666, ownNodes: true, timeNs, size, open };
+  return { kind: "file", path, permissions: 0o666, ownNodes: true, timeNs, size, open, reopen };
 }
 
 /** Who only maps a page closes the file at once, so it is worth to wait for that. */
@@ -155,6 +179,8 @@ function vmclockFile(
     if (isWritable(call)) throw new Refusal("EACCES");
     return new OpenVmclock(scope, pages.vmclock(scope.state.name), call.wake);
   };
+  const reopen = ({ saved, wake }: Reopening): OpenFile =>
+    new OpenVmclock(live(), saved.backing, wake);
   const size = (): number => PAGE_SIZE;
-  return { kind: "file", path, permissions: 0o444, timeNs, size, open };
+  return { kind: "file", path, permissions: 0o444, timeNs, size, open, reopen };
 }

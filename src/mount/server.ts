@@ -2,8 +2,18 @@ import { ERRNO } from "../core/errno.ts";
 import { MOUNT_READ_BYTES, NAME_CHARS_MAX, PAGE_BYTES } from "../core/limits.ts";
 import { S_IFDIR, S_IFREG } from "../core/file_type.ts";
 import { O_NONBLOCK, POLLIN, POLLRDNORM } from "../native/constants.ts";
-import type { Call, MountedEntry, MountedFile, MountedFolder, OpenFile, Outcome } from "./node.ts";
-import { inodeNumber, Nodes } from "./nodes.ts";
+import { GONE } from "./files/gone_file.ts";
+import type { MountJournal } from "./journal.ts";
+import type {
+  Call,
+  MountedEntry,
+  MountedFile,
+  MountedFolder,
+  OpenFile,
+  Outcome,
+  Reopening,
+} from "./node.ts";
+import { firstNumber, inodeNumber, Nodes } from "./nodes.ts";
 import { isSpoken, negotiate } from "./protocol/negotiation.ts";
 import { FOLDER_CHANGES, FOPEN } from "./protocol/numbers.ts";
 import {
@@ -22,7 +32,7 @@ import {
   statfsReply,
   writeReply,
 } from "./protocol/reply.ts";
-import { answerableUnique, decodeRequest, type Request } from "./protocol/request.ts";
+import { answerableUnique, decodeRequest, firstUnique, type Request } from "./protocol/request.ts";
 import { errnoOf, Refusal } from "./refusal.ts";
 
 type Message = Uint8Array<ArrayBuffer>;
@@ -34,6 +44,7 @@ type RequestOf<Op extends Request["op"], Form = Request> = Form extends { readon
 /** What the server needs from outside. */
 interface ServerParts {
   readonly root: MountedFolder;
+  readonly journal: MountJournal;
   readonly uid: number;
   readonly gid: number;
   /** Sends a message to the kernel. @returns The errno where it was not taken */
@@ -67,11 +78,41 @@ export class MountServer {
   /** Requests that are not answered yet. */
   readonly #waiting = new Map<bigint, AbortController>();
   readonly #counts = new Map<string, number>();
-  #lastHandle = 0n;
+  #lastHandle: bigint;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
-    this.#nodes = new Nodes(parts.root);
+    this.#nodes = new Nodes(parts.root, parts.journal);
+    this.#lastHandle = firstNumber(parts.journal.epoch);
+  }
+
+  /** The refusal of a request of this process itself; `undefined` for every other one. */
+  static refusalOf(message: Message, who: Pick<ServerParts, "isOwnCall">): Message | undefined {
+    const request = decodeRequest(message);
+    return isOwn(request, who) ? refusal(request) : undefined;
+  }
+
+  /** Goes on with the files that are open since an earlier process served the mount. */
+  async restore(): Promise<void> {
+    for (const [handle, { node, file: saved, poll }] of [...this.#parts.journal.handles]) {
+      const own = { wake: () => this.#wake(handle), acked: this.#ackedOf(handle) };
+      this.#handles.set(handle, { file: await this.#reopen({ node, saved, ...own }), poll });
+    }
+    // Whatever became ready meanwhile, nobody was told.
+    for (const handle of this.#handles.keys()) this.#wake(handle);
+  }
+
+  async #reopen(reopening: Reopening): Promise<OpenFile> {
+    try {
+      return await this.#fileAt(reopening.node).reopen(reopening);
+    } catch (error) {
+      if (errnoOf(error) === undefined) this.#parts.onError(error);
+      return GONE;
+    }
+  }
+
+  #ackedOf(handle: bigint): (epoch: bigint) => void {
+    return (epoch) => this.#parts.journal.acked(handle, epoch);
   }
 
   /** How many requests of each operation were received. */
@@ -97,9 +138,7 @@ export class MountServer {
   receive(message: Message): void {
     const request = this.#decode(message);
     this.#counts.set(request.op, (this.#counts.get(request.op) ?? 0) + 1);
-    if (PATH_CALLS.has(request.op) && this.#parts.isOwnCall(request.pid)) {
-      return this.#send(failureReply(request.unique, ERRNO.EDEADLK));
-    }
+    if (isOwn(request, this.#parts)) return this.#send(refusal(request));
     switch (request.op) {
       case "forget":
         return this.#forget(request);
@@ -157,7 +196,7 @@ export class MountServer {
       case "opendir":
         return this.#answer(request, (call) => this.#openFolder(request, call), openReply);
       case "readdir":
-        return this.#answer(request, () => this.#readFolder(request), bytesReply);
+        return this.#answer(request, (call) => this.#readFolder(request, call), bytesReply);
       case "releasedir":
         this.#folders.delete(request.handle);
         return this.#send(bytesReply(unique));
@@ -193,12 +232,14 @@ export class MountServer {
     const succeed = (value: Value): void => {
       this.#waiting.delete(unique);
       if (this.#parts.send(encode(unique, value)) !== undefined) onLost?.();
+      this.#parts.journal.done(firstUnique(unique));
     };
     const fail = (error: unknown): void => {
       this.#waiting.delete(unique);
       const errno = errnoOf(error);
       if (errno === undefined) this.#parts.onError(error);
       this.#parts.send(failureReply(unique, errno ?? ERRNO.EIO));
+      this.#parts.journal.done(firstUnique(unique));
     };
     try {
       const outcome = run(this.#callOf(request));
@@ -213,6 +254,7 @@ export class MountServer {
   #callOf({ unique, uid, gid, pid }: Request): Call {
     const waiting = this.#waiting;
     return {
+      unique: firstUnique(unique),
       uid,
       gid,
       pid,
@@ -274,6 +316,7 @@ export class MountServer {
     const run = (call: Call): Outcome<OpenFile> => {
       const { uid, gid, pid } = call;
       const whole = {
+        unique: call.unique,
         uid,
         gid,
         pid,
@@ -281,6 +324,7 @@ export class MountServer {
         isFresh,
         flags,
         wake,
+        acked: this.#ackedOf(handle),
         get signal() {
           return call.signal;
         },
@@ -289,6 +333,7 @@ export class MountServer {
     };
     this.#answer(request, run, (unique, file) => {
       this.#handles.set(handle, { file, poll: undefined });
+      this.#parts.journal.opened(handle, node, { backing: file.backing, ...file.saved?.() });
       const mapped = file.backing === undefined ? 0 : FOPEN.passthrough;
       // Without noFlush an idle program could not end while no daemon serves.
       const open = FOPEN.directIo | FOPEN.noFlush | mapped;
@@ -304,6 +349,7 @@ export class MountServer {
   #close(handle: bigint): void {
     const { file } = this.#handles.get(handle) ?? {};
     this.#handles.delete(handle);
+    this.#parts.journal.closed(handle);
     file?.close?.();
   }
 
@@ -312,6 +358,7 @@ export class MountServer {
     const { uid, gid, pid } = call;
     const range = { offset, size, nonblocking };
     const whole = {
+      unique: call.unique,
       uid,
       gid,
       pid,
@@ -338,7 +385,10 @@ export class MountServer {
   #poll({ handle: number, notify }: RequestOf<"poll">): number {
     const handle = this.#handle(number);
     if (handle.file.poll === undefined) return POLLIN | POLLRDNORM;
-    if (notify !== undefined) handle.poll = notify;
+    if (notify !== undefined) {
+      handle.poll = notify;
+      this.#parts.journal.polled(number, notify);
+    }
     return handle.file.poll();
   }
 
@@ -351,19 +401,25 @@ export class MountServer {
   }
 
   #openFolder({ node }: Request, call: Call): { handle: bigint; flags: number } {
-    const folder = this.#folderAt(node);
-    const entries = folder.list(call).map(({ name, kind }) => ({
-      name,
-      isFolder: kind === "folder",
-      ino: inodeNumber(`${folder.path === "/" ? "" : folder.path}/${name}`),
-    }));
+    const entries = this.#list(node, call);
     const handle = ++this.#lastHandle;
     this.#folders.set(handle, entries);
     return { handle, flags: 0 };
   }
 
-  #readFolder({ handle, offset, size }: RequestOf<"readdir">): Uint8Array {
-    const entries = this.#folders.get(handle) ?? [];
+  #list(node: bigint, call: Call): readonly DirectoryEntry[] {
+    const folder = this.#folderAt(node);
+    return folder.list(call).map(({ name, kind }) => ({
+      name,
+      isFolder: kind === "folder",
+      ino: inodeNumber(`${folder.path === "/" ? "" : folder.path}/${name}`),
+    }));
+  }
+
+  #readFolder({ node, handle, offset, size }: RequestOf<"readdir">, call: Call): Uint8Array {
+    // A folder that an earlier process has opened is listed anew.
+    const entries = this.#folders.get(handle) ?? this.#list(node, call);
+    this.#folders.set(handle, entries);
     const reply = new DirectoryReply(Math.min(size, MOUNT_READ_BYTES));
     for (let index = Number(offset); index < entries.length; index++) {
       if (!reply.add(entries[index] as DirectoryEntry, BigInt(index + 1))) break;
@@ -388,4 +444,12 @@ export class MountServer {
     if (entry.kind !== "file") throw new Refusal("EISDIR");
     return entry;
   }
+}
+
+function isOwn(request: Request, who: Pick<ServerParts, "isOwnCall">): boolean {
+  return PATH_CALLS.has(request.op) && who.isOwnCall(request.pid);
+}
+
+function refusal({ unique }: Request): Message {
+  return failureReply(unique, ERRNO.EDEADLK);
 }

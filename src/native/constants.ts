@@ -17,10 +17,14 @@ export const O_ACCMODE = 0o3;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
+export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_NOATIME = 0o1000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
 export const F_WRLCK = 1;
 export const F_UNLCK = 2;
 export const LOCK_EX = 2;
@@ -138,6 +142,14 @@ export const RWF_NOWAIT = 0x08;
 
 // include/linux/stat.h
 export const UTIME_OMIT = 0x3ffffffen;
+
+// include/uapi/asm-generic/signal.h
+export const SIGHUP = 1;
+export const SIGKILL = 9;
+export const SIGTERM = 15;
+
+// include/uapi/linux/prctl.h
+export const PR_SET_PDEATHSIG = 1;
 
 // include/uapi/linux/mount.h, and MNT_FORCE and MNT_DETACH of include/linux/fs.h
 export const MS_NOSUID = 2;

@@ -11,17 +11,20 @@ import { allocate } from "./memory.ts";
  * @throws {SystemError} when the kernel refuses; otherwise this never returns
  */
 export function execute(libc: Libc, path: string, args: readonly string[]): never {
-  const { symbols } = libc;
-  const strings = args.map(cString);
-  const base = allocate(libc, strings.reduce((sum, s) => sum + s.length, 0), "argument list");
-  // execv wants a list of addresses that ends with a null pointer.
+  libc.symbols.execv(cString(path), stringTable(libc, args));
+  throw new SystemError(libc.errno(), "execv", path);
+}
+
+/** A list of strings as C has it: their addresses, and then a null pointer. It stays for good. */
+export function stringTable(libc: Libc, texts: readonly string[]): BigUint64Array<ArrayBuffer> {
+  const strings = texts.map(cString);
+  const base = allocate(libc, strings.reduce((sum, s) => sum + s.length, 1), "argument list");
   const table = new BigUint64Array(strings.length + 1);
   let address = base;
   for (const [index, string] of strings.entries()) {
-    symbols.memcpy_from_js(address, string, BigInt(string.length));
+    libc.symbols.memcpy_from_js(address, string, BigInt(string.length));
     table[index] = address;
     address += BigInt(string.length);
   }
-  symbols.execv(cString(path), table);
-  throw new SystemError(libc.errno(), "execv", path);
+  return table;
 }

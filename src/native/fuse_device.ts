@@ -1,7 +1,15 @@
 import { MOUNT_REQUEST_BYTES } from "../core/limits.ts";
 import { SystemError } from "../core/system_error.ts";
-import { MS_NODEV, MS_NOSUID, O_NONBLOCK, O_PATH, O_RDWR } from "./constants.ts";
-import { type Descriptor, openPath } from "./descriptor.ts";
+import {
+  F_SETFD,
+  FD_CLOEXEC,
+  MS_NODEV,
+  MS_NOSUID,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDWR,
+} from "./constants.ts";
+import { Descriptor, openPath } from "./descriptor.ts";
 import { cString, type Libc } from "./libc.ts";
 import { detachMount, realFolder } from "./mount_table.ts";
 import { Processes } from "./processes.ts";
@@ -26,12 +34,24 @@ interface FuseMount {
   readonly others: boolean;
 }
 
+/** A device that the launcher has mounted, as the daemon is told of it. */
+export interface LentDevice {
+  readonly fd: number;
+  readonly folder: string;
+  /** Number of the file system's device, in decimal. */
+  readonly device: string;
+}
+
+/** FUSE_NOTIFY_RESEND: a head alone, its error saying what it is. */
+const RESEND = new Uint8Array(Int32Array.of(16, 7, 0, 0).buffer);
+
 /** One mounted file system: requests are read from its device and answered there. */
 export class FuseDevice {
   readonly #libc: Libc;
   readonly #file: Descriptor;
   readonly #processes: Processes;
   readonly #stopRefusing: () => void;
+  readonly #isLent: boolean;
   /** Where requests are read into. */
   readonly #request = new Uint8Array(MOUNT_REQUEST_BYTES);
   #isClosed = false;
@@ -40,8 +60,15 @@ export class FuseDevice {
    * @param file The device, open
    * @param folder Where it is mounted, without links
    * @param device Number of the file system's device
+   * @param isLent Whether another process has mounted it and will unmount it
    */
-  private constructor(file: Descriptor, readonly folder: string, readonly device: bigint) {
+  private constructor(
+    file: Descriptor,
+    readonly folder: string,
+    readonly device: bigint,
+    isLent = false,
+  ) {
+    this.#isLent = isLent;
     this.#libc = file.libc;
     this.#file = file;
     this.#processes = new Processes(file.libc);
@@ -74,6 +101,21 @@ export class FuseDevice {
     const errno = libc.errno();
     device[Symbol.dispose]();
     throw new SystemError(errno, "mount", folder);
+  }
+
+  /** Takes a device that another process has mounted and keeps (docs/mount.md#8). */
+  static borrow(libc: Libc, { fd, folder, device }: LentDevice): FuseDevice {
+    libc.symbols.fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return new FuseDevice(new Descriptor(libc, fd, "/dev/fuse"), folder, BigInt(device), true);
+  }
+
+  /**
+   * Makes the kernel send every request again that was read and not answered.
+   *
+   * @returns Whether the kernel can (Linux 6.9)
+   */
+  resend(): boolean {
+    return this.send(RESEND) === undefined;
   }
 
   /**
@@ -139,14 +181,15 @@ export class FuseDevice {
   }
 
   /**
-   * Unmounts and ends the connection. A request that waits is answered ECONNABORTED, and every later
+   * Unmounts, and ends the connection. A device that is lent is only let go of: whoever uses the file
+   * system waits for the next process. Otherwise a request that waits is answered ECONNABORTED, and every later
    * call on an open file ENOTCONN.
    */
   close(): void {
     if (this.#isClosed) return;
     // An answer that comes later must not go to whatever gets this descriptor's number.
     this.#isClosed = true;
-    detachMount(this.#libc, this.folder, this.device);
+    if (!this.#isLent) detachMount(this.#libc, this.folder, this.device);
     this.#file[Symbol.dispose]();
     this.#stopRefusing();
   }

@@ -78,6 +78,13 @@ const IMMEDIATE = {
       /* cpu_id */ "i32",
     ),
   },
+  renameat: returns(
+    "i32",
+    /* olddirfd */ "i32",
+    /* oldpath */ "buffer",
+    /* newdirfd */ "i32",
+    /* newpath */ "buffer",
+  ),
   fcntl: returns("i32", /* fd */ "i32", /* cmd */ "i32", /* arg */ "i32"),
   ioctl: returns("i32", /* fd */ "i32", /* request */ "usize", /* argp */ "buffer"),
   eventfd: returns("i32", /* initval */ "u32", /* flags */ "i32"),
@@ -90,6 +97,28 @@ const IMMEDIATE = {
     /* data */ "buffer",
   ),
   umount2: returns("i32", /* target */ "buffer", /* flags */ "i32"),
+  pipe2: returns("i32", /* pipefd */ "buffer", /* flags */ "i32"),
+  kill: returns("i32", /* pid */ "i32", /* sig */ "i32"),
+  getpid: returns("i32"),
+  getppid: returns("i32"),
+  prctl: returns("i32", /* option */ "i32", /* arg2 */ "usize"),
+  posix_spawn_file_actions_init: returns("i32", /* file_actions */ "buffer"),
+  posix_spawn_file_actions_adddup2: returns(
+    "i32",
+    /* file_actions */ "buffer",
+    /* fd */ "i32",
+    /* newfd */ "i32",
+  ),
+  posix_spawn_file_actions_destroy: returns("i32", /* file_actions */ "buffer"),
+  posix_spawn: returns(
+    "i32",
+    /* pid */ "buffer",
+    /* path */ "buffer",
+    /* file_actions */ "buffer",
+    /* attrp */ "usize",
+    /* argv */ "buffer",
+    /* envp */ "buffer",
+  ),
   /** The C library has no function for these two before glibc 2.36. */
   syscall_open_tree: {
     name: "syscall",
@@ -180,6 +209,7 @@ const WAITING = {
       /* size */ "usize",
     ),
   },
+  waitpid: returns("i32", /* pid */ "i32", /* wstatus */ "buffer", /* options */ "i32"),
   unlinkat: returns("i32", /* dirfd */ "i32", /* pathname */ "buffer", /* flags */ "i32"),
 };
 
@@ -203,6 +233,7 @@ export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
  * The calls on threads that do no harm when they are made again. fdatasync is none: Linux reports a
- * failed write-back once, so a second call would succeed although pages were lost.
+ * failed write-back once, so a second call would succeed although pages were lost. waitpid tells once
+ * how a process has ended.
  */
-export type RepeatableCall = Exclude<keyof typeof WAITING, "fdatasync" | "poll">;
+export type RepeatableCall = Exclude<keyof typeof WAITING, "fdatasync" | "poll" | "waitpid">;

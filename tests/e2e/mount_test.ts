@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
 import { Daemon } from "../support/daemon.ts";
 import { compile, missingMount, Program, run } from "../support/mount.ts";
+import { freePort } from "../support/port.ts";
 import { testWhere } from "../support/skip.ts";
 
 function must(command: string, ...args: string[]): void {
@@ -13,6 +14,7 @@ function must(command: string, ...args: string[]): void {
 class Place implements Disposable {
   readonly folder = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-" });
   readonly mount = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-mount-" });
+  readonly port = freePort();
   readonly sysgenid = `${this.mount}/scopes/s/sysgenid`;
 
   constructor() {
@@ -21,7 +23,11 @@ class Place implements Disposable {
   }
 
   start(...args: string[]): Promise<Daemon> {
-    return Daemon.start({ folder: this.folder, args: ["--mount", this.mount, ...args] });
+    return Daemon.start({
+      folder: this.folder,
+      port: this.port,
+      args: ["--mount", this.mount, ...args],
+    });
   }
 
   [Symbol.dispose](): void {
@@ -125,3 +131,80 @@ testWhere(
     assertEquals([code, detail.includes("below the mount")], ["file-not-permitted", true]);
   },
 );
+
+/** Waits for the daemon that the launcher starts after the one with this number. */
+async function nextDaemon(daemon: Daemon): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    await delay(25);
+    const answer = await daemon.fetch("/v1/mount").catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+  }
+  throw new Error(`no daemon came up again: ${daemon.log}`);
+}
+
+for (const way of ["killed", "told to restart"] as const) {
+  testWhere(
+    `mount: a daemon that is ${way} loses no open file, and a read that began before answers`,
+    missingMount(),
+    async () => {
+      using place = new Place();
+      const program = compile("watcher");
+      await using daemon = await place.start();
+      await daemon.json(201, "PUT", "/v1/scopes/s", {});
+      const start = (mode: string): Program => Program.start(program, [mode, place.sysgenid]);
+      using reader = start("map");
+      using writer = start("own");
+      using blocked = start("follow");
+      using polling = start("poll");
+      using untracked = start("poll-untracked");
+      const all = [reader, writer, blocked, polling, untracked];
+      assertEquals(await Promise.all(all.map((one) => one.line())), [
+        ...["0", "0", "tracked", "polls", "polls"],
+      ]);
+      for (const generation of ["1", "2", "3"]) {
+        // The launcher stays; the daemon is another one.
+        if (way === "killed") Deno.kill(daemonPid(daemon), "SIGKILL");
+        else Deno.kill(daemon.child.pid, "SIGUSR2");
+        if (way === "told to restart") await ended(daemon);
+        await nextDaemon(daemon);
+        const { openFiles } = await daemon.json(200, "GET", "/v1/mount");
+        assertEquals(openFiles, 3);
+        await daemon.json(201, "POST", "/v1/scopes/s/bumps", { reason: generation });
+        const lines = await Promise.all(
+          [reader, writer, polling, untracked].map((one) => one.line()),
+        );
+        assertEquals(lines, [generation, generation, generation, generation]);
+        const barrier = await daemon.fetch("/v1/scopes/s/barrier?timeoutMs=2000", {
+          headers: { accept: "application/json" },
+        });
+        const { confirmed, left } = await barrier.json();
+        const names = confirmed.map(({ name }: { name: string }) => name);
+        const tracked = [blocked, polling].map(({ pid }) => `watcher-${pid}`);
+        assertEquals([tracked.filter((name) => !names.includes(name)), left], [[], []]);
+      }
+      // What is closed after a restart is released.
+      await blocked.end();
+      await untracked.end();
+      await polling.end();
+      const watchers = async (): Promise<unknown[]> =>
+        (await daemon.json(200, "GET", "/v1/scopes/s/watchers")).items;
+      for (let tries = 0; tries < 100 && (await watchers()).length > 0; tries++) await delay(20);
+      assertEquals(await watchers(), []);
+      assertEquals(await daemon.stop(), 0);
+      assertEquals((await run("ls", [place.mount])).lines, [""]);
+    },
+  );
+}
+
+/** The process of the daemon that the launcher runs now. */
+function daemonPid({ child }: Daemon): number {
+  const { stdout } = new Deno.Command("pgrep", { args: ["-P", String(child.pid)] }).outputSync();
+  return Number(new TextDecoder().decode(stdout));
+}
+
+/** Waits until the daemon that runs now has ended. */
+async function ended(daemon: Daemon): Promise<void> {
+  const pid = daemonPid(daemon);
+  for (let tries = 0; tries < 400 && daemonPid(daemon) === pid; tries++) await delay(10);
+}

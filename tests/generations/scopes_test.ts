@@ -3,7 +3,7 @@ import { Fault, type FaultCode } from "../../src/core/faults.ts";
 import { PAGES_PER_LOOK, U32_MAX } from "../../src/core/limits.ts";
 import type { ScopeChange } from "../../src/generations/changes.ts";
 import type { LiveScope } from "../../src/generations/live_scope.ts";
-import type { Watching } from "../../src/generations/scope_watchers.ts";
+import type { Watching } from "../../src/generations/watch_request.ts";
 import { SYSTEM_SCOPE } from "../../src/generations/scopes.ts";
 import { PageWatch } from "../../src/generations/page_watch.ts";
 import { FakeClock } from "../support/clock.ts";

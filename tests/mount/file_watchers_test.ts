@@ -41,7 +41,7 @@ async function restarted(
   const first = await open();
   await first.put("s", DEFAULT_OPTIONS);
   const earlier = new FileWatchers(first, search, { device: DEVICE, boot: "b" });
-  const id = await earlier.open(first.get("s"), "app-7", unseen ? undefined : PROCESS, BY);
+  const { id } = await earlier.open(first.get("s"), "app-7", unseen ? undefined : PROCESS, BY);
   await first.get("s").watchers.track(id, true);
   await first.close();
   const scopes = await open();

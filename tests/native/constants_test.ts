@@ -18,6 +18,7 @@ const HEADERS = [
     "linux/membarrier.h",
     "linux/openat2.h",
     "poll.h",
+    "signal.h",
     "stddef.h",
     "stdio.h",
   ],
@@ -25,6 +26,7 @@ const HEADERS = [
     "sys/file.h",
     "sys/mman.h",
     "sys/mount.h",
+    "sys/prctl.h",
     "sys/socket.h",
     "sys/resource.h",
     "sys/un.h",
@@ -94,6 +96,8 @@ const ASM_GENERIC_FCNTL = {
   O_RDONLY: 0o00000000,
   O_RDWR: 0o00000002,
   O_ACCMODE: 0o00000003,
+  O_TRUNC: 0o00001000,
+  O_APPEND: 0o00002000,
   O_CREAT: 0o00000100,
   O_EXCL: 0o00000200,
   O_NOCTTY: 0o00000400,
@@ -137,7 +141,7 @@ for (
 }
 
 const HOST_NAME =
-  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MNT|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER|CLOCK)_|S_IF|POLL[A-Z])/;
+  /^((O|AT|RESOLVE|STATX|FALLOC|PROT|MAP|MS|MNT|MADV|RWF|LOCK|DT|SEEK|F|SYS|UTIME|MEMBARRIER|CLOCK|FD|PR)_|SIG(?:HUP|KILL|TERM)$|S_IF|POLL[A-Z])/;
 
 /** Names that look like the host's and are not. */
 const OTHERS = new Set(["AT_ONCE", "MAP_KEYS_MAX"]);

@@ -28,6 +28,8 @@ export class Daemon implements AsyncDisposable {
     readonly child: Deno.ChildProcess,
     readonly url: string,
     readonly token: string,
+    /** The daemon's own process, which a launcher may have started. */
+    readonly pid: number,
   ) {
     this.#logDone = (async () => {
       for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) this.#log += text;
@@ -93,7 +95,7 @@ export class Daemon implements AsyncDisposable {
     const ready = JSON.parse(value.split("\n")[0] as string);
     const url = (ready.listen as string[]).find((one) => one.startsWith("http")) as string;
     const [token = ""] = (await Deno.readTextFile(ready.tokenFile)).split("\n");
-    return new Daemon(folder, child, url, token);
+    return new Daemon(folder, child, url, token, ready.pid);
   }
 
   /** Sends a request over TCP with the daemon's token. */

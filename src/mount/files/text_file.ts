@@ -23,6 +23,7 @@ export function textFile({ path, text, timeNs, allow }: TextFileOptions): Mounte
       allow(call);
       return new OpenText(text);
     },
+    reopen: () => new OpenText(text),
   };
 }
 

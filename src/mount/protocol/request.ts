@@ -110,6 +110,11 @@ export function decodeRequest(bytes: Uint8Array<ArrayBuffer>): Request {
   return { unique, node: nodeid, uid, gid, pid, ...decodeBody(header.opcode, header.nodeid, body) };
 }
 
+/** The number that a request had when it came first: one that comes again has bit 63 set. */
+export function firstUnique(unique: bigint): bigint {
+  return BigInt.asUintN(63, unique);
+}
+
 /**
  * The number by which a message that cannot be read is answered, so that its caller does not wait for
  * ever; `undefined` when nobody waits for it or the message does not say it.

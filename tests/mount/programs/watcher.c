@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,6 +42,24 @@ static int follow(const char *path, int stay) {
     }
     if (shown != MAP_FAILED && *shown < value) { printf("map is behind\n"); return 3; }
     if (write(fd, &value, 4) != 4 && errno != EINVAL) { printf("ack: %s\n", strerror(errno)); return 1; }
+  }
+}
+
+/* Polls, prints each generation and acks it, until it is killed. */
+static int poll_on(const char *path, int track) {
+  int fd = open_file(path, O_RDWR | O_NONBLOCK);
+  if (track && ioctl(fd, TRACK, 1) != 0) return 1;
+  puts("polls");
+  fflush(stdout);
+  for (;;) {
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    if (poll(&p, 1, -1) < 0) { printf("poll: %s\n", strerrorname_np(errno)); return 1; }
+    if (p.revents & (POLLERR | POLLHUP)) { printf("poll: %x\n", p.revents); return 1; }
+    uint32_t value;
+    if (read(fd, &value, 4) != 4) { if (errno == EAGAIN) continue; perror("read"); return 1; }
+    if (write(fd, &value, 4) != 4) { if (errno == EINVAL) continue; perror("write"); return 1; }
+    printf("%u\n", value);
+    fflush(stdout);
   }
 }
 
@@ -138,6 +157,8 @@ static int forge(const char *path, const char *go_on) {
 int main(int count, char **args) {
   if (count < 3) return 2;
   if (strcmp(args[1], "follow") == 0) return follow(args[2], count > 3);
+  if (strcmp(args[1], "poll") == 0) return poll_on(args[2], 1);
+  if (strcmp(args[1], "poll-untracked") == 0) return poll_on(args[2], 0);
   if (strcmp(args[1], "crowd") == 0) return crowd(args[2], atoi(args[3]), atoi(args[4]));
   if (strcmp(args[1], "map") == 0) return map_only(args[2], O_RDONLY);
   if (strcmp(args[1], "own") == 0) return map_only(args[2], O_RDWR);
