@@ -104,10 +104,7 @@ export class ScopeWatchers {
     });
   }
 
-  /**
-   * Registers an open file as a watcher (the driver's open). It is tracked from its start only
-   * where the scope says so.
-   */
+  /** Registers an open file (the driver's open), tracked from its start where the scope says so. */
   async open(name: string, process: WatchingProcess, by: Registrant): Promise<Watcher> {
     const { epoch } = this.#scope;
     const newcomer = this.#newcomer(this.#mintId(), { name, track: false }, epoch, by);

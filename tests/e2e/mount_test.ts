@@ -93,10 +93,13 @@ testWhere(
     for (let tries = 0; tries < 100 && (await late(second)).length > 0; tries++) await delay(50);
     assertEquals(await late(second), []);
     const headers = { accept: "application/json" };
-    const { items: events } = await (await second.fetch("/v1/events?limit=500", { headers }))
-      .json();
-    const released = events.find(({ kind }: { kind: string }) => kind === "watcher.released");
-    assertEquals(released.data.process, process);
+    const released = async (): Promise<{ data: { process: unknown } } | undefined> => {
+      const answer = await second.fetch("/v1/events?limit=500", { headers });
+      const { items: events } = await answer.json();
+      return events.find(({ kind }: { kind: string }) => kind === "watcher.released");
+    };
+    for (let tries = 0; tries < 50 && await released() === undefined; tries++) await delay(20);
+    assertEquals((await released())?.data.process, process);
   },
 );
 
