@@ -18,7 +18,13 @@ import {
 } from "./resumption.ts";
 import type { Scope } from "./scope.ts";
 import type { ScopePorts } from "./scope_ports.ts";
-import type { Credentials, HttpWatchRequest, Watching, WatchRequest } from "./watch_request.ts";
+import type {
+  Credentials,
+  HttpWatchRequest,
+  OpenWatcher,
+  Watching,
+  WatchRequest,
+} from "./watch_request.ts";
 import { WatcherRows } from "./watcher_rows.ts";
 import { NEVER_CONFIRMED, processView, type Watcher, type WatchingProcess } from "./watcher.ts";
 
@@ -112,16 +118,11 @@ export class ScopeWatchers {
   }
 
   /** An open file is served again: it has stayed open while the daemon was restarted. */
-  async reopen(
-    { id, name, ackedEpoch }: Pick<Watcher, "id" | "name" | "ackedEpoch">,
-    process: WatchingProcess,
-    by: Registrant,
-  ): Promise<void> {
+  async reopen(known: OpenWatcher, process: WatchingProcess, by: Registrant): Promise<void> {
+    const { id, ackedEpoch } = known;
     // The ledger does not have those that are not tracked, and learns of acks some time later.
-    if (!this.#scope.has(id)) {
-      const newcomer = this.#newcomer(id, { name, track: false }, ackedEpoch, by);
-      await this.#register({ ...newcomer, process });
-    } else this.#setPresence(id, "connected");
+    if (this.#scope.has(id)) this.#setPresence(id, "connected");
+    else await this.#register({ ...this.#newcomer(id, known, ackedEpoch, by), process });
     const isLate = this.#scope.isOutdated(this.#scope.watcher(id));
     if (isLate && ackedEpoch === this.#scope.epoch) this.ack(id, this.#scope.generation);
   }

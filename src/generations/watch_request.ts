@@ -38,3 +38,6 @@ export type HttpWatchRequest = Pick<WatchRequest, "leaseMs" | "token" | "epoch" 
   readonly name?: string | undefined;
   readonly track: boolean;
 };
+
+/** The watcher of a file that has stayed open while the daemon was restarted. */
+export type OpenWatcher = Pick<Watcher, "id" | "name" | "ackedEpoch">;
