@@ -12,7 +12,8 @@ export type HeadLook =
 
 const END = [0x0d, 0x0a, 0x0d, 0x0a];
 const UPGRADE = /\r\nupgrade:[ \t]*websocket/i;
-const LINE = /^GET (\/[^ ]*) HTTP\/1\.1$/;
+/** A path, or a whole URL as clients send it through a proxy: a unix socket is one to Deno's. */
+const LINE = /^GET (?:https?:\/\/[^/ ]+)?(\/[^ ]*) HTTP\/1\.1$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*$/;
 const A_TO_Z = /^[A-Z]/;
 

@@ -54,8 +54,8 @@ export class HttpClient {
   ): Promise<HttpAnswer<Body>> {
     const response = await this.#send(method, path, request);
     const { status, headers } = response;
-    const text = await response.text();
-    return { status, headers, body: (text === "" ? undefined : JSON.parse(text)) as Body };
+    const text = await this.#whole(response.text());
+    return { status, headers, body: (text === "" ? undefined : this.#parse(text)) as Body };
   }
 
   /**
@@ -70,7 +70,7 @@ export class HttpClient {
   ): Promise<HttpAnswer<Uint8Array<ArrayBuffer>>> {
     const response = await this.#send("GET", path, request);
     const { status, headers } = response;
-    return { status, headers, body: new Uint8Array(await response.arrayBuffer()) };
+    return { status, headers, body: new Uint8Array(await this.#whole(response.arrayBuffer())) };
   }
 
   async #send(
@@ -91,13 +91,31 @@ export class HttpClient {
       body: body ?? null,
       signal: signal ?? null,
     }).catch((error) => {
-      // An aborted request says nothing of whether the daemon can be reached.
-      throw error instanceof TypeError
-        ? new UnreachableError(this.endpoint.socket ?? this.#base, error)
-        : error;
+      throw this.#unreachable(error);
     });
-    if (!response.ok) throw new ProblemError(readProblem(response, await response.text()));
-    return response;
+    if (response.ok) return response;
+    throw new ProblemError(readProblem(response, await this.#whole(response.text())));
+  }
+
+  /** The whole of a body. One that breaks off is as good as none. */
+  async #whole<Body>(body: Promise<Body>): Promise<Body> {
+    return await body.catch((error) => {
+      throw this.#unreachable(error);
+    });
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw this.#unreachable(new TypeError("what answers there is not Innkeeper"));
+    }
+  }
+
+  /** An aborted request says nothing of whether the daemon can be reached. */
+  #unreachable(error: unknown): unknown {
+    if (!(error instanceof TypeError)) return error;
+    return new UnreachableError(this.endpoint.socket ?? this.#base, error);
   }
 }
 

@@ -37,3 +37,11 @@ Deno.test("lookAtHead: a WebSocket's request is read from its head", () => {
   assertEquals(look(head.replace("Host: localhost:1\r\n", "")).kind, "http");
   assertEquals(look(head.replace("X: 1", "X : 1")).kind, "http");
 });
+
+Deno.test("lookAtHead: a whole URL is taken as well, since Deno sends one over a unix socket", () => {
+  const head =
+    "GET http://localhost/v1/watch?a=1 HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n\r\n";
+  const found = look(head);
+  assert(found.kind === "websocket");
+  assertEquals(found.request.url, "http://localhost/v1/watch?a=1");
+});
