@@ -152,6 +152,12 @@ export const ProcessBody = z.strictObject({
   pid: z.int().min(1).max(U32_MAX).describe("Its number in that namespace"),
   startTime: Decimal.describe("When it started: field 22 of /proc/self/stat"),
 }).openapi("Process", {
+  example: {
+    bootId: "3f1c0a52-7d7e-4b1c-9c9a-0d6f5b1c2e3d",
+    pidNamespace: "4026531836",
+    pid: 4242,
+    startTime: "123456",
+  },
   description: "The process that a watcher is in; believed only if the kernel says so too",
 });
 
