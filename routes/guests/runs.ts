@@ -10,6 +10,7 @@ import {
 } from "../../src/wire/guests.ts";
 import { json, jsonBody } from "../http/openapi.ts";
 import { onGuest } from "../http/rights.ts";
+import { endsWait } from "../http/wait.ts";
 import {
   endpoint,
   exitView,
@@ -42,7 +43,7 @@ const runGuest = endpoint({
 }).handle(async (c, { guests, stopping }) => {
   const guest = ownedGuest(guests, c);
   const { budgetMs } = c.req.valid("json");
-  const signal = AbortSignal.any([c.req.raw.signal, stopping]);
+  const signal = endsWait(c, stopping);
   return c.json(exitView(await guest.run(budgetMs, signal)), 200);
 });
 

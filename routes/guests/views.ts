@@ -35,7 +35,7 @@ export const OWNED_FAULTS = [
 
 /** The owner's token of a request. */
 export function ownerTokenOf(c: Context<Env>): string | undefined {
-  return c.req.header(OWNER_HEADER);
+  return c.req.header(OWNER_HEADER) ?? c.get("ownerToken");
 }
 
 /** Who makes a request, with its owner's token. */

@@ -2,8 +2,8 @@ import type { Registry } from "prom-client";
 import { Fault } from "../../src/core/faults.ts";
 import type { Tokens } from "../../src/access/tokens.ts";
 import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
-import type { Tickets } from "../../src/access/tickets.ts";
-import { Routes } from "./endpoint.ts";
+import { type SocketKind, SOCKETS, type Tickets } from "../../src/access/tickets.ts";
+import { type Route, Routes } from "./endpoint.ts";
 import { bodyGuard } from "./body_guard.ts";
 import { addressGuard, authGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
@@ -49,7 +49,7 @@ export function createApp(parts: AppParts): Routes {
     })),
   ];
   for (const routes of open) app.route("/", routes);
-  const auth = authGuard(parts.tokens, parts.tickets);
+  const auth = authGuard(parts.tokens, parts.tickets, socketsOf(guarded));
   app.use("/metrics", auth);
   app.use("/v1/*", auth);
   app.use("/v1/*", (c, next) => {
@@ -65,6 +65,15 @@ export function createApp(parts: AppParts): Routes {
     throw refusalOf(app, c.req.method, path);
   });
   return app;
+}
+
+/** The kind of the WebSocket that a path leads to: it is the last word of the path. */
+function socketsOf(routes: readonly Route[]): (path: string) => SocketKind | undefined {
+  const sockets = routes.filter(({ isSocket }) => isSocket === true).map(({ path }) => ({
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
+    kind: SOCKETS.find((kind) => path.endsWith(`/${kind}`)),
+  }));
+  return (path) => sockets.find(({ pattern }) => pattern.test(path))?.kind;
 }
 
 function refusalOf(app: Routes, method: string, path: string): Fault {

@@ -16,5 +16,9 @@ export interface Env {
     once?: Once | undefined;
     /** Number of the last event before the request was looked at. */
     seq: number | undefined;
+    /** The token of a guest's owner that a ticket has brought along. */
+    ownerToken: string | undefined;
+    /** Whether the request waits for something to happen. */
+    isWaiting: boolean;
   };
 }

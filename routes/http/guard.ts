@@ -1,7 +1,7 @@
 import type { HonoRequest, MiddlewareHandler } from "hono";
 import { Fault } from "../../src/core/faults.ts";
 import type { Principal, Tokens } from "../../src/access/tokens.ts";
-import type { Tickets } from "../../src/access/tickets.ts";
+import type { SocketKind, Tickets } from "../../src/access/tickets.ts";
 import type { Env } from "./env.ts";
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
@@ -39,42 +39,91 @@ function requireSameOrigin(origin: string, host: string): void {
   );
 }
 
+/** Who calls, and what a ticket has said beside that. */
+interface Identified {
+  readonly principal: Principal;
+  readonly ownerToken?: string | undefined;
+}
+
 /**
- * Finds out who calls: the principal of the unix socket, of the bearer token, or for a WebSocket of
- * the ticket.
+ * Finds out who calls: the principal of the unix socket, of the token, or for a WebSocket of the
+ * ticket. Who waits for an answer and is removed or narrowed meanwhile is refused.
+ *
+ * @param socketOf The kind of the WebSocket that a path leads to: a ticket opens nothing else
  */
-export function authGuard(tokens: Tokens, tickets: Tickets): MiddlewareHandler<Env> {
-  const overTcp = (request: HonoRequest): Principal => {
+export function authGuard(
+  tokens: Tokens,
+  tickets: Tickets,
+  socketOf: (path: string) => SocketKind | undefined,
+): MiddlewareHandler<Env> {
+  const overTcp = (request: HonoRequest): Identified => {
     const ticket = request.query("ticket");
     const authorization = request.header("authorization");
-    const isWebSocket = request.header("upgrade")?.toLowerCase() === "websocket";
-    if (ticket === undefined || !isWebSocket) {
+    const isUpgrade = request.method === "GET" &&
+      request.header("upgrade")?.toLowerCase() === "websocket";
+    const socket = isUpgrade ? socketOf(request.path) : undefined;
+    if (ticket === undefined || socket === undefined) {
       // A page cannot see why its WebSocket was refused. A plain request tells it, and lets nobody in.
       if (ticket !== undefined && authorization === undefined) {
         tickets.find(ticket, request.header("origin"));
       }
-      return tokens.authenticate(bearer(authorization));
+      return { principal: tokens.authenticate(tokenOf(request)) };
     }
-    const principal = tickets.redeem(ticket, request.header("origin"));
+    const ownerToken = tickets.ownerTokenOf(ticket);
+    const principal = tickets.redeem(ticket, request.header("origin"), socket);
     tokens.requireKnown(principal);
-    return principal;
+    return { principal, ownerToken };
   };
-  return (c, next) => {
+  return async (c, next) => {
     const { listener } = c.env;
-    const principal = listener.kind === "unix" ? listener.principal : overTcp(c.req);
+    const { principal, ownerToken }: Identified = listener.kind === "unix"
+      ? listener
+      : overTcp(c.req);
     c.env.connection?.identify(principal.name, principal.may("admin"));
     c.set("principal", principal);
-    return next();
+    c.set("ownerToken", ownerToken);
+    await next();
+    // What was waited for proves nothing to somebody who may not know it any more.
+    if (c.get("isWaiting") === true && principal.ended.aborted) tokens.requireKnown(principal);
   };
 }
 
-function bearer(authorization: string | undefined): string {
-  const match = /^Bearer +([^\s]+)$/i.exec(authorization ?? "");
-  if (match === null) {
-    throw new Fault(
-      "token-missing",
-      "Cannot let a caller over TCP in without a token: send Authorization: Bearer TOKEN",
-    );
+/**
+ * The token of a request: after `Bearer`, or as the password after `Basic`, since there are clients
+ * that can send nothing else (docs/access.md#10).
+ */
+function tokenOf(request: HonoRequest): string {
+  const authorization = request.header("authorization") ?? "";
+  const bearer = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
+  if (bearer !== undefined) return bearer;
+  const basic = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
+  const password = basic === undefined ? undefined : passwordIn(basic);
+  if (password !== undefined) {
+    requireOwnSite(request.header("sec-fetch-site"));
+    return password;
   }
-  return match[1] as string;
+  throw new Fault(
+    "token-missing",
+    "Cannot let a caller over TCP in without a token: send Authorization: Bearer TOKEN, or Basic " +
+      "with the token as password",
+  );
+}
+
+function passwordIn(base64: string): string | undefined {
+  try {
+    const text = new TextDecoder().decode(Uint8Array.fromBase64(base64));
+    const colon = text.indexOf(":");
+    return colon < 0 ? undefined : text.slice(colon + 1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A browser sends a password by itself, also when a page of somebody else makes it call. */
+function requireOwnSite(site: string | undefined): void {
+  if (site === undefined || site === "same-origin" || site === "none") return;
+  throw new Fault(
+    "origin-not-allowed",
+    `Cannot take a password with a request that a page of another site makes ("${site}")`,
+  );
 }

@@ -27,16 +27,23 @@ export function problemResponse(error: unknown, c: Context<Env>): Response {
   }
   return new Response(toJson(problemOf(fault, c.req.path)), {
     status: statusOf(fault.code),
-    headers: headersOf(fault),
+    headers: headersOf(fault, c.req.header("sec-fetch-dest")),
   });
 }
 
-function headersOf(fault: Fault): Headers {
+function headersOf(fault: Fault, destination: string | undefined): Headers {
   const headers = new Headers({
     "content-type": PROBLEM_TYPE,
     "x-content-type-options": "nosniff",
   });
-  if (fault.kind === "unauthenticated") headers.set("www-authenticate", "Bearer");
+  if (fault.kind === "unauthenticated") {
+    headers.set("www-authenticate", "Bearer");
+    // A browser requests a password for what it shows or plays itself. It must not for the calls of
+    // the console, which has its token.
+    if (destination !== undefined && !/^(empty|websocket)$/.test(destination)) {
+      headers.append("www-authenticate", 'Basic realm="innkeeper", charset="UTF-8"');
+    }
+  }
   if (fault.kind === "unavailable") {
     headers.set("retry-after", String(fault.retryAfterSeconds ?? 1));
   }

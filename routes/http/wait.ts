@@ -22,9 +22,15 @@ export function waitOf(c: Context<Env>, stopping: AbortSignal): Wait {
     waitMs: preferredMs ?? 0,
     // Made only for those who really wait: it costs more than many answers.
     get signal() {
-      return AbortSignal.any([stopping, c.req.raw.signal]);
+      return endsWait(c, stopping);
     },
   };
+}
+
+/** What ends the wait of a caller: it goes away, the daemon stops, or it may not wait any more. */
+export function endsWait(c: Context<Env>, stopping: AbortSignal): AbortSignal {
+  c.set("isWaiting", true);
+  return AbortSignal.any([stopping, c.req.raw.signal, c.get("principal").ended]);
 }
 
 /**
