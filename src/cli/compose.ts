@@ -17,7 +17,7 @@ import type { PageFolder } from "../core/ports/page_file.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { Admission, type Admitted } from "../access/admission.ts";
 import type { Listener } from "../access/listener.ts";
-import { type Principal, Tokens } from "../access/tokens.ts";
+import { type Principal, type TokenEntry, Tokens } from "../access/tokens.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
 import { InodeFiles, OVERLAY_ROOT } from "../daemon/guest_files.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
@@ -46,6 +46,7 @@ import { NativeHostSockets } from "../native/host_socket.ts";
 import { HostRoot } from "../native/host_root.ts";
 import { PeerProcesses } from "../native/peer_processes.ts";
 import { openHostDevice } from "../native/host_device.ts";
+import { whyNotOwn } from "../native/own_path.ts";
 import { NativeHostTree } from "../native/host_tree.ts";
 import { Libc } from "../native/libc.ts";
 import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
@@ -120,14 +121,15 @@ export async function openDaemon(config: Config): Promise<Daemon> {
     const borrowed = borrowMount(config, libc, resources);
     const ledger = openState(config, libc);
     resources.defer(() => ledger.close());
-    const tokens = new Tokens(readTokens(config.tokenFile));
+    const read = (): readonly TokenEntry[] => readOwnTokens(libc, config.tokenFile);
+    const tokens = new Tokens(read());
     const descriptors = descriptorsOf(config, libc);
     const pages = openPages(config, libc, resources);
     const innkeeper = await openInnkeeper(config, libc, { ledger, pages, descriptors }, resources);
     const mount = await mountFiles(config, libc, { innkeeper, pages, borrowed }, resources);
     // From here on no library can be opened; those that are open keep working.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-    const parts = { libc, tokens, descriptors };
+    const parts = { libc, tokens, read, descriptors };
     return mountRoutes(config, innkeeper, parts, resources.move(), mount);
   } catch (error) {
     await resources.disposeAsync();
@@ -165,12 +167,10 @@ function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger 
   makeFolder(state, 0o700);
   makeFolder(run, 0o755);
   makeFolder(`${run}/private`, 0o700);
-  if (!lockFolder(libc, `${run}/private/lock`)) {
-    throw new ExitError(
-      EXIT.folder,
-      `Cannot use ${run}: another Innkeeper has it; stop that one or give --run DIR`,
-    );
-  }
+  for (const folder of [state, run, `${run}/private`]) requireOwnFolder(libc, folder);
+  // A state folder of an older version, or one that somebody made, may be readable for all.
+  for (const folder of [state, `${run}/private`]) Deno.chmodSync(folder, 0o700);
+  lockRun(libc, run);
   if (tokenFile === resolve(state, "token")) makeTokenFile(tokenFile);
   try {
     return new SqliteLedger(`${state}/ledger.sqlite`);
@@ -178,6 +178,40 @@ function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger 
     if (error instanceof StateFolderError) throw new ExitError(EXIT.folder, error.message);
     throw error;
   }
+}
+
+function lockRun(libc: Libc, run: string): void {
+  const lock = `${run}/private/lock`;
+  let isLocked: boolean;
+  try {
+    isLocked = lockFolder(libc, lock);
+  } catch (error) {
+    throw new ExitError(
+      EXIT.folder,
+      `Cannot lock ${run}: ${
+        (error as Error).message
+      }; ${lock} must be a regular file or not there`,
+    );
+  }
+  if (isLocked) return;
+  throw new ExitError(
+    EXIT.folder,
+    `Cannot use ${run}: another Innkeeper has it; stop that one or give --run DIR`,
+  );
+}
+
+/** @throws {ExitError} when others can change what is in the folder */
+function requireOwnFolder(libc: Libc, path: string): void {
+  const why = whyNotOwn(libc, path);
+  if (why !== undefined) throw new ExitError(EXIT.folder, `Cannot use ${path}: ${why}`);
+}
+
+/** Reads the token file, which nobody else may be able to change: whoever can is let in. */
+function readOwnTokens(libc: Libc, path: string): readonly TokenEntry[] {
+  const entries = readTokens(path);
+  const why = whyNotOwn(libc, path);
+  if (why === undefined) return entries;
+  throw new UsageError(`Cannot use the token file ${path}: ${why}`);
 }
 
 function makeFolder(path: string, mode = 0o700): string {
@@ -378,11 +412,20 @@ async function requireOutside(config: Config, libc: Libc): Promise<void> {
   }
 }
 
+/** What the routes are mounted on, beside the four parts. */
+interface MountParts {
+  readonly libc: Libc;
+  readonly tokens: Tokens;
+  /** Reads the token file. */
+  readonly read: () => readonly TokenEntry[];
+  readonly descriptors: Descriptors;
+}
+
 /** Mounts the routes. */
 function mountRoutes(
   config: Config,
   innkeeper: Innkeeper,
-  { libc, tokens, descriptors }: { libc: Libc; tokens: Tokens; descriptors: Descriptors },
+  { libc, tokens, read, descriptors }: MountParts,
   resources: AsyncDisposableStack,
   mount: Mount | undefined,
 ): Daemon {
@@ -430,7 +473,7 @@ function mountRoutes(
       return app.fetch(request, { listener, connection });
     },
     reloadTokens() {
-      tokens.replace(readTokens(config.tokenFile));
+      tokens.replace(read());
       void connections.close(
         CLOSE.tokenRemoved,
         "the token was removed",

@@ -1,6 +1,6 @@
 import { dirname } from "node:path/posix";
 import type { Config } from "./config.ts";
-import { addressText } from "./listen_address.ts";
+import { addressText, type ListenAddress } from "./listen_address.ts";
 import { envName } from "./serve_flags.ts";
 
 /**
@@ -23,10 +23,18 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
   return [
     allow("read", [appFolder, config.state, config.run, config.tokenFile, ...tls, ...sockets]),
     allow("write", [config.state, config.run, ...sockets]),
-    allow("net", [...config.listen.map(addressText), ...remotes]),
+    allow("net", [...config.listen.map((one) => listenGrant(one, config.tls)), ...remotes]),
     allow("env", [envName("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),
   ];
+}
+
+/** A listener with a certificate listens again on its port, whichever it was, when that is renewed. */
+function listenGrant(address: ListenAddress, tls: Config["tls"]): string {
+  const text = addressText(address);
+  return address.kind === "tcp" && address.port === 0 && tls !== undefined
+    ? text.replace(/:0$/, "")
+    : text;
 }
 
 function allow(permission: string, values: readonly string[]): string {

@@ -52,6 +52,10 @@ function daemonArgs(libc: Libc, { config, json }: Start): readonly string[] {
     "run",
     "--no-prompt",
     "--frozen",
+    // Guests run in Workers without any permission, and code comes from this machine alone.
+    "--unstable-worker-options",
+    "--no-remote",
+    "--deny-import",
     `--config=${app}/deno.json`,
     ...grantsOf(config, app, libc.path),
     `${app}/src/cli/daemon.ts`,

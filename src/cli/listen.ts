@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { type AnswerOn, HttpServer, type HttpServerParts } from "./http_server.ts";
 import { addressText, type ListenAddress } from "./listen_address.ts";
+import { listenTls } from "./listen_tls.ts";
 
 /** Answers a request that came in at a listener. */
 type Answer = (
@@ -25,6 +26,12 @@ interface ListenParts extends Omit<HttpServerParts, "answer"> {
 export interface Listening {
   /** Its address, such as `http://127.0.0.1:8787` or `unix:/run/innkeeper/private/innkeeper.sock` */
   readonly address: string;
+  /**
+   * Reads the certificate and its key again. Running requests end under the one before.
+   *
+   * @throws {Error} when they cannot be used; the ones before stay
+   */
+  renew?(): Promise<void>;
   /** Accepts nothing new, and resolves when the running requests have ended. */
   stop(): Promise<void>;
 }
@@ -74,7 +81,9 @@ function listenTcp(
   parts: ListenParts,
 ): Listening {
   const { hostname, port } = address;
-  if (tls !== undefined) return listenTls(address, tls, parts);
+  if (tls !== undefined) {
+    return listenTls(address, tls, (request) => parts.answer(request, { kind: "tcp" }));
+  }
   const accepting = Deno.listen({ hostname, port, tcpBacklog: ACCEPT_BACKLOG_MAX });
   const server = new HttpServer(accepting, {
     ...parts,
@@ -82,22 +91,6 @@ function listenTcp(
   });
   const place = addressText({ ...address, port: (accepting.addr as Deno.NetAddr).port });
   return { address: `http://${place}`, stop: () => server.stop() };
-}
-
-/** Deno decrypts and serves in one: what it accepts is not counted (docs/bounds.md#connections). */
-function listenTls(
-  address: ListenAddress & { kind: "tcp" },
-  { certFile, keyFile }: NonNullable<Config["tls"]>,
-  { answer }: ListenParts,
-): Listening {
-  const { hostname, port } = address;
-  const keys = { cert: Deno.readTextFileSync(certFile), key: Deno.readTextFileSync(keyFile) };
-  const server = Deno.serve(
-    { hostname, port, onListen: () => {}, ...keys },
-    (request) => answer(request, { kind: "tcp" }),
-  );
-  const place = addressText({ ...address, port: server.addr.port });
-  return { address: `https://${place}`, stop: () => server.shutdown() };
 }
 
 /** A socket file that nobody listens on is left over from a daemon that was killed. */

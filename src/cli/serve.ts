@@ -25,7 +25,7 @@ export async function serve(config: Config): Promise<number> {
   const daemon = await openDaemon(config);
   const listening = await listenAll(config, daemon);
   const signalled = firstSignal(["SIGTERM", "SIGINT"]);
-  Deno.addSignalListener("SIGHUP", () => reload(daemon));
+  Deno.addSignalListener("SIGHUP", () => void reload(daemon, listening));
   announce(config, listening);
   log.info("stopping", { signal: await signalled });
   // Requests that have not ended by then end with the process.
@@ -59,7 +59,8 @@ function firstSignal(signals: readonly Deno.Signal[]): Promise<Deno.Signal> {
   });
 }
 
-function reload(daemon: Daemon): void {
+/** Reads the token file and the certificates again. What cannot be used stays as it was. */
+async function reload(daemon: Daemon, listening: readonly Listening[]): Promise<void> {
   try {
     daemon.reloadTokens();
     log.info("token file read again");
@@ -67,6 +68,18 @@ function reload(daemon: Daemon): void {
     log.error("token file not read: the earlier tokens stay in force", {
       error: (error as Error).message,
     });
+  }
+  for (const { address, renew } of listening) {
+    if (renew === undefined) continue;
+    try {
+      await renew();
+      log.info("certificate read again", { address });
+    } catch (error) {
+      log.error("certificate not read: the earlier one stays in force", {
+        address,
+        error: (error as Error).message,
+      });
+    }
   }
 }
 

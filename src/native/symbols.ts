@@ -26,6 +26,7 @@ const IMMEDIATE = {
     name: "memcpy",
     ...returns("usize", /* dest */ "usize", /* src */ "buffer", /* n */ "usize"),
   },
+  geteuid: returns("u32"),
   open: returns("i32", /* path */ "buffer", /* flags */ "i32", /* mode */ "u32"),
   clock_gettime: returns("i32", /* clockid */ "i32", /* tp */ "buffer"),
   close: returns("i32", /* fd */ "i32"),

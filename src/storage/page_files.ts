@@ -28,6 +28,7 @@ export class PageFiles implements PageFolder {
       const isNew = !exists(path);
       if (isNew) publish(folder, path, initial);
       requireRegular(path);
+      requireOnlyLink(folder, path);
       const page = new PageMapping(this.#libc, path);
       try {
         return { page, found: isNew ? undefined : page.bytes() };
@@ -53,7 +54,7 @@ function makeFolder(path: string): void {
 
 /** Writes the whole page under another name and links it into place, so no reader sees a part. */
 function publish(folder: string, path: string, initial: Uint8Array<ArrayBuffer>): void {
-  const temporary = `${folder}/.page.${crypto.randomUUID()}`;
+  const temporary = `${folder}/${TEMPORARY}${crypto.randomUUID()}`;
   const page = new Uint8Array(PAGE_BYTES);
   page.set(initial);
   Deno.openSync(temporary, { write: true, createNew: true }).close();
@@ -74,6 +75,30 @@ function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+const TEMPORARY = ".page.";
+
+/**
+ * A page of a second name could be another file of ours that somebody has linked there, and we would
+ * write into it. A name of our own is left over when a process ended while it published.
+ */
+function requireOnlyLink(folder: string, path: string): void {
+  if (linksOf(path) === 1) return;
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (name.startsWith(TEMPORARY)) Deno.removeSync(`${folder}/${name}`);
+  }
+  const links = linksOf(path);
+  if (links === 1) return;
+  throw new Fault(
+    "page-unusable",
+    `Cannot publish the page ${path}: it has ${links} names (hard links), and whoever has another ` +
+      "one may mean another file: remove it and start again",
+  );
+}
+
+function linksOf(path: string): number {
+  return Deno.lstatSync(path).nlink ?? 1;
 }
 
 function requireRegular(path: string): void {

@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { retry } from "@std/async";
 import { Daemon } from "../support/daemon.ts";
 import { testWhere } from "../support/skip.ts";
 
@@ -10,6 +11,53 @@ function missing(): string | undefined {
     return "no openssl to make a certificate with";
   }
 }
+
+async function certify(cert: string, key: string): Promise<void> {
+  const { success } = await new Deno.Command("openssl", {
+    args: ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+      .concat(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+      .concat(["-addext", "basicConstraints=critical,CA:FALSE"])
+      .concat(["-keyout", key, "-out", cert]),
+    stderr: "null",
+  }).output();
+  assertEquals(success, true);
+}
+
+testWhere(
+  "SIGHUP reads the certificate again, and keeps the one before when it cannot be used",
+  missing(),
+  async () => {
+    const folder = await Deno.makeTempDir();
+    const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+    await certify(cert, key);
+    const first = await Deno.readTextFile(cert);
+    await using daemon = await Daemon.start({ args: ["--tls-cert", cert, "--tls-key", key] });
+    const isServed = async (pem: string): Promise<boolean> => {
+      using client = Deno.createHttpClient({ caCerts: [pem] });
+      const response = await fetch(`${daemon.url}/readyz`, { client }).catch(() => undefined);
+      await response?.body?.cancel();
+      return response?.status === 200;
+    };
+    const says = (text: string) =>
+      retry(() => assert(daemon.log.includes(text), daemon.log), {
+        minTimeout: 10,
+        maxTimeout: 50,
+        maxAttempts: 200,
+      });
+    await Deno.writeTextFile(cert, "no certificate");
+    daemon.child.kill("SIGHUP");
+    await says("the earlier one stays in force");
+    assertEquals(await isServed(first), true);
+    await certify(cert, key);
+    daemon.child.kill("SIGHUP");
+    await says("certificate read again");
+    assertEquals([await isServed(await Deno.readTextFile(cert)), await isServed(first)], [
+      true,
+      false,
+    ]);
+    assertEquals(await daemon.stop(), 0);
+  },
+);
 
 testWhere("--tls-cert and --tls-key serve TCP over TLS only", missing(), async () => {
   const folder = await Deno.makeTempDir();

@@ -34,6 +34,8 @@ export class V86Engine implements GuestEngine {
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
       name: "guest",
+      // Whoever breaks out of the emulator may still do nothing: no file, no network, no process.
+      deno: { permissions: "none" },
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     this.#worker.onerror = (event) => {
