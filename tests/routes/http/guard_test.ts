@@ -39,8 +39,8 @@ async function bench() {
       ticketRoutes(tickets),
     ],
   });
-  const send = (path: string, headers: Record<string, string>, method = "GET", body?: string) =>
-    app.request(`${ORIGIN}${path}`, { method, headers, body: body ?? null }, {
+  const send = (path: string, headers: Record<string, string>, method = "GET", body = "") =>
+    app.request(`${ORIGIN}${path}`, { method, headers, body: body === "" ? null : body }, {
       listener: { kind: "tcp" },
     });
   const code = async (path: string, headers: Record<string, string>, method = "GET") => {
@@ -53,7 +53,7 @@ async function bench() {
       origin: ORIGIN,
       ...json === undefined ? {} : { "content-type": "application/json" },
     };
-    const body = json === undefined ? undefined : JSON.stringify(json);
+    const body = json === undefined ? "" : JSON.stringify(json);
     const response = await send("/v1/tickets", headers, "POST", body);
     assertEquals(response.status, 201);
     return (await response.json()).ticket;
