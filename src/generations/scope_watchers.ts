@@ -1,4 +1,3 @@
-import { Fault } from "../core/faults.ts";
 import { LEASE_MS_DEFAULT } from "../core/limits.ts";
 import { type Processes, type ProcessIdentity, UNPROVABLE } from "../core/ports/processes.ts";
 import { Absences } from "./absences.ts";
@@ -25,11 +24,9 @@ import type {
   Watching,
   WatchRequest,
 } from "./watch_request.ts";
+import { isGivenId, requireChosen } from "./watcher_id.ts";
 import { WatcherRows } from "./watcher_rows.ts";
 import { NEVER_CONFIRMED, processView, type Watcher, type WatchingProcess } from "./watcher.ts";
-
-/** The form of the ids that we give to watchers with a connection. */
-const CONNECTION_ID = /^w-[0-9a-f]{16}$/;
 
 /**
  * The watchers of one scope, made durable: who is there, who is held, who is lost, and what each
@@ -140,12 +137,7 @@ export class ScopeWatchers {
     request: HttpWatchRequest,
     by?: Registrant,
   ): Promise<HttpWatching> {
-    if (CONNECTION_ID.test(id)) {
-      throw new Fault(
-        "value-not-allowed",
-        `Cannot choose watcher id "${id}": this form belongs to WebSocket watchers`,
-      );
-    }
+    requireChosen(id);
     return await this.http.put(id, request, by);
   }
 
@@ -318,7 +310,7 @@ export class ScopeWatchers {
 
   /** A watcher over HTTP has chosen its id, and is no open file of a process. */
   #isOverHttp(id: string): boolean {
-    return !CONNECTION_ID.test(id) && this.#scope.watcher(id).process === undefined;
+    return !isGivenId(id) && this.#scope.watcher(id).process === undefined;
   }
 
   #mintId(): string {
