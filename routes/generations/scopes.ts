@@ -78,7 +78,7 @@ const deleteScope = endpoint({
   method: "delete",
   path: "/v1/scopes/{s}",
   operationId: "deleteScope",
-  summary: "Delete a scope; its pages and its counter stay",
+  summary: "Delete a scope; its pages and its counter stay while somebody has them",
   description:
     "The counter is remembered: a scope of the same name goes on with it. While somebody watches " +
     "it is refused, unless `force=true` and the caller has `admin`.",

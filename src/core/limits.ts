@@ -129,14 +129,27 @@ export const EVENT_SEQ_BLOCK = 1_000_000;
 
 /** Scopes of one daemon: about 1 KiB each in memory, one page file each. */
 export const SCOPES_MAX = 10_000;
-/** Deleted scopes whose counters are remembered, so that none repeats: about 300 bytes each. */
+/**
+ * Deleted scopes whose pages somebody still has, and whose counters are remembered, so that none
+ * repeats: about 300 bytes each.
+ */
 export const TOMBSTONES_MAX = 100_000;
+/** Greatest epoch that is believed of a page: a million bumps a second take 285 years to reach it. */
+export const EPOCH_BELIEVED_MAX = 1n << 53n;
 /** Interval at which each page is compared with what was stored into it: a reader's mistake is short. */
 export const PAGE_LOOK_MS = 100;
 /** Scopes whose pages are compared in one turn of the event loop: about a millisecond. */
 export const PAGES_PER_LOOK = 256;
 /** Numbers of others in the pages of one scope that no bump uses: each look may find two. */
 export const FOREIGN_VALUES_MAX = 1_000;
+/** Pages of deleted scopes are looked at this long after: whoever maps them ends about then. */
+export const RECLAIM_MS = 1_000;
+/** Interval between looks at pages of deleted scopes that somebody still had. */
+export const RECLAIM_RETRY_MS = 30_000;
+/** Deleted scopes whose pages are looked at together: two file descriptors each. */
+export const RECLAIM_SCOPES = 128;
+/** Between hiding a page and removing it: time for an opener that had found its name to show itself. */
+export const RECLAIM_GRACE_MS = 20;
 /** Watchers of one scope: a barrier names them all, and a bump visits each. */
 export const WATCHERS_PER_SCOPE_MAX = 20_000;
 /** Names and prefixes that a scope may expect: each is compared with the name of every watcher. */

@@ -1,4 +1,4 @@
-import { U32_MAX, U64_MAX } from "../core/limits.ts";
+import { EPOCH_BELIEVED_MAX, U32_MAX } from "../core/limits.ts";
 import type { FoundPages } from "./pages.ts";
 import type { Bump } from "./bump.ts";
 
@@ -23,8 +23,8 @@ export function recoveryOf(
   previousGeneration: number | undefined,
 ): Recovery | undefined {
   const { generation } = found;
-  // An epoch at the end of its range was written by somebody else, and nothing is past it.
-  const epoch = found.epoch === U64_MAX ? undefined : found.epoch;
+  // No scope is bumped so often: somebody else wrote it, and too little may be past it.
+  const epoch = (found.epoch ?? 0n) > EPOCH_BELIEVED_MAX ? undefined : found.epoch;
   const known = [undefined, current.generation, previousGeneration];
   if (known.includes(generation) && (epoch === undefined || epoch <= current.epoch)) {
     return undefined;

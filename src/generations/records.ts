@@ -81,6 +81,11 @@ export function scopeEntry(
   return { kind: "scope", id: scope.name, body };
 }
 
+/** The entry that forgets a scope. */
+export function scopeGone(name: string): LedgerEntry {
+  return { kind: "scope", id: name, body: undefined };
+}
+
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
   const { options, previousGeneration, deleted = false, broken, forgotten, departed, ...bump } =

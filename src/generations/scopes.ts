@@ -1,6 +1,7 @@
 import { Fault } from "../core/faults.ts";
 import { commit } from "../core/commit.ts";
 import { SCOPES_MAX, TOMBSTONES_MAX } from "../core/limits.ts";
+import type { LedgerRow } from "../core/ports/ledger.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
 import { scopeNotFound } from "./changes.ts";
@@ -12,7 +13,8 @@ import { Replays } from "./replays.ts";
 import { recoveryOf } from "./reconcile.ts";
 import { scopeEntry, scopeOf, watcherOf } from "./records.ts";
 import type { ScopePorts } from "./scope_ports.ts";
-import { Scope, type ScopeState } from "./scope.ts";
+import { Scope } from "./scope.ts";
+import { Tombstones } from "./tombstones.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 
 /** The scope of the whole machine. It always exists. */
@@ -27,18 +29,18 @@ interface ScopesPorts extends ScopePorts {
 export class Scopes {
   readonly #ports: ScopesPorts & LiveScopePorts;
   readonly #scopes = new Map<string, LiveScope>();
-  /** Deleted scopes, whose counters go on if they are made again. */
-  readonly #tombstones = new Map<string, ScopeState>();
+  readonly #tombstones: Tombstones;
   readonly #serial = new Serial();
 
-  private constructor(ports: ScopesPorts & LiveScopePorts) {
+  private constructor(ports: ScopesPorts & LiveScopePorts, counters: readonly LedgerRow[]) {
     this.#ports = ports;
+    this.#tombstones = new Tombstones(ports, this.#serial, counters);
   }
 
   /** Reads the scopes back from the ledger, and mends their pages to match it. */
   static async open(ports: ScopesPorts): Promise<Scopes> {
     const replays = new Replays(ports.clock, await ports.ledger.load("replay"));
-    const scopes = new Scopes({ ...ports, replays });
+    const scopes = new Scopes({ ...ports, replays }, await ports.ledger.load("counter"));
     const past = Map.groupBy(
       (await ports.ledger.load("bump")).map(pastBumpOf),
       ({ scope }) => scope,
@@ -50,7 +52,7 @@ export class Scopes {
     for (const entry of await ports.ledger.load("scope")) {
       const { scope, deleted } = scopeOf(entry);
       if (deleted) {
-        scopes.#tombstones.set(scope.name, scope);
+        scopes.#tombstones.add(scope);
         continue;
       }
       for (const { watcher } of watchers.get(scope.name) ?? []) scope.add(watcher);
@@ -81,7 +83,7 @@ export class Scopes {
 
   /**
    * Makes a scope, or gives an existing one other options. A scope that was deleted before goes on
-   * with its next generation on the same page.
+   * with its next generation on the same page, if somebody still has that.
    *
    * @throws {Fault} `scopes-exhausted`, `page-unusable`, `state-unavailable`
    */
@@ -116,7 +118,8 @@ export class Scopes {
   }
 
   /**
-   * Deletes a scope with its watchers. Its page stays, and its counter is remembered.
+   * Deletes a scope with its watchers. Its pages stay, and its counter is remembered, for as long
+   * as somebody has the pages.
    *
    * @throws {Fault} `scope-in-use` while tracked watchers exist, unless forced, and always for
    * the scope `system`; `scopes-exhausted` when no more counters can be remembered
@@ -127,21 +130,27 @@ export class Scopes {
       if (name === SYSTEM_SCOPE) {
         throw new Fault("scope-in-use", `Cannot delete scope "${name}": it always exists`);
       }
-      if (this.#tombstones.size >= TOMBSTONES_MAX) {
-        throw new Fault(
-          "scopes-exhausted",
-          `Cannot delete scope "${name}": ${TOMBSTONES_MAX} deleted scopes are remembered already`,
-        );
-      }
+      await this.#requireRoomForTombstone(name);
       await scope.delete(force);
       this.#scopes.delete(name);
-      this.#tombstones.set(name, scope.state);
+      this.#tombstones.add(scope.state);
     });
   }
 
   /** Writes what is still to be written and closes the pages. */
   async close(): Promise<void> {
+    this.#tombstones.close();
     await Promise.all(this.list().map((scope) => scope.close()));
+  }
+
+  async #requireRoomForTombstone(name: string): Promise<void> {
+    if (this.#tombstones.size >= TOMBSTONES_MAX) await this.#tombstones.reclaim();
+    if (this.#tombstones.size < TOMBSTONES_MAX) return;
+    throw new Fault(
+      "scopes-exhausted",
+      `Cannot delete scope "${name}": somebody still has the pages of ${TOMBSTONES_MAX} deleted ` +
+        "scopes open, mapped or mounted; end those programs or unmount the pages",
+    );
   }
 
   async #create(name: string, options: ScopeOptions): Promise<LiveScope> {
@@ -151,10 +160,9 @@ export class Scopes {
         `Cannot make scope "${name}": there are ${this.#scopes.size}; delete one first`,
       );
     }
-    const buried = this.#tombstones.get(name);
-    const next = buried?.next(0) ?? { generation: 0, epoch: 0n };
+    const next = this.#tombstones.firstOf(name);
     const first = mintBump(this.#ports, next, "created", "innkeeper");
-    const scope = new Scope(name, options, first, buried?.generation);
+    const scope = new Scope(name, options, first, this.#tombstones.generationOf(name));
     // The pages come before the commit: a committed scope without pages would fail every start.
     const pages = new Pages(this.#ports.pages, name, first);
     try {
@@ -164,7 +172,7 @@ export class Scopes {
       throw error;
     }
     const live = await this.#publish(scope, pages);
-    this.#tombstones.delete(name);
+    this.#tombstones.remove(name);
     const about = { kind: "scopes", name } as const;
     this.#ports.events.emit(
       { kind: "scope.created", subject: name, data: { ...options } },

@@ -60,6 +60,13 @@ export class CopiedPages implements PageFolder {
     return { page: new CopiedPage(page, (stores) => this.#store(copies, stores)), found };
   }
 
+  async reclaim(scopes: readonly string[]): Promise<readonly string[]> {
+    // A program may know the number in its copy, which a scope that begins anew could repeat.
+    const gone = await this.#pages.reclaim(scopes.filter((scope) => !this.#isCopied(scope)));
+    for (const scope of gone) this.#copies.delete(scope);
+    return gone;
+  }
+
   /**
    * Makes a copy of the page of a scope that is open. It stays until it is let go of and no program
    * has it.
@@ -103,6 +110,23 @@ export class CopiedPages implements PageFolder {
   close(): void {
     for (const { pages } of this.#copies.values()) for (const copy of pages) copy.close();
     this.#copies.clear();
+  }
+
+  /** Whether a program has a copy. */
+  #isCopied(scope: string): boolean {
+    const known = this.#copies.get(scope);
+    if (known !== undefined) {
+      this.#sweep(known);
+      return known.pages.size > 0;
+    }
+    // Of a scope that was deleted before this process started.
+    const inUse = this.#files.foundOwn(scope).filter((copy) => {
+      const isInUse = copy.isInUse();
+      if (isInUse) copy.close();
+      else copy.remove();
+      return isInUse;
+    });
+    return inUse.length > 0;
   }
 
   #store(copies: Copies, stores: readonly PageWord[]): void {

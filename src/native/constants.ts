@@ -25,6 +25,7 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
+export const F_SETSIG = 10;
 export const F_WRLCK = 1;
 export const F_UNLCK = 2;
 export const LOCK_EX = 2;
@@ -56,6 +57,7 @@ export const O_NOFOLLOW = numbersOf(Deno.build.arch).O_NOFOLLOW;
 
 // include/uapi/linux/fcntl.h
 export const F_SETLEASE = 1024;
+export const F_GETLEASE = 1025;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_EMPTY_PATH = 0x1000;
@@ -79,6 +81,9 @@ export const SYS_mount_setattr = 442n;
 // include/uapi/linux/membarrier.h
 export const MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
 export const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED = 1 << 4;
+
+// include/uapi/asm-generic/signal.h and arch/x86/include/uapi/asm/signal.h have the same number.
+export const SIGURG = 23;
 
 // include/uapi/linux/time.h
 export const CLOCK_MONOTONIC = 1;

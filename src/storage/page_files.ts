@@ -1,8 +1,15 @@
 import { Fault } from "../core/faults.ts";
 import { PAGE_BYTES } from "../core/limits.ts";
-import type { OpenedPage, PageFolder, PageName, Visibility } from "../core/ports/page_file.ts";
+import {
+  type OpenedPage,
+  PAGE_NAMES,
+  type PageFolder,
+  type PageName,
+  type Visibility,
+} from "../core/ports/page_file.ts";
 import type { Libc } from "../native/libc.ts";
 import { PageMapping } from "../native/page_mapping.ts";
+import { PageReclaim } from "./page_reclaim.ts";
 
 /**
  * Pages as regular files, one folder a scope, readable for all (docs/generations.md#5).
@@ -10,6 +17,7 @@ import { PageMapping } from "../native/page_mapping.ts";
  */
 export class PageFiles implements PageFolder {
   readonly #libc: Libc;
+  readonly #reclaim: PageReclaim;
 
   /**
    * @param folder Has one folder for each scope, such as `/run/innkeeper/pages`
@@ -17,6 +25,11 @@ export class PageFiles implements PageFolder {
    */
   constructor(libc: Libc, readonly folder: string, readonly visibility: Visibility) {
     this.#libc = libc;
+    this.#reclaim = new PageReclaim(libc, folder, PAGE_NAMES);
+  }
+
+  reclaim(scopes: readonly string[]): Promise<readonly string[]> {
+    return this.#reclaim.remove(scopes);
   }
 
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage {

@@ -4,6 +4,7 @@ import { Daemon } from "../support/daemon.ts";
 import { bumpAndProbe } from "../support/page_order.ts";
 import { PageProbe } from "../support/page_probe.ts";
 import { testWhere } from "../support/skip.ts";
+import { churnScopes } from "../support/scope_churn.ts";
 import { VmclockProbe } from "../support/vmclock_probe.ts";
 
 const SCOPE = "/v1/scopes/vm-7";
@@ -97,4 +98,10 @@ testWhere(
     assertEquals(seen, { odd: 0, gaveUp: 0, wentBack: 0, generation: 200 });
     assert(looks > 200, `${looks}`);
   },
+);
+
+testWhere(
+  "scopes that come and go leave no file, descriptor or row, and a page that is mapped stays",
+  PageProbe.missing(),
+  async () => void await churnScopes(200),
 );

@@ -1,5 +1,11 @@
 import { PAGE_BYTES } from "../../src/core/limits.ts";
-import type { OpenedPage, PageFile, PageFolder, PageName } from "../../src/core/ports/page_file.ts";
+import {
+  type OpenedPage,
+  PAGE_NAMES,
+  type PageFile,
+  type PageFolder,
+  type PageName,
+} from "../../src/core/ports/page_file.ts";
 import { sysgenidGeneration } from "../../src/generations/sysgenid_page.ts";
 
 /** Pages in memory. They outlive the folder object, as files do. */
@@ -29,6 +35,17 @@ export class MemoryPages implements PageFolder {
       close: () => {},
     };
     return { page, found };
+  }
+
+  /** Scopes whose pages somebody has. */
+  readonly inUse = new Set<string>();
+
+  reclaim(scopes: readonly string[]): Promise<readonly string[]> {
+    const gone = scopes.filter((scope) => !this.inUse.has(scope));
+    for (const scope of gone) {
+      for (const name of PAGE_NAMES) this.files.delete(`${scope}/${name}`);
+    }
+    return Promise.resolve(gone);
   }
 
   /** The generation that a scope's sysgenid page shows. */

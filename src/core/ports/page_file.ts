@@ -21,7 +21,10 @@ export interface PageFile {
 }
 
 /** The pages of a scope, by the device whose layout each has. */
-export type PageName = "sysgenid" | "vmclock";
+export const PAGE_NAMES = ["sysgenid", "vmclock"] as const;
+
+/** One of {@linkcode PAGE_NAMES}. */
+export type PageName = typeof PAGE_NAMES[number];
 
 /** An open page and the content that it had before. */
 export interface OpenedPage {
@@ -37,8 +40,9 @@ export const VISIBILITIES = ["all", "owner"] as const;
 export type Visibility = typeof VISIBILITIES[number];
 
 /**
- * The folder of published pages. A page keeps one inode for life: it is never truncated,
- * replaced or removed, since programs that mapped it hold on to that inode (docs/generations.md#5).
+ * The folder of published pages. A page keeps one inode: it is never truncated or replaced, and
+ * removed only when its scope is deleted and nobody has it, since programs that mapped it hold on
+ * to that inode (docs/generations.md#5).
  */
 export interface PageFolder {
   readonly visibility: Visibility;
@@ -48,4 +52,11 @@ export interface PageFolder {
    * @throws {Fault} `page-unusable` when its place is taken by anything but a regular file
    */
   open(scope: string, name: PageName, initial: Uint8Array<ArrayBuffer>): OpenedPage;
+  /**
+   * Removes the pages of scopes that nobody has open, mapped or mounted. None of the scopes may be
+   * opened meanwhile.
+   *
+   * @returns The scopes whose pages are gone. Where it cannot be known who has a page, it stays
+   */
+  reclaim(scopes: readonly string[]): Promise<readonly string[]>;
 }
