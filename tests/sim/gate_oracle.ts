@@ -59,10 +59,13 @@ export class GateOracle {
 
   /** Somebody else is this watcher now: whoever was it must still be in the barrier, if it lives. */
   #superseded(before: Program, watcher: string, scope: ScopeState): void {
-    for (const { id, supersededBy } of scope.watchers) {
-      if (supersededBy !== watcher || this.#holders.has(id)) continue;
-      this.#holders.set(id, before);
-      if (this.#tracked.has(watcher)) this.#tracked.add(id);
+    // The newest one: of others the daemon may have died before it could tell who they are.
+    const newest = [...scope.watchers].findLast(({ id, supersededBy }) =>
+      supersededBy === watcher && !this.#holders.has(id)
+    );
+    if (newest !== undefined) {
+      this.#holders.set(newest.id, before);
+      if (this.#tracked.has(watcher)) this.#tracked.add(newest.id);
       return;
     }
     const isCovered = [...this.#holders].some(([id, one]) =>
