@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async";
-import { DRAIN_MS } from "../core/limits.ts";
+import { DRAIN_MS, LOG_FLUSH_MS } from "../core/limits.ts";
 import { type Daemon, openDaemon } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { EXIT } from "./exit.ts";
@@ -18,7 +18,7 @@ const log = getLogger(["innkeeper", "daemon"]);
  * @throws {ExitError} when it cannot start
  */
 export async function serve(config: Config): Promise<number> {
-  logToStderr();
+  const logged = logToStderr();
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") {
     log.warn("started with all permissions: start with `deno task start` for narrow ones");
   }
@@ -34,6 +34,7 @@ export async function serve(config: Config): Promise<number> {
   await Promise.race([daemon.beginStop(), drained]);
   await Promise.race([Promise.all(listening.map((one) => one.stop())), drained]);
   await daemon.close();
+  await Promise.race([logged.flush(), delay(LOG_FLUSH_MS)]);
   return EXIT.done;
 }
 

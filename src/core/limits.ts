@@ -66,6 +66,17 @@ export const ACCEPT_BACKLOG_MAX = 4096;
 /** Pause after a failed accept: what caused it may be over, and the loop is free meanwhile. */
 export const ACCEPT_RETRY_MS = 20;
 
+// the log
+
+/** Log lines that wait for whoever reads standard error: some thousands. More are dropped. */
+export const LOG_WAITING_BYTES_MAX = 1 * MIB;
+/** Lines of one kind that are written before the others are only counted. */
+export const LOG_REPEATS_MAX = 20;
+/** How long lines of one kind are counted before their sum is written. */
+export const LOG_SUM_MS = 10_000;
+/** How long a stop waits for the log to be read. */
+export const LOG_FLUSH_MS = 1_000;
+
 // requests
 
 /** Names of scopes, holders, guests, roots: fits a file name and a metric label. */
