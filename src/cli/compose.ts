@@ -5,11 +5,6 @@ import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import { Descriptors } from "../core/descriptors.ts";
 import { EventLog } from "../core/event_log.ts";
-import {
-  DESCRIPTORS_PER_GUEST,
-  DESCRIPTORS_PER_INODE,
-  DESCRIPTORS_SHARED_MIN,
-} from "../core/limits.ts";
 import type { HostSockets } from "../core/ports/host_socket.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
@@ -143,22 +138,10 @@ export async function openDaemon(config: Config): Promise<Daemon> {
  * @throws {ExitError} when too little does
  */
 function descriptorsOf({ roots, listen }: Config, libc: Libc): Descriptors {
-  const limit = raiseDescriptorLimit(libc);
   const open = openDescriptors(libc) + listen.length + 2 * roots.length;
-  const descriptors = new Descriptors(limit, open);
-  if (!descriptors.isEnough) {
-    throw new ExitError(
-      EXIT.host,
-      `Cannot start with ${limit} file descriptors: ${descriptors.shared} are left for clients, ` +
-        `and ${DESCRIPTORS_SHARED_MIN} are needed; raise ulimit -n (LimitNOFILE= of the service)`,
-    );
-  }
-  log.info("file descriptors", {
-    limit,
-    connections: descriptors.share("connections"),
-    inodes: Math.floor(descriptors.share("inodes") / DESCRIPTORS_PER_INODE),
-    guests: Math.floor(descriptors.share("guests") / DESCRIPTORS_PER_GUEST),
-  });
+  const descriptors = new Descriptors(raiseDescriptorLimit(libc), open);
+  if (!descriptors.isEnough) throw new ExitError(EXIT.host, descriptors.tooFew);
+  log.info("file descriptors", descriptors.fits);
   return descriptors;
 }
 

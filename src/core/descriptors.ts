@@ -54,6 +54,22 @@ export class Descriptors {
     return this.shared >= DESCRIPTORS_SHARED_MIN;
   }
 
+  /** Why a daemon cannot start with them. */
+  get tooFew(): string {
+    return `Cannot start with ${this.limit} file descriptors: ${this.shared} are left for clients, ` +
+      `and ${DESCRIPTORS_SHARED_MIN} are needed; raise ulimit -n (LimitNOFILE= of the service)`;
+  }
+
+  /** How much of everything there can be. */
+  get fits(): Readonly<Record<"limit" | DescriptorUse, number>> {
+    return {
+      limit: this.limit,
+      connections: this.share("connections"),
+      inodes: Math.floor(this.share("inodes") / DESCRIPTORS_PER_INODE),
+      guests: Math.floor(this.share("guests") / DESCRIPTORS_PER_GUEST),
+    };
+  }
+
   /** The most that a use may have. */
   share(use: DescriptorUse): number {
     return Math.min(NEEDED[use], Math.floor(this.shared * SHARE));

@@ -16,12 +16,12 @@ Deno.test("LogWriter: who does not read holds nothing up, and learns what was dr
     },
   }, (count) => `dropped ${count}\n`);
   const line = `${"a".repeat(1023)}\n`;
-  const kept = LOG_WAITING_BYTES_MAX / line.length;
-  for (let n = 0; n < kept + 7; n++) writer.write(line);
+  const fitting = LOG_WAITING_BYTES_MAX / line.length;
+  for (let n = 0; n < fitting + 7; n++) writer.write(line);
   reading.resolve();
   await writer.flush();
   const lines = written.join("").split("\n");
-  assertEquals(lines.filter((text) => text.startsWith("a")).length, kept);
+  assertEquals(lines.filter((text) => text.startsWith("a")).length, fitting);
   assertEquals(lines.filter((text) => text.startsWith("dropped")), ["dropped 7"]);
   writer.write("after\n");
   await writer.flush();
