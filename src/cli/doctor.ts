@@ -78,6 +78,8 @@ export const doctor = command({
     const table = rows.map(({ name, isFine, found, without }) =>
       isFine ? `ok    ${name}: ${found}` : `WARN  ${name}: ${found}; without it: ${without}`
     );
-    return { rows, table, status: rows.every(({ isFine }) => isFine) ? EXIT.done : EXIT.refused };
+    const missing = rows.filter(({ isFine }) => !isFine).map(({ name }) => name);
+    if (missing.length === 0) return { rows, table };
+    return { rows, table, status: EXIT.refused, note: `This host lacks ${missing.join(", ")}` };
   },
 });

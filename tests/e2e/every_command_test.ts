@@ -187,6 +187,7 @@ Deno.test("every command does with --json what it must, in lines of JSON, and en
       }
       const ran = await run([...argsOf(one.args), "--json"], env);
       if (one.ends !== undefined) return assertFailed(ran, one.ends, path);
+      if (one.orEnds !== undefined && ran.status !== 0) return assertFailed(ran, one.orEnds, path);
       assertEquals([ran.status, ran.err], [0, ""]);
       const [object] = path === "completion" ? [] : objectsOf(ran.out, path);
       for (const [member, name] of Object.entries(one.gives ?? {})) {

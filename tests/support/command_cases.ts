@@ -9,6 +9,8 @@ export interface CommandCase {
   readonly args: string;
   /** How it ends then; `done` when it is left out. */
   readonly ends?: ExitName;
+  /** How it may end as well, because that depends on the machine. */
+  readonly orEnds?: ExitName;
   /** It runs until a signal comes; this is done when it has begun, so that it prints a line. */
   readonly bump?: true;
   /** Members of its JSON that later commands need, with what they are called then. */
@@ -33,6 +35,8 @@ export const COMMAND_CASES: Readonly<Record<string, CommandCase>> = {
       "--ledger etcd:": "usage",
     },
   },
+  doctor: { args: "", orEnds: "refused" },
+  "mount status": { args: "" },
   completion: { args: "bash", others: { tcsh: "usage" } },
   scopes: { args: "" },
   watch: {
