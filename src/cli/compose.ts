@@ -74,6 +74,7 @@ import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
+import { makeFolder, openNamed } from "./named_folder.ts";
 import { pageFiles } from "./static_files.ts";
 import { clockOfBoot, systemClock, systemRandom } from "./system.ts";
 import type { SocketRequest } from "./socket_request.ts";
@@ -197,16 +198,6 @@ function readOwnTokens(libc: Libc, path: string): readonly TokenEntry[] {
   throw new UsageError(`Cannot use the token file ${path}: ${why}`);
 }
 
-function makeFolder(path: string, mode = 0o700): string {
-  try {
-    Deno.mkdirSync(path, { recursive: true, mode });
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new UsageError(`Cannot make the folder ${path}: ${why}; name another one`, { cause });
-  }
-  return path;
-}
-
 /** The folder of published pages, with the copies that programs of a mount have. */
 function openPages({ run }: Config, libc: Libc, resources: AsyncDisposableStack): CopiedPages {
   const published = new PageFiles(libc, `${run}/pages`, visibilityOf(libc, run));
@@ -233,7 +224,9 @@ async function openInnkeeper(
   const events = await EventLog.open({ ledger, clock });
   resources.defer(() => events.close());
   const ports = { ledger, events, clock, random: systemRandom, descriptors };
-  const hostTree = resources.use(openHostTree(libc, hostRoot));
+  const hostTree = resources.use(
+    openNamed(`--host-root ${hostRoot}`, () => new NativeHostTree(libc, hostRoot)),
+  );
   const resolver = new DeviceResolver({ hostTree }, { ...HOST_ROOTS, vhostStore });
   const inodes = await openInodes(config, libc, ports, resources);
   const shares = new Map(
@@ -305,22 +298,8 @@ async function openInodes(
   return inodes;
 }
 
-function openHostTree(libc: Libc, folder: string): NativeHostTree {
-  try {
-    return new NativeHostTree(libc, folder);
-  } catch (cause) {
-    throw new UsageError(`Cannot use --host-root ${folder}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
-
 function openRoot(libc: Libc, { name, path, readOnly, noatime }: RootConfig): HostRoot {
-  try {
-    return new HostRoot(libc, path, { readOnly, noatime });
-  } catch (error) {
-    throw new UsageError(`Cannot use root "${name}": ${(error as Error).message}`);
-  }
+  return openNamed(`root "${name}"`, () => new HostRoot(libc, path, { readOnly, noatime }));
 }
 
 /** Names this boot of the host: after a reboot, pages that were cached before may be stale. */
