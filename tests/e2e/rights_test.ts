@@ -160,7 +160,7 @@ function pathOf({ method, path, needs = "read" }: Route, fixture: Fixture): stri
   return path.replaceAll(/\{(\w+)\}/g, (_all, name) => names[name] ?? "1") + query;
 }
 
-async function ask(
+async function call(
   world: World,
   route: Route,
   fixture: Fixture,
@@ -234,9 +234,9 @@ Deno.test("every route × verb × right is what docs/access.md says: nothing, ri
       const token = (grants: string) => tokens.get(grants) as string;
       const code = permission === "bump" ? "bump-not-permitted" : "not-permitted";
 
-      assertEquals((await ask(world, route, fixture, undefined)).code, "token-missing");
-      assertEquals((await ask(world, route, fixture, token(others))).code, code, others);
-      const foreign = await ask(world, route, fixture, token(other));
+      assertEquals((await call(world, route, fixture, undefined)).code, "token-missing");
+      assertEquals((await call(world, route, fixture, token(others))).code, code, others);
+      const foreign = await call(world, route, fixture, token(other));
       const [place] = places;
       if (place === undefined || "param" in place || place.in === "body") {
         assertEquals(foreign.code, code, `${other}: ${foreign.text}`);
@@ -261,10 +261,10 @@ Deno.test("every route × verb × right is what docs/access.md says: nothing, ri
       const owned = route.headers?.includes("Innkeeper-Owner") === true &&
         place !== undefined && ("param" in place || place.in === "what it is of");
       if (owned) {
-        const unowned = await ask(world, route, fixture, token(right), false);
+        const unowned = await call(world, route, fixture, token(right), false);
         assertEquals(unowned.code, "not-owner", `without the owner: ${unowned.text}`);
       }
-      const granted = await ask(world, route, fixture, right === "admin" ? "all" : token(right));
+      const granted = await call(world, route, fixture, right === "admin" ? "all" : token(right));
       if (route.path.endsWith("/owner")) world.changeOwner(JSON.parse(granted.text).ownerToken);
       assert(!REFUSED.test(granted.code ?? ""), `${right}: ${granted.text}`);
       assert(granted.status !== 500 && granted.status !== 401, granted.text);
