@@ -7,12 +7,22 @@ import {
   QuiesceView,
   ScopeParam,
 } from "../../src/wire/generations.ts";
+import { JointBarrierQuery, JointBarrierView } from "../../src/wire/joint_barrier.ts";
 import { empty, json, jsonBody } from "../http/openapi.ts";
 import { onScope } from "../http/rights.ts";
 import { waitFor, waitOf } from "../http/wait.ts";
 import { barrierOpenView, endpoint } from "./views.ts";
 
 const OPEN_HEADERS = ["ETag", "Innkeeper-Generation", "Preference-Applied"] as const;
+
+/** Why a barrier stays shut. */
+export const BARRIER_FAULTS = [
+  "watchers-outdated",
+  "watchers-failed",
+  "watchers-lost",
+  "expectations-unmet",
+  "generation-changed",
+] as const;
 
 const passBarrier = endpoint({
   method: "get",
@@ -37,16 +47,7 @@ const passBarrier = endpoint({
       ...OPEN_HEADERS,
     ),
   },
-  faults: [
-    "scope-not-found",
-    "watcher-not-found",
-    "watchers-outdated",
-    "watchers-failed",
-    "watchers-lost",
-    "expectations-unmet",
-    "generation-changed",
-    "caller-outdated",
-  ],
+  faults: ["scope-not-found", "watcher-not-found", "caller-outdated", ...BARRIER_FAULTS],
 }).handle(async (c, { scopes, stopping }) => {
   const { timeoutMs, ...request } = c.req.valid("query");
   const { preferredMs, signal } = waitOf(c, stopping);
@@ -60,6 +61,44 @@ const passBarrier = endpoint({
   const excused = open.lost.length + open.forgotten.length;
   if (!wantsBody && excused === 0) return c.body(null, 204);
   return c.json(barrierOpenView(open, scope.state.options), 200);
+});
+
+const passJointBarrier = endpoint({
+  method: "get",
+  path: "/v1/barrier",
+  operationId: "passJointBarrier",
+  summary: "Pass only when the barriers of several scopes are open at one moment",
+  description:
+    "Answers only when the barrier of each scope is open, all at one moment, each for the " +
+    "generation that was current when the caller came. A refusal names in `scope` whose it is, and " +
+    "in `shut` all that are not open. `Prefer: wait=N` waits up to N seconds.",
+  needs: { permission: "read", on: { kind: "scopes", in: "each item" } },
+  request: { query: JointBarrierQuery },
+  headers: ["Prefer"],
+  responses: {
+    204: empty("All are open, and nobody was excused", "Preference-Applied"),
+    200: json(
+      JointBarrierView,
+      "The same with the evidence, for `Accept: application/json`",
+      "Preference-Applied",
+    ),
+  },
+  faults: ["scope-not-found", ...BARRIER_FAULTS],
+}).handle(async (c, { scopes, stopping }) => {
+  const { timeoutMs, scope: names, atLeast } = c.req.valid("query");
+  for (const name of names) c.get("principal").require("read", { kind: "scopes", name });
+  const { preferredMs, signal } = waitOf(c, stopping);
+  const waitMs = barrierWaitMs(timeoutMs, preferredMs);
+  const passing = scopes.barrier(names, { atLeast }, { waitMs, signal });
+  const passed = await waitFor(stopping, passing);
+  const wantsBody = c.req.header("accept")?.includes("application/json") === true;
+  const excused = passed.some(({ open }) => open.lost.length + open.forgotten.length > 0);
+  if (!wantsBody && !excused) return c.body(null, 204);
+  const items = passed.map(({ scope: { state }, open }) => ({
+    scope: state.name,
+    ...barrierOpenView(open, state.options),
+  }));
+  return c.json({ items }, 200);
 });
 
 /** How long a barrier waits: as `Prefer` says, or as the driver's timeout, where 0 is no limit. */
@@ -127,4 +166,10 @@ const awaitQuiesced = endpoint({
 });
 
 /** `…/barrier` and `…/quiesce`: waiting for all watchers, after a bump and before one. */
-export const barrierEndpoints = [passBarrier, beginQuiesce, endQuiesce, awaitQuiesced];
+export const barrierEndpoints = [
+  passBarrier,
+  passJointBarrier,
+  beginQuiesce,
+  endQuiesce,
+  awaitQuiesced,
+];

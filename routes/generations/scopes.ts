@@ -1,7 +1,9 @@
+import { asFault, Fault } from "../../src/core/faults.ts";
 import { rfc3339 } from "../../src/wire/time.ts";
 import type { Scopes } from "../../src/generations/scopes.ts";
 import {
   BumpBody,
+  BumpQuery,
   BumpView,
   ForceQuery,
   GenerationView,
@@ -12,14 +14,16 @@ import {
   ScopesQuery,
   ScopeView,
 } from "../../src/wire/generations.ts";
+import { GenerationQuery } from "../../src/wire/generation_poll.ts";
 import { Routes } from "../http/endpoint.ts";
 import { empty, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { onScope } from "../http/rights.ts";
-import { waitOf } from "../http/wait.ts";
-import { barrierEndpoints } from "./barrier.ts";
+import { waitFor, waitOf } from "../http/wait.ts";
+import { BARRIER_FAULTS, barrierEndpoints } from "./barrier.ts";
 import { showPage } from "./pages.ts";
-import { endpoint, generationView, scopeView } from "./views.ts";
+import { pollWithQuiesce } from "./quiesce_poll.ts";
+import { barrierOpenView, endpoint, generationView, scopeView } from "./views.ts";
 import { watcherEndpoints } from "./watchers.ts";
 
 const listScopes = endpoint({
@@ -102,30 +106,60 @@ const bumpScope = endpoint({
   description:
     "Call it after a restore or clone and before the program gets traffic. Every tracked watcher " +
     "is outdated from then on, and the barrier is shut until all have confirmed. The bump is on " +
-    "stable storage before the answer.",
+    "stable storage before the answer. With `Prefer: wait=N` the answer comes when the barrier has " +
+    "opened, with the evidence for it. When it has not within N seconds the answer is the refusal " +
+    "of the barrier, and `bumped` in it is the generation that was made: wait at the barrier then, " +
+    "since another bump would begin anew.",
   needs: onScope("bump"),
-  also: [{ permission: "admin", when: '"force": true' }],
-  request: { params: ScopeParam, body: jsonBody(BumpBody) },
-  responses: { 201: json(BumpView, "The new generation") },
+  also: [
+    { permission: "admin", when: '"force": true' },
+    { ...onScope("read"), when: "`Prefer: wait`" },
+  ],
+  headers: ["Prefer"],
+  request: { params: ScopeParam, query: BumpQuery, body: jsonBody(BumpBody) },
+  responses: { 201: json(BumpView, "The new generation", "Preference-Applied") },
   faults: [
+    ...BARRIER_FAULTS,
     "scope-not-found",
     "bump-not-permitted",
     "minimum-out-of-range",
     "not-quiesced",
     "page-unusable",
   ],
-}).handle(async (c, { scopes }) => {
+}).handle(async (c, { scopes, stopping }) => {
   const request = c.req.valid("json");
   const principal = c.get("principal");
   if (request.force === true) principal.require("admin");
-  const scope = scopes.get(c.req.valid("param").s);
+  const { s } = c.req.valid("param");
+  const { preferredMs: waitMs, signal } = waitOf(c, stopping);
+  if (waitMs !== undefined) principal.require("read", { kind: "scopes", name: s });
+  const scope = scopes.get(s);
   const { bump, outdated } = await scope.bump({
     ...request,
     by: principal.name,
     once: c.get("once"),
   });
-  return c.json({ ...generationView(bump), outdated }, 201);
+  const made = { ...generationView(bump), outdated };
+  if (waitMs === undefined) return c.json(made, 201);
+  const barrier = { epoch: bump.epoch, atLeast: c.req.valid("query").atLeast };
+  try {
+    const open = await waitFor(stopping, scope.barrier(barrier, { waitMs, signal }));
+    return c.json({ ...made, barrier: barrierOpenView(open, scope.state.options) }, 201);
+  } catch (error) {
+    throw shutAfterBump(asFault(error), made);
+  }
 });
+
+/** The refusal of a bump's barrier. Whoever repeats the request would bump again, so it says not to. */
+function shutAfterBump({ code, message, members }: Fault, bumped: object): Fault {
+  return new Fault(
+    code,
+    `The bump is done, and its barrier is not open; wait there, and do not bump again. ${message}`,
+    { members: { ...members, bumped, retryable: false } },
+  );
+}
+
+const POLL_HEADERS = ["ETag", "Innkeeper-Quiesce", "Preference-Applied"] as const;
 
 const showGeneration = endpoint({
   method: "get",
@@ -134,24 +168,29 @@ const showGeneration = endpoint({
   summary: "The current generation; with If-None-Match and Prefer a long poll for the next",
   description:
     "With `If-None-Match` of a known epoch and `Prefer: wait=N` the answer comes when the " +
-    "generation changes, or after N seconds as 304.",
+    "generation changes, or after N seconds as 304. It comes earlier when a quiesce begins or ends: " +
+    "`Innkeeper-Quiesce` names the one that is on.",
   needs: onScope("read"),
   headers: ["If-None-Match", "Prefer"],
-  request: { params: ScopeParam },
+  request: { params: ScopeParam, query: GenerationQuery },
   responses: {
     200: json(
       GenerationView,
       "The generation; its epoch is the ETag",
-      ...["ETag", "Preference-Applied"] as const,
+      ...POLL_HEADERS,
     ),
-    304: empty("It has not changed in time", "ETag", "Preference-Applied"),
+    304: empty("It has not changed in time", ...POLL_HEADERS),
   },
   faults: ["scope-not-found"],
 }).handle(async (c, { scopes, stopping }) => {
   const scope = scopes.get(c.req.valid("param").s);
   const known = knownEpoch(c.req.header("if-none-match"));
-  const wait = waitOf(c, stopping);
-  const current = known === undefined ? scope.state.current : await scope.changed(known, wait);
+  const { quiesce } = c.req.valid("query");
+  const current = await pollWithQuiesce(
+    ...[c, scope, stopping, { known: quiesce }] as const,
+    async (waitMs, signal) =>
+      known === undefined ? scope.state.current : await scope.changed(known, { waitMs, signal }),
+  );
   c.header("etag", `"${current?.epoch ?? scope.state.epoch}"`);
   return current === undefined ? c.body(null, 304) : c.json(generationView(current), 200);
 });

@@ -16,12 +16,13 @@ import {
   WatchersQuery,
   WatcherView,
 } from "../../src/wire/generations.ts";
+import { GenerationQuery } from "../../src/wire/generation_poll.ts";
 import { bytesOf } from "../../src/wire/http/octets.ts";
 import { answerHeaders } from "../http/headers.ts";
 import { BYTES, empty, json, jsonBody } from "../http/openapi.ts";
 import { pageOf } from "../http/pagination.ts";
 import { onScope } from "../http/rights.ts";
-import { waitOf } from "../http/wait.ts";
+import { pollWithQuiesce } from "./quiesce_poll.ts";
 import { endpoint, generationView, watcherView } from "./views.ts";
 
 const GENERATION_BYTES = 4n;
@@ -116,27 +117,35 @@ const readGeneration = endpoint({
   summary: "The driver's read: the generation while it is not confirmed",
   description:
     "Answers with the generation as long as the watcher has not confirmed it, and with 204 " +
-    "afterwards. `Prefer: wait=N` waits up to N seconds for the next one.",
+    "afterwards. `Prefer: wait=N` waits up to N seconds for the next one, and less when a quiesce " +
+    "begins or ends: `Innkeeper-Quiesce` names the one that is on. Each is told once.",
   needs: onScope("watch"),
-  request: { params: WatcherParam },
+  request: { params: WatcherParam, query: GenerationQuery },
   headers: ["Innkeeper-Watcher-Token", "Prefer"],
   responses: {
     200: {
       description: "It is not confirmed yet; as 4 bytes for `Accept: application/octet-stream`",
-      headers: answerHeaders("ETag", "Preference-Applied"),
+      headers: answerHeaders("ETag", "Innkeeper-Quiesce", "Preference-Applied"),
       content: { ...BYTES, ...json(GenerationView, "").content },
     },
-    204: empty("There is none to confirm, and none came in time (EAGAIN)", "Preference-Applied"),
+    204: empty(
+      "There is none to confirm, and none came in time (EAGAIN)",
+      ...["Innkeeper-Quiesce", "Preference-Applied"] as const,
+    ),
   },
   faults: ["scope-not-found", "watcher-not-found", "watcher-not-owned", "watcher-token-spent"],
 }).handle(async (c, { scopes, stopping }) => {
   const { s, w } = c.req.valid("param");
-  const { watchers } = scopes.get(s);
+  const scope = scopes.get(s);
+  const { watchers } = scope;
   watchers.requireOwner(w, c.get("principal"));
   await watchers.http.requireToken(w, c.req.header(TOKEN_HEADER));
   watchers.touch(w);
-  const { waitMs, signal } = waitOf(c, stopping);
-  const current = await watchers.read(w, waitMs, signal);
+  const known = c.req.valid("query").quiesce;
+  const current = await pollWithQuiesce(
+    ...[c, scope, stopping, { known, watcher: w }] as const,
+    (waitMs, signal) => watchers.read(w, waitMs, signal),
+  );
   if (current === undefined) return c.body(null, 204);
   c.header("etag", `"${current.epoch}"`);
   if (c.req.header("accept")?.includes(BYTES_TYPE) !== true) {

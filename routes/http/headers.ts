@@ -67,6 +67,10 @@ export const RESPONSE_HEADERS = {
   "Innkeeper-Console-End": { description: "Offset of the byte after these", example: "812" },
   "Innkeeper-Console-Start": { description: "Offset of the first of these bytes", example: "0" },
   "Innkeeper-Generation": { description: "The generation for which it is open", example: "7" },
+  "Innkeeper-Quiesce": {
+    description: "The quiesce that is on: stand still, and answer it",
+    example: "q-0123456789abcdef",
+  },
   "Innkeeper-Watcher-Token": {
     description: "The next token of the watcher; the one that was shown is spent",
     example: "sUkVY0h9mJr2r1k3b0bJm2c4",

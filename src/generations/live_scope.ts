@@ -229,9 +229,25 @@ export class LiveScope {
       eachStep: request.atLeast !== undefined,
     });
     if (open !== undefined) return open;
+    throw this.lateFault(request);
+  }
+
+  /**
+   * Judges whether the barrier is open at this moment.
+   *
+   * @param boundEpoch The epoch that was current when the caller came
+   * @throws {Fault} `scope-not-found` when the scope is deleted; as {@linkcode judge}
+   */
+  judge(request: BarrierRequest, boundEpoch: bigint): BarrierOpen | undefined {
+    this.#changes.requireAlive();
+    return judge(this.#scope, request, boundEpoch);
+  }
+
+  /** The fault of a caller of the barrier whose time is up. */
+  lateFault(request: BarrierRequest): Fault {
     const late = [...this.#scope.late()];
     const { names, missing } = this.#scope.unmet(request.atLeast);
-    throw late.length === 0 && (names.length > 0 || missing > 0)
+    return late.length === 0 && (names.length > 0 || missing > 0)
       ? unmetFault(this.#scope, request)
       : blockedFault("watchers-outdated", this.#scope, late);
   }

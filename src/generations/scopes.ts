@@ -4,7 +4,9 @@ import { SCOPES_MAX, TOMBSTONES_MAX } from "../core/limits.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
 import { Serial } from "../core/serial.ts";
-import { scopeNotFound } from "./changes.ts";
+import type { BarrierRequest } from "./barrier.ts";
+import { scopeNotFound, type Wait } from "./changes.ts";
+import { type JointOpen, passJointly } from "./joint_barrier.ts";
 import { mintBump } from "./bump.ts";
 import { LiveScope, type LiveScopePorts } from "./live_scope.ts";
 import { Pages } from "./pages.ts";
@@ -135,6 +137,20 @@ export class Scopes {
       this.#scopes.delete(name);
       this.#tombstones.add(scope.state);
     });
+  }
+
+  /**
+   * Waits until the barriers of several scopes are open at one moment.
+   *
+   * @throws {Fault} `scope-not-found`; as {@linkcode passJointly}
+   */
+  async barrier(
+    names: readonly string[],
+    request: Pick<BarrierRequest, "atLeast">,
+    wait: Wait,
+  ): Promise<readonly JointOpen[]> {
+    const scopes = names.map((name) => this.get(name));
+    return await passJointly(scopes, request, wait, this.#ports.clock);
   }
 
   /** Writes what is still to be written and closes the pages. */

@@ -337,13 +337,6 @@ const BumpMembers = {
   outdated: z.int().describe("Tracked watchers that had to confirm it"),
 };
 
-/** What a bump made. */
-export const BumpView = z.object(BumpMembers)
-  .openapi("Bump", {
-    example: { generation: 7, epoch: "7", unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5", outdated: 2 },
-    description: "A generation that a bump made",
-  });
-
 /** The last bumps of a scope, newest first. */
 export const HistoryView = z.object({
   items: z.array(z.object({
@@ -458,6 +451,20 @@ export const BarrierOpenView = z.object({
   example: BARRIER_OPEN_EXAMPLE,
   description: "The evidence of an open barrier: who has confirmed, and who was not waited for",
 });
+
+/** What a bump made. */
+export const BumpView = z.object({
+  ...BumpMembers,
+  barrier: BarrierOpenView.optional().openapi({
+    description: "With `Prefer: wait=N`: the barrier opened, and this is the evidence for it",
+  }),
+}).openapi("Bump", {
+  example: { generation: 7, epoch: "7", unique: "6f1d3c5e8a9b4c2d8e7f60718293a4b5", outdated: 2 },
+  description: "A generation that a bump made",
+});
+
+/** `?atLeast=` of a bump that waits for its barrier. */
+export const BumpQuery = z.object({ atLeast: BarrierQuery.shape.atLeast });
 
 /** Where the pages of a scope are, and how to give them to a container. */
 export const PageView = z.object({
