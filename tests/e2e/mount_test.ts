@@ -1,42 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
-import { Daemon } from "../support/daemon.ts";
-import { compile, missingMount, Program, run } from "../support/mount.ts";
-import { freePort } from "../support/port.ts";
+import type { Daemon } from "../support/daemon.ts";
+import { compile, daemonPid, missingMount, MountedPlace, Program, run } from "../support/mount.ts";
 import { testWhere } from "../support/skip.ts";
-
-function must(command: string, ...args: string[]): void {
-  const { code, stderr } = new Deno.Command(command, { args, stdout: "null" }).outputSync();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-}
-
-/** A folder to mount on, and one on tmpfs for a daemon; whatever is mounted is taken away. */
-class Place implements Disposable {
-  readonly folder = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-" });
-  readonly mount = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-mount-" });
-  readonly port = freePort();
-  readonly sysgenid = `${this.mount}/scopes/s/sysgenid`;
-
-  constructor() {
-    // Deno lets no program with narrow permissions use /dev/shm.
-    must("mount", "-t", "tmpfs", "none", this.folder);
-  }
-
-  start(...args: string[]): Promise<Daemon> {
-    return Daemon.start({
-      folder: this.folder,
-      port: this.port,
-      args: ["--mount", this.mount, ...args],
-    });
-  }
-
-  [Symbol.dispose](): void {
-    new Deno.Command("umount", { args: ["-l", this.mount], stderr: "null" }).outputSync();
-    must("umount", "-l", this.folder);
-    Deno.removeSync(this.mount);
-    Deno.removeSync(this.folder);
-  }
-}
 
 async function late(daemon: Daemon): Promise<string[]> {
   const { items } = await daemon.json(200, "GET", "/v1/scopes/s/watchers");
@@ -48,7 +14,7 @@ testWhere(
   "mount: a map lives on over kill -9 and restart, and sees each bump",
   missingMount(),
   async () => {
-    using place = new Place();
+    using place = new MountedPlace();
     const program = compile("watcher");
     const first = await place.start();
     await first.json(201, "PUT", "/v1/scopes/s", {});
@@ -70,7 +36,7 @@ testWhere(
   "mount: a tracked file of a killed daemon blocks until nobody has it",
   missingMount(),
   async () => {
-    using place = new Place();
+    using place = new MountedPlace();
     const program = compile("watcher");
     const first = await place.start();
     await first.json(201, "PUT", "/v1/scopes/s", {});
@@ -100,7 +66,7 @@ testWhere(
 );
 
 testWhere("mount: only the daemon's user gets in without --mount-as", missingMount(), async () => {
-  using place = new Place();
+  using place = new MountedPlace();
   await using daemon = await place.start();
   await daemon.json(201, "PUT", "/v1/scopes/s", {});
   assertEquals((await run("cat", [`${place.mount}/scopes/s/generation`])).lines, ["0"]);
@@ -117,7 +83,7 @@ testWhere(
   "mount: a root below the mount is refused, and one above it works",
   missingMount(),
   async () => {
-    using place = new Place();
+    using place = new MountedPlace();
     const below = `${place.mount}/scopes`;
     Deno.mkdirSync(below);
     const refused = await assertRejects(() => place.start("--root", `r=${below}`), Error);
@@ -147,7 +113,7 @@ for (const way of ["killed", "told to restart"] as const) {
     `mount: a daemon that is ${way} loses no open file, and a read that began before answers`,
     missingMount(),
     async () => {
-      using place = new Place();
+      using place = new MountedPlace();
       const program = compile("watcher");
       await using daemon = await place.start();
       await daemon.json(201, "PUT", "/v1/scopes/s", {});
@@ -194,12 +160,6 @@ for (const way of ["killed", "told to restart"] as const) {
       assertEquals((await run("ls", [place.mount])).lines, [""]);
     },
   );
-}
-
-/** The process of the daemon that the launcher runs now. */
-function daemonPid({ child }: Daemon): number {
-  const { stdout } = new Deno.Command("pgrep", { args: ["-P", String(child.pid)] }).outputSync();
-  return Number(new TextDecoder().decode(stdout));
 }
 
 /** Waits until the daemon that runs now has ended. */

@@ -11,7 +11,9 @@ import { openMount } from "../../src/mount/open_mount.ts";
 import { OwnPageFiles } from "../../src/native/own_page_files.ts";
 import { Libc } from "../../src/native/libc.ts";
 import { PageFiles } from "../../src/storage/page_files.ts";
+import { Daemon } from "./daemon.ts";
 import { CollectedEvents } from "./events.ts";
+import { freePort } from "./port.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { missingProgram } from "./skip.ts";
 import { TestDaemon } from "./stub_guests.ts";
@@ -170,4 +172,43 @@ export class Program implements Disposable {
     }
     this.#reader.cancel().catch(() => {});
   }
+}
+
+function must(command: string, ...args: string[]): void {
+  const { code, stderr } = new Deno.Command(command, { args, stdout: "null" }).outputSync();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+}
+
+/** A folder to mount on, and one on tmpfs for a daemon; whatever is mounted is taken away. */
+export class MountedPlace implements Disposable {
+  readonly folder = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-" });
+  readonly mount = Deno.makeTempDirSync({ dir: "/tmp", prefix: "innkeeper-mount-" });
+  readonly port = freePort();
+  readonly sysgenid = `${this.mount}/scopes/s/sysgenid`;
+
+  constructor() {
+    // Deno lets no program with narrow permissions use /dev/shm.
+    must("mount", "-t", "tmpfs", "none", this.folder);
+  }
+
+  start(...args: string[]): Promise<Daemon> {
+    return Daemon.start({
+      folder: this.folder,
+      port: this.port,
+      args: ["--mount", this.mount, ...args],
+    });
+  }
+
+  [Symbol.dispose](): void {
+    new Deno.Command("umount", { args: ["-l", this.mount], stderr: "null" }).outputSync();
+    must("umount", "-l", this.folder);
+    Deno.removeSync(this.mount);
+    Deno.removeSync(this.folder);
+  }
+}
+
+/** The process of the daemon that the launcher runs now. */
+export function daemonPid({ child }: Daemon): number {
+  const { stdout } = new Deno.Command("pgrep", { args: ["-P", String(child.pid)] }).outputSync();
+  return Number(new TextDecoder().decode(stdout));
 }

@@ -63,8 +63,8 @@ static int poll_on(const char *path, int track) {
   }
 }
 
-/* Many children that open, ack, exit and are killed at random. */
-static int crowd(const char *path, int count, unsigned seed) {
+/* Many children that open, ack, exit and are killed at random; slow makes all of it last longer. */
+static int crowd(const char *path, int count, unsigned seed, int slow) {
   srand(seed);
   pid_t *children = calloc(count, sizeof *children);
   for (int i = 0; i < count; i++) {
@@ -80,14 +80,14 @@ static int crowd(const char *path, int count, unsigned seed) {
       uint32_t value;
       if (read(fd, &value, 4) == 4 && rand() % 3 != 0) write(fd, &value, 4);
       if (rand() % 6 == 0) { close(fd); fd = open(path, O_RDWR | O_NONBLOCK); ioctl(fd, TRACK, 1); }
-      usleep(rand() % 3000);
+      usleep(rand() % 3000 * slow);
     }
     if (rand() % 3 == 0) pause();
     _exit(0);
   }
   int bad = 0;
   for (int i = 0; i < count; i++) {
-    usleep(rand() % 500);
+    usleep(rand() % 500 * slow);
     if (rand() % 2 == 0) kill(children[i], SIGKILL);
   }
   usleep(100000);
@@ -159,7 +159,9 @@ int main(int count, char **args) {
   if (strcmp(args[1], "follow") == 0) return follow(args[2], count > 3);
   if (strcmp(args[1], "poll") == 0) return poll_on(args[2], 1);
   if (strcmp(args[1], "poll-untracked") == 0) return poll_on(args[2], 0);
-  if (strcmp(args[1], "crowd") == 0) return crowd(args[2], atoi(args[3]), atoi(args[4]));
+  if (strcmp(args[1], "crowd") == 0) {
+    return crowd(args[2], atoi(args[3]), atoi(args[4]), count > 5 ? atoi(args[5]) : 1);
+  }
   if (strcmp(args[1], "map") == 0) return map_only(args[2], O_RDONLY);
   if (strcmp(args[1], "own") == 0) return map_only(args[2], O_RDWR);
   if (strcmp(args[1], "forge") == 0) return forge(args[2], count > 3 ? args[3] : NULL);
