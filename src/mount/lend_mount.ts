@@ -41,6 +41,8 @@ interface LendOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly session: string;
   readonly clock: Clock;
+  /** A daemon without a sign of life for so long is dead [{@linkcode MOUNT_DEAD_MS}]. */
+  readonly deadMs?: number;
   /** Says something to the operator. */
   readonly say: (text: string) => void;
   /** Calls a function whenever a signal comes. */
@@ -157,11 +159,11 @@ class Lender {
 
   /** Kills a daemon whose event loop is dead. One that is stopped is not. */
   async #watch(child: Child, beats: Descriptor): Promise<void> {
-    const { clock, say } = this.#options;
+    const { clock, say, deadMs = MOUNT_DEAD_MS } = this.#options;
     let hasBegun = false;
     for (;;) {
       const startMs = clock.monotonicMs();
-      const isReady = await waitReadable(this.#libc, beats.number, MOUNT_DEAD_MS);
+      const isReady = await waitReadable(this.#libc, beats.number, deadMs);
       if (isReady) {
         const room = new Uint8Array(64);
         const read = this.#libc.symbols.read(beats.number, room, BigInt(room.length));
@@ -172,9 +174,9 @@ class Lender {
         continue;
       }
       // This process may have been stopped too.
-      const isOnTime = clock.monotonicMs() - startMs < 2 * MOUNT_DEAD_MS;
+      const isOnTime = clock.monotonicMs() - startMs < 2 * deadMs;
       if (!hasBegun || !isOnTime || this.#isStopped(child)) continue;
-      say(`The daemon has not answered for ${MOUNT_DEAD_MS / 1000} s; it is killed`);
+      say(`The daemon has not answered for ${deadMs / 1000} s; it is killed`);
       child.kill(SIGKILL);
       return;
     }

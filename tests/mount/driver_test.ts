@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { DEFAULT_OPTIONS } from "../../src/generations/scope_options.ts";
-import { compile, missingMount, MountBench, run } from "../support/mount.ts";
+import { compile, missing32Bit, missingMount, MountBench, run } from "../support/mount.ts";
 import { testWhere } from "../support/skip.ts";
 
 /** POLLIN | POLLRDNORM. */
@@ -123,7 +124,7 @@ const EXPECTED = [
   "rights: open by a user without permissions = EACCES",
 ];
 
-testWhere("sysgenid file: every call of the driver's table, from C", missingMount(), async () => {
+async function callAll(program: string): Promise<readonly string[]> {
   await using bench = await MountBench.open({
     grants: [
       { uid: 1001, grants: ["watch"] },
@@ -131,8 +132,18 @@ testWhere("sysgenid file: every call of the driver's table, from C", missingMoun
     ],
   });
   await bench.scopes.put("table", DEFAULT_OPTIONS);
-  const { lines } = await run(compile("driver_calls"), [bench.path("table", "sysgenid")]);
-  assertEquals(lines, EXPECTED);
+  const { lines } = await run(program, [bench.path("table", "sysgenid")]);
   const { state } = bench.scopes.get("table");
+  // A close does not wait for the daemon.
+  for (let tries = 0; tries < 200 && state.counts.watchers > 0; tries++) await delay(5);
   assertEquals(state.counts, { watchers: 0, tracked: 0, outdated: 0 });
+  return lines;
+}
+
+testWhere("sysgenid file: every call of the driver's table, from C", missingMount(), async () => {
+  assertEquals(await callAll(compile("driver_calls")), EXPECTED);
+});
+
+testWhere("sysgenid file: the same from a 32-bit program", missing32Bit(), async () => {
+  assertEquals(await callAll(compile("driver_calls", "-m32")), EXPECTED);
 });

@@ -91,12 +91,31 @@ export class MountBench implements AsyncDisposable {
   }
 }
 
+/** Why no 32-bit program can be tested here, `undefined` when one can. */
+export function missing32Bit(): string | undefined {
+  const missing = missingMount();
+  if (missing !== undefined) return missing;
+  const source = new URL("../mount/programs/watcher.c", import.meta.url).pathname;
+  const args = ["-m32", "-o", "/dev/null", source];
+  const { success } = new Deno.Command("cc", { args, stderr: "null" }).outputSync();
+  return success ? undefined : "no C library for 32 bits (gcc-multilib)";
+}
+
 /** Compiles a program of tests/mount/programs. @returns Its path, in a folder that all may read */
-export function compile(name: string): string {
+export function compile(name: string, ...flags: string[]): string {
   const folder = Deno.makeTempDirSync();
   Deno.chmodSync(folder, 0o755);
   const source = new URL(`../mount/programs/${name}.c`, import.meta.url).pathname;
-  const args = ["-O1", "-Wall", "-Werror", "-o", `${folder}/${name}`, source, "-lpthread"];
+  const args = [
+    ...flags,
+    "-O1",
+    "-Wall",
+    "-Werror",
+    "-o",
+    `${folder}/${name}`,
+    source,
+    "-lpthread",
+  ];
   const { code, stderr } = new Deno.Command("cc", { args }).outputSync();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   return `${folder}/${name}`;

@@ -117,7 +117,10 @@ static void reads_and_writes(void) {
   say("read: 9", value(fd));
   say("trigger: minimum 3", ioctl(fd, TRIGGER, 3));
   say("read: 10", value(fd));
-  say("trigger: more than 32 bits", ioctl(fd, TRIGGER, 1L << 40));
+  /* A 32-bit program cannot say it. */
+  errno = EINVAL;
+  say("trigger: more than 32 bits",
+      sizeof(long) > 4 ? ioctl(fd, TRIGGER, (unsigned long)(1ull << 40)) : -1);
   say("write: confirms the last of several", confirm(fd, 10));
   say("ioctl: unknown number", ioctl(fd, _IO(0xE4, 4), 0));
   say("ioctl: number 0", ioctl(fd, _IO(0xE4, 0), 0));
