@@ -13,7 +13,7 @@ interface Named {
 }
 
 /** JSON of an answer; `undefined` while no daemon answers. */
-async function ask(
+async function fetchJson(
   daemon: Daemon,
   path: string,
   init: RequestInit = {},
@@ -37,8 +37,11 @@ async function checkOpen(
 ): Promise<void> {
   const confirmed = new Set(open.confirmed.map(({ watcher }) => watcher));
   assert(!open.left.some(({ watcher }) => confirmed.has(watcher)), "it left and has confirmed");
-  const late = await ask(daemon, "/v1/scopes/s/watchers?tracked=true&outdated=true&limit=1000");
-  const scope = await ask(daemon, "/v1/scopes/s");
+  const late = await fetchJson(
+    daemon,
+    "/v1/scopes/s/watchers?tracked=true&outdated=true&limit=1000",
+  );
+  const scope = await fetchJson(daemon, "/v1/scopes/s");
   if (late?.status !== 200 || scope?.body.epoch !== open.epoch) return;
   assertEquals(late.body.items, [], "the barrier was open and somebody is late");
 }
@@ -60,12 +63,12 @@ testWhere(
       for (let kills = 0; kills < KILLS && !isOver; kills++) {
         await delay(500);
         Deno.kill(daemonPid(daemon), "SIGKILL");
-        while (await ask(daemon, "/v1/mount") === undefined);
+        while (await fetchJson(daemon, "/v1/mount") === undefined);
       }
     })();
     let [generation, opened, bumps] = [0, 0, 0];
     while (!isOver || opened === 0) {
-      const bumped = await ask(daemon, "/v1/scopes/s/bumps", {
+      const bumped = await fetchJson(daemon, "/v1/scopes/s/bumps", {
         method: "POST",
         body: JSON.stringify({ reason: "test" }),
       });
@@ -74,7 +77,7 @@ testWhere(
       // What was acknowledged is never taken back, and never used twice.
       assert(bumped.body.generation > generation, `${bumped.body.generation} after ${generation}`);
       generation = bumped.body.generation;
-      const barrier = await ask(daemon, "/v1/scopes/s/barrier?timeoutMs=40");
+      const barrier = await fetchJson(daemon, "/v1/scopes/s/barrier?timeoutMs=40");
       if (barrier?.status !== 200) continue;
       opened++;
       await checkOpen(daemon, barrier.body);
@@ -83,16 +86,16 @@ testWhere(
     await killing;
     assert(bumps > 3 && opened > 0, `${bumps} bumps, ${opened} barriers opened`);
     const names = async (): Promise<string[] | undefined> => {
-      const answer = await ask(daemon, "/v1/scopes/s/watchers?limit=1000");
+      const answer = await fetchJson(daemon, "/v1/scopes/s/watchers?limit=1000");
       return answer?.body.items.map(({ name }: Named) => name);
     };
     for (let tries = 0; tries < 200 && (await names())?.length !== 1; tries++) await delay(25);
     assertEquals(await names(), [`watcher-${follower.pid}`]);
-    const mount = await ask(daemon, "/v1/mount");
+    const mount = await fetchJson(daemon, "/v1/mount");
     assertEquals(mount?.body.openFiles, 1);
     // It has never been told twice, nor missed: it still confirms.
     await daemon.json(201, "POST", "/v1/scopes/s/bumps", { reason: "last" });
-    const last = await ask(daemon, "/v1/scopes/s/barrier?timeoutMs=5000");
+    const last = await fetchJson(daemon, "/v1/scopes/s/barrier?timeoutMs=5000");
     assertEquals([last?.status, last?.body.confirmed.map(({ name }: Named) => name)], [
       200,
       [`watcher-${follower.pid}`],

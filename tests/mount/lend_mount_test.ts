@@ -11,7 +11,7 @@ const DEAD_MS = 1_000;
 /** Runs a launcher whose daemons are this script: `$1` is its pipe, `$2` a file for what it tells. */
 async function lend(script: string): Promise<{
   readonly status: number;
-  readonly told: readonly string[];
+  readonly written: readonly string[];
   readonly said: readonly string[];
   readonly folder: string;
 }> {
@@ -34,19 +34,19 @@ async function lend(script: string): Promise<{
     onSignal: () => {},
   });
   const { lines } = await run("stat", ["-f", "-c", "%T", folder]);
-  const told = Deno.readTextFileSync(file).trimEnd().split("\n");
+  const written = Deno.readTextFileSync(file).trimEnd().split("\n");
   Deno.removeSync(file);
   Deno.removeSync(folder);
   assert(lines[0] !== "fuseblk" && lines[0] !== "fuse", `still mounted: ${lines}`);
-  return { status, told, said, folder };
+  return { status, written, said, folder };
 }
 
 testWhere(
   "lendMount(): a daemon that never serves is tried a few times, then the mount is given up",
   missingMount(),
   async () => {
-    const { status, told, said } = await lend('echo start >> "$2"; exit 7');
-    assertEquals(told.length, MOUNT_RESTARTS_MAX + 1);
+    const { status, written, said } = await lend('echo start >> "$2"; exit 7');
+    assertEquals(written.length, MOUNT_RESTARTS_MAX + 1);
     assertEquals(status, 7);
     assert(said.at(-1)?.startsWith("Cannot keep the mount: the daemon has ended with status 7"));
   },
@@ -56,14 +56,14 @@ testWhere(
   "lendMount(): a daemon that would end so again is not started again",
   missingMount(),
   async () => {
-    const { status, told } = await lend('echo start >> "$2"; exit 3');
-    assertEquals([status, told.length], [3, 1]);
+    const { status, written } = await lend('echo start >> "$2"; exit 3');
+    assertEquals([status, written.length], [3, 1]);
   },
 );
 
 testWhere(
   `lendMount(): a daemon without a sign of life is killed after ${
-    MOUNT_DEAD_MS / 1000
+    DEAD_MS / 1000
   } s, a stopped one is not`,
   missingMount(),
   async () => {
@@ -78,9 +78,9 @@ testWhere(
       printf '\\002' >&"$1"
       sleep 60`;
     const startMs = performance.now();
-    const { status, told, said } = await lend(script);
+    const { status, written, said } = await lend(script);
     const tookMs = performance.now() - startMs;
-    assertEquals([status, told], [3, ["first", "continued", "second"]]);
+    assertEquals([status, written], [3, ["first", "continued", "second"]]);
     assert(said[0]?.startsWith("The daemon has not answered for 1 s"), said.join());
     assert(tookMs > 3 * DEAD_MS && tookMs < 10 * DEAD_MS, `${tookMs}`);
   },
