@@ -4,6 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import { Descriptors } from "../core/descriptors.ts";
+import { ROOT_THREADS_MAX, THREADS_PER_ROOT_MAX } from "../core/limits.ts";
 import { EventLog } from "../core/event_log.ts";
 import type { HostSockets } from "../core/ports/host_socket.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
@@ -273,10 +274,13 @@ async function openInodes(
   resources: AsyncDisposableStack,
 ): Promise<InodeStore> {
   const overlays = makeFolder(`${state}/overlays`);
+  // One thread at least, and together no more than there are for roots, as far as that is possible.
+  const share = Math.floor(ROOT_THREADS_MAX / (roots.length + 1));
+  const threads = Math.max(1, Math.min(THREADS_PER_ROOT_MAX, share));
   const folders = new Map<string, RootFolder>(
-    roots.map((root) => [root.name, resources.use(openRoot(libc, root))]),
+    roots.map((root) => [root.name, resources.use(openRoot(libc, root, threads))]),
   );
-  folders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays)));
+  folders.set(OVERLAY_ROOT, resources.use(new HostRoot(libc, overlays, { threads })));
   const inodes = new InodeStore({
     events,
     descriptors,
@@ -298,8 +302,12 @@ async function openInodes(
   return inodes;
 }
 
-function openRoot(libc: Libc, { name, path, readOnly, noatime }: RootConfig): HostRoot {
-  return openNamed(`root "${name}"`, () => new HostRoot(libc, path, { readOnly, noatime }));
+function openRoot(libc: Libc, root: RootConfig, threads: number): HostRoot {
+  const { name, path, readOnly, noatime } = root;
+  return openNamed(
+    `root "${name}"`,
+    () => new HostRoot(libc, path, { readOnly, noatime, threads }),
+  );
 }
 
 /** Names this boot of the host: after a reboot, pages that were cached before may be stale. */

@@ -283,6 +283,22 @@ export const DIRTY_RUNS_MAX = 32_768;
 export const UNSYNCED_RUNS_MAX = 1_000;
 /** Bytes that one read copies on the event loop, about 0.1 ms; longer ones go to a thread. */
 export const NONBLOCKING_READ_BYTES_MAX = 1 * MIB;
+/** Threads that the runtime has for all calls that wait, measured with Deno 2.9.6. */
+const WAITING_THREADS = 32;
+/**
+ * Of those, for calls on roots: what is left writes journals, the ledger and pages while every root
+ * is stuck.
+ */
+export const ROOT_THREADS_MAX = WAITING_THREADS - 8;
+/** Of those, for one root, however few there are: more do not make a disk faster. */
+export const THREADS_PER_ROOT_MAX = 8;
+/** Calls that wait for a thread of their root, each with its buffer; more are refused. */
+export const THREAD_WAITERS_MAX = 1_024;
+/**
+ * How long a stop waits for the files of inodes, so that it takes less than 10 s together with
+ * {@linkcode DRAIN_MS}. What is dirty by then is in the journals.
+ */
+export const INODES_STOP_MS = 3_000;
 /** How often a read begins anew because its file is changed from outside, before it gives up. */
 export const READ_RESTARTS_MAX = 16;
 /** Bytes that a write-back gives to the backing file in one call: they are copied once. */

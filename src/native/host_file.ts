@@ -129,9 +129,9 @@ export class HostFile implements BackingFile {
 
   async link(path: string): Promise<void> {
     const own = cString(`/proc/self/fd/${this.#fd}`);
-    await inParent(this.#opening.root, path, ({ libc, number }, name) => {
+    await inParent(this.#opening.root, path, ({ libc, number, threads }, name) => {
       const args = [AT_FDCWD, own, number, name, AT_SYMLINK_FOLLOW] as const;
-      return libc.onThread("linkat", [...args], path);
+      return libc.onThread("linkat", [...args], path, threads);
     });
   }
 
@@ -142,35 +142,41 @@ export class HostFile implements BackingFile {
     await inParent(
       this.#opening.root,
       path,
-      ({ libc, number }, name) => libc.onThread("unlinkat", [number, name, 0], path),
+      ({ libc, number, threads }, name) =>
+        libc.onThread("unlinkat", [number, name, 0], path, threads),
     );
   }
 
   async reopen(accept: (found: BackingAttributes) => void): Promise<void> {
     const { root, request } = this.#opening;
-    const { libc, subject } = this.#file;
+    const { subject } = this.#file;
     if (await lookUp(root, request.path) === undefined) {
       throw new SystemError("ENOENT", "openat2", subject);
     }
-    using again = await openContent(root, request, false);
-    const found = statCached(again);
-    requireRegular(found, "openat2", subject);
-    accept(found);
-    // The number stays, so that calls under way never meet a third file under it.
-    libc.check(libc.symbols.dup3(again.number, this.#fd, O_CLOEXEC), "dup3", subject);
-    this.#node = found;
+    const again = await openContent(root, request, false);
+    try {
+      const found = statCached(again);
+      requireRegular(found, "openat2", subject);
+      accept(found);
+      // The number stays, so that calls under way never meet a third file under it.
+      await again.onThread("dup3", [again.number, this.#fd, O_CLOEXEC]);
+      this.#node = found;
+    } finally {
+      await again.close();
+    }
   }
 
   async sync(): Promise<void> {
     // Linux reports a failed write-back once for each descriptor: a second fdatasync would succeed
     // over lost pages. So its failure is final, and its errno stays unknown.
-    if (await this.#file.libc.symbols.fdatasync_thread(this.#fd) < 0) {
-      throw new SystemError("EIO", "fdatasync", this.#file.subject);
+    const { number, subject } = this.#file;
+    if (await this.#file.once((symbols) => symbols.fdatasync_thread(number)) < 0) {
+      throw new SystemError("EIO", "fdatasync", subject);
     }
   }
 
-  close(): void {
-    this.#file[Symbol.dispose]();
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   get #fd(): number {
@@ -181,7 +187,7 @@ export class HostFile implements BackingFile {
     call: Call,
     ...args: Parameters<LibcSymbols[Call]>
   ): Promise<ReturnType<LibcSymbols[Call]>> {
-    return this.#file.libc.onThread(call, args, this.#file.subject);
+    return this.#file.onThread(call, args);
   }
 
   async #pathLeadsTo(): Promise<PathLeadsTo> {

@@ -1,3 +1,4 @@
+import { THREADS_PER_ROOT_MAX } from "../core/limits.ts";
 import type { OpenedBacking, OpenRequest, RootFolder } from "../core/ports/root_folder.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
 import { ConfinedFolder } from "./confined_folder.ts";
@@ -7,6 +8,7 @@ import type { Libc } from "./libc.ts";
 import { NonblockingReader } from "./nonblocking_reader.ts";
 import { lookUp, openContent } from "./root_paths.ts";
 import { isSameNode, statCached } from "./statx.ts";
+import { ThreadShare } from "./thread_share.ts";
 
 /** Times that an open is tried again while others rename or make things on the way. */
 const OPEN_TRIES = 16;
@@ -18,6 +20,8 @@ interface HostRootOptions {
   readonly readOnly?: boolean;
   /** Reads leave the access time alone, where the owner of the file permits it. */
   readonly noatime?: boolean;
+  /** How many calls may wait for its storage at once. */
+  readonly threads?: number;
 }
 
 /** A folder of this host as a root. */
@@ -31,7 +35,9 @@ export class HostRoot implements RootFolder, Disposable {
   constructor(libc: Libc, readonly folder: string, options: HostRootOptions = {}) {
     this.readOnly = options.readOnly ?? false;
     this.noatime = options.noatime ?? false;
-    this.#root = new ConfinedFolder(libc, folder, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+    const threads = new ThreadShare(options.threads ?? THREADS_PER_ROOT_MAX);
+    const resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    this.#root = new ConfinedFolder(libc, folder, resolve, threads);
     this.#reader = new NonblockingReader(libc);
   }
 
@@ -51,7 +57,7 @@ export class HostRoot implements RootFolder, Disposable {
           const opening = { root: this.#root, reader: this.#reader, request, hostPath };
           return { file: new HostFile(opened, attributes, opening), created };
         }
-        opened[Symbol.dispose]();
+        await opened.close();
       } catch (error) {
         if (tries >= OPEN_TRIES || !hasErrno(error, ...RACES)) throw error;
       }

@@ -3,6 +3,7 @@ import { SLOW_FAILURE_MS, SLOW_FAILURES_MAX } from "../core/limits.ts";
 import { SystemError } from "../core/system_error.ts";
 import { OwnMounts } from "./own_mounts.ts";
 import { type LibcSymbols, type RepeatableCall, SYMBOLS } from "./symbols.ts";
+import type { ThreadShare } from "./thread_share.ts";
 
 /** Where distributions have the C library. Deno's permission wants the absolute path. */
 const LIBC_PATHS = [
@@ -72,13 +73,15 @@ export class Libc implements Disposable {
    * this process serves itself.
    *
    * @param subject What it is made on
-   * @throws {SystemError} EIO when it failed slowly each time, so that its errno stays unknown;
+   * @param threads The share of threads that it waits on; any free one without it
+   * @throws {SystemError} EAGAIN when too many wait already; EIO when it failed slowly each time, so that its errno stays unknown;
    * EDEADLK below an own mount
    */
   async onThread<Call extends RepeatableCall>(
     call: Call,
     args: Parameters<LibcSymbols[Call]>,
     subject: string,
+    threads?: ThreadShare,
   ): Promise<ReturnType<LibcSymbols[Call]>> {
     type Result = ReturnType<LibcSymbols[Call]>;
     const here = this.symbols[call] as (...args: unknown[]) => Result;
@@ -86,9 +89,14 @@ export class Libc implements Disposable {
     const name = call.replace("syscall_", "");
     let isRefused = false;
     for (let tries = 0; tries < SLOW_FAILURES_MAX; tries++) {
-      const startMs = performance.now();
-      const { refusals } = this.ownMounts;
-      const result = await there(...args);
+      let startMs = 0;
+      let refusals = 0;
+      const waiting = (): Promise<Result> => {
+        startMs = performance.now();
+        ({ refusals } = this.ownMounts);
+        return there(...args);
+      };
+      const result = await (threads === undefined ? waiting() : threads.run(waiting, subject));
       if (result >= 0) return result;
       // Perhaps another call of the same moment was refused, so a thread tries again.
       isRefused = this.ownMounts.refusals !== refusals;

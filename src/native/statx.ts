@@ -42,10 +42,10 @@ export function statCached(
  *
  * @throws {SystemError}
  */
-export async function statSynced({ libc, number, subject }: Descriptor): Promise<NodeAttributes> {
+export async function statSynced(file: Descriptor): Promise<NodeAttributes> {
   const buffer = new Uint8Array(FIELDS.size);
   const flags = linux.AT_EMPTY_PATH | linux.AT_STATX_FORCE_SYNC;
-  await libc.onThread("statx", [number, NO_PATH, flags, linux.STATX_BASIC_STATS, buffer], subject);
+  await file.onThread("statx", [file.number, NO_PATH, flags, linux.STATX_BASIC_STATS, buffer]);
   return decode(buffer);
 }
 

@@ -29,8 +29,6 @@ const IMMEDIATE = {
   geteuid: returns("u32"),
   open: returns("i32", /* path */ "buffer", /* flags */ "i32", /* mode */ "u32"),
   clock_gettime: returns("i32", /* clockid */ "i32", /* tp */ "buffer"),
-  close: returns("i32", /* fd */ "i32"),
-  dup3: returns("i32", /* oldfd */ "i32", /* newfd */ "i32", /* flags */ "i32"),
   read: returns("isize", /* fd */ "i32", /* buf */ "buffer", /* count */ "usize"),
   write: returns("isize", /* fd */ "i32", /* buf */ "buffer", /* count */ "usize"),
   preadv2: returns(
@@ -160,6 +158,8 @@ const IMMEDIATE = {
 
 /** Calls that may wait, for storage most of all: each is there a second time, on a thread. */
 const WAITING = {
+  close: returns("i32", /* fd */ "i32"),
+  dup3: returns("i32", /* oldfd */ "i32", /* newfd */ "i32", /* flags */ "i32"),
   fallocate: returns("i32", /* fd */ "i32", /* mode */ "i32", /* offset */ "i64", /* len */ "i64"),
   fchmod: returns("i32", /* fd */ "i32", /* mode */ "u32"),
   fchown: returns("i32", /* fd */ "i32", /* owner */ "u32", /* group */ "u32"),
@@ -234,7 +234,10 @@ export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
  * The calls on threads that do no harm when they are made again. fdatasync is none: Linux reports a
- * failed write-back once, so a second call would succeed although pages were lost. waitpid tells once
- * how a process has ended.
+ * failed write-back once, so a second call would succeed although pages were lost. Neither is close,
+ * whose descriptor may be another file's by then. waitpid tells once how a process has ended.
  */
-export type RepeatableCall = Exclude<keyof typeof WAITING, "fdatasync" | "poll" | "waitpid">;
+export type RepeatableCall = Exclude<
+  keyof typeof WAITING,
+  "close" | "fdatasync" | "poll" | "waitpid"
+>;

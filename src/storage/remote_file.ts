@@ -125,8 +125,9 @@ class RemoteFile implements BackingFile {
 
   async sync(): Promise<void> {}
 
-  close(): void {
+  close(): Promise<void> {
     this.#ending.abort();
+    return Promise.resolve();
   }
 
   async #take({ body }: Response, into: Uint8Array<ArrayBuffer>): Promise<number> {

@@ -80,8 +80,8 @@ for (const [name, make] of Object.entries(subjects)) {
     const second = await subject.root.open({ ...request, create: "if-missing" });
     assertEquals(second.created, false);
     assertEquals(second.file.attributes().inode, first.file.attributes().inode);
-    first.file.close();
-    second.file.close();
+    await first.file.close();
+    await second.file.close();
   });
 
   Deno.test(`BackingFile reads what it wrote, and zeros where it did not: ${name}`, async () => {
@@ -95,7 +95,7 @@ for (const [name, make] of Object.entries(subjects)) {
     assertEquals(file.attributes().sizeBytes, 8000n);
     assertEquals(await file.read(new Uint8Array(10), 8000n), 0);
     assertEquals(await file.read(new Uint8Array(10), 1n << 40n), 0);
-    file.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.readNonblocking() tells the same as read(), or that it would wait: ${name}`, async () => {
@@ -109,7 +109,7 @@ for (const [name, make] of Object.entries(subjects)) {
     if (read === 50) assertEquals(into.subarray(0, 50), bytes.subarray(4950));
     const past = file.readNonblocking(into, 6000n);
     assert(past === undefined || past === 0);
-    file.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.truncate() cuts, and fills up with zeros: ${name}`, async () => {
@@ -122,7 +122,7 @@ for (const [name, make] of Object.entries(subjects)) {
     wanted.set(pattern(1000));
     assertEquals(await contentOf(file), wanted);
     await file.sync();
-    file.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.look() sees changes from outside, and another file in its place: ${name}`, async () => {
@@ -137,7 +137,7 @@ for (const [name, make] of Object.entries(subjects)) {
     assertEquals(changed.named, true);
     subject.supplant("f");
     assertEquals((await file.look()).named, false);
-    file.close();
+    await file.close();
   });
 }
 
@@ -154,7 +154,7 @@ for (const [name, make] of Object.entries(subjects)) {
       -1_500_000_007n,
       1_500_000_007n,
     ]);
-    file.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.allocate() makes the file so long at least, of zeros: ${name}`, async () => {
@@ -166,7 +166,7 @@ for (const [name, make] of Object.entries(subjects)) {
     const wanted = new Uint8Array(105);
     wanted.set(pattern(10));
     assertEquals(await contentOf(file), wanted);
-    file.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.link() and unlink() give names and take them: ${name}`, async () => {
@@ -184,8 +184,8 @@ for (const [name, make] of Object.entries(subjects)) {
     await file.unlink("g");
     assertEquals(file.attributes().links, 0);
     assertEquals((await file.look()).named, false);
-    other.close();
-    file.close();
+    await other.close();
+    await file.close();
   });
 
   Deno.test(`BackingFile.reopen() goes over to what its path leads to, if that is accepted: ${name}`, async () => {
@@ -208,8 +208,8 @@ for (const [name, make] of Object.entries(subjects)) {
     await file.reopen(() => {});
     assertEquals(await contentOf(file), pattern(20, 3));
     assertEquals((await file.look()).named, true);
-    next.close();
-    file.close();
+    await next.close();
+    await file.close();
   });
 }
 
@@ -225,5 +225,5 @@ Deno.test("HostFile.look() finds a file that was renamed, and not one that has n
   await Deno.remove(`${folder}/f`);
   await Deno.remove(`${folder}/g`);
   assertEquals((await file.look()).named, false);
-  file.close();
+  await file.close();
 });

@@ -50,11 +50,13 @@ Deno.test("HEAD tells the length of the body that GET sends, and sends none", as
   ) {
     const got = await raw(daemon, "GET", path, headers);
     const head = await raw(daemon, "HEAD", path, headers);
+    // Only GET knows ranges (RFC 9110 section 14.2), so a HEAD tells of the whole.
+    const whole = headers.length === 0 ? got : await raw(daemon, "GET", path, []);
     const what = `${path} ${headers}`;
     assert(got.status.includes(` ${status} `), got.status);
-    assertEquals([head.status, head.bytes], [got.status, 0], what);
+    assertEquals([head.status, head.bytes], [whole.status, 0], what);
     assertEquals(got.headers.get("content-length"), String(length ?? got.bytes), what);
-    assertEquals(head.headers.get("content-length"), String(got.bytes), what);
-    assertEquals(head.headers.get("content-range"), got.headers.get("content-range"), what);
+    assertEquals(head.headers.get("content-length"), String(whole.bytes), what);
+    assertEquals(head.headers.get("content-range"), null, what);
   }
 });

@@ -184,8 +184,9 @@ export class MemoryFile implements BackingFile {
     this.node = found;
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.isClosed = true;
+    return Promise.resolve();
   }
 
   #resize(size: number): void {

@@ -89,5 +89,6 @@ export interface BackingFile {
   reopen(accept: (found: BackingAttributes) => void): Promise<void>;
   /** Waits until content and size are on stable storage. */
   sync(): Promise<void>;
-  close(): void;
+  /** Resolves when it is closed, which may have to wait for storage. Never rejects. */
+  close(): Promise<void>;
 }

@@ -325,7 +325,7 @@ export class CachedInode extends CachingInode implements PageSource {
       await this.#changes.atLast(async () => {
         await this.#dirty.close();
         file.close();
-        this.backing.file.close();
+        await this.backing.file.close();
       });
       return "again";
     });

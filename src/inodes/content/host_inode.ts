@@ -169,8 +169,7 @@ export class HostInode extends CachingInode {
   protected unmapped(): void {}
 
   protected closeFiles(): Promise<void> {
-    this.backing.file.close();
-    return Promise.resolve();
+    return this.backing.file.close();
   }
 
   /** Whether somebody may change the content through a mapping now. */

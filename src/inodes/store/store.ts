@@ -3,6 +3,7 @@ import {
   BYTES_REPLY_BYTES_MAX,
   DESCRIPTORS_PER_INODE,
   HOLDERS_PER_INODE_MAX,
+  INODES_STOP_MS,
   OPEN_INODES_MAX,
 } from "../../core/limits.ts";
 import type { BackingAttributes } from "../../core/ports/backing_file.ts";
@@ -29,6 +30,12 @@ import { receiveUpload, type Upload } from "./upload.ts";
 export interface StoreStats extends InodeStats {
   readonly inodes: number;
   readonly cacheLimitBytes: bigint;
+}
+
+/** An inode that could not be written back, and why. */
+interface Unsaved {
+  readonly inode: CachingInode;
+  readonly error: unknown;
 }
 
 /** The open inodes: which there are, who holds them, and the cache that they share. */
@@ -149,7 +156,7 @@ export class InodeStore {
         return { inode, isNew: isTaken };
       });
     } finally {
-      if (!isTaken) file.close();
+      if (!isTaken) await file.close();
     }
   }
 
@@ -272,28 +279,40 @@ export class InodeStore {
   }
 
   /**
-   * Writes everything back and closes it, whoever holds it.
+   * Writes everything back and closes it, whoever holds it. A file whose storage does not answer is
+   * left as it is after a while, since a daemon that is told to end must end.
    *
    * @returns What could not be written back. It is in the journals, for the next start
    */
-  async close(): Promise<readonly { readonly inode: CachingInode; readonly error: unknown }[]> {
+  async close(): Promise<readonly Unsaved[]> {
     this.#leases.stop();
-    const unsaved: { inode: CachingInode; error: unknown }[] = [];
-    for (const [key, inode] of [...this.#byKey]) {
-      await this.#turns.run(key, async () => {
-        if (this.#byKey.get(key) !== inode) return;
-        try {
-          inode.mappings.removeAll();
-          await inode.close();
-          await this.#forget(inode);
-        } catch (error) {
-          unsaved.push({ inode, error });
-          await inode.abandon();
-          this.#drop(inode);
-        }
-      });
-    }
-    return unsaved;
+    const unsaved: Unsaved[] = [];
+    const open = new Set(this.#byKey.values());
+    const closing = [...open].map(async (inode) => {
+      await this.#closeAtLast(inode, (error) => unsaved.push({ inode, error }));
+      open.delete(inode);
+    });
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.after(INODES_STOP_MS, resolve);
+    await Promise.race([Promise.all(closing), late]);
+    cancel();
+    return [...unsaved, ...[...open].map((inode) => ({ inode, error: notAnswered(inode) }))];
+  }
+
+  #closeAtLast(inode: CachingInode, onUnsaved: (error: unknown) => void): Promise<void> {
+    const { key } = inode;
+    return this.#turns.run(key, async () => {
+      if (this.#byKey.get(key) !== inode) return;
+      try {
+        inode.mappings.removeAll();
+        await inode.close();
+        await this.#forget(inode);
+      } catch (error) {
+        onUnsaved(error);
+        await inode.abandon();
+        this.#drop(inode);
+      }
+    });
   }
 
   async #make(opened: OpenedFile, key: string, holder: string): Promise<CachingInode> {
@@ -431,6 +450,13 @@ function keyOf(
 /** How many descriptors an inode takes. In cache mode `host` there are no files of ours. */
 function descriptorsOf({ cache }: Pick<InodeIdentity, "cache">): number {
   return cache === "host" ? 1 : DESCRIPTORS_PER_INODE;
+}
+
+function notAnswered({ identity }: CachingInode): Fault {
+  return new Fault(
+    "backing-failed",
+    `Cannot close ${identity.path}: its storage did not answer for ${INODES_STOP_MS / 1_000} s`,
+  );
 }
 
 function leaseOf(id: string, holder: string): string {

@@ -154,7 +154,7 @@ export async function restore(
       await writeInto(new Backing(file, header.path), parts, id, header, [...dirty]);
       return { outcome: "restored" };
     } finally {
-      file.close();
+      await file.close();
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
