@@ -4,6 +4,7 @@ import type { Tokens } from "../../src/access/tokens.ts";
 import type { IdempotentAnswers } from "../../src/access/idempotency.ts";
 import { type SocketKind, SOCKETS, type Tickets } from "../../src/access/tickets.ts";
 import { type Route, Routes } from "./endpoint.ts";
+import { guardsBeforeBodies } from "./before_bodies.ts";
 import { bodyGuard } from "./body_guard.ts";
 import { addressGuard, authGuard } from "./guard.ts";
 import { headLengths } from "./head.ts";
@@ -56,7 +57,10 @@ export function createApp(parts: AppParts): Routes {
     c.set("seq", parts.lastSeq?.());
     return next();
   });
-  // Only a caller who is let in may send a body. GET, which is called most, passes neither guard.
+  // Only a caller who is let in may send a body. GET, which is called most, passes no guard of it.
+  for (const { route, guard } of guardsBeforeBodies(guarded)) {
+    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(\w+)\}/g, ":$1"), guard);
+  }
   app.on(["POST", "PUT", "PATCH", "DELETE"], "/v1/*", bodyGuard(guarded));
   app.post("/v1/*", idempotency(parts.answers));
   for (const routes of parts.guarded) app.route("/", routes);

@@ -35,7 +35,7 @@ export function idempotency(answers: IdempotentAnswers<StoredAnswer>): Middlewar
       pathname + search,
       c.req.header("content-type"),
       c.req.header("innkeeper-owner"),
-      await c.req.text(),
+      await sha256(await c.req.arrayBuffer()),
     ]);
     const ownKey = JSON.stringify([callerId(c.get("principal")), pathname, key]);
     c.set("once", { key: await digest([c.get("principal").name, pathname, key]), request });
@@ -70,6 +70,9 @@ function callerId(principal: Principal): number {
 
 /** A short text that differs for requests that differ. */
 async function digest(parts: readonly (string | undefined)[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(parts));
+  return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+async function sha256(bytes: BufferSource): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }

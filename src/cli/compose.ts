@@ -76,6 +76,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { makeFolder, openNamed } from "./named_folder.ts";
+import { GrowthWatch } from "./growth_watch.ts";
 import { pageFiles } from "./static_files.ts";
 import { clockOfBoot, systemClock, systemRandom } from "./system.ts";
 import type { SocketRequest } from "./socket_request.ts";
@@ -468,6 +469,7 @@ function socketsOf(
   connections: Connections,
   upgradable: WeakMap<Request, SocketRequest>,
 ): SocketContext {
+  const growth = new GrowthWatch(systemClock);
   return {
     isKnown,
     connections,
@@ -475,7 +477,7 @@ function socketsOf(
     turns: new SendTurns((turn) => setImmediate(turn)),
     upgrade(request, { protocol, idleSeconds }) {
       const own = upgradable.get(request);
-      if (own !== undefined) return own.upgrade(protocol, idleSeconds);
+      if (own !== undefined) return own.upgrade(protocol, idleSeconds, growth);
       return Deno.upgradeWebSocket(request, { protocol, idleTimeout: idleSeconds });
     },
   };

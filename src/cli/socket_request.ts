@@ -1,4 +1,5 @@
 import type { HostSocket } from "../core/ports/host_socket.ts";
+import type { GrowthWatch } from "./growth_watch.ts";
 import { upgradeConnection, writeAll } from "./deno_parts.ts";
 
 /** A request that wants to become a WebSocket, and the connection that it came on. */
@@ -20,10 +21,15 @@ export class SocketRequest {
     this.#headBytes = bytes;
   }
 
-  /** Turns the connection into a WebSocket. */
-  upgrade(protocol: string, idleSeconds: number): Deno.WebSocketUpgrade {
+  /**
+   * Turns the connection into a WebSocket.
+   *
+   * @param growth Ends it when it grows without bound
+   */
+  upgrade(protocol: string, idleSeconds: number, growth: GrowthWatch): Deno.WebSocketUpgrade {
     const options = { protocol, idleTimeout: idleSeconds };
     const upgraded = upgradeConnection(this.#connection, this.#request, options);
+    growth.add(upgraded.socket, this.socket);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = promise;
     for (const end of ["close", "error"]) upgraded.socket.addEventListener(end, () => resolve());

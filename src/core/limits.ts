@@ -229,6 +229,17 @@ export const HEARTBEAT_MS = 15_000;
 /** Connections of all clients together: about 30 KiB of daemon memory each. */
 export const CONNECTIONS_MAX = 20_000;
 
+/** Bytes of a WebSocket message that is not whole yet. Every legal one is far smaller. */
+export const SOCKET_UNFINISHED_BYTES_MAX = 1 * MIB;
+/** Interval between looks at WebSockets that may grow. */
+export const SOCKET_LOOK_MS = 50;
+/** WebSockets that are looked at in one turn, about a microsecond each. */
+export const SOCKET_LOOKS_PER_TURN = 1_000;
+/** Looks in a row at which a unix socket had unread bytes and gave no message. */
+export const SOCKET_UNREAD_LOOKS = 4;
+/** How long a WebSocket may take to close: a client that does not read never does. */
+export const SOCKET_CLOSING_MS = 2_000;
+
 // devices
 
 /** Minors of anonymous devices: Linux has 20 bits for them, and the last value stays unused. */
