@@ -10,7 +10,10 @@ const endpoint = endpointsOf<null>("generations");
 const fill = endpoint({
   method: "post",
   path: "/v1/rooms/{room}",
+  operationId: "fillRoom",
   summary: "Fill a room",
+  description: "Only a test has it.",
+  faults: [],
   needs: "write",
   request: { params: z.object({ room: z.string() }), body: jsonBody(Room) },
   responses: { 200: json(Room, "The room") },
@@ -18,7 +21,10 @@ const fill = endpoint({
 const store = endpoint({
   method: "put",
   path: "/v1/rooms/{room}",
+  operationId: "storeRoom",
   summary: "Store bytes in a room",
+  description: "Only a test has it.",
+  faults: [],
   needs: "write",
   request: { params: z.object({ room: z.string() }), body: { content: BYTES } },
   responses: { 200: json(Room, "The room") },
