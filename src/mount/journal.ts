@@ -8,6 +8,7 @@
  * @module
  */
 import { MOUNT_JOURNAL_LINES_MAX } from "../core/limits.ts";
+import { SystemError } from "../core/system_error.ts";
 
 /** The process and the watcher of an open sysgenid file. */
 export interface SavedWatcher {
@@ -76,6 +77,8 @@ export class MountJournal {
   readonly #file: StepFile | undefined;
   #epoch = 0;
   #lines = 0;
+  /** Whether the file lacks steps, because it could not be written. */
+  #isBehind = false;
 
   readonly #session: string;
 
@@ -147,9 +150,16 @@ export class MountJournal {
 
   #note(step: Step): void {
     if (this.#file === undefined) return;
-    this.#file.append(`${JSON.stringify(step)}\n`);
     this.#apply(step);
-    if (++this.#lines > MOUNT_JOURNAL_LINES_MAX + 4 * this.#size) this.#compact();
+    const isLong = ++this.#lines > MOUNT_JOURNAL_LINES_MAX + 4 * this.#size;
+    try {
+      if (isLong || this.#isBehind) this.#compact();
+      else this.#file.append(`${JSON.stringify(step)}\n`);
+    } catch (error) {
+      // A close must go on all the same. All of it is written as soon as there is room again.
+      if (!(error instanceof SystemError)) throw error;
+      this.#isBehind = true;
+    }
   }
 
   get #size(): number {
@@ -160,6 +170,7 @@ export class MountJournal {
     const steps = [...this.#steps()];
     this.#file?.replace(steps.map((step) => `${JSON.stringify(step)}\n`).join(""));
     this.#lines = steps.length;
+    this.#isBehind = false;
   }
 
   *#steps(): Iterable<Step> {

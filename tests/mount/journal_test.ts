@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { MOUNT_JOURNAL_LINES_MAX } from "../../src/core/limits.ts";
+import { SystemError } from "../../src/core/system_error.ts";
 import { MountJournal } from "../../src/mount/journal.ts";
 
 /** Steps in memory. */
@@ -108,4 +109,21 @@ Deno.test("MountJournal: it does not grow with the time", () => {
   assertEquals(journal.nodes.size, 0);
   assert(file.text.split("\n").length <= MOUNT_JOURNAL_LINES_MAX + 2, `${file.text.length}`);
   assert(file.replaced >= 3);
+});
+
+Deno.test("MountJournal: what could not be written is written as soon as there is room again", () => {
+  const file = new Steps();
+  const journal = new MountJournal(file, "one");
+  journal.node(2n, "/scopes", 0);
+  const { append, replace } = file;
+  file.append = file.replace = () => {
+    throw new SystemError("ENOSPC", "write", "the journal");
+  };
+  journal.opened(3n, 2n, { backing: 1 });
+  journal.closed(3n);
+  journal.opened(4n, 2n, { backing: 1 });
+  Object.assign(file, { append, replace });
+  journal.looked(2n);
+  assertEquals(contentOf(new MountJournal(file, "one")), contentOf(journal));
+  assertEquals([...journal.handles.keys()], [4n]);
 });
