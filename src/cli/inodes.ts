@@ -4,6 +4,7 @@ import type { InodeView } from "../wire/inodes.ts";
 import { command, type GroupSpec } from "./command.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { openInput } from "./input.ts";
+import { leftoverActions } from "./leftovers.ts";
 import { fetchAll, path, tableOf } from "./listing.ts";
 import { flag, number } from "./options.ts";
 
@@ -55,9 +56,15 @@ const read = command({
   async run({ id, offset = 0, length = Infinity }, { client, json, outBytes, outJson }) {
     const { body } = await client.request<{ size: string }>("GET", path`/v1/inodes/${id}`);
     const end = Math.min(offset + length, Number(body.size));
+    let version: string | null = null;
     for (let at = offset; at < end; at += REQUEST_BYTES) {
       const range = `bytes=${at}-${Math.min(at + REQUEST_BYTES, end) - 1}`;
-      const { body } = await client.read(path`/v1/inodes/${id}/data`, { headers: { range } });
+      // What comes later must be of the version that has begun.
+      const same = version === null ? {} : { "if-match": version };
+      const { body, headers } = await client.read(path`/v1/inodes/${id}/data`, {
+        headers: { range, ...same },
+      });
+      version ??= headers.get("etag");
       if (json) outJson({ offset: String(at), bytes: body.toBase64() });
       else outBytes(body);
     }
@@ -78,13 +85,14 @@ const write = command({
   async run({ id, file, offset = 0, replace, durable }, { client }) {
     if (replace && offset > 0) throw new UsageError("--replace goes without --offset");
     const source = await openInput(file);
-    if (replace) await client.request("PATCH", path`/v1/inodes/${id}`, { json: { size: 0 } });
     let at = offset;
     for await (const bytes of inRequests(source)) {
       const range = path`/v1/inodes/${id}/ranges/${`${at}-${at + bytes.byteLength - 1}`}`;
       await client.request("PUT", durable ? `${range}?durable=true` : range, { bytes });
       at += bytes.byteLength;
     }
+    // Last, so that a source that cannot be read leaves the old bytes.
+    if (replace) await client.request("PATCH", path`/v1/inodes/${id}`, { json: { size: at } });
   },
 });
 
@@ -133,5 +141,5 @@ const evict = command({
 export const inodes: GroupSpec = {
   name: "inodes",
   summary: "open inodes and their bytes",
-  actions: [list, stat, read, write, sync, evict],
+  actions: [list, stat, read, write, sync, evict, ...leftoverActions],
 };

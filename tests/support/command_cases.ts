@@ -89,6 +89,10 @@ export const COMMAND_CASES: Readonly<Record<string, CommandCase>> = {
     args: "{inode}",
     others: { nothing: "notFound", "{inode} --offset 1": "usage" },
   },
+  "inodes kept": { args: "" },
+  "inodes retry": { args: "nothing", ends: "notFound" },
+  "inodes export": { args: "nothing {folder}/out", ends: "notFound" },
+  "inodes discard": { args: "nothing", ends: "notFound" },
   "guests create": {
     args: "--image {program} --name g",
     gives: { ownerToken: "owner" },
