@@ -94,8 +94,8 @@ export class FileWorld {
 
   /** The daemon was killed; whoever has a file still has it. */
   async #restart(): Promise<void> {
-    const isKept = this.#random.below(2) === 0;
-    if (isKept) this.counts.handedOver++;
+    const isLent = this.#random.below(2) === 0;
+    if (isLent) this.counts.handedOver++;
     else {
       this.counts.mountsLost++;
       this.#mount++;
