@@ -11,6 +11,9 @@ import type { WatchSink } from "./watch_sink.ts";
 type Topic = "generation" | "quiesce" | "settled" | "progress";
 const TOPICS: readonly Topic[] = ["generation", "quiesce", "settled", "progress"];
 
+/** Stands for a quiesce that this connection was not sent; none has such an id. */
+const OF_BEFORE = "of before";
+
 /** A frame of a client of this type. */
 export type RequestOf<Type extends ClientFrame["type"]> = Extract<ClientFrame, { type: Type }>;
 
@@ -30,18 +33,22 @@ export class Subscription {
   /**
    * @param watcher A registered watcher of the scope
    * @param onDeleted Called when the scope is deleted, and the watcher with it
+   * @param isBack Whether its client had another connection before
    */
   constructor(
     scope: LiveScope,
     { id, tokenHash }: Watcher,
     sink: WatchSink,
     onDeleted: () => void,
+    isBack = false,
   ) {
     this.#scope = scope;
     this.#watcher = id;
     this.#tokenHash = tokenHash;
     this.#sink = sink;
     this.#onDeleted = onDeleted;
+    // It may answer here what it was sent there.
+    if (isBack) this.#unanswered.push({ id: OF_BEFORE, isSent: true });
     this.#unlisten = scope.listen((change) => this.#hear(change));
   }
 
@@ -88,13 +95,14 @@ export class Subscription {
 
   /**
    * The quiesce that an answer is to. One that does not say answers the first that was sent and not
-   * answered, so an answer that comes late does not count for the next quiesce.
+   * answered, so an answer that comes late does not count for the next quiesce. When none is left
+   * it is such a late one.
    */
-  #answered(quiesce: string | undefined): string | undefined {
+  #answered(quiesce: string | undefined): string {
     const at = quiesce === undefined ? 0 : this.#unanswered.findIndex(({ id }) => id === quiesce);
     const oldest = this.#unanswered[at];
     this.#unanswered.splice(0, at + 1);
-    return quiesce ?? oldest?.id;
+    return quiesce ?? oldest?.id ?? OF_BEFORE;
   }
 
   /** Releases the watcher; this is over then. */

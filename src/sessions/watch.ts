@@ -99,7 +99,8 @@ export class WatchSession {
     const { watcher, resumed, token } = await scope.watchers.watch(request, this.#caller);
     if (this.#isOver) return await scope.watchers.leave(watcher.id, watcher.tokenHash);
     const onDeleted = (): void => void this.#subscriptions.delete(request.scope);
-    const subscription = new Subscription(scope, watcher, this.#sink, onDeleted);
+    const isBack = request.token !== undefined;
+    const subscription = new Subscription(scope, watcher, this.#sink, onDeleted, isBack);
     this.#subscriptions.set(request.scope, subscription);
     subscription.confirm(request, { resumed, token });
   }

@@ -228,3 +228,18 @@ Deno.test("WatchSession needs the permission to watch each scope, and its watche
   const [watcher] = scopes.get("tenant-b-1").state.watchers;
   assertEquals([watcher?.owner, scopes.get("vm-7").state.counts.watchers], ["b", 0]);
 });
+
+Deno.test("WatchSession takes a late answer without an id for the quiesce that it answers, not for the next one", async () => {
+  const { scope, send } = await bench();
+  await send(watch);
+  const answer = { type: "quiesced", scope: "vm-7" } as const;
+  const begin = () => scope.beginQuiesce({ reason: "snapshot", maxMs: 1_000 });
+  const { id } = await begin();
+  await send({ ...answer, id: 2, quiesce: id, cannot: "busy" });
+  assertEquals((await send({ ...answer, id: 3 }))["code"], "not-quiescing", "none is left");
+  const second = await begin();
+  assertEquals((await send({ ...answer, id: 4, quiesce: id }))["code"], "not-quiescing");
+  assertEquals(scope.state.phase, "quiescing");
+  assertEquals((await send({ ...answer, id: 5 }))["type"], "quiesced");
+  assertEquals([scope.state.phase, scope.state.quiesce?.id], ["quiesced", second.id]);
+});

@@ -31,6 +31,7 @@ export class GateLife {
       await this.#step();
       await world.settle();
       await world.restartIfDead();
+      world.attempt(() => world.oracle.standing(world.scope.state));
       world.check();
     }
   }

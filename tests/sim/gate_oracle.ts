@@ -127,6 +127,19 @@ export class GateOracle {
     }
   }
 
+  /** Whoever counts as standing still for the quiesce that is on must really stand still for it. */
+  standing(scope: ScopeState): void {
+    for (const watcher of scope.watchers) {
+      const program = this.#holders.get(watcher.id);
+      if (program?.isAlive !== true || !scope.hasQuiesced(watcher)) continue;
+      if (program.stillFor === scope.quiesce?.id) continue;
+      throw new Broken(
+        `${program.name}#${program.id} counts as standing still for ${scope.quiesce?.id}; it did ` +
+          `not stand still but for ${program.stillFor}`,
+      );
+    }
+  }
+
   /** Judges a barrier that has opened. */
   opened(open: BarrierOpen, scope: ScopeState): void {
     const { epoch } = open;
