@@ -116,8 +116,12 @@ async function numberedDraft(
   if (kind === "block") {
     const drive = blockDriver(info);
     const file = await resolver.driveFile(info, hostPath);
+    if (file.isReadOnly === true && request.block?.readOnly === false) {
+      throw notAllowed("readOnly false", `the host has ${hostPath} read-only`);
+    }
     const block = driveOf(request, info, drive.driver, id, file);
-    return { kind, info, why: `${why}; ${drive.why}`, block };
+    const access = file.isReadOnly === true ? "; read-only, as the host has it" : "";
+    return { kind, info, why: `${why}; ${drive.why}${access}`, block };
   }
   if (kind === "vhost-user-blk-pci" || kind === "vhost-user-scsi-pci") {
     const devId = hypervisorId(VHOST_USER_PREFIX[kind], id);
@@ -134,7 +138,7 @@ function driveOf(
   info: Draft["info"],
   driver: BlockDriver,
   id: string,
-  { isDevice, sizeBytes }: DriveFile,
+  { isDevice, sizeBytes, isReadOnly = false }: DriveFile,
 ): BlockDrive {
   const pmem = info.pmem ?? false;
   return {
@@ -143,7 +147,7 @@ function driveOf(
     format: block.format ?? info.driverOptions?.["fstype"] ?? (pmem ? PMEM_FORMAT : "raw"),
     id: hypervisorId("drive", id),
     shareRw: block.shareRw ?? false,
-    readOnly: block.readOnly ?? false,
+    readOnly: block.readOnly ?? isReadOnly,
     pmem,
     isDevice,
     ...(sizeBytes === undefined ? {} : { sizeBytes }),

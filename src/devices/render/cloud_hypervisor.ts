@@ -20,6 +20,9 @@ export function renderCloudHypervisor(device: HostDevice): Rendering {
         return hot([move("pmem", { id, file })], [REMOVED_NOTE]);
       }
       requireNoChannelDevice(block);
+      if (block.shareRw) {
+        refuse("it locks each disk, so no other sandbox could write to it (shareRw)");
+      }
       const imageType = IMAGE_TYPES[imageFormat(block)];
       if (imageType === undefined) refuse(`it does not know ${block.format} images`);
       const disk = { id, path: file, readonly: readOnly, image_type: imageType };

@@ -7,6 +7,7 @@ import {
   part,
   refuse,
   requireNoChannelDevice,
+  requireShareable,
 } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
@@ -32,7 +33,10 @@ export function renderCrosvm(device: HostDevice): Rendering {
       requireNoChannelDevice(block);
       const format = imageFormat(block);
       if (format === "vmdk" || format === "vhdx") refuse(`it does not know ${format} images`);
-      const disk = { path: file, ro: readOnly, id: id.slice(0, SERIAL_BYTES) };
+      requireShareable(block);
+      // It locks a disk's file unless it is told not to, and then no other sandbox can open it.
+      const lock = block.shareRw ? { lock: false } : {};
+      const disk = { path: file, ro: readOnly, ...lock, id: id.slice(0, SERIAL_BYTES) };
       return coldArguments(["--block", options(disk)]);
     }
     case "vfio": {
@@ -53,7 +57,8 @@ export function renderCrosvm(device: HostDevice): Rendering {
     }
     case "virtio-fs":
     case "virtio-9p": {
-      const { source, tag } = part(device.sharedFolder);
+      const { source, tag, readOnly } = part(device.sharedFolder);
+      if (readOnly) refuse("its --shared-dir lets the guest write: it has no read-only folders");
       if (/:/.test(source + tag)) refuse("its --shared-dir takes no colon in a path or tag");
       const type = device.kind === "virtio-fs" ? "fs" : "p9";
       return coldArguments(["--shared-dir", `${source}:${tag}:type=${type}`]);

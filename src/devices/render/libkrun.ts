@@ -1,5 +1,12 @@
 import type { HostDevice } from "../host/host_device.ts";
-import { cold, imageFormat, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import {
+  cold,
+  imageFormat,
+  part,
+  refuse,
+  requireNoChannelDevice,
+  requireShareable,
+} from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 /** KRUN_DISK_FORMAT_… */
@@ -16,6 +23,7 @@ export function renderLibkrun(device: HostDevice): Rendering {
       requireNoChannelDevice(block);
       const format = DISK_FORMATS[imageFormat(block)];
       if (format === undefined) return refuse(`it does not know ${block.format} images`);
+      requireShareable(block);
       return call("krun_add_disk3", {
         block_id: block.id,
         disk_path: block.file,

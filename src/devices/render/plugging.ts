@@ -32,6 +32,18 @@ export function requireNoChannelDevice({ driver }: BlockDrive): void {
   if (driver === "virtio-blk-ccw") refuse("it has no channel devices");
 }
 
+/**
+ * An image format keeps books inside the file, which two writers destroy. No hypervisor can share
+ * such a file.
+ *
+ * @throws {Refusal}
+ */
+export function requireShareable(block: BlockDrive): void {
+  if (!block.shareRw) return;
+  const format = imageFormat(block);
+  if (format !== "raw") refuse(`two who write to one ${format} image (shareRw) destroy it`);
+}
+
 /** A step, and the one that takes it back. */
 interface Move {
   readonly step: Step;

@@ -1,6 +1,6 @@
 import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "../host/host_device.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
-import { coldArguments, hot, imageFormat, part, refuse } from "./plugging.ts";
+import { coldArguments, hot, imageFormat, part, refuse, requireShareable } from "./plugging.ts";
 import type { Rendering, RenderOptions, Step } from "./rendering.ts";
 
 type Options = { readonly [name: string]: OptionValue };
@@ -66,6 +66,7 @@ export function renderQemu(device: HostDevice, options: RenderOptions = {}): Ren
 
 function renderBlock(block: BlockDrive, options: RenderOptions): Rendering {
   const { id, driver, devNo, scsiAddr = "0:0" } = block;
+  requireShareable(block);
   const node = blockNode(block);
   const disk = (type: string, place: Options = {}): Part =>
     plugged(type, `virtio-${id}`, {

@@ -30,6 +30,8 @@ export interface DriveFile {
   readonly isDevice: boolean;
   /** `undefined` where the host does not say. */
   readonly sizeBytes: bigint | undefined;
+  /** Set where the host lets nobody write to it. */
+  readonly isReadOnly?: boolean;
 }
 
 /** Finds the devices of the host by their numbers. It changes nothing (docs/devices.md#5). */
@@ -76,7 +78,12 @@ export class DeviceResolver {
     return { driver, hostPath, backingFile, evidence };
   }
 
-  /** Looks at the file behind a drive. If the host refuses, the path must do. */
+  /**
+   * Looks at the file behind a drive. If the host does not let us look, the path must do; but
+   * whether a device can be written to must be known.
+   *
+   * @throws {Fault} `device-unreadable`
+   */
   async driveFile(info: DeviceInfo, path: string): Promise<DriveFile> {
     try {
       const { kind, sizeBytes } = await this.#tree.stat(path);
@@ -91,7 +98,17 @@ export class DeviceResolver {
     const text = folder && await this.#read(`${folder}/size`, []).catch(() => undefined);
     const sectors = /^[0-9]{1,18}$/.exec(text?.trim() ?? "")?.[0];
     const sizeBytes = sectors === undefined ? undefined : BigInt(sectors) * SECTOR_BYTES;
-    return { isDevice: true, sizeBytes };
+    const access = await this.#isReadOnly(folder) ? { isReadOnly: true } : {};
+    return { isDevice: true, sizeBytes, ...access };
+  }
+
+  /** The kernel refuses to open a read-only device for writing. */
+  async #isReadOnly(folder: string | undefined): Promise<boolean> {
+    const path = `${folder}/ro`;
+    const text = folder && (await this.#read(path, []))?.trim();
+    if (text === undefined || text === "0") return false;
+    if (text === "1") return true;
+    throw unreadable(path, `it must be 0 or 1: received ${JSON.stringify(text.slice(0, 20))}`);
   }
 
   /** Kata's GetHostPath. */

@@ -90,6 +90,30 @@ Deno.test("HostDevices.register() refuses other options for a device that the sa
   await refused("device-differs", () => idOf(host, { info: withDriver("virtio-blk") }));
 });
 
+Deno.test("HostDevices.register() has a disk read-only that the host has read-only", async () => {
+  const { bench, host } = await setUp();
+  await bench.hostTree.file("/sys/dev/block/8:0/ro", "1\n");
+  await bench.hostTree.file("/sys/dev/block/8:16/ro", "0\n");
+  const { device } = await host.register({ info: SDA, sandbox: "s1" });
+  assertEquals(device.block?.readOnly, true);
+  assert(device.why.endsWith("read-only, as the host has it"), device.why);
+  await refused(
+    "value-not-allowed",
+    () => idOf(host, { sandbox: "s2", block: { readOnly: false } }),
+  );
+  assertEquals((await host.register({ info: SDB, sandbox: "s1" })).device.block?.readOnly, false);
+});
+
+Deno.test("HostDevices.register() refuses a disk of which it is not known whether it is read-only", async () => {
+  const { bench, host } = await setUp();
+  await bench.hostTree.file("/sys/dev/block/8:0/ro", "maybe\n");
+  await refused("device-unreadable", () => idOf(host, {}));
+  await bench.hostTree.file("/sys/dev/block/8:0/ro", "0\n");
+  bench.hostTree.failing.set("/sys/dev/block/8:0/ro", "EIO");
+  await refused("device-unreadable", () => idOf(host, {}));
+  assertEquals(host.count, 0);
+});
+
 Deno.test("HostDevices.register() lets several sandboxes have what none of them may change alone", async () => {
   const { host } = await setUp();
   await idOf(host, { sandbox: "s1" });

@@ -60,8 +60,8 @@ const net = {
 const blk = { vhostUser: { type: "vhost-user-blk-pci", socketPath: "/run/blk" } } as const;
 const scsi = { vhostUser: { type: "vhost-user-scsi-pci", socketPath: "/run/scsi" } } as const;
 const rng = { rng: { filename: "/dev/hwrng" } };
-const folder = (type: "virtio-fs" | "virtio-9p") => ({
-  sharedFolder: { type, source: "/srv/share", tag: "t", readOnly: true },
+const folder = (type: "virtio-fs" | "virtio-9p", readOnly = true) => ({
+  sharedFolder: { type, source: "/srv/share", tag: "t", readOnly },
 });
 const vfio = { info: GROUP };
 const generic = { kind: "generic" } as const;
@@ -78,6 +78,13 @@ Deno.test("render() says for every hypervisor what it can take and what it canno
     ...{ blk, scsi, net, fs, rng, generic },
     "virtio-fs": folder("virtio-fs"),
     "virtio-9p": folder("virtio-9p"),
+    "virtio-fs, writable": folder("virtio-fs", false),
+    "virtio-9p, writable": folder("virtio-9p", false),
+    "shared disk": { block: { shareRw: true } },
+    "shared, read-only": { block: { shareRw: true, readOnly: true } },
+    "shared nvdimm": { ...driver("nvdimm"), block: { shareRw: true } },
+    "shared qcow2": { block: { shareRw: true, format: "qcow2" } },
+    "shared vmdk": { block: { shareRw: true, format: "vmdk" } },
   };
   const said: Record<string, string> = {};
   for (const [name, request] of Object.entries(requests)) {
@@ -107,8 +114,15 @@ Deno.test("render() says for every hypervisor what it can take and what it canno
     fs: "no hot cold no cold",
     rng: "no no hot no no",
     generic: "no no no no no",
-    "virtio-fs": "no no no cold cold",
-    "virtio-9p": "no no cold no cold",
+    "virtio-fs": "no no no cold no",
+    "virtio-9p": "no no cold no no",
+    "virtio-fs, writable": "no no no cold cold",
+    "virtio-9p, writable": "no no cold no cold",
+    "shared disk": "hot no hot cold cold",
+    "shared, read-only": "hot no hot cold cold",
+    "shared nvdimm": "hot hot hot no cold",
+    "shared qcow2": "no no no no no",
+    "shared vmdk": "no no no no no",
   });
 });
 
@@ -321,9 +335,13 @@ Deno.test("renderCrosvm() writes options as crosvm reads them", async () => {
     await commandLine({ block: { readOnly: true } }),
     `--block path=/dev/sda,ro=true,id=${`drive-${ID}`.slice(0, 20)}`,
   );
+  assertEquals(
+    await commandLine({ block: { shareRw: true } }),
+    `--block path=/dev/sda,ro=false,lock=false,id=${`drive-${ID}`.slice(0, 20)}`,
+  );
   assertEquals(await commandLine(driver("nvdimm")), "--pmem path=/dev/sda,ro=false");
   assertEquals(await commandLine(blk), "--vhost-user type=block,socket=/run/blk");
-  assertEquals(await commandLine(folder("virtio-9p")), "--shared-dir /srv/share:t:type=p9");
+  assertEquals(await commandLine(folder("virtio-9p", false)), "--shared-dir /srv/share:t:type=p9");
   const { steps, undo } = await rendered("crosvm", vfio);
   assertEquals([steps[1], undo[0]], [{
     type: "command",
