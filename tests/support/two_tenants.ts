@@ -104,7 +104,7 @@ class Stage {
   }
 
   /** Makes what belongs to one, in every part of the product. @returns The ids of it */
-  async furnishFor(prefix: string): Promise<readonly string[]> {
+  async provide(prefix: string): Promise<readonly string[]> {
     const token = `secret-${prefix}`;
     const name = secretOf(prefix);
     const load = [{ at: 4096, bytes: HELLO.toBase64() }];
@@ -217,7 +217,7 @@ export async function playTwoTenants({ requests, seed, hole }: Play): Promise<st
     args: ["--token-file", `${folder}/tokens`, ...roots],
   });
   const stage = new Stage(daemon);
-  const ids = await stage.furnishFor(VICTIM);
+  const ids = await stage.provide(VICTIM);
   const before = await stage.stateOf(VICTIM);
   const document = await (await fetch(`${daemon.url}/openapi.json`)).json();
   const operations = operationsOf(document);
