@@ -72,7 +72,7 @@ const passJointBarrier = endpoint({
     "Answers only when the barrier of each scope is open, all at one moment, each for the " +
     "generation that was current when the caller came. A refusal names in `scope` whose it is, and " +
     "in `shut` all that are not open. `Prefer: wait=N` waits up to N seconds.",
-  needs: { permission: "read", on: { kind: "scopes", in: "each item" } },
+  needs: { permission: "read", on: { kind: "scopes", in: "query" } },
   request: { query: JointBarrierQuery },
   headers: ["Prefer"],
   responses: {

@@ -118,6 +118,7 @@ function described(route: Route, isOpen: boolean): RouteConfig {
 /** How the place is said where the name is that a right is needed on. */
 const PLACES = {
   "body": "what the body names",
+  "query": "what the query names",
   "each item": "each item that it shows",
   "each frame": "what each frame names",
   "what it is of": "what it is of",

@@ -10,7 +10,10 @@ type On =
    * Elsewhere: the guard lets pass whoever has the permission on some name, and the handler checks
    * it on each thing that it shows or changes.
    */
-  | { readonly kind: NameKind; readonly in: "body" | "each item" | "each frame" | "what it is of" };
+  | {
+    readonly kind: NameKind;
+    readonly in: "body" | "query" | "each item" | "each frame" | "what it is of";
+  };
 
 /** A right that a call needs (docs/access.md#4). */
 export interface Need {

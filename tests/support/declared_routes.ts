@@ -35,6 +35,7 @@ export const DECLARED: readonly Route[] = GUARDED.flatMap((routes) => routes.dec
 
 const PLACES = {
   "body": "the body",
+  "query": "the query",
   "each item": "each item",
   "each frame": "each frame",
   "what it is of": "what it is of",
