@@ -62,6 +62,23 @@ export const HELP_OF_REQUESTS = {
     "A ticket is good once, for some seconds, and for the origin that asked for it.",
     "Get a new ticket by `POST /v1/tickets` and open the WebSocket with it at once.",
   ],
+  "listener-not-found": [
+    "No socket of this name was made at run time, or it was deleted.",
+    "Make it with `PUT /v1/listeners/NAME`; `GET /v1/listeners` shows which there are.",
+  ],
+  "listeners-exhausted": [
+    "Too many sockets were made at run time.",
+    "Delete those that nobody needs with `DELETE /v1/listeners/NAME`.",
+  ],
+  "path-taken": [
+    "Something is at the path already. It is never replaced.",
+    "Remove it, if nobody needs it, or choose another path.",
+  ],
+  "path-unusable": [
+    "A socket cannot be placed at the path: its folder is missing or closed to the daemon, or it is " +
+    "on another file system than the run folder.",
+    "Read `detail`. Make the folder, or start the daemon with `--run` on the file system of the path.",
+  ],
   "tickets-exhausted": [
     "Too many tickets were asked for and not used yet.",
     "Use the tickets or let them expire, which takes some seconds, and ask again.",

@@ -10,18 +10,21 @@ import type { HostSockets } from "../core/ports/host_socket.ts";
 import type { OpenHostDevice } from "../core/ports/host_device.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
 import type { PageFolder } from "../core/ports/page_file.ts";
+import type { Ledger } from "../core/ports/ledger.ts";
 import type { RootFolder } from "../core/ports/root_folder.ts";
 import { Admission, type Admitted } from "../access/admission.ts";
 import type { Listener } from "../access/listener.ts";
 import { type Principal, type TokenEntry, Tokens } from "../access/tokens.ts";
 import { CLOSE, Connections } from "../sessions/connections.ts";
 import { InodeFiles, OVERLAY_ROOT } from "../daemon/guest_files.ts";
+import { releaseSuperseded } from "../daemon/listener_watchers.ts";
 import { HostMirror } from "../daemon/host_mirror.ts";
 import { hostSources } from "../daemon/host_sources.ts";
 import { Innkeeper } from "../daemon/innkeeper.ts";
 import { IdempotentAnswers } from "../access/idempotency.ts";
 import { Reseeders } from "../sessions/reseeders.ts";
 import { SendTurns } from "../sessions/send_turns.ts";
+import type { RunTimeListeners } from "../access/run_time_listeners.ts";
 import { Tickets } from "../access/tickets.ts";
 import { DeviceRegistry } from "../devices/registry.ts";
 import { HOST_ROOTS } from "../devices/resolve/host_roots.ts";
@@ -49,6 +52,7 @@ import { MappedCacheFiles } from "../native/mapped_cache_file.ts";
 import { monotonicNowMs } from "../native/monotonic_clock.ts";
 import { OwnPageFiles } from "../native/own_page_files.ts";
 import { visibilityOf } from "../native/visibility.ts";
+import { NativeSocketFiles } from "../native/socket_files.ts";
 import { SharedFolder } from "../native/shared_folder.ts";
 import { JournalFiles } from "../storage/journal_file.ts";
 import { PageFiles } from "../storage/page_files.ts";
@@ -70,6 +74,7 @@ import { metricsOf, metricsRoutes } from "../../routes/operate/metrics.ts";
 import { scopeRoutes } from "../../routes/generations/scopes.ts";
 import type { SocketContext } from "../sessions/socket.ts";
 import { mountRoutes as mountStatusRoutes } from "../../routes/operate/mount.ts";
+import { listenerRoutes } from "../../routes/operate/listeners.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
 import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
@@ -79,6 +84,7 @@ import { makeFolder, openNamed } from "./named_folder.ts";
 import { GrowthWatch } from "./growth_watch.ts";
 import { pageFiles } from "./static_files.ts";
 import { clockOfBoot, systemClock, systemRandom } from "./system.ts";
+import { runTimeListeners } from "./listener_sockets.ts";
 import type { SocketRequest } from "./socket_request.ts";
 import { makeTokenFile, readTokens } from "./token_file.ts";
 
@@ -87,6 +93,8 @@ const log = getLogger(["innkeeper", "daemon"]);
 /** A daemon that is put together and does not listen yet. */
 export interface Daemon {
   readonly app: OpenAPIHono<Env>;
+  /** The sockets that are made at run time. */
+  readonly listeners: Pick<RunTimeListeners, "start" | "stop">;
   /** Which connections may come and stay. */
   readonly admission: Admission;
   readonly sockets: HostSockets;
@@ -127,7 +135,7 @@ export async function openDaemon(config: Config): Promise<Daemon> {
     const mount = await mountFiles(config, libc, { innkeeper, pages, borrowed }, resources);
     // From here on no library can be opened; those that are open keep working.
     Deno.permissions.revokeSync({ name: "ffi", path: libc.path });
-    const parts = { libc, tokens, read, descriptors };
+    const parts = { ledger, libc, tokens, read, descriptors };
     return mountRoutes(config, innkeeper, parts, resources.move(), mount);
   } catch (error) {
     await resources.disposeAsync();
@@ -385,6 +393,7 @@ async function requireOutside(config: Config, libc: Libc): Promise<void> {
 
 /** What the routes are mounted on, beside the four parts. */
 interface MountParts {
+  readonly ledger: Ledger;
   readonly libc: Libc;
   readonly tokens: Tokens;
   /** Reads the token file. */
@@ -396,7 +405,7 @@ interface MountParts {
 function mountRoutes(
   config: Config,
   innkeeper: Innkeeper,
-  { libc, tokens, read, descriptors }: MountParts,
+  { ledger, libc, tokens, read, descriptors }: MountParts,
   resources: AsyncDisposableStack,
   mount: Mount | undefined,
 ): Daemon {
@@ -404,24 +413,26 @@ function mountRoutes(
   const { scopes, guests, inodes, devices, resolver, events } = innkeeper;
   const connections = new Connections(systemClock);
   const stopping = new AbortController();
+  const ready = (): boolean => !stopping.signal.aborted;
   const isKnown = (principal: Principal): boolean => tokens.knows(principal);
   const tickets = new Tickets(systemClock, systemRandom);
   const upgradable = new WeakMap<Request, SocketRequest>();
   const sockets = socketsOf(isKnown, connections, upgradable);
   const metrics = new Registry();
+  const endThose = (why: string, isOver: (principal: Principal) => boolean): void =>
+    void connections.close(CLOSE.tokenRemoved, why, ({ principal }) => isOver(principal));
+  const listeners = runTimeListeners(config, new NativeSocketFiles(libc), {
+    ...{ ledger, events },
+    answer: (request, listener) => app.fetch(request, { listener }),
+    onGone: (gone) => endThose("the listener was deleted", (principal) => principal === gone),
+    onDeleted: (principal, scope) => releaseSuperseded(scopes, principal, scope),
+  });
   const app = createApp({
-    version,
-    tokens,
-    tickets,
+    ...{ version, tokens, tickets },
     answers: new IdempotentAnswers(systemClock),
-    allowedHosts: config.allowHosts,
-    metrics,
+    ...{ allowedHosts: config.allowHosts, metrics },
     lastSeq: () => events.lastSeq,
-    open: [
-      consoleRoutes(pageFiles),
-      asyncApiRoutes(version),
-      healthRoutes({ version, ready: () => !stopping.signal.aborted }),
-    ],
+    open: [consoleRoutes(pageFiles), asyncApiRoutes(version), healthRoutes({ version, ready })],
     guarded: [
       metricsRoutes(metrics, metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss)),
       scopeRoutes(scopes, stopping.signal),
@@ -429,6 +440,7 @@ function mountRoutes(
       guestConsoleRoutes(guests, sockets, stopping.signal),
       eventRoutes(events, stopping.signal, isKnown),
       ticketRoutes(tickets),
+      listenerRoutes(listeners),
       mountStatusRoutes(() => mount?.status, metrics),
       deviceRoutes(devices, resolver),
       inodeRoutes(inodes),
@@ -437,6 +449,7 @@ function mountRoutes(
   });
   return {
     app,
+    listeners,
     admission: new Admission(descriptors, systemClock),
     sockets: new NativeHostSockets(libc),
     answer(request, listener, connection, socket) {
@@ -445,11 +458,7 @@ function mountRoutes(
     },
     reloadTokens() {
       tokens.replace(read());
-      void connections.close(
-        CLOSE.tokenRemoved,
-        "the token was removed",
-        ({ principal }) => !isKnown(principal),
-      );
+      endThose("the token was removed", (principal) => !isKnown(principal));
     },
     async beginStop() {
       stopping.abort();

@@ -1,6 +1,8 @@
 import { dirname } from "node:path/posix";
 import type { Config } from "./config.ts";
 import { addressText, type ListenAddress } from "./listen_address.ts";
+import { ANY_CID } from "./listen_vsock.ts";
+import { listenerSlot } from "./listener_sockets.ts";
 import { envName } from "./serve_flags.ts";
 
 /**
@@ -23,7 +25,11 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
   return [
     allow("read", [appFolder, config.state, config.run, config.tokenFile, ...tls, ...sockets]),
     allow("write", [config.state, config.run, ...sockets]),
-    allow("net", [...config.listen.map((one) => listenGrant(one, config.tls)), ...remotes]),
+    allow("net", [
+      ...config.listen.map((one) => listenGrant(one, config.tls)),
+      `unix:${listenerSlot(config)}`,
+      ...remotes,
+    ]),
     allow("env", [envName("*"), "XDG_*", "HOME"]),
     allow("ffi", [libcPath]),
   ];
@@ -31,6 +37,7 @@ export function grantsOf(config: Config, appFolder: string, libcPath: string): r
 
 /** A listener with a certificate listens again on its port, whichever it was, when that is renewed. */
 function listenGrant(address: ListenAddress, tls: Config["tls"]): string {
+  if (address.kind === "vsock") return `vsock:${ANY_CID}:${address.port}`;
   const text = addressText(address);
   return address.kind === "tcp" && address.port === 0 && tls !== undefined
     ? text.replace(/:0$/, "")

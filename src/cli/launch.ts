@@ -56,6 +56,7 @@ function daemonArgs(libc: Libc, { config, json }: Start): readonly string[] {
     "--unstable-worker-options",
     "--no-remote",
     "--deny-import",
+    ...config.listen.some(({ kind }) => kind === "vsock") ? ["--unstable-vsock"] : [],
     `--config=${app}/deno.json`,
     ...grantsOf(config, app, libc.path),
     `${app}/src/cli/daemon.ts`,

@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { EXIT, ExitError } from "./exit.ts";
 import { type AnswerOn, HttpServer, type HttpServerParts } from "./http_server.ts";
 import { addressText, type ListenAddress } from "./listen_address.ts";
+import { listenVsock } from "./listen_vsock.ts";
 import { listenTls } from "./listen_tls.ts";
 
 /** Answers a request that came in at a listener. */
@@ -47,6 +48,7 @@ export async function listen(
   parts: ListenParts,
 ): Promise<Listening> {
   try {
+    if (address.kind === "vsock") return listenVsock(address, parts.answer);
     return address.kind === "unix"
       ? await listenUnix(address, parts)
       : listenTcp(address, tls, parts);

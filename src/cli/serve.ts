@@ -24,6 +24,7 @@ export async function serve(config: Config): Promise<number> {
   }
   const daemon = await openDaemon(config);
   const listening = await listenAll(config, daemon);
+  await daemon.listeners.start();
   const signalled = firstSignal(["SIGTERM", "SIGINT"]);
   Deno.addSignalListener("SIGHUP", () => void reload(daemon, listening));
   announce(config, listening);
@@ -32,7 +33,8 @@ export async function serve(config: Config): Promise<number> {
   const drained = delay(DRAIN_MS);
   // First, since Deno would close the WebSockets with a code of its own when it stops listening.
   await Promise.race([daemon.beginStop(), drained]);
-  await Promise.race([Promise.all(listening.map((one) => one.stop())), drained]);
+  const stopping = [...listening, daemon.listeners].map((one) => one.stop());
+  await Promise.race([Promise.all(stopping), drained]);
   await daemon.close();
   await Promise.race([logged.flush(), delay(LOG_FLUSH_MS)]);
   return EXIT.done;

@@ -19,7 +19,8 @@ const FLAGS = {
     kind: "texts",
     value: "ADDR",
     help:
-      "unix:PATH[,permissions=a+b:PATTERN] or HOST:PORT, port 0 picks one; replaces the defaults " +
+      "unix:PATH[,permissions=a+b:PATTERN], vsock:PORT or HOST:PORT, port 0 picks one; replaces the " +
+      "defaults " +
       "[unix:RUN/private/innkeeper.sock and 127.0.0.1:8787]",
   },
   "tls-cert": { kind: "text", value: "FILE", help: "certificate for the TCP listeners" },

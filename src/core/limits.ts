@@ -103,6 +103,10 @@ export const LISTED_NAMES_MAX = 100;
 /** Time for running requests to end when the daemon stops; service managers kill after 90 s. */
 export const DRAIN_MS = 5_000;
 
+/** Sockets made at run time: a descriptor each, and one for each machine of a large host. */
+export const LISTENERS_MAX = 1_000;
+/** The path of a unix socket: what `struct sockaddr_un` holds, less the NUL. */
+export const SOCKET_PATH_BYTES_MAX = 107;
 /** Lifetime of a ticket with which a browser opens a WebSocket: it does so at once. */
 export const TICKET_MS = 30_000;
 /** Tickets that wait to be used: 300 new ones a second for as long as they live. */

@@ -40,9 +40,16 @@ export function judgeResumption(
   // The answer with the next token may have been lost on its way. Whoever proves to be the process
   // that it was meant for goes on; a clone cannot prove that.
   const before = scope.bySpentToken(tokenHash).filter((one) => mayAdopt(one, by));
-  const same = before.find((one) => isSameProcess(one.peer, peer));
+  const same = before.find((one) =>
+    isSameProcess(one.peer, peer) || one.supersededBy === undefined && isSameListener(one, by)
+  );
   if (same !== undefined) return { kind: "continue", watcher: same };
   return { kind: "stranger", dead: before.filter((one) => isProvenDead(one, processes)) };
+}
+
+/** Whether both came by one socket that was made at run time: only one guest has that. */
+function isSameListener({ owner }: Watcher, by: Registrant | undefined): boolean {
+  return owner !== undefined && owner.startsWith("listener:") && owner === by?.name;
 }
 
 /** Whether nobody can be this watcher any more: its connection has ended and its process too. */

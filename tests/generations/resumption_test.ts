@@ -266,3 +266,17 @@ Deno.test("a lost watcher that comes back before it is forgotten is not forgotte
   await settle();
   assertEquals(scope.state.watcher(watcher.id).presence, "connected");
 });
+
+Deno.test("a spent token goes on as its watcher by the socket of one guest, and by no other", async () => {
+  const { scope } = await world();
+  const by = (name: string) => ({ name, may: () => false });
+  const first = await scope.watchers.watch({ name: "app", track: true }, by("listener:vm-7"));
+  const { token } = first;
+  const second = await scope.watchers.watch({ name: "app", token }, by("listener:vm-7"));
+  assertEquals(second.watcher.id === first.watcher.id || second.resumed, true);
+  // The answer with the next token was lost on its way.
+  const again = await scope.watchers.watch({ name: "app", token }, by("listener:vm-7"));
+  assertEquals([again.resumed, again.watcher.id], [true, second.watcher.id]);
+  const other = await scope.watchers.watch({ name: "app", token }, by("listener:vm-8"));
+  assertEquals([other.resumed, scope.state.isOutdated(other.watcher)], [false, true]);
+});

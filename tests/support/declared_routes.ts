@@ -9,6 +9,7 @@ import { type Need, needOf } from "../../routes/http/rights.ts";
 import { inodeRoutes } from "../../routes/inodes/inodes.ts";
 import { eventRoutes } from "../../routes/operate/events.ts";
 import { metricsRoutes } from "../../routes/operate/metrics.ts";
+import { listenerRoutes } from "../../routes/operate/listeners.ts";
 import { mountRoutes } from "../../routes/operate/mount.ts";
 import { ticketRoutes } from "../../routes/operate/tickets.ts";
 
@@ -26,6 +27,7 @@ export const GUARDED = [
   guestConsoleRoutes(nothing, nothing, signal),
   eventRoutes(nothing, signal, () => true),
   ticketRoutes(nothing),
+  listenerRoutes(nothing),
   metricsRoutes(new Registry(), []),
   mountRoutes(() => undefined, new Registry()),
 ];

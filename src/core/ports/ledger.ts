@@ -11,7 +11,8 @@ export type LedgerKind =
   | "counter"
   | "bump"
   | "event"
-  | "replay";
+  | "replay"
+  | "listener";
 
 /** One entry. A body is JSON; 64-bit numbers in it are decimal strings. */
 export interface LedgerEntry {
