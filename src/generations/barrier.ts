@@ -65,7 +65,7 @@ export function judge(
   // Nobody else can confirm in the place of somebody who left.
   if (broken.length > 0) throw unmetFault(scope, request);
   if (names.length > 0 || missing > 0) return undefined;
-  const { departed, forgotten } = scope;
+  const { departed, forgotten } = scope.past;
   return { generation, epoch, lost, confirmed: [...scope.confirmed()], departed, forgotten };
 }
 

@@ -18,11 +18,12 @@ export interface PastOfScope {
   readonly broken?: Iterable<string> | undefined;
   readonly forgotten?: Iterable<Departure> | undefined;
   readonly departed?: Iterable<Departure> | undefined;
+  readonly gone?: Iterable<Watcher> | undefined;
 }
 
 /** How many have confirmed the current generation of a scope, and who left: begins anew at a bump. */
 export class Confirmations {
-  readonly #gone: Watcher[] = [];
+  readonly #gone: Watcher[];
   readonly #departed: Departure[];
   readonly #broken: Set<string>;
   readonly #forgotten: Departure[];
@@ -31,8 +32,10 @@ export class Confirmations {
   #count = 0;
 
   constructor(
-    { broken = [], forgotten = [], departed = [] }: PastOfScope,
+    { broken = [], forgotten = [], departed = [], gone = [] }: PastOfScope,
   ) {
+    this.#gone = [...gone];
+    this.#count = this.#gone.length;
     this.#broken = new Set(broken);
     this.#forgotten = [...forgotten];
     this.#departed = [...departed];
@@ -64,8 +67,9 @@ export class Confirmations {
   }
 
   /** What is remembered once there was a bump. */
-  get afterBump(): Required<Pick<Confirmations, "broken" | "forgotten" | "departed">> {
+  get afterBump(): Required<Pick<Confirmations, "gone" | "broken" | "forgotten" | "departed">> {
     return {
+      gone: [],
       broken: new Set(),
       departed: [],
       forgotten: this.#isForgottenOver ? [] : this.#forgotten,

@@ -128,7 +128,7 @@ export class LiveScope {
       const bump = mintBump(this.#ports, next, reason, by);
       // Every tracked watcher is outdated by it.
       const past = { bump, outdated: this.#scope.counts.tracked, tookMs: undefined };
-      const { afterBump } = this.#scope;
+      const { afterBump } = this.#scope.past;
       await this.#commit({ current: bump, previousGeneration: generation, ...afterBump }, [
         ...this.#history.entries(past),
         ...request.once === undefined ? [] : this.#ports.replays.entries(request.once, past),

@@ -7,6 +7,7 @@
 import type { LedgerEntry, LedgerRow } from "../core/ports/ledger.ts";
 import type { Bump } from "./bump.ts";
 import type { Departure } from "./confirmations.ts";
+import { BARRIER_NAMES_MAX } from "../core/limits.ts";
 import { Scope, type ScopeState } from "./scope.ts";
 import { DEFAULT_OPTIONS, type ScopeOptions } from "./scope_options.ts";
 import type { Failure, Watcher } from "./watcher.ts";
@@ -23,6 +24,7 @@ interface ScopeBody extends BumpBody {
   readonly broken?: readonly string[] | undefined;
   readonly forgotten?: readonly Departure[] | undefined;
   readonly departed?: readonly Departure[] | undefined;
+  readonly gone?: readonly WatcherBody[] | undefined;
 }
 
 interface WatcherBody extends
@@ -42,10 +44,9 @@ interface WatcherBody extends
     >;
 }
 
-type SavedScope = Pick<
-  ScopeState,
-  "name" | "options" | "current" | "previousGeneration" | "broken" | "forgotten" | "departed"
->;
+type SavedScope =
+  & Pick<ScopeState, "name" | "options" | "current" | "previousGeneration">
+  & Pick<ScopeState["past"], "gone" | "broken" | "forgotten" | "departed">;
 
 /** A bump as JSON. */
 export function bumpBody({ epoch, atNs, ...bump }: Bump): BumpBody {
@@ -64,11 +65,12 @@ export function bumpOf({ epoch, atNs, ...bump }: BumpBody): Bump {
  * counter must never repeat
  */
 export function scopeEntry(
-  scope: SavedScope,
+  { name, options, current, previousGeneration, past }: ScopeState,
   change: Partial<SavedScope> & { readonly deleted?: true } = {},
 ): LedgerEntry {
-  const { options, current, previousGeneration, broken, forgotten, departed } = scope;
-  const saved = { options, current, previousGeneration, broken, forgotten, departed, ...change };
+  const { gone, broken, forgotten, departed } = past;
+  const known = { options, current, previousGeneration, gone, broken, forgotten, departed };
+  const saved = { ...known, ...change };
   const body: ScopeBody = {
     options: saved.options,
     previousGeneration: saved.previousGeneration,
@@ -77,8 +79,12 @@ export function scopeEntry(
     broken: saved.broken.size === 0 ? undefined : [...saved.broken],
     forgotten: saved.forgotten.length === 0 ? undefined : saved.forgotten,
     departed: saved.departed.length === 0 ? undefined : saved.departed,
+    // Those past the bound count as if they had not confirmed, after a restart.
+    gone: saved.gone.length === 0
+      ? undefined
+      : saved.gone.slice(0, BARRIER_NAMES_MAX).map((watcher) => watcherBody(name, watcher)),
   };
-  return { kind: "scope", id: scope.name, body };
+  return { kind: "scope", id: name, body };
 }
 
 /** The entry that forgets a scope. */
@@ -88,15 +94,13 @@ export function scopeGone(name: string): LedgerEntry {
 
 /** A scope read back, and whether it is a tombstone. */
 export function scopeOf({ id, body }: LedgerRow): { scope: Scope; deleted: boolean } {
-  const { options, previousGeneration, deleted = false, broken, forgotten, departed, ...bump } =
-    body as ScopeBody;
+  const { options, previousGeneration, deleted = false, ...rest } = body as ScopeBody;
+  const { broken, forgotten, departed, gone = [], ...bump } = rest;
+  const past = { broken, forgotten, departed, gone: gone.map((one) => watcherOfBody(one, 0n)) };
   const current = bumpOf(bump);
   // Rows of earlier versions lack the options that came since.
   const all = { ...DEFAULT_OPTIONS, ...options };
-  return {
-    scope: new Scope(id, all, current, previousGeneration, { broken, forgotten, departed }),
-    deleted,
-  };
+  return { scope: new Scope(id, all, current, previousGeneration, past), deleted };
 }
 
 function watcherEntryId(scope: string, watcher: string): string {
@@ -105,9 +109,14 @@ function watcherEntryId(scope: string, watcher: string): string {
 
 /** The entry of a tracked watcher as it is now. */
 export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
+  const body = watcherBody(scope, watcher);
+  return { kind: "watcher", id: watcherEntryId(scope, watcher.id), body };
+}
+
+function watcherBody(scope: string, watcher: Watcher): WatcherBody {
   const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
   const { previousTokenHash, showsToken, peer, supersededBy, process, failure } = watcher;
-  const body: WatcherBody = {
+  return {
     scope,
     id,
     name,
@@ -126,7 +135,6 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
       failure: { ...failure, epoch: String(failure.epoch), atNs: String(failure.atNs) },
     },
   };
-  return { kind: "watcher", id: watcherEntryId(scope, id), body };
 }
 
 /** The entry that removes a watcher. */
@@ -140,8 +148,13 @@ export function watcherGone(scope: string, watcher: string): LedgerEntry {
  * @param nowNs From when on it is held, nanoseconds since 1970
  */
 export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; watcher: Watcher } {
-  const { scope, ackedEpoch, ackedAtNs, failure, ...saved } = body as WatcherBody;
-  const watcher: Watcher = {
+  const saved = body as WatcherBody;
+  return { scope: saved.scope, watcher: watcherOfBody(saved, nowNs) };
+}
+
+function watcherOfBody(body: WatcherBody, nowNs: bigint): Watcher {
+  const { scope: _scope, ackedEpoch, ackedAtNs, failure, ...saved } = body;
+  return {
     ...saved,
     tracked: true,
     presence: "held",
@@ -154,5 +167,4 @@ export function watcherOf({ body }: LedgerRow, nowNs: bigint): { scope: string; 
       atNs: BigInt(failure.atNs),
     },
   };
-  return { scope, watcher };
 }

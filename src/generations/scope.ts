@@ -24,7 +24,7 @@ type WatcherQuery =
   | ("watchers" | "watcher" | "has" | "byToken" | "bySpentToken" | "counts" | "troubles" | "late")
   | ("isOutdated" | "hasFailed" | "hasQuiesced" | "inability" | "isSettled" | "awaitsOnlyLost")
   | ("unmet" | "hasConfirmed" | "confirmed" | "confirmedCount" | "departed" | "broken")
-  | ("forgotten" | "afterBump");
+  | "past";
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -141,14 +141,9 @@ export class Scope {
     return this.#confirmations.broken;
   }
 
-  /** See {@linkcode Confirmations.forgotten}. */
-  get forgotten(): readonly Departure[] {
-    return this.#confirmations.forgotten;
-  }
-
-  /** See {@linkcode Confirmations.afterBump}. */
-  get afterBump(): Confirmations["afterBump"] {
-    return this.#confirmations.afterBump;
+  /** What survives a restart beside the watchers. */
+  get past(): Pick<Confirmations, "gone" | "departed" | "broken" | "forgotten" | "afterBump"> {
+    return this.#confirmations;
   }
 
   /** Whether some tracked watchers have not confirmed, and all of those are lost. */

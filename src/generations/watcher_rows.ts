@@ -53,13 +53,18 @@ export class WatcherRows {
     const brokenNow = this.#scope.brokenBy(id, why);
     const broken = new Set([...this.#scope.broken, ...brokenNow]);
     const departure = { id, name, why };
-    const isLate = tracked && this.#scope.isOutdated(this.#scope.watcher(id));
+    const watcher = this.#scope.watcher(id);
+    const isLate = tracked && this.#scope.isOutdated(watcher);
+    const hasConfirmed = this.#scope.hasConfirmed(watcher) && watcher.supersededBy === undefined;
+    const { gone, forgotten, departed } = this.#scope.past;
     const past = {
       broken,
-      forgotten: this.#with(this.#scope.forgotten, departure, why === "forgotten"),
-      departed: this.#with(this.#scope.departed, departure, why !== "forgotten" && isLate),
+      gone: hasConfirmed ? [...gone, watcher] : gone,
+      forgotten: this.#with(forgotten, departure, why === "forgotten"),
+      departed: this.#with(departed, departure, why !== "forgotten" && isLate),
     };
-    const isScopeChanged = brokenNow.length > 0 || why === "forgotten" || isLate;
+    const isRemembered = hasConfirmed && gone.length < BARRIER_NAMES_MAX;
+    const isScopeChanged = brokenNow.length > 0 || why === "forgotten" || isLate || isRemembered;
     await this.#commit([
       ...tracked ? [watcherGone(this.#scope.name, id)] : [],
       ...isScopeChanged ? [scopeEntry(this.#scope, past)] : [],

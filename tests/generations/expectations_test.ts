@@ -139,6 +139,27 @@ Deno.test("who left without confirming is still remembered after a restart", asy
   assertEquals([...again.state.confirmed()].map(({ id }) => id), [stays.watcher.id]);
 });
 
+Deno.test("who confirmed and left has done its work also after a restart, until the next bump", async () => {
+  const bench = new ScopesBench();
+  const scopes = await bench.withScope("vm-7", { expect: ["job"], atLeast: 1 });
+  const scope = scopes.get("vm-7");
+  const { watcher } = await scope.watchers.watch({ name: "job", track: true });
+  await scope.bump({ reason: "restore", by: "test" });
+  scope.watchers.ack(watcher.id, 1);
+  await scope.watchers.release(watcher.id);
+  assertEquals(scope.state.isSettled, true);
+  await scopes.close();
+  const again = (await bench.open()).get("vm-7");
+  assertEquals([again.state.isSettled, again.state.confirmedCount], [true, 1]);
+  assertEquals([...again.state.confirmed()].map(({ name, ackedAtNs }) => [name, ackedAtNs]), [
+    ["job", bench.clock.wallNs()],
+  ]);
+  await again.bump({ reason: "restore", by: "test" });
+  assertEquals([again.state.isSettled, again.state.confirmedCount], [false, 0]);
+  await again.close();
+  assertEquals((await bench.open()).get("vm-7").state.unmet().names, ["job"]);
+});
+
 Deno.test("matchesPattern() is a name, or a prefix with a star at its end", () => {
   const yes = [["app", "app"], ["app-*", "app-1"], ["*", "x"], ["app*", "app"]] as const;
   const no = [["app", "app-1"], ["app-*", "app"], ["b*", "ab"]] as const;

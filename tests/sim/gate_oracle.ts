@@ -105,7 +105,7 @@ export class GateOracle {
       // The daemon died after it had committed this, and before it could tell.
       const isDead = scope.departed.some(({ id, why }) => id === watcher && why === "dead") ||
         (!program.isAlive && program.identity !== undefined && program.adapted >= scope.epoch);
-      const isForgotten = scope.forgotten.some(({ id }) => id === watcher);
+      const isForgotten = scope.past.forgotten.some(({ id }) => id === watcher);
       if (isDead || isForgotten) {
         this.gone(watcher, isDead ? "dead" : "forgotten", scope.epoch);
         continue;
