@@ -153,10 +153,12 @@ export class Scopes {
     return await passJointly(scopes, request, wait, this.#ports.clock);
   }
 
-  /** Writes what is still to be written and closes the pages. */
-  async close(): Promise<void> {
-    this.#tombstones.close();
-    await Promise.all(this.list().map((scope) => scope.close()));
+  /** Writes what is still to be written and closes the pages, after a deletion that is under way. */
+  close(): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#tombstones.close();
+      await Promise.all(this.list().map((scope) => scope.close()));
+    });
   }
 
   async #requireRoomForTombstone(name: string): Promise<void> {
