@@ -6,7 +6,9 @@ const LOOKS = {
   kernel: "uname -r",
   fuse: "test -r /dev/fuse -a -w /dev/fuse && echo yes",
   capabilities: "sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status",
-  timeout: "cat /proc/sys/fs/fuse/default_request_timeout 2>/dev/null || echo 0",
+  // Either of both ends a connection of which one request takes longer.
+  timeout: "{ echo 0; cat /proc/sys/fs/fuse/default_request_timeout " +
+    "/proc/sys/fs/fuse/max_request_timeout 2>/dev/null; } | sort -n | tail -n 1",
 } as const;
 
 type Facts = Readonly<Record<keyof typeof LOOKS, string>>;
@@ -51,7 +53,7 @@ export function findings(facts: Facts): readonly Finding[] {
       isFine: facts.timeout === "0",
       found: facts.timeout === "0" ? "off" : `${facts.timeout} s`,
       without: "one blocking read that takes longer ends the whole mount; set " +
-        "fs.fuse.default_request_timeout to 0",
+        "fs.fuse.default_request_timeout and max_request_timeout to 0",
     },
   ];
 }

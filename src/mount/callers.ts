@@ -52,13 +52,15 @@ export class Callers {
    * Only who may bump may trigger: by the user's permission, or by a capability that counts in the
    * daemon's own user namespace. In one of its own, anybody shows all capabilities.
    *
+   * @returns The caller's process; `undefined` when it cannot be seen from here
    * @throws {Refusal} EACCES
    */
-  requireTrigger(call: Call, on: Target): void {
-    if (this.#principals.get(call.uid)?.may("bump", on) === true) return;
+  requireTrigger(call: Call, on: Target): ProcessInfo | undefined {
     const process = this.process(call);
+    if (this.#principals.get(call.uid)?.may("bump", on) === true) return process;
     const capable = (process?.capabilities ?? 0n) & (CAP_SYS_ADMIN | CAP_CHECKPOINT_RESTORE);
     if (capable === 0n || process?.isOurNamespace !== true) throw new Refusal("EACCES");
+    return process;
   }
 
   /** @returns `undefined` when the caller cannot be seen from here */

@@ -178,11 +178,11 @@ export class OpenSysgenid implements OpenFile {
 
   async #trigger(minimum: bigint, call: Call): Promise<number> {
     const { callers, changes, scope } = this.#parts;
-    callers.requireTrigger(call, { kind: "scopes", name: scope.state.name });
+    const process = callers.requireTrigger(call, { kind: "scopes", name: scope.state.name });
     if (minimum > BigInt(U32_MAX)) throw new Refusal("EINVAL");
     if (this.#isMade(call.unique, Number(minimum))) return 0;
     changes.begin(call.unique, String(scope.state.epoch));
-    const by = `mount ${processName(callers.process(call))}`;
+    const by = `mount ${processName(process)}`;
     await scope.bump({ minimum: Number(minimum), reason: "triggered", by });
     return 0;
   }
