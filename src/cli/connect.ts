@@ -12,7 +12,7 @@ export interface Connection {
   readonly address: string;
   readonly client: HttpClient;
   /** Opens a WebSocket of the daemon; the watch socket when no path is given. */
-  openSocket(protocol: string, path?: string): WebSocket;
+  openSocket(protocol: string, path?: string, headers?: Record<string, string>): WebSocket;
 }
 
 /**
@@ -32,8 +32,12 @@ export async function connect(flags: ConnectFlags): Promise<Connection> {
   return {
     address,
     client: new HttpClient(endpoint),
-    openSocket: (protocol, path = "/v1/watch") =>
-      new WebSocket(`${base}${path}`, { ...options, protocols: [protocol] }),
+    openSocket: (protocol, path = "/v1/watch", headers = {}) =>
+      new WebSocket(`${base}${path}`, {
+        ...options,
+        headers: { ...options.headers as Record<string, string>, ...headers },
+        protocols: [protocol],
+      }),
   };
 }
 

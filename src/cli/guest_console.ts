@@ -2,6 +2,7 @@ import { delay } from "@std/async";
 import { CONSOLE_PROTOCOL } from "../wire/subprotocols.ts";
 import { command, type CommandContext } from "./command.ts";
 import { EXIT, ExitError } from "./exit.ts";
+import { OWNER, ownerHeaders } from "./guest_owner.ts";
 import { path, withQuery } from "./listing.ts";
 import { number } from "./options.ts";
 import { writeOut } from "./terminal.ts";
@@ -23,12 +24,13 @@ export const guestConsole = command({
   name: "console",
   summary: "make this terminal the guest's; ^] leaves",
   arguments: { name: { help: "the guest" } },
-  options: { since: number("offset", "begin with what it wrote from here on [0]") },
+  options: { ...OWNER, since: number("offset", "begin with what it wrote from here on [0]") },
   examples: ["guests console vm-8"],
-  async run({ name, since = 0 }, context) {
+  async run({ name, owner, since = 0 }, context) {
     const { json, outJson, err, signal } = context;
     const url = withQuery(path`/v1/guests/${name}/console`, { since: String(since) });
-    const socket = context.openSocket(CONSOLE_PROTOCOL, url);
+    const headers = ownerHeaders(owner);
+    const socket = context.openSocket(CONSOLE_PROTOCOL, url, headers);
     socket.binaryType = "arraybuffer";
     let heardAtMs = performance.now();
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
@@ -41,7 +43,7 @@ export const guestConsole = command({
       else err(data);
     };
     const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
-    if (!await opened(socket)) throw await whyNot(name, url, context);
+    if (!await opened(socket)) throw await whyNot(name, url, headers, context);
     if (Deno.stdin.isTerminal()) err("^] leaves the console");
     using _raw = rawInput(signal);
     void type(socket, () => performance.now() - heardAtMs);
@@ -69,10 +71,11 @@ function opened(socket: WebSocket): Promise<boolean> {
 async function whyNot(
   name: string,
   url: string,
+  headers: Record<string, string>,
   { client }: CommandContext,
 ): Promise<Error> {
   try {
-    await client.read(url);
+    await client.read(url, { headers });
   } catch (error) {
     return error as Error;
   }

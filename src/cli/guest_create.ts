@@ -1,6 +1,7 @@
 import { MIB, PAGE_BYTES } from "../core/limits.ts";
 import { command, type CommandContext } from "./command.ts";
 import { UsageError } from "./exit.ts";
+import { OWNER, ownerHeaders } from "./guest_owner.ts";
 import { openInput } from "./input.ts";
 import { parseAddress } from "./numbers.ts";
 import { number, required, text, texts } from "./options.ts";
@@ -79,10 +80,10 @@ export const clone = command({
   summary: "make a guest from a snapshot",
   details: OWNER_HELP,
   arguments: { snapshot: { help: "the snapshot, as `innkeeper guests snapshot` printed it" } },
-  options: NEW_GUEST,
+  options: { ...NEW_GUEST, ...OWNER },
   examples: ["guests clone snapshot-1 --name vm-9 --scope vm-9"],
-  async run({ snapshot, ...args }, context) {
-    return await make(args, { snapshot }, context);
+  async run({ snapshot, owner, ...args }, context) {
+    return await make(args, { snapshot }, context, ownerHeaders(owner));
   },
 });
 
@@ -91,9 +92,10 @@ async function make(
   { name, scope, lease }: { name?: string; scope?: string; lease?: number },
   from: Record<string, unknown>,
   { client }: CommandContext,
+  headers: Record<string, string> = {},
 ): Promise<{ readonly result: unknown }> {
   const json = { name, scope, leaseMs: lease, ...from };
-  return { result: (await client.request("POST", "/v1/guests", { json })).body };
+  return { result: (await client.request("POST", "/v1/guests", { json, headers })).body };
 }
 
 async function base64Of(file: string): Promise<string> {

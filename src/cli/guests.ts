@@ -1,16 +1,13 @@
 import { command, type GroupSpec } from "./command.ts";
-import { environment } from "./environment.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { guestConsole } from "./guest_console.ts";
 import { boot, clone, create } from "./guest_create.ts";
+import { OWNER, ownerHeaders } from "./guest_owner.ts";
 import { fetchAll, path } from "./listing.ts";
 import { parseAddress, wholeNumber } from "./numbers.ts";
 import { number, text, texts } from "./options.ts";
 
 const NAME = { help: "the guest" };
-const OWNER = {
-  owner: text("token", "the token that its creation printed; INNKEEPER_OWNER"),
-} as const;
 const DUMP_ROW_BYTES = 16;
 
 const list = command({
@@ -159,10 +156,6 @@ export const guests: GroupSpec = {
   ],
   defaultAction: "list",
 };
-
-function ownerHeaders(owner = environment.env("INNKEEPER_OWNER")): Record<string, string> {
-  return owner === undefined ? {} : { "innkeeper-owner": owner };
-}
 
 function hexBytes(text: string): Uint8Array<ArrayBuffer> {
   try {
