@@ -8,15 +8,23 @@ import { HELLO } from "../support/guest_programs.ts";
 
 /** Names of the one who calls, and of somebody else. */
 const [MINE, THEIRS] = ["mine-", "theirs-"];
+/** Where sockets are made. */
+const FOLDER = Deno.makeTempDirSync();
 const GUARDED = DECLARED.filter(({ needs }) => needs !== undefined);
 
 /** The grants by which a need is met on names that begin so. */
 function grantsOf({ permission, on = [] }: Need, prefix: string): string[] {
   const places = [on].flat();
   if (places.length === 0) return [permission];
-  return places.map(({ kind }) => {
-    const isAddress = kind === "remotes" || kind === "listeners";
-    return `${permission}:${kind}/${isAddress ? `https://${prefix}.example/` : prefix}*`;
+  return places.map((place) => {
+    const { kind } = place;
+    const isPath = kind === "listeners" && "in" in place && place.in === "body";
+    const start = kind === "remotes"
+      ? `https://${prefix}.example/`
+      : isPath
+      ? `unix:${FOLDER}/${prefix}`
+      : prefix;
+    return `${permission}:${kind}/${start}*`;
   });
 }
 
@@ -76,6 +84,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "POST /v1/devices/resolve": DEVICE,
   "POST /v1/devices": { ...DEVICE, sandbox: `${MINE}1` },
   "POST /v1/inodes": { root: `${MINE}root`, path: "a", access: "rw", cache: "own", holder: "h" },
+  "PUT /v1/listeners/{l}": { path: `${FOLDER}/${MINE}l`, scope: `${MINE}1`, permissions: ["read"] },
   "POST /v1/guests": { name: `${MINE}new`, bare },
   "PUT /v1/guests/{g}/state": { state: "ready" },
   "POST /v1/guests/{g}/interrupts": { line: 1 },
@@ -97,7 +106,7 @@ const QUERIES: Readonly<Record<string, string>> = {
 
 /** Answers that say that the caller may not, or that it may not know. */
 const REFUSED =
-  /^(not-permitted|bump-not-permitted|not-owner|watcher-not-owned|token-.*|(scope|guest|device|inode|snapshot|watcher)-not-found)$/;
+  /^(not-permitted|bump-not-permitted|not-owner|watcher-not-owned|token-.*|(scope|guest|listener|device|inode|snapshot|watcher)-not-found)$/;
 
 class World {
   #fixture: Fixture | undefined;
@@ -129,6 +138,8 @@ class World {
     const before = this.#fixture;
     await this.admin("PUT", `/v1/scopes/${MINE}1`, {});
     await this.admin("POST", "/v1/devices/anonymous", { kind: "multi" });
+    const listener = `/v1/listeners/${MINE}l`;
+    await this.admin("PUT", listener, BODIES["PUT /v1/listeners/{l}"]);
     const isThere = async (path: string) => (await this.admin("GET", path)).status === 200;
     let owner = before?.owner ?? "";
     if (!await isThere(`/v1/guests/${MINE}1`)) {
@@ -155,7 +166,7 @@ function pathOf({ method, path, needs = "read" }: Route, fixture: Fixture): stri
   const id = path.startsWith("/v1/snapshots") ? snapshot : isAnonymous ? "anon-1" : device;
   const names: Record<string, string> = {
     ...{ s: `${MINE}1`, w: "w1", g: `${MINE}1`, i: inode, id, h: "h", holder: "h1" },
-    ...{ range: "0-3", address: "4096", name: "ax", virtualInode: "1" },
+    ...{ l: `${MINE}l`, range: "0-3", address: "4096", name: "ax", virtualInode: "1" },
   };
   const query = QUERIES[`${method.toUpperCase()} ${path}`] ?? "";
   return path.replaceAll(/\{(\w+)\}/g, (_all, name) => names[name] ?? "1") + query;
