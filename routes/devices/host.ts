@@ -60,6 +60,7 @@ const holdDevice = endpoint({
     "device-not-found",
     "no-such-device",
     "device-unreadable",
+    "device-in-use",
     "iommu-group-unusable",
     "holders-exhausted",
     "block-indexes-exhausted",

@@ -67,7 +67,8 @@ export function hostDeviceView(
   device: HostDevice,
   host: HostDevices,
 ): z.input<typeof HostDeviceView> {
-  const { createdNs: _, ...rest } = recordOf(device);
+  // What is below a device is the host's own matter, and not for whoever may read of a sandbox.
+  const { createdNs: _, storage: _hidden, ...rest } = recordOf(device);
   return {
     ...rest,
     status: host.statusOf(device),

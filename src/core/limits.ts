@@ -258,6 +258,8 @@ export const SECONDARY_DEVICE_CHARS_MAX = 256;
 export const HOST_FILE_BYTES_MAX = 64 * KIB;
 /** Entries of one host folder that is listed: all names are held in memory. */
 export const HOST_DIR_ENTRIES_MAX = 65_536;
+/** Layers of block devices below one that is looked at: deeper ones are no host's. */
+export const STORAGE_LAYERS_MAX = 32;
 /** Host devices of all sandboxes together: about 2 KiB of memory each. */
 export const HOST_DEVICES_MAX = 10_000;
 /** Named holders of one host device: they are in its ledger entry. */

@@ -1,6 +1,11 @@
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK } from "../core/file_type.ts";
 import { HOST_FILE_BYTES_MAX } from "../core/limits.ts";
-import type { HostNode, HostNodeKind, HostTree } from "../core/ports/host_tree.ts";
+import type {
+  HostNode,
+  HostNodeIdentity,
+  HostNodeKind,
+  HostTree,
+} from "../core/ports/host_tree.ts";
 import { hasErrno, SystemError } from "../core/system_error.ts";
 import { ConfinedFolder } from "./confined_folder.ts";
 import * as linux from "./constants.ts";
@@ -36,9 +41,18 @@ export class NativeHostTree implements HostTree, Disposable {
 
   async stat(path: string): Promise<HostNode> {
     using node = await this.open(path, linux.O_PATH);
-    const { type, rdevMajor, rdevMinor, sizeBytes } = attributesOf(node);
-    const kind = KINDS[type] ?? "other";
-    return { kind, rdevMajor, rdevMinor, sizeBytes: kind === "file" ? sizeBytes : 0n };
+    return nodeOf(attributesOf(node));
+  }
+
+  async identify(path: string): Promise<HostNodeIdentity> {
+    using node = await this.open(path, linux.O_PATH);
+    const attributes = attributesOf(node);
+    return {
+      ...nodeOf(attributes),
+      deviceMajor: Number(attributes.device >> 32n),
+      deviceMinor: Number(attributes.device & 0xffff_ffffn),
+      inode: attributes.inode,
+    };
   }
 
   async readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -114,6 +128,11 @@ export class NativeHostTree implements HostTree, Disposable {
 /** The host may ask storage, because a file of a network file system may be behind a device. */
 function attributesOf(node: Descriptor): NodeAttributes {
   return statCached(node, linux.AT_STATX_SYNC_AS_STAT);
+}
+
+function nodeOf({ type, rdevMajor, rdevMinor, sizeBytes }: NodeAttributes): HostNode {
+  const kind = KINDS[type] ?? "other";
+  return { kind, rdevMajor, rdevMinor, sizeBytes: kind === "file" ? sizeBytes : 0n };
 }
 
 function requireFolder({ type }: NodeAttributes, call: string, subject: string): void {

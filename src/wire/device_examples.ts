@@ -51,6 +51,7 @@ export const HOST_DEVICE_EXAMPLE = {
 /** A host device as an image holds it. */
 export const HOST_DEVICE_RECORD_EXAMPLE = {
   ...DEVICE,
+  storage: { self: ["block 8:0"], below: [] },
   createdNs: "1795176000000000001",
   holders: [{ name: "web-1", sinceNs: "1795176001000000001", leaseMs: 60_000 }],
 };

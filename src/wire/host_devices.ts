@@ -229,6 +229,16 @@ const InfoShape = {
   driverOptions: z.record(z.string(), z.string()).optional().describe(INFO.driverOptions),
 };
 
+const StorageShape = {
+  self: z.array(z.string()).readonly().describe(
+    "Names of just this storage, as `block 8:1` or `file 8:1:42` (device and inode)",
+  ),
+  below: z.array(z.string()).readonly().describe(
+    "Names of what holds it and more: the disk of a partition, of a volume, of a file",
+  ),
+};
+const STORAGE = "Which storage of the host it is, as it was last looked at";
+
 const HOLDERS = "Who holds it, in the order in which they came";
 
 /** A host device as an image holds it. */
@@ -244,6 +254,7 @@ export const HostDeviceRecordBody = z.strictObject({
     sinceNs: U64Text.describe("Since when it holds the device, in nanoseconds since 1970"),
     leaseMs: z.int().min(1).max(DEVICE_LEASE_MS_MAX).optional().describe(LEASE),
   })).describe(HOLDERS),
+  storage: z.strictObject(StorageShape).optional().describe(STORAGE),
   block: z.strictObject(BlockShape).optional().describe(DEVICE.block),
   vfio: z.array(z.strictObject(VfioShape)).optional().describe(DEVICE.vfio),
   vhostUser: z.strictObject(VhostUserShape).optional().describe(DEVICE.vhostUser),

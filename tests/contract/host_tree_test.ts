@@ -112,6 +112,23 @@ for (const { name, run, noDevices } of IMPLEMENTATIONS) {
       }),
   );
 
+  Deno.test(`${name}.identify() is the same for every name of a node and for no other node`, () =>
+    run(async (tree, build) => {
+      await build.file("/d/a", "twelve bytes");
+      await build.file("/d/b", "twelve bytes");
+      await build.hardLink("/hard", "/d/a");
+      await build.link("/soft", "d/a");
+      const first = await tree.identify("/d/a");
+      assertEquals([first.kind, first.sizeBytes], ["file", 12n]);
+      for (const path of ["/d/../d//a", "/hard", "/soft"]) {
+        assertEquals(await tree.identify(path), first);
+      }
+      const { deviceMajor, deviceMinor, inode } = await tree.identify("/d/b");
+      assertEquals([deviceMajor, deviceMinor], [first.deviceMajor, first.deviceMinor]);
+      assertEquals(inode === first.inode, false);
+      await fails("ENOENT", () => tree.identify("/missing"));
+    }));
+
   Deno.test(`${name}.stat() tells files from folders, gives them no numbers and files a size`, () =>
     run(async (tree, build) => {
       await build.file("/d/file", "twelve bytes");

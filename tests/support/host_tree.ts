@@ -1,5 +1,5 @@
 import { HOST_DIR_ENTRIES_MAX, HOST_FILE_BYTES_MAX } from "../../src/core/limits.ts";
-import type { HostNode, HostTree } from "../../src/core/ports/host_tree.ts";
+import type { HostNode, HostNodeIdentity, HostTree } from "../../src/core/ports/host_tree.ts";
 import { NotRegularFileError, SystemError } from "../../src/core/system_error.ts";
 
 /** Builds a host's tree, in memory or in a folder. Parent folders are made where they are missing. */
@@ -7,6 +7,8 @@ export interface HostTreeBuilder {
   directory(path: string): Promise<void>;
   file(path: string, content: string | Uint8Array<ArrayBuffer>): Promise<void>;
   link(path: string, target: string): Promise<void>;
+  /** Another name of a node that is there. */
+  hardLink(path: string, existing: string): Promise<void>;
   socket(path: string): Promise<void>;
   fifo(path: string): Promise<void>;
   /** A device file; needs root in a folder. */
@@ -27,6 +29,9 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
   readonly #root: Entry = { kind: "directory", entries: new Map() };
   /** Errno of every call on the path. */
   readonly failing = new Map<string, string>();
+  readonly #inodes = new WeakMap<Entry, bigint>();
+  readonly #fileSystems = new WeakMap<Entry, { major: number; minor: number }>();
+  #lastInode = 0;
   /** Every path that a call was made on. */
   readonly calls: string[] = [];
 
@@ -40,6 +45,15 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
       rdevMinor: isDevice ? entry.minor : 0,
       sizeBytes: entry.kind === "file" ? BigInt(entry.content.length) : 0n,
     };
+  }
+
+  async identify(path: string): Promise<HostNodeIdentity> {
+    const node = await this.stat(path);
+    const entry = this.#find(path, "stat");
+    const { major, minor } = this.#fileSystems.get(entry) ?? { major: 0, minor: 1 };
+    const inode = this.#inodes.get(entry) ?? BigInt(++this.#lastInode);
+    this.#inodes.set(entry, inode);
+    return { ...node, deviceMajor: major, deviceMinor: minor, inode };
   }
 
   // deno-lint-ignore require-await -- a failed call must reject, as the port says
@@ -88,6 +102,21 @@ export class MemoryHostTree implements HostTree, HostTreeBuilder {
 
   link(path: string, target: string): Promise<void> {
     return this.#put(path, { kind: "link", target });
+  }
+
+  hardLink(path: string, existing: string): Promise<void> {
+    return this.#put(path, this.#find(existing, "link"));
+  }
+
+  /** Says that the node at a path is on the file system of this device. */
+  onDevice(path: string, major: number, minor: number): void {
+    this.#fileSystems.set(this.#find(path, "stat"), { major, minor });
+  }
+
+  /** Removes a name. */
+  remove(path: string): void {
+    const end = path.lastIndexOf("/");
+    this.#make(path.slice(0, end)).delete(path.slice(end + 1));
   }
 
   socket(path: string): Promise<void> {
@@ -179,6 +208,11 @@ export class FolderBuilder implements HostTreeBuilder {
   async link(path: string, target: string): Promise<void> {
     await this.#parentOf(path);
     await Deno.symlink(target, this.folder + path);
+  }
+
+  async hardLink(path: string, existing: string): Promise<void> {
+    await this.#parentOf(path);
+    await Deno.link(this.folder + existing, this.folder + path);
   }
 
   async socket(path: string): Promise<void> {

@@ -18,6 +18,15 @@ export interface HostNode {
   readonly sizeBytes: bigint;
 }
 
+/** What tells one node of the host from another, however its path is written. */
+export interface HostNodeIdentity extends HostNode {
+  /** Number of the device that holds the node's file system; major 0 for one without a device. */
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  /** Number of the node on that file system. */
+  readonly inode: bigint;
+}
+
 /**
  * The host's /sys and /dev, or a folder that looks like them, read and never changed.
  *
@@ -28,6 +37,8 @@ export interface HostNode {
 export interface HostTree {
   /** The node at a path. It is not opened, so a device is not woken. */
   stat(path: string): Promise<HostNode>;
+  /** As {@linkcode stat}, with what all names and links of the node have in common. */
+  identify(path: string): Promise<HostNodeIdentity>;
   /**
    * The whole content of a regular file.
    *

@@ -1,5 +1,11 @@
 import { BLOCK_INDEX_MAX, ROOT_PORTS_MAX } from "../../core/limits.ts";
-import { blockIndexOf, type HostDevice, isShareable, rootPortsOf } from "./host_device.ts";
+import {
+  blockIndexOf,
+  type HostDevice,
+  isNumbered,
+  isShareable,
+  rootPortsOf,
+} from "./host_device.ts";
 import { cleanPath } from "../resolve/paths.ts";
 
 /** The numbers that the devices of one sandbox have. */
@@ -9,7 +15,10 @@ interface SandboxNumbers {
 }
 
 /** The members by which one device of the host is told from another. */
-type DevicePlace = Pick<HostDevice, "kind" | "info" | "vhostUser" | "rng" | "sharedFolder">;
+type DevicePlace = Pick<
+  HostDevice,
+  "kind" | "info" | "storage" | "vhostUser" | "rng" | "sharedFolder"
+>;
 
 /**
  * The host devices of all sandboxes, found by id, by place and by the numbers that they use. All
@@ -64,17 +73,19 @@ export class HostBook {
 
   /** The device of the same kind that a sandbox has at this place. */
   known(sandbox: string, place: DevicePlace): HostDevice | undefined {
-    return this.#found(placesOf(place).map((one) => knownKey(sandbox, place.kind, one)))
+    return this.#found(ownPlacesOf(place).map((one) => knownKey(sandbox, place.kind, one)))
       .next().value;
   }
 
   /**
-   * The device that keeps another one out of its sandbox: the same one in another sandbox, of
-   * whatever kind, unless both can be shared.
+   * The device that keeps another one out of its sandbox: one of the same storage in another
+   * sandbox, of whatever kind, unless both can be shared.
    */
   rivalOf(device: HostDevice): HostDevice | undefined {
     const keyOf = isShareable(device) ? aloneKey : anyKey;
-    return this.#found(placesOf(device).map(keyOf))
+    const places = placesOf(device);
+    const whole = device.storage?.below ?? [];
+    return this.#found([...places, ...whole, ...places.map(partOf)].map(keyOf))
       .find(({ sandbox }) => sandbox !== device.sandbox);
   }
 
@@ -121,23 +132,31 @@ const aloneKey = (place: string): string => `alone ${place}`;
  * not scan them.
  */
 function keysOf(device: HostDevice): string[] {
-  const { sandbox, kind } = device;
-  return placesOf(device).flatMap((place) => [
-    knownKey(sandbox, kind, place),
-    anyKey(place),
-    ...(isShareable(device) ? [] : [aloneKey(place)]),
-  ]);
+  const { sandbox, kind, storage } = device;
+  const isAlone = !isShareable(device);
+  return [
+    ...ownPlacesOf(device).map((place) => knownKey(sandbox, kind, place)),
+    ...[...placesOf(device), ...(storage?.below ?? []).map(partOf)]
+      .flatMap((place) => [anyKey(place), ...(isAlone ? [aloneKey(place)] : [])]),
+  ];
+}
+
+/** Where those are found that are only a part of this place. */
+const partOf = (place: string): string => `part of ${place}`;
+
+/** All names of just this device's place: also the other names of its storage. */
+function placesOf(device: DevicePlace): string[] {
+  return [...new Set([...ownPlacesOf(device), ...(device.storage?.self ?? [])])];
 }
 
 /**
- * Where a device is on the host: its path, and its numbers where these identify it. 0:0 does not,
- * and sockets and files have no numbers.
+ * By what a sandbox knows a device again: its path, what is at the path, and its numbers where these
+ * identify it. 0:0 does not, and sockets and files have no numbers.
  */
-function placesOf({ info, vhostUser, rng, sharedFolder }: DevicePlace): string[] {
-  const places = [`path ${cleanPath(info.hostPath)}`];
-  const isNumbered = rng === undefined && sharedFolder === undefined &&
-    vhostUser?.socketPath === undefined && info.pmem !== true;
-  if (isNumbered && (info.major !== 0n || info.minor !== 0n)) {
+function ownPlacesOf(device: DevicePlace): string[] {
+  const { info, storage } = device;
+  const places = [`path ${cleanPath(info.hostPath)}`, ...(storage?.self.slice(0, 1) ?? [])];
+  if (isNumbered(device)) {
     places.push(`${info.type === "b" ? "block" : "char"} ${info.major}:${info.minor}`);
   }
   return places;

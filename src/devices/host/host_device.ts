@@ -1,5 +1,6 @@
 import { type DeviceInfo, driverOf } from "../resolve/device_info.ts";
 import type { BlockDriver, HostDeviceKind, VhostUserType } from "../resolve/device_kinds.ts";
+import type { Storage } from "../resolve/storage.ts";
 import type { VfioFinding } from "../resolve/vfio.ts";
 
 /** Where a hypervisor says that it has plugged a device. */
@@ -91,12 +92,28 @@ export interface HostDevice {
   readonly createdNs: bigint;
   /** In the order in which they came. */
   readonly holders: readonly Holder[];
+  /** What it is or is on, as it was last looked at; `undefined` where that is not known. */
+  readonly storage?: Storage | undefined;
   readonly block?: BlockDrive | undefined;
   /** Of an attached IOMMU group. */
   readonly vfio?: readonly VfioDevice[] | undefined;
   readonly vhostUser?: VhostUserDevice | undefined;
   readonly rng?: RngDevice | undefined;
   readonly sharedFolder?: SharedFolder | undefined;
+}
+
+/**
+ * Whether a device is known by its numbers. Those of sockets, files and persistent memory say
+ * nothing.
+ */
+export function isNumbered(
+  { info, vhostUser, rng, sharedFolder }: Pick<
+    HostDevice,
+    "info" | "vhostUser" | "rng" | "sharedFolder"
+  >,
+): boolean {
+  return vhostUser === undefined && rng === undefined && sharedFolder === undefined &&
+    info.pmem !== true && (info.major !== 0n || info.minor !== 0n);
 }
 
 /** The block index that a device has, `undefined` for none. */

@@ -14,6 +14,7 @@ import { rebuildHost } from "./host_state.ts";
 import { type DeviceStatus, HolderLeases } from "./holder_leases.ts";
 import { draftOf, type RegisterRequest, requireSame } from "./registration.ts";
 import { reported } from "./report.ts";
+import { located, locatedIfKnown, requireNoRival } from "./rival.ts";
 import type { HostDeviceKind } from "../resolve/device_kinds.ts";
 import type { DeviceResolver } from "../resolve/resolve.ts";
 
@@ -68,7 +69,12 @@ export class HostDevices {
     const devices = new HostDevices(ports, devicesMax);
     try {
       const rows = await ports.ledger.load("host-device");
-      for (const row of rows) devices.#book.put(deviceOfRow(row));
+      for (const row of rows) {
+        const device = deviceOfRow(row);
+        // Rows of older versions do not say on which storage the device is.
+        const isKnown = device.storage !== undefined;
+        devices.#book.put(isKnown ? device : await locatedIfKnown(device, ports.resolver));
+      }
     } catch (cause) {
       throw new Fault(
         "state-unavailable",
@@ -108,7 +114,7 @@ export class HostDevices {
       }
       const createdNs = this.#ports.clock.wallNs();
       const device: HostDevice = { ...draft, id, sandbox, createdNs, holders: [] };
-      requireNoRival(device, this.#book.rivalOf(device));
+      requireNoRival(device, this.#book, "register");
       if (this.#book.size >= this.#devicesMax) {
         throw new Fault(
           "devices-exhausted",
@@ -150,6 +156,7 @@ export class HostDevices {
    * @param leaseMs How long the holder counts as alive without calling again, in milliseconds; for
    * ever when it is left out
    * @throws {Fault} `device-not-found`, `holders-exhausted`, and as {@linkcode assigned};
+   * `device-in-use` when it has become the same storage as another sandbox's device;
    * `state-unavailable`
    */
   attach(id: string, name: string, leaseMs?: number): Promise<HostDevice> {
@@ -170,7 +177,7 @@ export class HostDevices {
       }
       const isFirst = device.holders.length === 0;
       const ready = isFirst
-        ? await assigned(device, this.#book, this.#ports.resolver.vfio)
+        ? await assigned(await this.#found(device), this.#book, this.#ports.resolver.vfio)
         : device;
       const held = { ...ready, holders: [...ready.holders, holder] };
       await this.#put(held, "device.attached", {
@@ -282,6 +289,13 @@ export class HostDevices {
     this.#leases.clear();
   }
 
+  /** What storage a device is on can have changed since it was registered. */
+  async #found(device: HostDevice): Promise<HostDevice> {
+    const now = await located(device, this.#ports.resolver);
+    requireNoRival(now, this.#book, "attach");
+    return now;
+  }
+
   async #renew(device: HostDevice, found: Holder, holder: Holder): Promise<HostDevice> {
     const { name, leaseMs } = holder;
     const wasLost = this.#leases.isLost(device.id, name);
@@ -345,24 +359,5 @@ export function deviceNotFound(id: string): Fault {
   return new Fault(
     "device-not-found",
     `Cannot find host device ${JSON.stringify(id.slice(0, 80))}: it is not registered`,
-  );
-}
-
-/** A device shared by several sandboxes cannot be changed through one of them. */
-function requireNoRival(device: HostDevice, rival: HostDevice | undefined): void {
-  if (rival === undefined) return;
-  throw new Fault(
-    "device-in-use",
-    `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox "${device.sandbox}": ` +
-      `sandbox "${rival.sandbox}" has it as ${rival.kind} and not both are read-only or share it: ` +
-      "delete it there first",
-    {
-      members: { sandbox: rival.sandbox, device: rival.id },
-      names: {
-        of: { kind: "sandboxes", name: rival.sandbox },
-        otherwise: `Cannot register ${device.info.hostPath} as ${device.kind} for sandbox ` +
-          `"${device.sandbox}": another sandbox has it, and not both are read-only or share it`,
-      },
-    },
   );
 }

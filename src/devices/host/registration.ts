@@ -6,6 +6,7 @@ import {
   VHOST_USER_DRIVERS,
 } from "../resolve/device_info.ts";
 import { hypervisorId } from "./guest_names.ts";
+import { located } from "./rival.ts";
 import type {
   BlockDrive,
   HostDevice,
@@ -59,6 +60,14 @@ const VHOST_USER_PREFIX: Readonly<Record<VhostUserType, string>> = {
  * not fit together
  */
 export async function draftOf(
+  request: RegisterRequest,
+  id: string,
+  resolver: DeviceResolver,
+): Promise<Draft> {
+  return await located(await placedDraft(request, id, resolver), resolver);
+}
+
+async function placedDraft(
   request: RegisterRequest,
   id: string,
   resolver: DeviceResolver,

@@ -5,6 +5,7 @@ import { type DeviceInfo, driverOf, VHOST_USER_DRIVERS } from "./device_info.ts"
 import type { DeviceDriver } from "./device_kinds.ts";
 import { HOST_ROOTS, type HostRoots } from "./host_roots.ts";
 import { cleanPath } from "./paths.ts";
+import { StorageGraph } from "./storage.ts";
 import { parseUevent } from "./uevent.ts";
 import { isMissing, missingOrUnreadable, unreadable } from "./unreadable.ts";
 import { VfioGroups } from "./vfio.ts";
@@ -38,6 +39,8 @@ export interface DriveFile {
 export class DeviceResolver {
   /** Looks into IOMMU groups. */
   readonly vfio: VfioGroups;
+  /** Looks for the storage behind a path. */
+  readonly storage: StorageGraph;
   readonly #tree: HostTree;
   readonly #roots: HostRoots;
 
@@ -52,6 +55,7 @@ export class DeviceResolver {
       pciSlots: cleanPath(roots.pciSlots),
     };
     this.vfio = new VfioGroups(hostTree, this.#roots);
+    this.storage = new StorageGraph(hostTree, this.#roots);
   }
 
   /**
