@@ -79,12 +79,18 @@ export class Borrowed {
   }
 
   #read(): boolean {
-    const message = this.device.read();
-    if (message === undefined || message === "gone") return false;
-    const refusal = MountServer.refusalOf(message, this.device);
-    if (refusal === undefined) this.#messages.push(message.slice());
-    else this.device.send(refusal);
-    return true;
+    try {
+      const message = this.device.read();
+      if (message === undefined || message === "gone") return false;
+      const refusal = MountServer.refusalOf(message, this.device);
+      if (refusal === undefined) this.#messages.push(message.slice());
+      else this.device.send(refusal);
+      return true;
+    } catch {
+      // The device has failed, which is said when it is to be served.
+      this.#stopReading();
+      return false;
+    }
   }
 
   #beat(clock: Clock): void {

@@ -88,6 +88,8 @@ export class MountServer {
 
   /** The refusal of a request of this process itself; `undefined` for every other one. */
   static refusalOf(message: Message, who: Pick<ServerParts, "isOwnCall">): Message | undefined {
+    // One that cannot be read is refused by whoever serves it.
+    if (answerableUnique(message) === undefined) return undefined;
     const request = decodeRequest(message);
     return isOwn(request, who) ? refusal(request) : undefined;
   }

@@ -97,6 +97,33 @@ testWhere(
   },
 );
 
+testWhere(
+  "mount: what a hostile map stored before a restart is seen by nobody after it either",
+  missingMount(),
+  async () => {
+    using place = new MountedPlace();
+    const program = compile("watcher");
+    await using daemon = await place.start("--mount-as", "1001=watch");
+    await daemon.json(201, "PUT", "/v1/scopes/s", {});
+    const user = { uid: 1001, gid: 1001 };
+    using hostile = Program.start(program, ["forge", place.sysgenid, "stay"], user);
+    const ways = await hostile.linesUntil("done");
+    assertEquals(ways.filter((way) => way.endsWith("yes")), [
+      "open: yes",
+      "map: yes",
+      "read map: yes",
+    ]);
+    Deno.kill(daemonPid(daemon), "SIGKILL");
+    await nextDaemon(daemon);
+    using reader = Program.start(program, ["map", place.sysgenid]);
+    using writer = Program.start(program, ["own", place.sysgenid]);
+    assertEquals([await reader.line(), await writer.line()], ["0", "0"]);
+    await daemon.json(201, "POST", "/v1/scopes/s/bumps", { reason: "one" });
+    assertEquals([await reader.line(), await writer.line()], ["1", "1"]);
+    assertEquals((await daemon.json(200, "GET", "/v1/mount")).ownPages, 2);
+  },
+);
+
 /** Waits for the daemon that the launcher starts after the one with this number. */
 async function nextDaemon(daemon: Daemon): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {

@@ -121,6 +121,27 @@ static int map_only(const char *path, int flags) {
   }
 }
 
+/* Changes the generation. */
+static int bump(const char *path) {
+  int fd = open_file(path, O_RDWR);
+  if (ioctl(fd, TRIGGER, 0) != 0) { printf("trigger: %s\n", strerrorname_np(errno)); return 1; }
+  return 0;
+}
+
+/* Blocks in read, prints each generation and acks it. */
+static int read_on(const char *path) {
+  int fd = open_file(path, O_RDWR);
+  puts("reads");
+  fflush(stdout);
+  for (;;) {
+    uint32_t value;
+    if (read(fd, &value, 4) != 4) { printf("read: %s\n", strerrorname_np(errno)); return 1; }
+    printf("%u\n", value);
+    fflush(stdout);
+    if (write(fd, &value, 4) != 4) { printf("write: %s\n", strerrorname_np(errno)); return 1; }
+  }
+}
+
 /* Stores a forged number by every way that there is; prints which ways it had. */
 static int forge(const char *path, const char *go_on) {
   int fd = open(path, O_RDWR);
@@ -157,6 +178,8 @@ static int forge(const char *path, const char *go_on) {
 int main(int count, char **args) {
   if (count < 3) return 2;
   if (strcmp(args[1], "follow") == 0) return follow(args[2], count > 3);
+  if (strcmp(args[1], "bump") == 0) return bump(args[2]);
+  if (strcmp(args[1], "read") == 0) return read_on(args[2]);
   if (strcmp(args[1], "poll") == 0) return poll_on(args[2], 1);
   if (strcmp(args[1], "poll-untracked") == 0) return poll_on(args[2], 0);
   if (strcmp(args[1], "crowd") == 0) {
