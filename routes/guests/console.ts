@@ -1,8 +1,8 @@
 import type { Principal } from "../../src/access/tokens.ts";
 import { Fault } from "../../src/core/faults.ts";
 import { waitUntil } from "../../src/core/wait_until.ts";
+import type { Guest } from "../../src/guests/guest/guest.ts";
 import type { Guests } from "../../src/guests/guests.ts";
-import type { Console } from "../../src/guests/linux/console.ts";
 import { CLOSE } from "../../src/sessions/connections.ts";
 import { ConsoleSession } from "../../src/sessions/console.ts";
 import { offeredProtocol, openByteSocket, type SocketContext } from "../../src/sessions/socket.ts";
@@ -57,13 +57,15 @@ const openConsole = endpointsOf<ConsoleParts>("guests")({
     guest.requireAlive();
     requireProtocol(c.req.header("sec-websocket-protocol"));
     sockets.connections.requireRoom();
-    return openSocket(c.req.raw, guest.console, since, principal, sockets);
+    return openSocket(c.req.raw, guest, since, principal, sockets);
   }
   const { console } = guest;
   const isMore = (): true | undefined => console.end > since || console.isOver || undefined;
   const listen = (onChange: () => void): () => void => console.listen(onChange);
   const { waitMs, signal } = waitOf(c, stopping);
   await waitUntil(isMore, { clock: sockets.clock, listen, waitMs, signal });
+  // Somebody else may have become the owner meanwhile.
+  if (waitMs > 0 && guest.death === undefined) guestForOwnerOrAdmin(guests, c);
   const { start, bytes } = console.read(since);
   return c.body(bytes, 200, {
     "content-type": "application/octet-stream",
@@ -82,7 +84,7 @@ function requireProtocol(offer: string | undefined): void {
 
 function openSocket(
   request: Request,
-  console: Console,
+  { console, owner }: Guest,
   since: number,
   principal: Principal,
   sockets: SocketContext,
@@ -92,13 +94,25 @@ function openSocket(
     CONSOLE_PROTOCOL,
     principal,
     sockets,
-    ({ outbox, close }) =>
-      new ConsoleSession(console, {
+    ({ outbox, close }) => {
+      const session = new ConsoleSession(console, {
         offer: (source) => outbox.offer("console", source, "news"),
         gap: gapText,
         refuse: (fault) => outbox.reply(refusalText(fault)),
         ended: () => close(CLOSE.guestEnded, "the guest has ended"),
-      }, since),
+      }, since);
+      const unfollow = principal.may("admin")
+        ? () => {}
+        : owner.onChange(() => close(CLOSE.tokenRemoved, "the guest has another owner"));
+      return {
+        start: () => session.start(),
+        receive: (bytes) => session.receive(bytes),
+        end() {
+          unfollow();
+          session.end();
+        },
+      };
+    },
   );
 }
 

@@ -63,7 +63,8 @@ export class ChannelSession {
 
   async #attach({ id, guest, address, owner }: RequestOf<"attach">): Promise<void> {
     const topic = topicOf(guest, address);
-    const { channels } = this.#guests.owned(guest, owner, this.#principal.may("admin"));
+    const isAdmin = this.#principal.may("admin");
+    const { channels, owner: holder } = this.#guests.owned(guest, owner, isAdmin);
     if (!this.#listening.has(topic) && this.#listening.size >= CHANNELS_PER_CONNECTION_MAX) {
       throw new Fault(
         "channels-exhausted",
@@ -73,11 +74,21 @@ export class ChannelSession {
     }
     const { channel } = await channels.attach(BigInt(address));
     if (this.#isOver) return;
+    // Somebody else may have become the owner meanwhile.
+    this.#guests.owned(guest, owner, isAdmin);
     this.#listening.get(topic)?.stop();
-    const stop = channels.listen(BigInt(address), (change) => {
+    const unlisten = channels.listen(BigInt(address), (change) => {
       if (change.kind === "count") this.#offer(guest, address, change.count);
       else this.#forget(topic);
     });
+    const unfollow = isAdmin ? () => {} : holder.onChange(() => {
+      stop();
+      this.#forget(topic);
+    });
+    const stop = (): void => {
+      unlisten();
+      unfollow();
+    };
     this.#listening.set(topic, { channels, stop });
     this.#sink.reply({ type: "attached", id });
     this.#offer(guest, address, channel.count);

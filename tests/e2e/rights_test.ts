@@ -323,6 +323,11 @@ Deno.test("frames, listeners and events show and do what their grants name", asy
   assertEquals(await code(g, { ...attach, owner: "wrong" }), "not-owner");
   assertEquals(await code(g, { ...attach, guest: "theirs-1", owner: ownerToken }), "not-permitted");
   assertEquals(await code(g, { ...attach, owner: ownerToken }), "attached");
+  const drain = { type: "drain", guest: "mine-1", address: 4096, count: 1 };
+  assertEquals(await code(g, drain), "drained");
+  assertEquals((await world.admin("POST", "/v1/guests/mine-1/owner")).status, 201);
+  assertEquals(await code(g, drain), "channel-not-found", "what the one before has attached ends");
+  assertEquals(await code(g, { ...attach, owner: ownerToken }), "not-owner");
   await Promise.all([w.close(), g.close()]);
 
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });

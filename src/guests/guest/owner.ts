@@ -7,6 +7,7 @@ import { Fault } from "../../core/faults.ts";
  */
 export class Owner {
   readonly #guest: string;
+  readonly #listeners = new Set<() => void>();
   #token: string | undefined;
 
   /** @param token `undefined` when nothing is left to own, as after a restart of the daemon */
@@ -38,5 +39,12 @@ export class Owner {
   /** From now on the owner is whoever has this token. */
   change(token: string): void {
     this.#token = token;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls `listener` when somebody else becomes the owner, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }

@@ -15,3 +15,16 @@ Deno.test("Owner.change() takes the guest from its owner", () => {
   owner.change("b");
   assertEquals([owner.matches("a"), owner.matches("b")], [false, true]);
 });
+
+Deno.test("Owner.onChange() says when somebody else becomes the owner, until it is no longer wanted", () => {
+  const owner = new Owner("g", "one");
+  let changes = 0;
+  const stop = owner.onChange(() => {
+    changes++;
+    assertEquals([owner.matches("one"), owner.matches("two")], [false, true]);
+  });
+  owner.change("two");
+  stop();
+  owner.change("three");
+  assertEquals(changes, 1);
+});
