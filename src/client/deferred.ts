@@ -1,5 +1,5 @@
 /** A promise with its ends. Node 20 has no `Promise.withResolvers`. */
-interface Deferred<Value> {
+export interface Deferred<Value = void> {
   readonly promise: Promise<Value>;
   readonly resolve: (value: Value) => void;
   readonly reject: (reason: Error) => void;

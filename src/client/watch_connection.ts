@@ -74,6 +74,19 @@ export class WatchConnection {
     if (this.#socket !== undefined) this.#lost(this.#attempt, detail);
   }
 
+  /** Gives the connection up, and makes another one at once. */
+  renewNow(detail: string): void {
+    this.#retryMs = 0;
+    this.renew(detail);
+  }
+
+  /** Makes a connection at once, where the next try would be later. */
+  hurry(): void {
+    if (this.#isClosed || !this.#attempt.signal.aborted) return;
+    clearTimeout(this.#timer);
+    void this.#connect();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#drop();
@@ -95,7 +108,9 @@ export class WatchConnection {
       socket.onmessage = ({ data }) => this.#receive(attempt, String(data));
       socket.onclose = ({ code, reason }) =>
         void this.#ended(attempt, reason || `closed with ${code}`);
-      socket.onerror = () => void this.#ended(attempt, "the connection failed");
+      // Some runtimes say a little more than the event that they should send.
+      socket.onerror = ({ message = "" }: Event & { readonly message?: string }) =>
+        void this.#ended(attempt, `the connection failed${message && `: ${message}`}`);
     } catch (error) {
       this.#failed(attempt, error);
     }
@@ -144,7 +159,7 @@ export class WatchConnection {
     if (this.#isClosed) return;
     // Spread out, so that a thousand watchers do not come back in the same instant.
     const delayMs = this.#retryMs * (0.5 + Math.random());
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+    this.#retryMs = Math.min(Math.max(this.#retryMs * 2, RETRY_MS_MIN), RETRY_MS_MAX);
     this.#timer = setTimeout(() => void this.#connect(), delayMs);
   }
 

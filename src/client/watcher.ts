@@ -1,9 +1,13 @@
 import { ProblemError } from "./problem_error.ts";
 import { REASON_CHARS_MAX } from "../core/limits.ts";
-import { deferred } from "./deferred.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import type { SocketEndpoint } from "./endpoint.ts";
+import { ownProcess } from "./own_process.ts";
 import { SocketOpener } from "./socket_opener.ts";
 import { type ConnectionParts, type Frame, WatchConnection } from "./watch_connection.ts";
+
+/** How long the answer to a check may take, unless the program says so. */
+const CHECK_MS = 2_000;
 
 /** A change of generation that a program has to adapt to. */
 export interface Generation {
@@ -41,7 +45,8 @@ export interface WatcherOptions extends SocketEndpoint {
   readonly onConfirmed?: (epoch: string) => void;
   /**
    * Tells which process this is, so that the daemon can prove when it has ended. It is asked for
-   * each connection. Over a unix socket of the same host alone is it of use.
+   * each connection. Over a unix socket of the same host alone is it of use; Node tells it by itself
+   * there.
    */
   readonly process?: () => Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Hears of each resume token, which is good for one return. Store it to survive a crash. */
@@ -105,6 +110,8 @@ export class Watcher implements AsyncDisposable {
   readonly #connection: WatchConnection;
   readonly #ready = deferred();
   readonly #done = deferred();
+  /** Of those who check, until the daemon has answered. */
+  #answered: Deferred | undefined;
   #token: string | undefined;
   #nextId = 1;
   #watchId = 0;
@@ -188,6 +195,33 @@ export class Watcher implements AsyncDisposable {
     await this.done;
   }
 
+  /**
+   * Checks now whether the connection lives, instead of waiting for it to fall silent: for a program
+   * that has just been restored, thawed or moved. Without an answer another connection is made at
+   * once.
+   *
+   * @param withinMs How long the answer may take, in milliseconds
+   * @returns Whether it has confirmed all that the daemon has told it of
+   * @throws {Error} when it ends before the daemon has answered
+   */
+  async check(withinMs = CHECK_MS): Promise<boolean> {
+    if (this.#isStopping) throw new Error("Cannot check: the watcher has ended");
+    const answered = this.#answered ??= deferred();
+    if (!this.#isRegistered) this.#connection.hurry();
+    else this.#connection.send({ type: "ping", at: "check" });
+    const timer = setTimeout(() => {
+      if (this.#isRegistered) {
+        this.#connection.renewNow(`no answer to a check within ${withinMs} ms`);
+      }
+    }, withinMs);
+    try {
+      await answered.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+    return !this.#isOutdated;
+  }
+
   /** Ends without releasing the watcher: the daemon holds it until its lease runs out. */
   disconnect(): void {
     this.#isStopping = true;
@@ -204,6 +238,8 @@ export class Watcher implements AsyncDisposable {
     switch (frame.type) {
       case "hello":
         return this.#hello();
+      case "pong":
+        return this.#answer();
       case "watching":
         return this.#registered(frame);
       case "generation":
@@ -224,7 +260,7 @@ export class Watcher implements AsyncDisposable {
   }
 
   #hello(): void {
-    const { process } = this.#options;
+    const { socket, process = socket === undefined ? undefined : ownProcess } = this.#options;
     if (process === undefined) return this.#register();
     const hello = ++this.#hellos;
     // A connection that was made meanwhile says hello itself.
@@ -269,6 +305,13 @@ export class Watcher implements AsyncDisposable {
     if (!isSame) this.#verdict = undefined;
     this.#options.onConnection?.("connected", isSame ? "as the same watcher" : "as a new watcher");
     this.#ready.resolve();
+    this.#answer();
+  }
+
+  /** Whoever checks has an answer. */
+  #answer(): void {
+    this.#answered?.resolve();
+    this.#answered = undefined;
   }
 
   #refused({ id, problem }: Frame): void {
@@ -403,6 +446,7 @@ export class Watcher implements AsyncDisposable {
   #end(error?: Error): void {
     this.#resume();
     this.#connection.close();
+    this.#answered?.reject(error ?? new Error("The watcher was stopped while it was checked"));
     this.#ready.reject(error ?? new Error("The watcher was stopped before it was registered"));
     if (error === undefined) this.#done.resolve();
     else this.#done.reject(error);

@@ -331,6 +331,46 @@ test("Watcher gives a connection up that is silent for two heartbeats", async (c
   watcher.disconnect();
 });
 
+test(
+  "Watcher.check() tells whether all is confirmed, and makes a dead connection anew at once",
+  async (client, world) => {
+    const { url, token } = world;
+    const { scope, round } = await newScope(client, world);
+    const { watcher, connections } = watch(client, { url, token, scope });
+    // Also while it is not connected yet.
+    equals(await within(watcher.check(), "check"), true);
+    equals(await round(), ["app"]);
+    equals([await within(watcher.check(), "check"), connections.length], [true, 1]);
+    await command(world, "freeze");
+    const checked = watcher.check(100);
+    await until(() => connections.length >= 2, "given up");
+    equals(connections[1], "lost: no answer to a check within 100 ms");
+    await command(world, "thaw");
+    equals(await within(checked, "check"), true);
+    await watcher.stop();
+    const late = await refusal(watcher.check(), "a check after the end");
+    equals(late.message, "Cannot check: the watcher has ended");
+  },
+);
+
+test(
+  "Watcher of Node comes back over a unix socket and leaves nothing behind",
+  async (client, world) => {
+    const { runtime, socket } = world;
+    if (!runtime.startsWith("node")) return;
+    const { scope, round } = await newScope(client, world);
+    const { watcher, connections, seen } = watch(client, { socket, scope });
+    await within(watcher.ready, "ready");
+    equals(await round(), ["app"]);
+    await command(world, "kill");
+    await command(world, "start");
+    await until(() => connections.at(-1) === "connected: as the same watcher", "back");
+    // The kernel says that it is the same process, so no operator is needed.
+    equals([await round(), seen], [["app"], [1, 2]]);
+    await watcher.stop();
+  },
+);
+
 /**
  * Runs all of it.
  *
