@@ -43,6 +43,8 @@ const mintTicket = endpointsOf<Tickets>("daemon")({
     socket,
     ownerToken: c.req.header("innkeeper-owner"),
   });
+  // A WebSocket needs a connection of its own, and Node would open it on this one.
+  c.header("connection", "close");
   return c.json({ ticket, expiresInMs: TICKET_MS }, 201);
 });
 

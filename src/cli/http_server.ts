@@ -7,6 +7,18 @@ import { connectionServer, descriptorOf, serveConnection } from "./deno_parts.ts
 import { HeadWait } from "./head_wait.ts";
 import { refuseHead, SocketRequest } from "./socket_request.ts";
 
+/**
+ * Only the first request of a connection can become a WebSocket. Node uses a connection again that
+ * it has for other requests; it is told to take another one. Nothing was looked at, so a ticket is
+ * good still.
+ */
+function refuseLateUpgrade(): Response {
+  return new Response(
+    "Cannot open a WebSocket on a connection that has served another request: open a new one\n",
+    { status: 503, headers: { connection: "close", "retry-after": "0" } },
+  );
+}
+
 /** Answers a request; one that may become a WebSocket comes with its connection. */
 export type AnswerOn = (
   request: Request,
@@ -105,6 +117,7 @@ export class HttpServer {
   #serve(connection: Deno.Conn, admitted: Admitted): () => void {
     const ended = (): void => admitted.ended();
     const serving = serveConnection(connection, (request, { completed }) => {
+      if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return refuseLateUpgrade();
       admitted.began();
       completed.then(ended, ended);
       return this.#parts.answer(request, admitted);

@@ -2,7 +2,13 @@ import { ConnectError } from "./connect_error.ts";
 import { baseOf, reveal, type SocketEndpoint } from "./endpoint.ts";
 import { HttpClient } from "./http_client.ts";
 import { ProblemError } from "./problem_error.ts";
-import { nodeWebSocket, openUnixWebSocket } from "./unix_socket.ts";
+import { isNode, nodeWebSocket, openUnixWebSocket } from "./unix_socket.ts";
+
+/**
+ * Node opens a WebSocket on a connection that is left from an earlier request, which the daemon
+ * refuses. So these requests leave none. Elsewhere this header is not a program's to set.
+ */
+const ALONE: Readonly<Record<string, string>> = isNode() ? { connection: "close" } : {};
 
 /** Opens WebSockets of one path of a daemon, in any runtime. */
 export class SocketOpener {
@@ -11,6 +17,8 @@ export class SocketOpener {
   readonly #http: HttpClient;
   readonly #base: string;
   #ticket: string | undefined;
+  /** Whether a WebSocket was opened. */
+  #isSpent = false;
 
   /** @throws {ConnectError} when the endpoint names no daemon */
   constructor(endpoint: SocketEndpoint, path: string) {
@@ -33,7 +41,9 @@ export class SocketOpener {
     if (socket !== undefined) return await openUnixWebSocket(socket, this.#path, protocol);
     const NetWebSocket = globalThis.WebSocket ?? await nodeWebSocket();
     this.#ticket = await this.#nextTicket(signal);
-    return new NetWebSocket(`${this.#base}${this.#path}${this.#query()}`, protocol);
+    const opened = new NetWebSocket(`${this.#base}${this.#path}${this.#query()}`, protocol);
+    opened.addEventListener("open", () => this.#isSpent = true, { once: true });
+    return opened;
   }
 
   /**
@@ -44,10 +54,11 @@ export class SocketOpener {
   async whyRefused(signal?: AbortSignal): Promise<ProblemError | undefined> {
     const query = this.#endpoint.ticket === undefined ? "" : this.#query();
     try {
-      await this.#http.request("GET", `${this.#path}${query}`, { signal });
+      await this.#http.request("GET", `${this.#path}${query}`, { signal, headers: ALONE });
     } catch (error) {
-      // Whoever is let in hears that this is no WebSocket.
-      if (error instanceof ProblemError && error.problem.code !== "malformed-request") return error;
+      // Whoever is let in hears that this is no WebSocket, and whose ticket is good that it is no token.
+      const harmless = this.#endpoint.ticket === undefined ? "malformed-request" : "token-missing";
+      if (error instanceof ProblemError && error.problem.code !== harmless) return error;
     }
     return undefined;
   }
@@ -60,7 +71,7 @@ export class SocketOpener {
   async #nextTicket(signal?: AbortSignal): Promise<string | undefined> {
     const { token, ticket } = this.#endpoint;
     if (ticket !== undefined) {
-      if (typeof ticket !== "string" || this.#ticket === undefined) return await reveal(ticket);
+      if (typeof ticket !== "string" || !this.#isSpent) return await reveal(ticket);
       throw new ConnectError(
         "Cannot connect again: the ticket is used, and each is good once; give a function that " +
           "gets another one",
@@ -69,6 +80,7 @@ export class SocketOpener {
     if (token === undefined) return undefined;
     const { body } = await this.#http.request<{ ticket: string }>("POST", "/v1/tickets", {
       signal,
+      headers: ALONE,
     });
     return body.ticket;
   }

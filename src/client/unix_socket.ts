@@ -19,9 +19,14 @@ function clientOf({ createHttpClient }: DenoNamespace, path: string): object {
   return client;
 }
 
-function requireNode(): void {
+/** Whether this is Node, and not Deno that looks like it. */
+export function isNode(): boolean {
   const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  if (process?.versions?.node !== undefined) return;
+  return deno() === undefined && process?.versions?.node !== undefined;
+}
+
+function requireNode(): void {
+  if (isNode()) return;
   throw new ConnectError("Cannot use a unix socket in a browser: give url with token or ticket");
 }
 
