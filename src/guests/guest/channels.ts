@@ -40,7 +40,7 @@ interface Channel {
 
 /**
  * The channels of one guest: addresses whose notifies are counted and do not end the run, as with
- * lguest's eventfds (docs/guests.md#lguest). Attaching needs no owner, because devices attach. A
+ * lguest's eventfds (docs/guests.md#lguest). Whoever attaches has shown the owner's token before. A
  * count adds up until somebody takes it.
  */
 export class Channels {

@@ -334,7 +334,7 @@ export class Guest {
   }
 
   /**
-   * Makes an interrupt line pending. Devices raise interrupts, so it takes no owner
+   * Makes an interrupt line pending. Whoever raises it has shown the owner's token before
    * (docs/guests.md#lguest).
    *
    * @throws {Fault} `guest-dead`, `wrong-guest-kind`, `line-out-of-range`
