@@ -61,6 +61,7 @@ const holdDevice = endpoint({
     "no-such-device",
     "device-unreadable",
     "device-in-use",
+    "device-differs",
     "iommu-group-unusable",
     "holders-exhausted",
     "block-indexes-exhausted",
@@ -124,10 +125,17 @@ const renderDevice = endpoint({
 
   request: { params: DeviceParam, query: RenderQuery },
   responses: { 200: json(RenderingView, "Steps, steps back and the events to wait for") },
-  faults: ["device-not-found", "not-renderable"],
-}).handle((c, { registry }) => {
+  faults: [
+    "device-not-found",
+    "not-renderable",
+    "no-such-device",
+    "device-differs",
+    "device-unreadable",
+  ],
+}).handle(async (c, { registry }) => {
   const { for: hypervisor, ...options } = c.req.valid("query");
-  return c.json(render(permittedDevice(c, registry, "read"), hypervisor, options), 200);
+  const { id } = permittedDevice(c, registry, "read");
+  return c.json(render(await registry.host.current(id), hypervisor, options), 200);
 });
 
 /** `/v1/devices` for the devices of the host: register, hold, report and render. */

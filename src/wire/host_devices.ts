@@ -236,6 +236,7 @@ const StorageShape = {
   below: z.array(z.string()).readonly().describe(
     "Names of what holds it and more: the disk of a partition, of a volume, of a file",
   ),
+  diskseq: z.string().optional().describe("The kernel's number of the disk"),
 };
 const STORAGE = "Which storage of the host it is, as it was last looked at";
 

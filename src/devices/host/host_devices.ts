@@ -14,7 +14,8 @@ import { rebuildHost } from "./host_state.ts";
 import { type DeviceStatus, HolderLeases } from "./holder_leases.ts";
 import { draftOf, type RegisterRequest, requireSame } from "./registration.ts";
 import { reported } from "./report.ts";
-import { located, locatedIfKnown, requireNoRival } from "./rival.ts";
+import { rechecked } from "./recheck.ts";
+import { locatedIfKnown, requireNoRival } from "./rival.ts";
 import type { HostDeviceKind } from "../resolve/device_kinds.ts";
 import type { DeviceResolver } from "../resolve/resolve.ts";
 
@@ -139,6 +140,17 @@ export class HostDevices {
     throw deviceNotFound(id);
   }
 
+  /**
+   * A device as the host has it now, to be rendered. One that nobody holds is as it was registered.
+   *
+   * @throws {Fault} `device-not-found`, `no-such-device`, `device-differs`, `device-unreadable`
+   */
+  async current(id: string): Promise<HostDevice> {
+    const device = this.get(id);
+    if (device.holders.length === 0) return device;
+    return await rechecked(device, this.#ports.resolver);
+  }
+
   /** The devices of a kind and of a sandbox, where these are given, ascending by id. */
   list(
     { kind, sandbox }: { kind?: HostDeviceKind | undefined; sandbox?: string | undefined } = {},
@@ -156,7 +168,7 @@ export class HostDevices {
    * @param leaseMs How long the holder counts as alive without calling again, in milliseconds; for
    * ever when it is left out
    * @throws {Fault} `device-not-found`, `holders-exhausted`, and as {@linkcode assigned};
-   * `device-in-use` when it has become the same storage as another sandbox's device;
+   * as {@linkcode current}; `device-in-use` when it is the storage of another sandbox by now;
    * `state-unavailable`
    */
   attach(id: string, name: string, leaseMs?: number): Promise<HostDevice> {
@@ -177,13 +189,14 @@ export class HostDevices {
       }
       const isFirst = device.holders.length === 0;
       const ready = isFirst
-        ? await assigned(await this.#found(device), this.#book, this.#ports.resolver.vfio)
+        ? await assigned(await this.#present(device), this.#book, this.#ports.resolver.vfio)
         : device;
       const held = { ...ready, holders: [...ready.holders, holder] };
       await this.#put(held, "device.attached", {
         holder: name,
         first: isFirst,
         ...indexData(held),
+        ...resizeData(device, held),
       });
       if (leaseMs !== undefined) this.#leases.start(id, name, leaseMs);
       return held;
@@ -289,9 +302,8 @@ export class HostDevices {
     this.#leases.clear();
   }
 
-  /** What storage a device is on can have changed since it was registered. */
-  async #found(device: HostDevice): Promise<HostDevice> {
-    const now = await located(device, this.#ports.resolver);
+  async #present(device: HostDevice): Promise<HostDevice> {
+    const now = await rechecked(device, this.#ports.resolver);
     requireNoRival(now, this.#book, "attach");
     return now;
   }
@@ -352,6 +364,12 @@ export class HostDevices {
 function indexData(device: HostDevice): { index?: number } {
   const index = blockIndexOf(device);
   return index === undefined ? {} : { index };
+}
+
+/** Says that a device has another size than it had when it was registered. */
+function resizeData({ block: was }: HostDevice, { block: is }: HostDevice) {
+  if (was?.sizeBytes === is?.sizeBytes) return {};
+  return { sizeBytes: { was: String(was?.sizeBytes), is: String(is?.sizeBytes) } };
 }
 
 /** The fault of a device that is not registered. */

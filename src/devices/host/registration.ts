@@ -7,12 +7,13 @@ import {
 } from "../resolve/device_info.ts";
 import { hypervisorId } from "./guest_names.ts";
 import { located } from "./rival.ts";
-import type {
-  BlockDrive,
-  HostDevice,
-  RngDevice,
-  SharedFolder,
-  VhostUserDevice,
+import {
+  type BlockDrive,
+  type HostDevice,
+  isNumbered,
+  type RngDevice,
+  type SharedFolder,
+  type VhostUserDevice,
 } from "./host_device.ts";
 import {
   BLOCK_DRIVERS,
@@ -119,6 +120,7 @@ async function numberedDraft(
   const { hostPath } = await resolver.resolve(request.info);
   const { driver: kind, why } = chosen(request, driverOf(request.info, hostPath));
   const info = { ...request.info, hostPath };
+  if (isNumbered({ info })) await resolver.requireNode(info, hostPath);
   if (kind !== "block" && request.block !== undefined) {
     throw notAllowed("block", `the device is of kind ${kind}`);
   }
@@ -212,8 +214,7 @@ export function requireSame(request: RegisterRequest, draft: Draft, known: HostD
       { members: { device: known.id } },
     );
   };
-  const isNumbered = draft.info.hostPath === known.info.hostPath && !isBehindPath(draft);
-  if (isNumbered) {
+  if (draft.info.hostPath === known.info.hostPath && !isBehindPath(draft)) {
     const numbers = ({ major, minor }: DeviceInfo): string => `${major}:${minor}`;
     differs("numbers", numbers(known.info), numbers(draft.info));
   }

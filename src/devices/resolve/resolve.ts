@@ -115,6 +115,34 @@ export class DeviceResolver {
     throw unreadable(path, `it must be 0 or 1: received ${JSON.stringify(text.slice(0, 20))}`);
   }
 
+  /**
+   * Requires that the node at a path is the device that has these numbers. One that is not there may
+   * be hidden from us.
+   *
+   * @throws {Fault} `device-differs`
+   */
+  async requireNode(info: DeviceInfo, path: string): Promise<void> {
+    const node = await this.#tree.stat(path).catch((error) => {
+      if (error instanceof SystemError) return undefined;
+      throw error;
+    });
+    if (node === undefined || info.type === "p") return;
+    // The store has a socket in place of such a device.
+    if (node.kind === "socket" && VHOST_USER_DRIVERS.has(info.major)) return;
+    const { kind, rdevMajor, rdevMinor } = node;
+    const isSame = kind === (info.type === "b" ? "block" : "char") &&
+      BigInt(rdevMajor) === info.major && BigInt(rdevMinor) === info.minor;
+    if (isSame) return;
+    const is = kind === "block" || kind === "char" ? `${kind} ${rdevMajor}:${rdevMinor}` : kind;
+    throw new Fault(
+      "device-differs",
+      `Cannot use ${path} as ${
+        show(info)
+      }: on the host it is ${is}: give the path and the numbers ` +
+        "of one device, or numbers 0:0 for what is known by its path",
+    );
+  }
+
   /** Kata's GetHostPath. */
   async #hostPath(info: DeviceInfo, evidence: string[]): Promise<string> {
     const store = this.#roots.vhostStore;

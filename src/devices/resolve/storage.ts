@@ -14,6 +14,8 @@ export interface Storage {
   readonly self: readonly string[];
   /** Names of what holds this storage and more: the disk of a partition, of a volume, of a file. */
   readonly below: readonly string[];
+  /** Of a block device: the kernel's count of disks, which grows when a disk or a loop's file is changed. */
+  readonly diskseq?: string | undefined;
 }
 
 /** What is not on storage, or is not there. */
@@ -51,7 +53,17 @@ export class StorageGraph {
       : await this.#ofBlock(`${numbers.major}:${numbers.minor}`, 0);
     const self = [...new Set(storage.self)];
     const below = [...new Set(storage.below)].filter((name) => !self.includes(name));
-    return self.length + below.length === 0 ? undefined : { self, below };
+    if (self.length + below.length === 0) return undefined;
+    const diskseq = await this.#diskseq(self[0]);
+    return { self, below, ...(diskseq === undefined ? {} : { diskseq }) };
+  }
+
+  /** A partition has that of its disk. Kernels before 5.15 have none. */
+  async #diskseq(name = ""): Promise<string | undefined> {
+    if (!name.startsWith("block ")) return undefined;
+    const folder = `${this.#roots.sysDev}/block/${name.slice("block ".length)}`;
+    const isPart = await this.#text(`${folder}/partition`) !== undefined;
+    return (await this.#text(`${folder}/${isPart ? "../" : ""}diskseq`))?.trim();
   }
 
   async #ofPath(path: string, depth: number): Promise<Storage> {

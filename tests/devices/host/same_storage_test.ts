@@ -171,9 +171,9 @@ Deno.test("HostDevices knows one file again in a sandbox, whatever it is called"
 
 Deno.test("HostDevices.attach() refuses storage that has become another sandbox's", async () => {
   const { bench, host } = await setUp();
-  await host.register({ sandbox: "s1", ...A });
-  const { device } = await host.register({ sandbox: "s2", ...LOOP1 });
-  await bench.hostTree.file("/sys/devices/virtual/loop1/loop/backing_file", "/srv/hard.img\n");
+  await host.register({ sandbox: "s1", ...SDB });
+  const { device } = await host.register({ sandbox: "s2", ...DM0 });
+  await stack(bench, "/sys/devices/virtual/dm-0", "/sys/devices/pci/sdb");
   const fault = await assertRejects(() => host.attach(device.id, "c1"), Fault);
   assertEquals(fault.code, "device-in-use", fault.message);
   assertEquals(host.get(device.id).holders, []);
