@@ -98,3 +98,20 @@ Deno.test("serve --help names every flag with its twin, and every exit status", 
     assert(help.includes(status), status);
   }
 });
+
+Deno.test("parseConfig() reads where to mount, and who may use it beside the daemon's user", () => {
+  assertEquals(parse([]).mount, undefined);
+  const { mount } = parse(["--mount", "files", "--mount-as", "1001=watch:vm-*+bump"]);
+  assertEquals(mount, {
+    folder: "/cwd/files",
+    grants: [{ uid: 1001, grants: ["watch:vm-*", "bump"] }],
+  });
+  const wrong: readonly (readonly [string[], string])[] = [
+    [["--mount-as", "1001=watch"], "--mount"],
+    [["--mount", "/m", "--mount-as", "ann=watch"], "UID=GRANT"],
+    [["--mount", "/m", "--mount-as", "4294967295=watch"], "UID=GRANT"],
+    [["--mount", "/m", "--mount-as", "1=watch", "--mount-as", "1=bump"], "twice"],
+    [["--mount", "/m", "--mount-as", "1=fly"], "fly"],
+  ];
+  for (const [args, why] of wrong) assertThrows(() => parse(args), UsageError, why);
+});
