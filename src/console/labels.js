@@ -46,8 +46,10 @@ export function watcherState(scope, watcher) {
   if (watcher.failed) return { mark: "bad", word: "Failed" };
   if (watcher.presence === "lost") return { mark: "lost", word: "Lost" };
   if (watcher.presence === "held") return { mark: "held", word: "Held" };
+  if (watcher.presence === "superseded") return { mark: "held", word: "Superseded" };
   if (watcher.outdated) return { mark: "wait", word: "Late" };
   if (scope.quiesce === undefined) return { mark: "ok", word: "Confirmed" };
+  if (watcher.cannotQuiesce !== undefined) return { mark: "bad", word: "Cannot stand still" };
   return watcher.quiesced
     ? { mark: "pause", word: "Stands still" }
     : { mark: "wait", word: "Still runs" };
@@ -62,6 +64,8 @@ export function watcherWhy(watcher) {
   if (watcher.failed) return watcher.failure ?? "";
   if (watcher.presence === "lost") return "cut off, lease ran out";
   if (watcher.presence === "held") return "cut off, lease runs";
+  if (watcher.presence === "superseded") return "another came with its token, and it may live";
+  if (watcher.cannotQuiesce !== undefined) return watcher.cannotQuiesce;
   if (!watcher.outdated) return "";
   return watcher.toldAt === undefined ? "not told yet" : "told, no answer";
 }

@@ -63,6 +63,7 @@ Deno.test("watcherState() names the worst that is known of a watcher", () => {
   assertEquals(word({ failed: true, presence: "lost" }), "Failed");
   assertEquals(word({ presence: "lost" }), "Lost");
   assertEquals(word({ presence: "held", outdated: false }), "Held");
+  assertEquals(word({ presence: "superseded", outdated: true }), "Superseded");
   assertEquals(word({ outdated: false }), "Confirmed");
 });
 
