@@ -31,7 +31,7 @@ interface WatcherBody extends
   Pick<
     Watcher,
     | ("id" | "name" | "leaseMs" | "ackedGeneration" | "owner" | "tokenHash")
-    | ("previousTokenHash" | "showsToken" | "peer" | "supersededBy" | "process")
+    | ("previousTokenHash" | "showsToken" | "isTokenSpent" | "peer" | "supersededBy" | "process")
   > {
   readonly scope: string;
   readonly ackedEpoch: string;
@@ -115,7 +115,8 @@ export function watcherEntry(scope: string, watcher: Watcher): LedgerEntry {
 
 function watcherBody(scope: string, watcher: Watcher): WatcherBody {
   const { id, name, leaseMs, ackedEpoch, ackedGeneration, ackedAtNs, owner, tokenHash } = watcher;
-  const { previousTokenHash, showsToken, peer, supersededBy, process, failure } = watcher;
+  const { previousTokenHash, showsToken, isTokenSpent, peer, supersededBy, process, failure } =
+    watcher;
   return {
     scope,
     id,
@@ -128,6 +129,7 @@ function watcherBody(scope: string, watcher: Watcher): WatcherBody {
     tokenHash,
     previousTokenHash,
     showsToken,
+    isTokenSpent,
     peer,
     supersededBy,
     process,

@@ -355,7 +355,8 @@ export class Scope {
     const { isUpToDate, ...members } = change;
     if (!isUpToDate) this.#doubt(watcher);
     Object.assign(watcher, members, {
-      ...{ presence: "connected", presenceSinceNs: nowNs, supersededBy: undefined },
+      ...{ presence: "connected", presenceSinceNs: nowNs },
+      ...{ supersededBy: undefined, isTokenSpent: undefined },
     });
     this.#tokens.add(watcher);
   }
@@ -376,7 +377,7 @@ export class Scope {
   /** Whoever was a watcher stays, with what it has confirmed, beside its successor. */
   #leaveBehind(watcher: Watcher, id: string): void {
     this.requireRoom();
-    const superseded = { ...watcher, id, supersededBy: watcher.id };
+    const superseded = { ...watcher, id, supersededBy: watcher.id, isTokenSpent: true };
     this.#watchers.set(id, superseded);
     this.#tokens.add(superseded);
     if (!watcher.tracked) return;

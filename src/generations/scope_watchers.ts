@@ -353,10 +353,12 @@ export class ScopeWatchers {
     const comeback = { ...change, isUpToDate: isUpToDate(this.#scope, known, epoch) };
     const ackedEpoch = comeback.isUpToDate ? known.ackedEpoch : NEVER_CONFIRMED;
     const tracked = this.#isTracked(track);
+    const back = { supersededBy: undefined, isTokenSpent: undefined };
+    const left = { id: supersededId ?? id, supersededBy: id, isTokenSpent: true };
     await this.#rows.replace(
       known,
-      { ...known, ...change, tracked, ackedEpoch },
-      supersededId === undefined ? undefined : { ...known, id: supersededId, supersededBy: id },
+      { ...known, ...change, ...back, tracked, ackedEpoch },
+      supersededId === undefined ? undefined : { ...known, ...left },
     );
     const nowNs = this.#ports.clock.wallNs();
     this.#scope.resume(id, comeback, nowNs, supersededId);

@@ -7,9 +7,8 @@ export class TokenIndex {
   /** By tokens that somebody has returned with already. */
   readonly #spent = new Map<string, Set<string>>();
 
-  add({ id, tokenHash, previousTokenHash, supersededBy }: Watcher): void {
-    // Somebody came with the token of a superseded watcher, so it is spent.
-    if (supersededBy !== undefined) this.#addSpent(tokenHash, id);
+  add({ id, tokenHash, previousTokenHash, isTokenSpent }: Watcher): void {
+    if (isTokenSpent === true) this.#addSpent(tokenHash, id);
     else if (tokenHash !== undefined) this.#unspent.set(tokenHash, id);
     this.#addSpent(previousTokenHash, id);
   }

@@ -101,6 +101,8 @@ export interface Watcher {
    * crash of the daemon it is held until no process has the file any more (docs/mount.md#2).
    */
   readonly process?: WatchingProcess | undefined;
+  /** Somebody else came with that token: it superseded this watcher, which may be back since. */
+  readonly isTokenSpent?: boolean | undefined;
   /** The same of the token that it came with, until its newest one is used. */
   readonly previousTokenHash?: string | undefined;
   /** Over HTTP: it has shown a token, so it is no longer believed without one. */

@@ -214,6 +214,20 @@ Deno.test("an original that comes back with its token as the same process goes o
   assertEquals(back.watcher.supersededBy, undefined);
 });
 
+Deno.test("who was superseded and is back is no longer superseded after a restart, and its old token stays spent", async () => {
+  const { bench, scope, watch } = await world();
+  const [original, clone] = [bench.processes.start(), bench.processes.start()];
+  const first = await watch(undefined, original);
+  await watch(first.token, clone);
+  const back = await watch(first.token, original);
+  await scope.close();
+  const again = (await bench.open()).get("vm-7");
+  assertEquals(again.state.watcher(back.watcher.id).supersededBy, undefined);
+  assertEquals([...again.state.watchers].filter((one) => one.supersededBy !== undefined), []);
+  const thief = await again.watchers.watch({ name: "app", track: true, token: first.token });
+  assertEquals(thief.resumed, false);
+});
+
 Deno.test("atLeast counts a watcher and whom it superseded once", async () => {
   const { scope, watch } = await world({ atLeast: 2 });
   const first = await watch();
