@@ -8,6 +8,8 @@ interface HealthSource {
   readonly version: string;
   /** Whether the daemon takes requests: it has started, and does not stop yet. */
   readonly ready: () => boolean;
+  /** What is missing of what the daemon works on, such as its state folder. */
+  readonly missing?: () => string | undefined;
 }
 
 const Status = z.object({ status: z.literal("ok").describe("Nothing else is answered with 200") })
@@ -34,10 +36,15 @@ const showReadiness = endpoint({
   path: "/readyz",
   operationId: "showReadiness",
   summary: "The daemon takes requests",
-  description: "Says that the daemon has started and does not stop yet. It needs no token.",
+  description:
+    "Says that the daemon has started, does not stop yet, and has its state folder. It needs no token.",
   responses: { 200: json(Status, "It does") },
-  faults: ["shutting-down"],
-}).handle((c, { ready }) => {
+  faults: ["shutting-down", "state-unavailable"],
+}).handle((c, { ready, missing }) => {
+  const gone = missing?.();
+  if (gone !== undefined) {
+    throw new Fault("state-unavailable", `Cannot take requests: ${gone}; stop the daemon`);
+  }
   if (ready()) return c.json({ status: "ok" } as const, 200);
   throw new Fault("shutting-down", "Cannot take requests: the daemon is stopping");
 });

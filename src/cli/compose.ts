@@ -59,7 +59,8 @@ import { PageFiles } from "../storage/page_files.ts";
 import { HttpRemoteFiles } from "../storage/remote_file.ts";
 import { SnapshotFiles } from "../storage/snapshot_files.ts";
 import { SpoolFiles } from "../storage/spool_files.ts";
-import { SqliteLedger, StateFolderError } from "../storage/sqlite_ledger.ts";
+import { lossOfLedger, watchFile } from "../storage/state_evidence.ts";
+import { SqliteLedger } from "../storage/sqlite_ledger.ts";
 import { createApp } from "../../routes/http/app.ts";
 import { asyncApiRoutes } from "../../routes/operate/asyncapi.ts";
 import { consoleRoutes } from "../../routes/operate/console.ts";
@@ -81,6 +82,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
 import { makeFolder, openNamed } from "./named_folder.ts";
+import { startFailure } from "./start_failure.ts";
 import { GrowthWatch } from "./growth_watch.ts";
 import { pageFiles } from "./static_files.ts";
 import { clockOfBoot, systemClock, systemRandom } from "./system.ts";
@@ -139,15 +141,11 @@ export async function openDaemon(config: Config): Promise<Daemon> {
     return mountRoutes(config, innkeeper, parts, resources.move(), mount);
   } catch (error) {
     await resources.disposeAsync();
-    throw error;
+    throw startFailure(error);
   }
 }
 
-/**
- * Raises the limit of file descriptors, and says what fits.
- *
- * @throws {ExitError} when too little does
- */
+/** Raises the limit of file descriptors, and says what fits. */
 function descriptorsOf({ roots, listen }: Config, libc: Libc): Descriptors {
   const open = openDescriptors(libc) + listen.length + 2 * roots.length;
   const descriptors = new Descriptors(raiseDescriptorLimit(libc), open);
@@ -156,8 +154,10 @@ function descriptorsOf({ roots, listen }: Config, libc: Libc): Descriptors {
   return descriptors;
 }
 
+const ledgerPath = ({ state }: Pick<Config, "state">): string => `${state}/ledger.sqlite`;
+
 /** Makes the folders, and locks them for this process alone. */
-function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger {
+function openState({ state, run, tokenFile, acceptLoss }: Config, libc: Libc): SqliteLedger {
   makeFolder(state, 0o700);
   makeFolder(run, 0o755);
   makeFolder(`${run}/private`, 0o700);
@@ -166,12 +166,9 @@ function openState({ state, run, tokenFile }: Config, libc: Libc): SqliteLedger 
   for (const folder of [state, `${run}/private`]) Deno.chmodSync(folder, 0o700);
   lockRun(libc, run);
   if (tokenFile === resolve(state, "token")) makeTokenFile(tokenFile);
-  try {
-    return new SqliteLedger(`${state}/ledger.sqlite`);
-  } catch (error) {
-    if (error instanceof StateFolderError) throw new ExitError(EXIT.folder, error.message);
-    throw error;
-  }
+  const loss = lossOfLedger({ state, run, acceptLoss });
+  if (loss !== undefined) log.warn("a lost ledger was accepted", { loss });
+  return new SqliteLedger(ledgerPath({ state }), acceptLoss);
 }
 
 function lockRun(libc: Libc, run: string): void {
@@ -270,6 +267,10 @@ async function openInnkeeper(
   const openDevice: OpenHostDevice = (path, notThis) =>
     openHostDevice(libc, hostTree, path, notThis);
   const sources = await hostSources(openDevice, scope, systemClock);
+  for (const reason of ledger.losses) {
+    log.warn("went on without a part of the state", { reason });
+    events.emit({ kind: "state.damaged", subject: "ledger", reason, data: {} });
+  }
   const mirror = await HostMirror.open({ ...ports, scope, sources });
   resources.defer(() => mirror.close());
   return innkeeper;
@@ -432,7 +433,11 @@ function mountRoutes(
     answers: new IdempotentAnswers(systemClock),
     ...{ allowedHosts: config.allowHosts, metrics },
     lastSeq: () => events.lastSeq,
-    open: [consoleRoutes(pageFiles), asyncApiRoutes(version), healthRoutes({ version, ready })],
+    open: [
+      consoleRoutes(pageFiles),
+      asyncApiRoutes(version),
+      healthRoutes({ version, ready, missing: watchFile(ledgerPath(config)) }),
+    ],
     guarded: [
       metricsRoutes(metrics, metricsOf(innkeeper, connections, () => Deno.memoryUsage().rss)),
       scopeRoutes(scopes, stopping.signal),

@@ -41,6 +41,8 @@ export interface Config {
   /** URL prefixes from which inodes may be opened; each ends in a slash. */
   readonly remotes: readonly string[];
   readonly cacheBytes: number;
+  /** Go on without what is damaged or gone in the state folder. */
+  readonly acceptLoss: boolean;
   readonly mount: MountConfig | undefined;
   readonly hostRoot: string;
   readonly vhostStore: string | undefined;
@@ -69,6 +71,7 @@ export function configOf(flags: ServeFlags, environment: Environment): Config {
     tokenFile: path(flags["token-file"] ?? `${state}/token`),
     roots: requireDistinct((flags.root ?? []).map((text) => parseRoot(text, path))),
     remotes: (flags.remote ?? []).map(parseRemote),
+    acceptLoss: flags["accept-loss"] === true,
     cacheBytes: parseCacheBytes(flags["cache-bytes"]),
     mount: parseMount(flags.mount === undefined ? undefined : path(flags.mount), flags["mount-as"]),
     hostRoot: path(flags["host-root"] ?? "/"),

@@ -16,6 +16,7 @@ export const EXIT_TABLE = {
   unwatched: [10, "nobody watches", "Of `wait`: nobody watches the scope, so nobody can confirm."],
   refused: [11, "refused by state", "The state of things does not allow it; another may."],
   host: [12, "the host gives too little", "Such as file descriptors. Of `serve` only."],
+  damaged: [13, "the state is damaged", "See `--accept-loss`. Of `serve` only."],
   interrupted: [130, "interrupted", "SIGINT or SIGTERM came before the command was done."],
 } as const satisfies Readonly<Record<string, readonly [number, string, string]>>;
 

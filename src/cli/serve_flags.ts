@@ -66,6 +66,11 @@ const FLAGS = {
   },
   "vhost-store": { kind: "text", value: "DIR", help: "Kata's vhost-user store [off]" },
   ledger: { kind: "text", value: "URL", help: "sqlite: in the state folder [sqlite:]" },
+  "accept-loss": {
+    kind: "switch",
+    help:
+      "start although the state is damaged or its ledger is gone; what is damaged is kept aside",
+  },
 } as const satisfies Options;
 
 type FlagName = keyof typeof FLAGS;

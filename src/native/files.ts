@@ -32,3 +32,46 @@ export async function removeIfPresent(path: string): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
+
+/**
+ * Gives a damaged file another name beside its own, so that nothing of it is lost and nobody takes it
+ * for a good one.
+ *
+ * @returns Its path now; `undefined` when there is no such file
+ */
+export async function setAside(path: string): Promise<string | undefined> {
+  for (let n = 1;; n++) {
+    const aside = `${path}.damaged-${n}`;
+    if (await exists(aside)) continue;
+    try {
+      await Deno.rename(path, aside);
+      return aside;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The same for a copy: the file itself stays. */
+export function copyAside(path: string): string {
+  for (let n = 1;; n++) {
+    const aside = `${path}.damaged-${n}`;
+    try {
+      Deno.lstatSync(aside);
+    } catch {
+      Deno.copyFileSync(path, aside);
+      return aside;
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -5,7 +5,7 @@ import { type Range, Segments } from "../core/segments.ts";
 import * as linux from "./constants.ts";
 import { type Descriptor, openPath } from "./descriptor.ts";
 import { statCached } from "./statx.ts";
-import { readFully, removeIfPresent } from "./files.ts";
+import { readFully, removeIfPresent, setAside } from "./files.ts";
 import { HostFileMapper } from "./host_file_mapper.ts";
 import type { Libc } from "./libc.ts";
 
@@ -48,6 +48,10 @@ export class MappedCacheFiles implements CacheFiles {
 
   async remove(id: string): Promise<void> {
     await removeIfPresent(this.#path(id));
+  }
+
+  async setAside(id: string): Promise<string | undefined> {
+    return await setAside(this.#path(id));
   }
 
   #path(id: string): string {

@@ -7,7 +7,7 @@ import type {
   LeftJournal,
 } from "../core/ports/journal.ts";
 import { asSystemError } from "../core/system_error.ts";
-import { removeIfPresent, writeAll } from "../native/files.ts";
+import { removeIfPresent, setAside, writeAll } from "../native/files.ts";
 import { decodeJournal, encodeHeader, encodeRecord } from "./journal_format.ts";
 
 const SUFFIX = ".journal";
@@ -64,6 +64,10 @@ export class JournalFiles implements Journals {
 
   async remove(id: string): Promise<void> {
     await removeIfPresent(`${this.folder}/${id}${SUFFIX}`);
+  }
+
+  async setAside(id: string): Promise<string | undefined> {
+    return await setAside(`${this.folder}/${id}${SUFFIX}`);
   }
 }
 

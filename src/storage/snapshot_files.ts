@@ -45,6 +45,8 @@ export class SnapshotFiles implements SnapshotStore {
     return (await namesIn(this.folder))
       .filter((name) => name.endsWith(SUFFIX))
       .map((name) => name.slice(0, -SUFFIX.length))
+      // A file of another name is not ours, and stays as it is.
+      .filter((id) => ID.test(id))
       .sort();
   }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteLedger, StateFolderError } from "../../src/storage/sqlite_ledger.ts";
+import { StateFolderError } from "../../src/core/state_folder_error.ts";
+import { SqliteLedger } from "../../src/storage/sqlite_ledger.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { MemoryLedger } from "../support/ledger.ts";
 

@@ -63,7 +63,9 @@ export async function killRound(seed: number, options: KillOptions = {}): Promis
   assertEquals((await new JournalFiles(`${host.state}/inodes`).left()).length, 1);
   const all = await host.store.recover();
   // A record may be torn by the kill: nobody was told of what it says.
-  const recovered = all.filter(({ outcome }) => outcome !== "journal-cut");
+  const recovered = all.filter(({ outcome }) =>
+    outcome !== "journal-cut" && outcome !== "set-aside"
+  );
   for (const { outcome, reason } of recovered) assertEquals(outcome, "restored", reason);
   const found = await Deno.readFile(host.path("f"));
   const wanted = new Uint8Array(found.byteLength);

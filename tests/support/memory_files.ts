@@ -282,6 +282,10 @@ export class MemoryCacheFiles implements CacheFiles {
     this.files.delete(id);
     return Promise.resolve();
   }
+
+  setAside(id: string): Promise<string | undefined> {
+    return Promise.resolve(this.files.delete(id) ? `${id} aside` : undefined);
+  }
 }
 
 const PAGE = 4096n;
@@ -378,6 +382,10 @@ export class MemoryJournals implements Journals {
   async remove(id: string): Promise<void> {
     this.before();
     this.stored.delete(id);
+  }
+
+  setAside(id: string): Promise<string | undefined> {
+    return Promise.resolve(this.stored.delete(id) ? `${id} aside` : undefined);
   }
 }
 

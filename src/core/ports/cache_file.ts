@@ -40,4 +40,10 @@ export interface CacheFiles {
   salvage(id: string, into: Uint8Array<ArrayBuffer>, offset: bigint): Promise<number>;
   /** Removes a cache file. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
+  /**
+   * Gives the cache file of a damaged journal another name, under which nobody looks for one.
+   *
+   * @returns Where it is now; `undefined` when there is none
+   */
+  setAside(id: string): Promise<string | undefined>;
 }

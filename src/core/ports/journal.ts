@@ -78,4 +78,10 @@ export interface Journals {
   resume(id: string, header: JournalHeader): Promise<Journal>;
   /** Removes a journal. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
+  /**
+   * Gives a damaged journal another name, under which nobody looks for one.
+   *
+   * @returns Where it is now; `undefined` when there is none
+   */
+  setAside(id: string): Promise<string | undefined>;
 }

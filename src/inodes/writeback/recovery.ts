@@ -37,8 +37,9 @@ export interface Recovered {
    * `restored`: they are in the file and on stable storage. `discarded`: the host was started anew,
    * so the cache cannot be trusted. `kept`: they could not be written, and the next start tries
    * again. `journal-cut`: the end of the journal was no whole record and is not counted.
+   * `set-aside`: such a journal and its cache file were given other names, and stay.
    */
-  readonly outcome: Outcome | "journal-cut";
+  readonly outcome: Outcome | "journal-cut" | "set-aside";
   /** Why it was not restored, or what was cut. */
   readonly reason?: string;
 }
@@ -107,6 +108,13 @@ export async function recover(
         onLeft(left, outcome.reason ?? "");
         continue;
       }
+    }
+    if (left.cutBytes > 0) {
+      // What is damaged may hold bytes that were acknowledged, so both files stay for people.
+      const aside = [await parts.journals.setAside(left.id), await parts.caches.setAside(left.id)];
+      const reason = `kept as ${aside.filter((name) => name !== undefined).join(" and ")}`;
+      outcomes.push({ root, path, dirtyBytes: 0n, outcome: "set-aside", reason });
+      continue;
     }
     // What cannot be removed has nothing left to write, and is removed at the next start.
     await parts.journals.remove(left.id).catch(() => {});

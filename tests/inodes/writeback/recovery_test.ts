@@ -250,12 +250,18 @@ Deno.test("recover() names a journal whose end is no whole record, and restores 
   await Deno.writeFile(journal, new Uint8Array(5), { append: true });
   await Deno.writeFile(`${host.state}/inodes/lost.journal`, new Uint8Array(7).fill(9));
   const { kinds, outcomes } = await recoveredBy(host);
+  const { id } = inode.identity;
+  const aside = (name: string): string => `${host.state}/inodes/${name}.damaged-1`;
   assertEquals(outcomes, [
     "f 0 journal-cut the last 5 bytes of its journal are no whole record",
     "f 10 restored",
+    `f 0 set-aside kept as ${aside(`${id}.journal`)} and ${aside(`${id}.pages`)}`,
     "journal lost 0 journal-cut the last 7 bytes of its journal are no whole record",
+    `journal lost 0 set-aside kept as ${aside("lost.journal")}`,
   ]);
-  assertEquals(kinds, ["inode.journal-cut", "inode.recovered", "inode.journal-cut"]);
+  const setAside = ["inode.journal-cut", "inode.set-aside"];
+  assertEquals(kinds, ["inode.journal-cut", "inode.recovered", "inode.set-aside", ...setAside]);
+  assertEquals(await Deno.readFile(aside("lost.journal")), new Uint8Array(7).fill(9));
   assertEquals((await Deno.readFile(host.path("f"))).subarray(100, 110), pattern(10));
   assertEquals(await recoveredBy(host), { kinds: [], outcomes: [] });
 });
