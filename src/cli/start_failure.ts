@@ -1,4 +1,3 @@
-import { Fault } from "../core/faults.ts";
 import { StateFolderError } from "../core/state_folder_error.ts";
 import { SystemError } from "../core/system_error.ts";
 import { EXIT, ExitError } from "./exit.ts";
@@ -10,7 +9,8 @@ export function startFailure(error: unknown): unknown {
   if (error instanceof StateFolderError) {
     return new ExitError(error.isDamage ? EXIT.damaged : EXIT.folder, message);
   }
-  const isOfHost = error instanceof SystemError || error instanceof Fault ||
+  // A fault has a status of its own.
+  const isOfHost = error instanceof SystemError ||
     Object.values(Deno.errors).some((kind) => error instanceof kind);
   if (!isOfHost) return error;
   const text = /^Cannot /.test(message) ? message : `Cannot start: ${message}`;

@@ -21,7 +21,7 @@ export function lossOfLedger({ state, run, acceptLoss }: StateFolders): string |
   const evidence = [
     { count: countIn(`${state}/snapshots`, ".snapshot"), what: "snapshots" },
     { count: countIn(`${state}/journal`, ".journal"), what: "journals" },
-    { count: countIn(`${run}/pages`, ""), what: "folders of pages" },
+    { count: publishedIn(`${run}/pages`), what: "published pages" },
   ].filter(({ count }) => count > 0).map(({ count, what }) => `${count} ${what}`).join(", ");
   if (evidence === "") return undefined;
   const loss = `${path} is missing, and ${evidence} are there that it knew of`;
@@ -32,12 +32,29 @@ export function lossOfLedger({ state, run, acceptLoss }: StateFolders): string |
   );
 }
 
+/** How many scopes have a page. What is no file in its place was not published by a daemon. */
+function publishedIn(folder: string): number {
+  return namesIn(folder).filter((name) => isFile(`${folder}/${name}/sysgenid`)).length;
+}
+
 function countIn(folder: string, suffix: string): number {
+  return namesIn(folder).filter((name) => name.endsWith(suffix)).length;
+}
+
+function namesIn(folder: string): readonly string[] {
   try {
-    return [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(suffix)).length;
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    return false;
   }
 }
 
