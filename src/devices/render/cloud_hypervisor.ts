@@ -1,8 +1,14 @@
 import type { HostDevice, VhostUserDevice } from "../host/host_device.ts";
-import { hot, imageFormat, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import { type ImageFormat, imageFormat, requireRaw } from "./image_format.ts";
+import { hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
-const IMAGE_TYPES = { raw: "Raw", qcow2: "Qcow2", vhdx: "Vhdx", vmdk: undefined } as const;
+const IMAGE_TYPES: Readonly<Partial<Record<ImageFormat, string>>> = {
+  raw: "Raw",
+  qcow2: "Qcow2",
+  vhdx: "Vhdx",
+  vhd: "FixedVhd",
+};
 /** Kata's queue of a file system; a network device has one pair of queues. */
 const FS_QUEUE_SIZE = 1024;
 
@@ -16,6 +22,7 @@ export function renderCloudHypervisor(device: HostDevice): Rendering {
       const block = part(device.block);
       const { id, file, readOnly } = block;
       if (block.driver === "nvdimm") {
+        requireRaw(block);
         if (readOnly) refuse("its persistent memory is never read-only");
         return hot([move("pmem", { id, file })], [REMOVED_NOTE]);
       }
@@ -23,10 +30,14 @@ export function renderCloudHypervisor(device: HostDevice): Rendering {
       if (block.shareRw) {
         refuse("it locks each disk, so no other sandbox could write to it (shareRw)");
       }
-      const imageType = IMAGE_TYPES[imageFormat(block)];
+      const format = imageFormat(block);
+      const imageType = IMAGE_TYPES[format];
       if (imageType === undefined) refuse(`it does not know ${block.format} images`);
       const disk = { id, path: file, readonly: readOnly, image_type: imageType };
-      return hot([move("disk", disk)], [REMOVED_NOTE]);
+      return hot([move("disk", disk)], [
+        REMOVED_NOTE,
+        ...(format === "vhd" ? ["of VHD images it takes those of fixed size only"] : []),
+      ]);
     }
     case "vfio": {
       const devices = part(device.vfio);

@@ -1,14 +1,7 @@
 import type { HostDevice } from "../host/host_device.ts";
+import { imageFormat, requireRaw, requireShareable } from "./image_format.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
-import {
-  coldArguments,
-  hot,
-  imageFormat,
-  part,
-  refuse,
-  requireNoChannelDevice,
-  requireShareable,
-} from "./plugging.ts";
+import { coldArguments, hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 const VHOST_USER_TYPES = {
@@ -28,11 +21,12 @@ export function renderCrosvm(device: HostDevice): Rendering {
       const { file, readOnly, id } = block;
       requireNoComma(file);
       if (block.driver === "nvdimm") {
+        requireRaw(block);
         return coldArguments(["--pmem", options({ path: file, ro: readOnly })]);
       }
       requireNoChannelDevice(block);
       const format = imageFormat(block);
-      if (format === "vmdk" || format === "vhdx") refuse(`it does not know ${format} images`);
+      if (format !== "raw" && format !== "qcow2") refuse(`it does not know ${format} images`);
       requireShareable(block);
       // It locks a disk's file unless it is told not to, and then no other sandbox can open it.
       const lock = block.shareRw ? { lock: false } : {};

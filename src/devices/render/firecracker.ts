@@ -1,5 +1,6 @@
 import type { BlockDrive, HostDevice } from "../host/host_device.ts";
-import { cold, hot, imageFormat, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import { requireRaw } from "./image_format.ts";
+import { cold, hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 const HOT_NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";
@@ -33,7 +34,7 @@ export function renderFirecracker(device: HostDevice): Rendering {
 }
 
 function drive(block: BlockDrive): Rendering {
-  if (imageFormat(block) !== "raw") refuse(`it takes raw images only, not ${block.format}`);
+  requireRaw(block);
   requireNoChannelDevice(block);
   const id = legalId(block.id);
   return plugged(`/drives/${id}`, {
@@ -44,7 +45,9 @@ function drive(block: BlockDrive): Rendering {
   });
 }
 
-function pmem({ id: anyId, file, readOnly }: BlockDrive): Rendering {
+function pmem(block: BlockDrive): Rendering {
+  requireRaw(block);
+  const { id: anyId, file, readOnly } = block;
   const id = legalId(anyId);
   return plugged(`/pmem/${id}`, { id, path_on_host: file, read_only: readOnly });
 }

@@ -1,16 +1,10 @@
 import type { HostDevice } from "../host/host_device.ts";
-import {
-  cold,
-  imageFormat,
-  part,
-  refuse,
-  requireNoChannelDevice,
-  requireShareable,
-} from "./plugging.ts";
+import { type ImageFormat, imageFormat, requireShareable } from "./image_format.ts";
+import { cold, part, refuse, requireNoChannelDevice } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 /** KRUN_DISK_FORMAT_… */
-const DISK_FORMATS = { raw: 0, qcow2: 1, vmdk: 2, vhdx: undefined } as const;
+const DISK_FORMATS: Readonly<Partial<Record<ImageFormat, number>>> = { raw: 0, qcow2: 1, vmdk: 2 };
 /** KRUN_SYNC_FULL: what the guest flushes is on storage. */
 const SYNC_FULL = 2;
 

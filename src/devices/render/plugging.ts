@@ -15,14 +15,6 @@ export function part<Part>(value: Part | undefined): Part {
   return value;
 }
 
-/** Image formats that hypervisors tell apart; any other word is a file system on a raw image. */
-type ImageFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
-
-/** The image format of a drive. */
-export function imageFormat({ format }: BlockDrive): ImageFormat {
-  return format === "qcow2" || format === "vmdk" || format === "vhdx" ? format : "raw";
-}
-
 /**
  * Of our hypervisors, only QEMU emulates the channel subsystem of IBM Z.
  *
@@ -30,18 +22,6 @@ export function imageFormat({ format }: BlockDrive): ImageFormat {
  */
 export function requireNoChannelDevice({ driver }: BlockDrive): void {
   if (driver === "virtio-blk-ccw") refuse("it has no channel devices");
-}
-
-/**
- * An image format keeps books inside the file, which two writers destroy. No hypervisor can share
- * such a file.
- *
- * @throws {Refusal}
- */
-export function requireShareable(block: BlockDrive): void {
-  if (!block.shareRw) return;
-  const format = imageFormat(block);
-  if (format !== "raw") refuse(`two who write to one ${format} image (shareRw) destroy it`);
 }
 
 /** A step, and the one that takes it back. */

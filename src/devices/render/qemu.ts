@@ -1,6 +1,7 @@
 import type { BlockDrive, HostDevice, VfioDevice, VhostUserDevice } from "../host/host_device.ts";
+import { type ImageFormat, imageFormat, requireRaw, requireShareable } from "./image_format.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
-import { coldArguments, hot, imageFormat, part, refuse, requireShareable } from "./plugging.ts";
+import { coldArguments, hot, part, refuse } from "./plugging.ts";
 import type { Rendering, RenderOptions, Step } from "./rendering.ts";
 
 type Options = { readonly [name: string]: OptionValue };
@@ -95,7 +96,9 @@ function renderBlock(block: BlockDrive, options: RenderOptions): Rendering {
   }
 }
 
-function renderNvdimm({ id, file, sizeBytes, readOnly }: BlockDrive): Rendering {
+function renderNvdimm(block: BlockDrive): Rendering {
+  requireRaw(block);
+  const { id, file, sizeBytes, readOnly } = block;
   if (sizeBytes === undefined || sizeBytes === 0n) {
     return refuse(`the size of ${file} is not known`);
   }
@@ -177,7 +180,7 @@ function renderVhostUser(
 
 function blockNode(block: BlockDrive): Part {
   const node = {
-    driver: imageFormat(block),
+    driver: formatDriver(imageFormat(block)),
     "node-name": block.id,
     "read-only": block.readOnly,
     cache: { direct: false, "no-flush": false },
@@ -192,6 +195,12 @@ function blockNode(block: BlockDrive): Part {
     remove: { execute: "blockdev-del", arguments: { "node-name": block.id } },
     args: ["-blockdev", optionText(node)],
   };
+}
+
+/** What QEMU calls an image format. */
+function formatDriver(format: ImageFormat): string {
+  if (format === "luks") refuse("it opens LUKS images with a key only, and none is known here");
+  return format === "vhd" ? "vpc" : format;
 }
 
 function object(type: string, id: string, options: Options): Part {

@@ -126,6 +126,53 @@ Deno.test("render() says for every hypervisor what it can take and what it canno
   });
 });
 
+Deno.test("render() gives an image as what it is, or not at all", async () => {
+  const said: Record<string, string> = {};
+  const formats = [
+    "ext4",
+    "iso9660",
+    "vhd",
+    "vpc",
+    "vdi",
+    "qed",
+    "qcow",
+    "luks",
+    "vmdk",
+    "parallels",
+  ];
+  for (const format of [...formats, "nvdimm of qcow2"]) {
+    const isPmem = format.startsWith("nvdimm");
+    const device = await held({
+      ...(isPmem ? driver("nvdimm") : {}),
+      block: { format: isPmem ? "qcow2" : format },
+    });
+    said[format] = HYPERVISORS.map((hypervisor) => {
+      try {
+        const [step] = render(device, hypervisor).steps;
+        if (step?.type === "qmp") return step.arguments["driver"];
+        if (step?.type === "http") return step.body?.["image_type"] ?? "raw";
+        return step?.type === "call" ? step.arguments["disk_format"] : "auto";
+      } catch (error) {
+        assert(error instanceof Fault && error.code === "not-renderable");
+        return "no";
+      }
+    }).join(" ");
+  }
+  assertEquals(said, {
+    ext4: "raw Raw raw 0 auto",
+    iso9660: "raw Raw raw 0 auto",
+    vhd: "no FixedVhd vpc no no",
+    vpc: "no FixedVhd vpc no no",
+    vdi: "no no vdi no no",
+    qed: "no no qed no no",
+    qcow: "no no qcow no no",
+    luks: "no no no no no",
+    vmdk: "no no vmdk 2 no",
+    parallels: "no no no no no",
+    "nvdimm of qcow2": "no no no no no",
+  });
+});
+
 Deno.test("render() refuses a device that nobody holds: it has no numbers", async () => {
   const device = await held({});
   for (const hypervisor of HYPERVISORS) {
