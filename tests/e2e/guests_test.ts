@@ -46,11 +46,8 @@ Deno.test("a guest that runs when the daemon is killed is reported as lost (case
   assertEquals([items[0].state, items[0].deathReason], ["dead", "host_restart"]);
   const problem = await daemon.json(410, "POST", "/v1/guests/g/interrupts", { line: 1 });
   assertEquals([problem.code, problem.deathReason], ["guest-dead", "host_restart"]);
-  const events = await daemon.fetch("/v1/events", { headers: { accept: "application/json" } });
-  const deaths = (await events.json()).items.filter(({ kind }: { kind: string }) =>
-    kind === "guest.dead"
-  );
-  assertEquals(deaths.map(({ reason }: { reason: string }) => reason), ["host_restart"]);
+  const deaths = (await daemon.events()).filter(({ kind }) => kind === "guest.dead");
+  assertEquals(deaths.map(({ reason }) => reason), ["host_restart"]);
   await daemon.json(204, "DELETE", "/v1/guests/g");
   await made(daemon, "g", HELLO);
   assertEquals(await daemon.stop(), 0);
