@@ -78,43 +78,43 @@ Deno.test.afterAll(async () => {
 
 for (const runtime of runtimes) {
   const { name, missing } = runtime;
-  testWhere(`client package in ${name}: the suite`, missing, async (t) => {
-    await using project = await Project.make({ ws: true });
-    await using world = await ClientWorld.start(name.replace(" ", "-"));
-    const { facts } = world;
-    const printed = await runtime.run(project.folder, "main.js", facts["url"] as string, [
-      JSON.stringify(facts),
-    ]);
-    const results: { name: string; failure?: string }[] = JSON.parse(printed);
-    assert(results.length >= 15, `only ${results.length} were run`);
-    for (const { name, failure } of results) {
-      await t.step(name, () => assertEquals(failure, undefined));
-    }
-  });
+  testWhere(
+    `client package in ${name}: the suite, and each documented example`,
+    missing,
+    async (t) => {
+      await using project = await Project.make({ ws: true });
+      await using world = await ClientWorld.start(name.replace(" ", "-"));
+      const { facts } = world;
+      const printed = await runtime.run(project.folder, "main.js", facts["url"] as string, [
+        JSON.stringify(facts),
+      ]);
+      const results: { name: string; failure?: string }[] = JSON.parse(printed);
+      assert(results.length >= 15, `only ${results.length} were run`);
+      for (const { name, failure } of results) {
+        await t.step(name, () => assertEquals(failure, undefined));
+      }
 
-  testWhere(`client package in ${name}: each documented example`, missing, async (t) => {
-    await using project = await Project.make({ ws: true });
-    await using world = await ClientWorld.start(name.replace(" ", "-"));
-    const { url, token } = world.facts as { url: string; token: string };
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const made = await fetch(`${url}/v1/scopes/vm-7`, { method: "PUT", headers, body: "{}" });
-    assertEquals((await made.json()).name, "vm-7");
-    const shown = examples();
-    assert(shown.length >= 4, `only ${shown.length} were found`);
-    for (const [index, { where, text }] of shown.entries()) {
-      await t.step(where, async () => {
-        assertMatch(text, /token: "TOKEN"/, "it does not say that a token is needed");
-        await project.write(
-          `example-${index}.js`,
-          text.replace("http://127.0.0.1:8787", url).replace("TOKEN", token),
-        );
-        const printed = await runtime.run(project.folder, `example-${index}.js`, url);
-        const [, promised] = /console\.log\("(.*?)"\)/.exec(text) ?? [];
-        if (promised !== undefined) assert(printed.includes(promised), printed);
-        assert(printed !== "", "it has shown nothing");
-      });
-    }
-  });
+      const { url, token } = world.facts as { url: string; token: string };
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+      const made = await fetch(`${url}/v1/scopes/vm-7`, { method: "PUT", headers, body: "{}" });
+      assertEquals((await made.json()).name, "vm-7");
+      const shown = examples();
+      assert(shown.length >= 4, `only ${shown.length} were found`);
+      for (const [index, { where, text }] of shown.entries()) {
+        await t.step(where, async () => {
+          assertMatch(text, /token: "TOKEN"/, "it does not say that a token is needed");
+          await project.write(
+            `example-${index}.js`,
+            text.replace("http://127.0.0.1:8787", url).replace("TOKEN", token),
+          );
+          const printed = await runtime.run(project.folder, `example-${index}.js`, url);
+          const [, promised] = /console\.log\("(.*?)"\)/.exec(text) ?? [];
+          if (promised !== undefined) assert(printed.includes(promised), printed);
+          assert(printed !== "", "it has shown nothing");
+        });
+      }
+    },
+  );
 }
 
 const node20 = runtimes.find(({ name }) => name === "node 20");

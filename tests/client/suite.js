@@ -84,11 +84,14 @@ async function newScope({ HttpClient }, { runtime, url, token }) {
       });
       return body.confirmed.map(({ name }) => name);
     },
-    /** What an operator does: nobody can prove over TCP that the watcher before is no more. */
-    releaseSuperseded: async () => {
+    /**
+     * What an operator does: nobody can prove over TCP that the watcher before is no more, or that
+     * one whose connection was cut before it heard of its token is.
+     */
+    releaseAbsent: async () => {
       const { body } = await http.request("GET", `/v1/scopes/${scope}/watchers`);
       for (const { watcher, presence } of body.items) {
-        if (presence !== "superseded") continue;
+        if (presence === "connected") continue;
         await http.request("DELETE", `/v1/scopes/${scope}/watchers/${watcher}`);
       }
     },
@@ -260,11 +263,12 @@ test("a daemon that ends and comes back does not end the process", async (client
   for (const down of ["stop", "kill"]) {
     const watching = [];
     for (const way of ways) {
-      const { scope, round, releaseSuperseded } = await newScope(client, world);
-      watching.push({ round, releaseSuperseded, ...watch(client, { ...way, scope }) });
+      const { scope, round, releaseAbsent } = await newScope(client, world);
+      watching.push({ round, releaseAbsent, ...watch(client, { ...way, scope }) });
     }
-    for (const { watcher, round } of watching) {
+    for (const { watcher, round, releaseAbsent } of watching) {
       await within(watcher.ready, "ready");
+      await releaseAbsent();
       equals(await round(), ["app"]);
     }
     await command(world, down);
@@ -276,9 +280,9 @@ test("a daemon that ends and comes back does not end the process", async (client
       );
     }
     await command(world, "start");
-    for (const { watcher, connections, round, releaseSuperseded, seen } of watching) {
+    for (const { watcher, connections, round, releaseAbsent, seen } of watching) {
       await until(() => connections.at(-1) === "connected: as the same watcher", "back");
-      await releaseSuperseded();
+      await releaseAbsent();
       equals([await round(), seen], [["app"], [1, 2]]);
       await watcher.stop();
     }
