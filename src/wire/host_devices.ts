@@ -5,6 +5,7 @@ import { DEVICE_STATUSES } from "../devices/host/holder_leases.ts";
 import { HYPERVISORS, PLUG_TIMES } from "../devices/render/rendering.ts";
 import {
   BLOCK_DRIVERS,
+  CACHE_TYPES,
   DEVICE_FILE_TYPES,
   HOST_DEVICE_KINDS,
   SHARED_FOLDER_TYPES,
@@ -51,6 +52,7 @@ const BLOCK = {
   format: "`raw`, another format of images, or a file system",
   shareRw: "Whether other sandboxes may write to it as well",
   readOnly: "Whether the guest may only read it",
+  cacheType: "`writeback` (the default): a flush of the guest waits for storage; `unsafe`: it does not",
 } as const;
 
 const VHOST_USER = {
@@ -89,6 +91,7 @@ export const RegisterBody = z.strictObject({
       .optional().describe(BLOCK.format),
     shareRw: z.boolean().optional().describe(BLOCK.shareRw),
     readOnly: z.boolean().optional().describe(BLOCK.readOnly),
+    cacheType: wordOf(CACHE_TYPES).optional().describe(BLOCK.cacheType),
   }).optional().describe(DEVICE.block),
   vhostUser: z.strictObject({
     type: wordOf(VHOST_USER_TYPES).describe(VHOST_USER.type),
@@ -175,6 +178,7 @@ const BlockShape = {
   shareRw: z.boolean().describe(BLOCK.shareRw),
   readOnly: z.boolean().describe(BLOCK.readOnly),
   pmem: z.boolean().describe("Whether it is persistent memory"),
+  cacheType: z.enum(CACHE_TYPES).optional().describe(BLOCK.cacheType),
   isDevice: z.boolean().describe("Whether the file is a device of the host"),
   sizeBytes: U64Text.optional().describe("Its size in bytes, where it is known"),
 };

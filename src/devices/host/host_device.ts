@@ -1,5 +1,10 @@
 import { type DeviceInfo, driverOf } from "../resolve/device_info.ts";
-import type { BlockDriver, HostDeviceKind, VhostUserType } from "../resolve/device_kinds.ts";
+import type {
+  BlockDriver,
+  CacheType,
+  HostDeviceKind,
+  VhostUserType,
+} from "../resolve/device_kinds.ts";
 import type { Storage } from "../resolve/storage.ts";
 import type { VfioFinding } from "../resolve/vfio.ts";
 
@@ -29,6 +34,8 @@ export interface BlockDrive extends DeviceReport {
   readonly shareRw: boolean;
   readonly readOnly: boolean;
   readonly pmem: boolean;
+  /** `writeback` when it is left out. */
+  readonly cacheType?: CacheType | undefined;
   /** Whether the file is a device of the host. */
   readonly isDevice: boolean;
   readonly sizeBytes?: bigint | undefined;

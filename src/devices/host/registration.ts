@@ -33,7 +33,9 @@ export interface RegisterRequest {
   readonly sandbox: string;
   /** What it is, where its numbers do not say so. */
   readonly kind?: HostDeviceKind | undefined;
-  readonly block?: Open<Pick<BlockDrive, "format" | "shareRw" | "readOnly">> | undefined;
+  readonly block?:
+    | Open<Pick<BlockDrive, "format" | "shareRw" | "readOnly" | "cacheType">>
+    | undefined;
   readonly vhostUser?: Omit<VhostUserDevice, "devId" | "pciAddr" | "index"> | undefined;
   readonly rng?: Omit<RngDevice, "id"> | undefined;
   readonly sharedFolder?:
@@ -160,6 +162,7 @@ function driveOf(
     shareRw: block.shareRw ?? false,
     readOnly: block.readOnly ?? isReadOnly,
     pmem,
+    ...(block.cacheType === undefined ? {} : { cacheType: block.cacheType }),
     isDevice,
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
   };
@@ -221,6 +224,7 @@ export function requireSame(request: RegisterRequest, draft: Draft, known: HostD
   for (const name of ["format", "shareRw", "readOnly"] as const) {
     differs(name, known.block?.[name], request.block?.[name]);
   }
+  differs("cacheType", known.block?.cacheType ?? "writeback", request.block?.cacheType);
   if (request.info.driverOptions?.["block-driver"] !== undefined) {
     differs("driver", known.block?.driver, draft.block?.driver);
   }

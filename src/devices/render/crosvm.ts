@@ -1,7 +1,14 @@
 import type { HostDevice } from "../host/host_device.ts";
 import { imageFormat, requireRaw, requireShareable } from "./image_format.ts";
 import { optionText, type OptionValue } from "./option_text.ts";
-import { coldArguments, hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import {
+  coldArguments,
+  flushNotes,
+  hot,
+  part,
+  refuse,
+  requireNoChannelDevice,
+} from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 const VHOST_USER_TYPES = {
@@ -31,7 +38,7 @@ export function renderCrosvm(device: HostDevice): Rendering {
       // It locks a disk's file unless it is told not to, and then no other sandbox can open it.
       const lock = block.shareRw ? { lock: false } : {};
       const disk = { path: file, ro: readOnly, ...lock, id: id.slice(0, SERIAL_BYTES) };
-      return coldArguments(["--block", options(disk)]);
+      return coldArguments(["--block", options(disk)], flushNotes(block));
     }
     case "vfio": {
       const paths = part(device.vfio).map(({ sysfsDev }) => sysfsDev);

@@ -19,7 +19,12 @@ export function renderFirecracker(device: HostDevice): Rendering {
     case "vhost-user-blk-pci": {
       const { devId, socketPath } = part(device.vhostUser);
       const id = legalId(devId);
-      const body = { drive_id: id, is_root_device: false, socket: socketPath };
+      const body = {
+        drive_id: id,
+        is_root_device: false,
+        cache_type: "Writeback",
+        socket: socketPath,
+      };
       return cold({ type: "http", method: "PUT", path: `/drives/${id}`, body }, [COLD_NOTE]);
     }
     case "vfio":
@@ -42,6 +47,7 @@ function drive(block: BlockDrive): Rendering {
     path_on_host: block.file,
     is_root_device: false,
     is_read_only: block.readOnly,
+    cache_type: CACHE_WORDS[block.cacheType ?? "writeback"],
   });
 }
 
@@ -56,6 +62,9 @@ function plugged(path: string, body: Readonly<Record<string, unknown>>): Renderi
   const step = { type: "http", method: "PUT", path, body } as const;
   return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [HOT_NOTE]);
 }
+
+/** Without this word it drops what the guest flushes. */
+const CACHE_WORDS = { writeback: "Writeback", unsafe: "Unsafe" } as const;
 
 /** Firecracker takes letters, digits and underscores only. */
 function legalId(id: string): string {

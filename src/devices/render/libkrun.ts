@@ -5,8 +5,8 @@ import type { Rendering } from "./rendering.ts";
 
 /** KRUN_DISK_FORMAT_… */
 const DISK_FORMATS: Readonly<Partial<Record<ImageFormat, number>>> = { raw: 0, qcow2: 1, vmdk: 2 };
-/** KRUN_SYNC_FULL: what the guest flushes is on storage. */
-const SYNC_FULL = 2;
+/** KRUN_SYNC_FULL: what the guest flushes is on storage; KRUN_SYNC_NONE: it need not be. */
+const SYNC_MODES = { writeback: 2, unsafe: 0 } as const;
 
 /** Calls of libkrun (its libkrun.h), all of them before the guest starts. */
 export function renderLibkrun(device: HostDevice): Rendering {
@@ -24,7 +24,7 @@ export function renderLibkrun(device: HostDevice): Rendering {
         disk_format: format,
         read_only: block.readOnly,
         direct_io: false,
-        sync_mode: SYNC_FULL,
+        sync_mode: SYNC_MODES[block.cacheType ?? "writeback"],
       });
     }
     case "virtio-fs": {

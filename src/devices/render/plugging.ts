@@ -24,6 +24,11 @@ export function requireNoChannelDevice({ driver }: BlockDrive): void {
   if (driver === "virtio-blk-ccw") refuse("it has no channel devices");
 }
 
+/** What to know of a drive whose hypervisor lets nobody choose what becomes of flushes. */
+export function flushNotes({ cacheType }: BlockDrive): readonly string[] {
+  return cacheType === "unsafe" ? ["it flushes always: cacheType unsafe makes no difference"] : [];
+}
+
 /** A step, and the one that takes it back. */
 interface Move {
   readonly step: Step;

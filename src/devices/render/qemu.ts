@@ -183,7 +183,7 @@ function blockNode(block: BlockDrive): Part {
     driver: formatDriver(imageFormat(block)),
     "node-name": block.id,
     "read-only": block.readOnly,
-    cache: { direct: false, "no-flush": false },
+    cache: { direct: false, "no-flush": block.cacheType === "unsafe" },
     file: {
       driver: block.isDevice ? "host_device" : "file",
       filename: block.file,

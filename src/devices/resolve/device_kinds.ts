@@ -65,6 +65,15 @@ export const BLOCK_DRIVERS = [
 /** One of {@linkcode BLOCK_DRIVERS}. */
 export type BlockDriver = typeof BLOCK_DRIVERS[number];
 
+/**
+ * What becomes of a guest's flushes: `writeback` waits until the bytes are on storage, `unsafe` drops
+ * them.
+ */
+export const CACHE_TYPES = ["writeback", "unsafe"] as const;
+
+/** One of {@linkcode CACHE_TYPES}. */
+export type CacheType = typeof CACHE_TYPES[number];
+
 /** How a device of an IOMMU group is driven (Kata's VFIODeviceType). */
 export const VFIO_DEVICE_TYPES = ["error", "normal", "mediated"] as const;
 

@@ -87,6 +87,7 @@ Deno.test("HostDevices.register() refuses other options for a device that the sa
   assertEquals(await idOf(host, { block: { readOnly: true } }), id);
   await refused("device-differs", () => idOf(host, { block: { readOnly: false } }));
   await refused("device-differs", () => idOf(host, { block: { shareRw: true } }));
+  await refused("device-differs", () => idOf(host, { block: { cacheType: "unsafe" } }));
   await refused("device-differs", () => idOf(host, { info: withDriver("virtio-blk") }));
 });
 

@@ -126,6 +126,25 @@ Deno.test("render() says for every hypervisor what it can take and what it canno
   });
 });
 
+Deno.test("render() keeps what a guest flushes, unless it is asked not to", async () => {
+  const said = async (block: RegisterRequest["block"]) => {
+    const device = await held({ block });
+    return HYPERVISORS.map((hypervisor) => {
+      const { steps: [step], notes } = render(device, hypervisor);
+      if (step?.type === "qmp") return step.arguments["cache"];
+      if (step?.type === "call") return step.arguments["sync_mode"];
+      const word = step?.type === "http" ? step.body?.["cache_type"] : undefined;
+      return word ?? notes.some((note) => note.includes("flushes always"));
+    });
+  };
+  const flushed = ["Writeback", false, { direct: false, "no-flush": false }, 2, false];
+  assertEquals(await said({}), flushed);
+  assertEquals(await said({ cacheType: "writeback" }), flushed);
+  assertEquals(await said({ cacheType: "unsafe" }), [
+    ...["Unsafe", true, { direct: false, "no-flush": true }, 0, true],
+  ]);
+});
+
 Deno.test("render() gives an image as what it is, or not at all", async () => {
   const said: Record<string, string> = {};
   const formats = [
@@ -192,6 +211,7 @@ Deno.test("renderFirecracker() makes ids of letters, digits and underscores", as
       path_on_host: "/dev/sda",
       is_root_device: false,
       is_read_only: true,
+      cache_type: "Writeback",
     },
   }]);
   assertEquals(undo, [{
@@ -205,7 +225,12 @@ Deno.test("renderFirecracker() makes ids of letters, digits and underscores", as
     type: "http",
     method: "PUT",
     path: `/drives/blk_${ID}`,
-    body: { drive_id: `blk_${ID}`, is_root_device: false, socket: "/run/blk" },
+    body: {
+      drive_id: `blk_${ID}`,
+      is_root_device: false,
+      cache_type: "Writeback",
+      socket: "/run/blk",
+    },
   });
   const [pmem] = (await rendered("firecracker", driver("nvdimm"))).steps;
   assertEquals(pmem?.type === "http" && pmem.body, {
