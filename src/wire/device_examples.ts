@@ -12,7 +12,6 @@ const BLOCK = {
   id: "drive-5f0c9a3be2d10044",
   index: 0,
   scsiAddr: "0:0",
-  virtPath: "/dev/sda",
   shareRw: false,
   readOnly: true,
   pmem: false,

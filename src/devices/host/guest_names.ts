@@ -39,9 +39,12 @@ export function scsiAddress(index: number): string {
   return `${Math.floor(index / UNITS_PER_TARGET)}:${index % UNITS_PER_TARGET}`;
 }
 
-/** Where a guest sees a block device of this index (as Kata), `undefined` for nowhere. */
+/**
+ * Where a guest sees a block device of this index (as Kata). `undefined` for persistent memory, and
+ * for SCSI disks: their guests count names in the order in which they find the disks.
+ */
 export function virtPath(driver: BlockDriver, index: number): string | undefined {
-  if (driver === "nvdimm") return undefined;
+  if (driver === "nvdimm" || driver === "virtio-scsi") return undefined;
   // The first disk of a virtio-mmio guest is its root file system.
   return `/dev/${virtioDiskName(driver === "virtio-mmio" ? index + 1 : index)}`;
 }

@@ -1,6 +1,6 @@
 import type { HostDevice, VhostUserDevice } from "../host/host_device.ts";
 import { type ImageFormat, imageFormat, requireRaw } from "./image_format.ts";
-import { flushNotes, hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import { flushNotes, hot, part, refuse, requireNoChannelDevice, scsiNotes } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 const IMAGE_TYPES: Readonly<Partial<Record<ImageFormat, string>>> = {
@@ -36,6 +36,7 @@ export function renderCloudHypervisor(device: HostDevice): Rendering {
       const disk = { id, path: file, readonly: readOnly, image_type: imageType };
       return hot([move("disk", disk)], [
         REMOVED_NOTE,
+        ...scsiNotes(device),
         ...flushNotes(block),
         ...(format === "vhd" ? ["of VHD images it takes those of fixed size only"] : []),
       ]);

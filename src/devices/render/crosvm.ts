@@ -8,6 +8,7 @@ import {
   part,
   refuse,
   requireNoChannelDevice,
+  scsiNotes,
 } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
@@ -38,7 +39,10 @@ export function renderCrosvm(device: HostDevice): Rendering {
       // It locks a disk's file unless it is told not to, and then no other sandbox can open it.
       const lock = block.shareRw ? { lock: false } : {};
       const disk = { path: file, ro: readOnly, ...lock, id: id.slice(0, SERIAL_BYTES) };
-      return coldArguments(["--block", options(disk)], flushNotes(block));
+      return coldArguments(["--block", options(disk)], [
+        ...scsiNotes(device),
+        ...flushNotes(block),
+      ]);
     }
     case "vfio": {
       const paths = part(device.vfio).map(({ sysfsDev }) => sysfsDev);

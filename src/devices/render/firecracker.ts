@@ -1,6 +1,6 @@
 import type { BlockDrive, HostDevice } from "../host/host_device.ts";
 import { requireRaw } from "./image_format.ts";
-import { cold, hot, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import { cold, hot, part, refuse, requireNoChannelDevice, scsiNotes } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 const HOT_NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";
@@ -14,7 +14,7 @@ export function renderFirecracker(device: HostDevice): Rendering {
   switch (device.kind) {
     case "block": {
       const block = part(device.block);
-      return block.driver === "nvdimm" ? pmem(block) : drive(block);
+      return block.driver === "nvdimm" ? pmem(block) : drive(block, scsiNotes(device));
     }
     case "vhost-user-blk-pci": {
       const { devId, socketPath } = part(device.vhostUser);
@@ -38,7 +38,7 @@ export function renderFirecracker(device: HostDevice): Rendering {
   }
 }
 
-function drive(block: BlockDrive): Rendering {
+function drive(block: BlockDrive, notes: readonly string[]): Rendering {
   requireRaw(block);
   requireNoChannelDevice(block);
   const id = legalId(block.id);
@@ -48,7 +48,7 @@ function drive(block: BlockDrive): Rendering {
     is_root_device: false,
     is_read_only: block.readOnly,
     cache_type: CACHE_WORDS[block.cacheType ?? "writeback"],
-  });
+  }, notes);
 }
 
 function pmem(block: BlockDrive): Rendering {
@@ -58,9 +58,13 @@ function pmem(block: BlockDrive): Rendering {
   return plugged(`/pmem/${id}`, { id, path_on_host: file, read_only: readOnly });
 }
 
-function plugged(path: string, body: Readonly<Record<string, unknown>>): Rendering {
+function plugged(
+  path: string,
+  body: Readonly<Record<string, unknown>>,
+  notes: readonly string[] = [],
+): Rendering {
   const step = { type: "http", method: "PUT", path, body } as const;
-  return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [HOT_NOTE]);
+  return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [...notes, HOT_NOTE]);
 }
 
 /** Without this word it drops what the guest flushes. */

@@ -1,6 +1,6 @@
 import type { HostDevice } from "../host/host_device.ts";
 import { type ImageFormat, imageFormat, requireShareable } from "./image_format.ts";
-import { cold, part, refuse, requireNoChannelDevice } from "./plugging.ts";
+import { cold, part, refuse, requireNoChannelDevice, scsiNotes } from "./plugging.ts";
 import type { Rendering } from "./rendering.ts";
 
 /** KRUN_DISK_FORMAT_… */
@@ -25,7 +25,7 @@ export function renderLibkrun(device: HostDevice): Rendering {
         read_only: block.readOnly,
         direct_io: false,
         sync_mode: SYNC_MODES[block.cacheType ?? "writeback"],
-      });
+      }, scsiNotes(device));
     }
     case "virtio-fs": {
       const { tag, source, readOnly } = part(device.sharedFolder);
@@ -44,8 +44,13 @@ export function renderLibkrun(device: HostDevice): Rendering {
   }
 }
 
-function call(name: string, args: Readonly<Record<string, string | number | boolean>>): Rendering {
+function call(
+  name: string,
+  args: Readonly<Record<string, string | number | boolean>>,
+  notes: readonly string[] = [],
+): Rendering {
   return cold({ type: "call", function: name, arguments: args }, [
+    ...notes,
     "free the context and build it again to take it back",
   ]);
 }

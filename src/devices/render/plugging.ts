@@ -1,4 +1,4 @@
-import type { BlockDrive } from "../host/host_device.ts";
+import type { BlockDrive, HostDevice } from "../host/host_device.ts";
 import type { Rendering, Step } from "./rendering.ts";
 
 /** Why a hypervisor cannot take a device. `render()` adds which device and which hypervisor. */
@@ -22,6 +22,21 @@ export function part<Part>(value: Part | undefined): Part {
  */
 export function requireNoChannelDevice({ driver }: BlockDrive): void {
   if (driver === "virtio-blk-ccw") refuse("it has no channel devices");
+}
+
+/**
+ * Only QEMU has SCSI disks. Kata's default driver is virtio-scsi, so a drive that nobody asked to be
+ * one becomes a virtio-blk disk, and the notes say so.
+ *
+ * @throws {Refusal} when it was asked for
+ */
+export function scsiNotes({ block, info }: HostDevice): readonly string[] {
+  const driver = "virtio-scsi";
+  if (block?.driver !== driver) return [];
+  if (info.driverOptions?.["block-driver"] === driver) refuse("it has no SCSI disks");
+  return [
+    "it has no SCSI disks: the guest sees a virtio-blk disk, without the drive's SCSI address",
+  ];
 }
 
 /** What to know of a drive whose hypervisor lets nobody choose what becomes of flushes. */

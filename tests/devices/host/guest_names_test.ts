@@ -27,6 +27,7 @@ Deno.test("virtPath() leaves the first name to the root disk of a virtio-mmio gu
   assertEquals(virtPath("virtio-blk", 0), "/dev/vda");
   assertEquals(virtPath("virtio-mmio", 0), "/dev/vdb");
   assertEquals(virtPath("nvdimm", 0), undefined);
+  assertEquals(virtPath("virtio-scsi", 0), undefined);
 });
 
 Deno.test("hypervisorId() is never longer than QEMU's block layer allows", () => {

@@ -145,6 +145,18 @@ Deno.test("render() keeps what a guest flushes, unless it is asked not to", asyn
   ]);
 });
 
+Deno.test("render() makes no SCSI disk a virtio-blk disk without a word", async () => {
+  const device = await held({});
+  const chosen = await held(driver("virtio-scsi"));
+  for (const hypervisor of HYPERVISORS.filter((name) => name !== "qemu")) {
+    assert(render(device, hypervisor).notes.some((note) => note.includes("virtio-blk")));
+    assertThrows(() => render(chosen, hypervisor), Fault, "no SCSI disks");
+    const plain = await held(driver("virtio-blk"));
+    assertEquals(render(plain, hypervisor).notes.some((note) => note.includes("SCSI")), false);
+  }
+  assertEquals(render(chosen, "qemu").plug, "hot");
+});
+
 Deno.test("render() gives an image as what it is, or not at all", async () => {
   const said: Record<string, string> = {};
   const formats = [

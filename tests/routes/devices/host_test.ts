@@ -103,7 +103,7 @@ Deno.test("PUT and DELETE …/holders/{holder} are idempotent, by the first and 
     "attached",
     0,
     "0:0",
-    "/dev/vda",
+    undefined,
   ]);
   assertEquals(held.holders, [
     { name: "c1", since: "2023-11-14T22:13:20.000000000Z", state: "held" },
