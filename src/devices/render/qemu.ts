@@ -149,7 +149,11 @@ function renderVhostUser(
     ...busNotes(options),
   ];
   switch (type) {
-    case "vhost-user-blk-pci":
+    case "vhost-user-blk-pci": {
+      // QEMU asks for one queue per CPU otherwise, and refuses a backend that has fewer.
+      const device = { chardev, "num-queues": 1, ...place };
+      return hotParts([socket, plugged(type, devId, device)], notes);
+    }
     case "vhost-user-scsi-pci":
       return hotParts([socket, plugged(type, devId, { chardev, ...place })], notes);
     case "virtio-net-pci": {
@@ -168,12 +172,15 @@ function renderVhostUser(
     }
     case "vhost-user-fs-pci": {
       if (tag === undefined) return refuse("the file system has no tag");
-      const cache = cacheSize === undefined || cacheSize === 0
-        ? {}
-        : { "cache-size": `${cacheSize}M` };
+      const hasWindow = cacheSize !== undefined && cacheSize !== 0;
       const queue = { "queue-size": FS_QUEUE_SIZE };
-      const mount = plugged(type, devId, { chardev, tag, ...queue, ...cache, ...place });
-      return coldArguments([...socket.args, ...mount.args], notes);
+      const mount = plugged(type, devId, { chardev, tag, ...queue, ...place });
+      return coldArguments([...socket.args, ...mount.args], [
+        ...notes,
+        ...(hasWindow
+          ? ["QEMU has no window of shared memory: cacheSize makes no difference"]
+          : []),
+      ]);
     }
   }
 }

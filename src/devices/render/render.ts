@@ -33,6 +33,7 @@ export function render(
     if (device.holders.length === 0) {
       refuse("nobody holds it, so it has no numbers: attach it first");
     }
+    requirePlain(device);
     return RENDERERS[hypervisor](device, options);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -42,5 +43,25 @@ export function render(
         error.message,
       { members: { reason: error.message } },
     );
+  }
+}
+
+/** What Linux takes as the path of a socket, without the zero at its end (unix(7)). */
+const SOCKET_PATH_BYTES_MAX = 107;
+const LONG_DOMAIN = /^[0-9a-f]{5,}:/;
+
+/** Devices and paths that no hypervisor opens, or that nobody could try here. */
+function requirePlain({ vhostUser, vfio = [] }: HostDevice): void {
+  const bytes = new TextEncoder().encode(vhostUser?.socketPath).length;
+  if (bytes > SOCKET_PATH_BYTES_MAX) {
+    refuse(`the path of its socket has ${bytes} bytes and Linux takes ${SOCKET_PATH_BYTES_MAX}`);
+  }
+  for (const { type, bdf, sysfsDev } of vfio) {
+    if (LONG_DOMAIN.test(bdf)) refuse(`${bdf} has a PCI domain of more than four digits`);
+    if (type !== "mediated") continue;
+    if (sysfsDev.includes("/vfio_ap/")) refuse(`${sysfsDev} is a crypto device of IBM Z (vfio-ap)`);
+    if (/\/css[0-9a-f]+\//.test(sysfsDev)) {
+      refuse(`${sysfsDev} is a channel device of IBM Z (vfio-ccw)`);
+    }
   }
 }

@@ -203,3 +203,13 @@ testWhere("renderQemu() gives words that a real QEMU starts with", missing, asyn
     assertStringIncludes(found, name);
   }
 });
+
+testWhere("renderQemu() plugs vhost-user-blk in a real QEMU of several CPUs", missing, async () => {
+  await using bench = await Bench.create();
+  await using qemu = await Qemu.start(bench.folder, ["-smp", "4"]);
+  const socketPath = await bench.vhostUserBlk("vub");
+  const rendering = await bench.rendered({
+    vhostUser: { type: "vhost-user-blk-pci", socketPath },
+  }, { bus: "rp1" });
+  assertEquals(await qemu.plug(rendering), { failedAt: undefined });
+});

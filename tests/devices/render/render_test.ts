@@ -157,6 +157,38 @@ Deno.test("render() makes no SCSI disk a virtio-blk disk without a word", async 
   assertEquals(render(chosen, "qemu").plug, "hot");
 });
 
+Deno.test("render() refuses by name what no hypervisor opens or nobody here can try", async () => {
+  const socketPath = (bytes: number) => "/run/".padEnd(bytes - 2, "x") + "é";
+  const blkAt = (bytes: number) => ({
+    vhostUser: { ...blk.vhostUser, socketPath: socketPath(bytes) },
+  });
+  assertEquals((await rendered("qemu", blkAt(107))).plug, "hot");
+  const tooLong = await held(blkAt(108));
+  const group = await held({ info: { ...GROUP, minor: 14n } });
+  const [mediated] = group.vfio ?? [];
+  assert(mediated !== undefined);
+  const uuid = mediated.sysfsDev.slice(mediated.sysfsDev.lastIndexOf("/"));
+  const withPath = (sysfsDev: string) => ({ ...group, vfio: [{ ...mediated, sysfsDev }] });
+  const normal = { ...mediated, type: "normal", bdf: "10000:01:00.0" } as const;
+  const cases: readonly (readonly [HostDevice, string])[] = [
+    [tooLong, "108 bytes"],
+    [withPath(`/sys/devices/vfio_ap/matrix${uuid}`), "vfio-ap"],
+    [withPath(`/sys/devices/css0/0.0.0313/0.0.2c1e${uuid}`), "vfio-ccw"],
+    [{ ...group, vfio: [normal] }, "10000:01:00.0 has a PCI domain"],
+  ];
+  for (const [device, says] of cases) {
+    for (const hypervisor of ["qemu", "cloud-hypervisor", "crosvm"] as const) {
+      const fault = assertThrows(() => render(device, hypervisor), Fault, says);
+      assertEquals(fault.code, "not-renderable");
+    }
+  }
+});
+
+Deno.test("renderQemu() asks a vhost-user-blk backend for one queue, whatever CPUs there are", async () => {
+  const { steps: [, step] } = await rendered("qemu", blk);
+  assertEquals(step?.type === "qmp" && step.arguments["num-queues"], 1);
+});
+
 Deno.test("render() gives an image as what it is, or not at all", async () => {
   const said: Record<string, string> = {};
   const formats = [
@@ -386,8 +418,9 @@ Deno.test("renderQemu() builds a network device of three parts and unbuilds them
   assertEquals((await rendered("qemu", fs)).commandLine, [
     ...["-chardev", `socket,id=char-fs-${ID},path=/run/fs`],
     "-device",
-    `vhost-user-fs-pci,id=fs-${ID},chardev=char-fs-${ID},tag=t,queue-size=1024,cache-size=512M`,
+    `vhost-user-fs-pci,id=fs-${ID},chardev=char-fs-${ID},tag=t,queue-size=1024`,
   ]);
+  assert((await rendered("qemu", fs)).notes.some((note) => note.includes("cacheSize")));
 });
 
 Deno.test("renderLibkrun() calls before the start", async () => {
