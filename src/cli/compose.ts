@@ -81,7 +81,7 @@ import { watchRoutes } from "../../routes/generations/watch.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import type { Config, RootConfig } from "./config.ts";
 import { EXIT, ExitError, UsageError } from "./exit.ts";
-import { makeFolder, openNamed } from "./named_folder.ts";
+import { makeFolder, makeRunFolder, openNamed } from "./named_folder.ts";
 import { startFailure } from "./start_failure.ts";
 import { GrowthWatch } from "./growth_watch.ts";
 import { pageFiles } from "./static_files.ts";
@@ -159,7 +159,7 @@ const ledgerPath = ({ state }: Pick<Config, "state">): string => `${state}/ledge
 /** Makes the folders, and locks them for this process alone. */
 function openState({ state, run, tokenFile, acceptLoss }: Config, libc: Libc): SqliteLedger {
   makeFolder(state, 0o700);
-  makeFolder(run, 0o755);
+  makeRunFolder(run);
   makeFolder(`${run}/private`, 0o700);
   for (const folder of [state, run, `${run}/private`]) requireOwnFolder(libc, folder);
   // A state folder of an older version, or one that somebody made, may be readable for all.

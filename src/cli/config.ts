@@ -54,7 +54,7 @@ export interface Config {
  * @throws {UsageError} naming the flag and its value
  */
 export function configOf(flags: ServeFlags, environment: Environment): Config {
-  const path = (text: string): string => resolve(environment.cwd(), text);
+  const path = (text: string): string => requireNoComma(resolve(environment.cwd(), text));
   const state = path(flags.state ?? defaultState(environment));
   const run = path(flags.run ?? defaultRun(environment));
   const tls = tlsOf(flags["tls-cert"], flags["tls-key"]);
@@ -77,6 +77,12 @@ export function configOf(flags: ServeFlags, environment: Environment): Config {
     hostRoot: path(flags["host-root"] ?? "/"),
     vhostStore: flags["vhost-store"] === undefined ? undefined : path(flags["vhost-store"]),
   };
+}
+
+/** Deno separates the paths that it grants by commas, so one in a path would grant others. */
+function requireNoComma(path: string): string {
+  if (!path.includes(",")) return path;
+  throw new UsageError(`Cannot use the path ${path}: it must have no comma`);
 }
 
 function defaultState({ env, isRoot }: Environment): string {

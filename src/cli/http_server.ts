@@ -109,7 +109,10 @@ export class HttpServer {
         admitted.began();
         request.answerWith((wanted) => this.#parts.answer(wanted, admitted, request))
           .then(done, done);
-      } else refuseHead(connection, look.kind === "too large" ? 431 : undefined).then(done, done);
+      } else {refuseHead(connection, look.kind === "refused" ? look.status : undefined).then(
+          done,
+          done,
+        );}
     });
   }
 

@@ -23,3 +23,15 @@ export function makeFolder(path: string, mode = 0o700): string {
   openNamed(`the folder ${path}`, () => Deno.mkdirSync(path, { recursive: true, mode }));
   return path;
 }
+
+/** Makes the folder of published pages: for all to enter, whatever the umask, if it is made now. */
+export function makeRunFolder(path: string): void {
+  let isThere = true;
+  try {
+    isThere = Deno.lstatSync(path).isDirectory;
+  } catch {
+    isThere = false;
+  }
+  makeFolder(path, 0o755);
+  if (!isThere) Deno.chmodSync(path, 0o755);
+}

@@ -8,13 +8,16 @@ export type HeadLook =
   | { readonly kind: "http" }
   /** It wants to become a WebSocket. */
   | { readonly kind: "websocket"; readonly bytes: number; readonly request: Request }
-  | { readonly kind: "too large" };
+  /** It is answered with this status, and the connection is closed. */
+  | { readonly kind: "refused"; readonly status: 400 | 426 | 431 };
 
 const END = [0x0d, 0x0a, 0x0d, 0x0a];
 const UPGRADE = /\r\nupgrade:[ \t]*websocket/i;
 /** A path, or a whole URL as clients send it through a proxy: a unix socket is one to Deno's. */
 const LINE = /^GET (?:https?:\/\/[^/ ]+)?(\/[^ ]*) HTTP\/1\.1$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*$/;
+const HTTP_1_1 = /^[^\r\n]* HTTP\/1\.1(?:\r\n|$)/;
+const HOST = /\r\nhost:/i;
 const A_TO_Z = /^[A-Z]/;
 
 /**
@@ -26,10 +29,18 @@ export function lookAtHead(bytes: Uint8Array): HeadLook {
   const text = latin1.decode(bytes.subarray(0, end ?? bytes.byteLength));
   if (!A_TO_Z.test(text)) return { kind: "http" };
   if (end === undefined) {
-    return { kind: bytes.byteLength < REQUEST_HEAD_BYTES_MAX ? "unfinished" : "too large" };
+    return bytes.byteLength < REQUEST_HEAD_BYTES_MAX
+      ? { kind: "unfinished" }
+      : { kind: "refused", status: 431 };
   }
+  // RFC 9112 section 3.2: a request of HTTP/1.1 names its host.
+  if (HTTP_1_1.test(text) && !HOST.test(text)) return { kind: "refused", status: 400 };
   if (!UPGRADE.test(text)) return { kind: "http" };
   const request = requestOf(text);
+  // RFC 6455 section 4.4: the answer names the version that is known.
+  if (![null, undefined, "13"].includes(request?.headers.get("sec-websocket-version"))) {
+    return { kind: "refused", status: 426 };
+  }
   // Whatever is wrong with it, the HTTP server says so.
   return request === undefined
     ? { kind: "http" }

@@ -50,7 +50,8 @@ async function listenAll({ listen: addresses, tls }: Config, daemon: Daemon): Pr
     }
     return listening;
   } catch (error) {
-    for (const one of listening) void one.stop();
+    // Nothing runs yet, and a socket file must not stay behind.
+    await Promise.all(listening.map((one) => one.stop()));
     await daemon.close();
     throw error;
   }

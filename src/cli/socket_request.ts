@@ -59,7 +59,13 @@ export class SocketRequest {
 /** Refuses a connection before its request was read, with a status or without a word. */
 export async function refuseHead(connection: Deno.Conn, status: number | undefined): Promise<void> {
   if (status === undefined) return closeQuietly(connection);
-  await writeResponse(connection, new Response(null, { status })).catch(() => {});
+  const headers = status === 426
+    ? { "sec-websocket-version": "13", upgrade: "websocket" }
+    : undefined;
+  await writeResponse(
+    connection,
+    new Response(null, { status, ...headers === undefined ? {} : { headers } }),
+  ).catch(() => {});
 }
 
 /** Writes a response by hand, and closes the connection. */
