@@ -52,7 +52,8 @@ const BLOCK = {
   format: "`raw`, another format of images, or a file system",
   shareRw: "Whether other sandboxes may write to it as well",
   readOnly: "Whether the guest may only read it",
-  cacheType: "`writeback` (the default): a flush of the guest waits for storage; `unsafe`: it does not",
+  cacheType:
+    "`writeback` (the default): a flush of the guest waits for storage; `unsafe`: it does not",
 } as const;
 
 const VHOST_USER = {

@@ -98,10 +98,13 @@ Deno.test("three tracked watchers, one confirms, kill -9: the barrier names the 
 
 Deno.test("the watch socket is refused without token, to foreign pages, and to unknown subprotocols", async () => {
   await using daemon = await Daemon.start();
-  const connect = (headers: Record<string, string>) =>
-    daemon.fetch("/v1/watch", {
-      headers: { upgrade: "websocket", connection: "upgrade", ...headers },
-    });
+  // Only the first request of a connection can become a WebSocket.
+  const connect = async (headers: Record<string, string>) => {
+    using client = Deno.createHttpClient({});
+    const upgrade = { upgrade: "websocket", connection: "upgrade", ...headers };
+    const response = await daemon.fetch("/v1/watch", { headers: upgrade, client });
+    return new Response(await response.bytes(), response);
+  };
   const refused = async (status: number, code: string, response: Response) => {
     assertEquals([response.status, (await response.json()).code], [status, code]);
   };
