@@ -54,9 +54,10 @@ export class GrowthWatch {
   }
 
   #turn(): void {
-    let looks = 0;
+    // Who is put back comes last, and is not looked at again in this turn.
+    let looks = Math.min(this.#watched.size, SOCKET_LOOKS_PER_TURN);
     for (const one of this.#watched) {
-      if (++looks > SOCKET_LOOKS_PER_TURN) break;
+      if (looks-- === 0) break;
       this.#watched.delete(one);
       if (this.#isTooMuch(one)) one.socket.shutdown();
       else this.#watched.add(one);
