@@ -102,7 +102,8 @@ Deno.test("the watch socket is refused without token, to foreign pages, and to u
   const connect = async (headers: Record<string, string>) => {
     using client = Deno.createHttpClient({});
     const upgrade = { upgrade: "websocket", connection: "upgrade", ...headers };
-    const response = await daemon.fetch("/v1/watch", { headers: upgrade, client });
+    const init: RequestInit & { client: Deno.HttpClient } = { headers: upgrade, client };
+    const response = await daemon.fetch("/v1/watch", init);
     return new Response(await response.bytes(), response);
   };
   const refused = async (status: number, code: string, response: Response) => {
