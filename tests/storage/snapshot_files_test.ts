@@ -47,3 +47,15 @@ Deno.test("SnapshotFiles.put() leaves nothing behind when it fails, and names th
     await assertRejects(() => store.put("s-1", Uint8Array.of(1)), SystemError, "EISDIR");
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["s-1.snapshot"]);
   }));
+
+Deno.test("SnapshotFiles.ids() leaves out files that are not ours, and leaves them where they are", async () => {
+  const folder = await Deno.makeTempDir();
+  const files = await SnapshotFiles.open(folder);
+  await files.put("snapshot-1", Uint8Array.of(1));
+  const foreign = ["My Copy.snapshot", "UPPER.snapshot", ".snapshot", "notes.txt"];
+  for (const name of foreign) await Deno.writeTextFile(`${folder}/${name}`, "keep me");
+  assertEquals(await files.ids(), ["snapshot-1"]);
+  const again = await SnapshotFiles.open(folder);
+  assertEquals(await again.ids(), ["snapshot-1"]);
+  for (const name of foreign) assertEquals(await Deno.readTextFile(`${folder}/${name}`), "keep me");
+});
