@@ -123,6 +123,13 @@ async function numberedDraft(
   const { driver: kind, why } = chosen(request, driverOf(request.info, hostPath));
   const info = { ...request.info, hostPath };
   if (isNumbered({ info })) await resolver.requireNode(info, hostPath);
+  if (kind === "vfio" && !VFIO_GROUP.test(hostPath)) {
+    throw notAllowed(
+      `path ${hostPath}`,
+      "it is no IOMMU group: give /dev/vfio/NUMBER (devices of iommufd and groups without an " +
+        "IOMMU are not supported)",
+    );
+  }
   if (kind !== "block" && request.block !== undefined) {
     throw notAllowed("block", `the device is of kind ${kind}`);
   }
@@ -142,6 +149,8 @@ async function numberedDraft(
   }
   return { kind, info, why };
 }
+
+const VFIO_GROUP = /\/vfio\/[0-9]+$/;
 
 /** What Kata assumes when it does not know the file system of persistent memory. */
 const PMEM_FORMAT = "ext4";

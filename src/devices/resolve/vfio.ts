@@ -4,7 +4,7 @@ import type { HostTree } from "../../core/ports/host_tree.ts";
 import type { VfioDeviceType } from "./device_kinds.ts";
 import type { HostRoots } from "./host_roots.ts";
 import { cleanPath } from "./paths.ts";
-import { missingOrUnreadable, unreadable } from "./unreadable.ts";
+import { isMissing, missingOrUnreadable, unreadable } from "./unreadable.ts";
 
 /** A device of an IOMMU group as the host shows it. */
 export interface VfioFinding {
@@ -26,6 +26,8 @@ const MEDIATED = /^[^-]+(?:-[^-]+){4}$/;
 /** Class codes of host bridges and PCI bridges, which stay with the host. */
 const BRIDGE = /^0x06(?:00|04)/;
 const CONFIG_BYTES_PCI = 256n;
+/** Drivers beside which the kernel gives a group away: those of VFIO, and one that does nothing. */
+const VFIO_DRIVER = /vfio|^pci-stub$/;
 
 /** Finds out what is in an IOMMU group, as Kata's VFIO driver does. It changes nothing. */
 export class VfioGroups {
@@ -47,10 +49,14 @@ export class VfioGroups {
     const group = hostPath.slice(hostPath.lastIndexOf("/") + 1);
     const folder = `${this.#roots.iommuGroups}/${group}/devices`;
     const found: VfioFinding[] = [];
+    const inTheWay: string[] = [];
     for (const name of await this.#names(folder, group)) {
       if (BDF.test(name)) {
         const device = await this.#normal(name);
-        if (!BRIDGE.test(device.class)) found.push(device);
+        if (BRIDGE.test(device.class)) continue;
+        found.push(device);
+        const driver = await this.#driver(device.sysfsDev);
+        if (driver !== undefined && !VFIO_DRIVER.test(driver)) inTheWay.push(`${name} (${driver})`);
       } else if (MEDIATED.test(name)) {
         found.push(await this.#mediated(folder, name));
       } else {
@@ -60,6 +66,13 @@ export class VfioGroups {
             "a mediated device",
         );
       }
+    }
+    if (inTheWay.length > 0) {
+      throw new Fault(
+        "iommu-group-unusable",
+        `Cannot use IOMMU group ${group}: drivers of the host have devices of it: ` +
+          `${inTheWay.join(", ")}: bind them to vfio-pci`,
+      );
     }
     if (found.length === 0) {
       throw new Fault(
@@ -91,6 +104,18 @@ export class VfioGroups {
       class: await this.#line(`${sysfsDev}/class`),
       largeBar: hasLargeBar(await this.#text(`${sysfsDev}/resource`)),
     };
+  }
+
+  /** The driver that has a device, `undefined` when none has. */
+  async #driver(sysfsDev: string): Promise<string | undefined> {
+    const path = `${sysfsDev}/driver`;
+    try {
+      const target = await this.#tree.readLink(path);
+      return target.slice(target.lastIndexOf("/") + 1);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw unreadable(path, error);
+    }
   }
 
   async #mediated(folder: string, name: string): Promise<VfioFinding> {

@@ -91,6 +91,17 @@ Deno.test("HostDevices.register() refuses other options for a device that the sa
   await refused("device-differs", () => idOf(host, { info: withDriver("virtio-blk") }));
 });
 
+Deno.test("HostDevices.register() refuses at once what VFIO has and is no IOMMU group", async () => {
+  const { bench, host } = await setUp();
+  const info: DeviceInfo = { containerPath: "/dev/v", type: "c", major: 240n, minor: 99n };
+  for (const name of ["vfio/devices/vfio0", "vfio/noiommu-0"]) {
+    await bench.hostTree.file("/sys/dev/char/240:99/uevent", `DEVNAME=${name}\n`);
+    const fault = await refused("value-not-allowed", () => idOf(host, { info }));
+    assert(fault.message.includes(`/dev/${name}`), fault.message);
+  }
+  assertEquals(host.count, 0);
+});
+
 Deno.test("HostDevices.register() has a disk read-only that the host has read-only", async () => {
   const { bench, host } = await setUp();
   await bench.hostTree.file("/sys/dev/block/8:0/ro", "1\n");

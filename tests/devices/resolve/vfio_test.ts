@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Fault, type FaultCode } from "../../../src/core/faults.ts";
 import { HOST_ROOTS } from "../../../src/devices/resolve/host_roots.ts";
 import { VfioGroups } from "../../../src/devices/resolve/vfio.ts";
@@ -103,4 +103,31 @@ Deno.test("VfioGroups.devices() goes on where a class or an id cannot be read", 
     false,
     false,
   ]);
+});
+
+Deno.test("VfioGroups.devices() names the devices that drivers of the host have", async () => {
+  const { bench, groups } = setUp();
+  const drivers = {
+    "0000:01:00.0": "vfio-pci",
+    "0000:01:00.1": "snd_hda_intel",
+    "0000:01:00.2": "mlx5-vfio-pci",
+    "0000:01:00.3": "pci-stub",
+    "0000:01:00.4": "xhci_hcd",
+    "0000:00:01.0": "pcieport",
+  };
+  const bind = (bdf: string, driver: string) =>
+    bench.hostTree.link(`/sys/bus/pci/devices/${bdf}/driver`, `../../../bus/pci/drivers/${driver}`);
+  await bench.group(
+    7,
+    Object.keys(drivers).map((bdf) => bdf.includes(":00:") ? { bdf, class: "0x060400" } : { bdf }),
+  );
+  assertEquals((await groups.devices("/dev/vfio/7")).length, 5, "without drivers");
+  for (const [bdf, driver] of Object.entries(drivers)) await bind(bdf, driver);
+  const fault = await assertRejects(() => groups.devices("/dev/vfio/7"), Fault);
+  assertEquals(fault.code, "iommu-group-unusable");
+  assertStringIncludes(fault.message, ": 0000:01:00.1 (snd_hda_intel), 0000:01:00.4 (xhci_hcd):");
+  for (const bdf of ["0000:01:00.1", "0000:01:00.4"]) await bind(bdf, "vfio-pci");
+  assertEquals((await groups.devices("/dev/vfio/7")).length, 5);
+  bench.hostTree.failing.set("/sys/bus/pci/devices/0000:01:00.0/driver", "EACCES");
+  await refused("device-unreadable", groups, "/dev/vfio/7");
 });
