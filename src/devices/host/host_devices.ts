@@ -7,6 +7,7 @@ import type { Ledger, LedgerEntry } from "../../core/ports/ledger.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { Serial } from "../../core/serial.ts";
 import { assigned, unassigned } from "./assignment.ts";
+import { requireOwnMarks } from "./guest_marks.ts";
 import { HostBook } from "./host_book.ts";
 import { blockIndexOf, type DeviceReport, type Holder, type HostDevice } from "./host_device.ts";
 import { deviceOfRow, hostEntry, hostGone } from "./host_records.ts";
@@ -116,6 +117,7 @@ export class HostDevices {
       const createdNs = this.#ports.clock.wallNs();
       const device: HostDevice = { ...draft, id, sandbox, createdNs, holders: [] };
       requireNoRival(device, this.#book, "register");
+      requireOwnMarks(device, this.list({ sandbox }));
       if (this.#book.size >= this.#devicesMax) {
         throw new Fault(
           "devices-exhausted",

@@ -4,6 +4,7 @@ import { cold, hot, part, refuse, requireNoChannelDevice, scsiNotes } from "./pl
 import type { Rendering } from "./rendering.ts";
 
 const HOT_NOTE = "after the guest has booted it needs --enable-pci, and the guest must look for it";
+const UNDO_NOTE = "before boot it refuses the step back: start it again without the device";
 const COLD_NOTE = "the same request before boot takes the place of this one";
 
 /**
@@ -64,7 +65,11 @@ function plugged(
   notes: readonly string[] = [],
 ): Rendering {
   const step = { type: "http", method: "PUT", path, body } as const;
-  return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [...notes, HOT_NOTE]);
+  return hot([{ step, undo: { type: "http", method: "DELETE", path } }], [
+    ...notes,
+    HOT_NOTE,
+    UNDO_NOTE,
+  ]);
 }
 
 /** Without this word it drops what the guest flushes. */

@@ -102,6 +102,31 @@ Deno.test("HostDevices.register() refuses at once what VFIO has and is no IOMMU 
   assertEquals(host.count, 0);
 });
 
+Deno.test("HostDevices.register() gives one tag and one address to one device of a sandbox", async () => {
+  const { host } = await setUp();
+  const fs = (tag: string) => ({
+    vhostUser: { type: "vhost-user-fs-pci", socketPath: `/run/${tag}.sock`, tag },
+  } as const);
+  const folder = (tag: string) => ({
+    sharedFolder: { type: "virtio-9p", source: `/srv/${tag}`, tag },
+  } as const);
+  const net = (name: string, macAddress: string) => ({
+    vhostUser: { type: "virtio-net-pci", socketPath: `/run/${name}.sock`, macAddress },
+  } as const);
+  const first = await idOf(host, fs("t"));
+  assertEquals((await refused("device-differs", () => idOf(host, folder("t")))).members, {
+    device: first,
+  });
+  await idOf(host, folder("u"));
+  await idOf(host, { ...folder("t"), sandbox: "s2" });
+  await idOf(host, net("a", "52:54:00:12:34:ab"));
+  await refused("device-differs", () => idOf(host, net("b", "52:54:00:12:34:AB")));
+  await idOf(host, net("b", "52:54:00:12:34:ac"));
+  assertEquals(await idOf(host, fs("t")), first);
+  await host.delete(first);
+  await idOf(host, folder("t"));
+});
+
 Deno.test("HostDevices.register() has a disk read-only that the host has read-only", async () => {
   const { bench, host } = await setUp();
   await bench.hostTree.file("/sys/dev/block/8:0/ro", "1\n");

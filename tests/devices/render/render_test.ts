@@ -245,7 +245,8 @@ Deno.test("render() refuses a device that nobody holds: it has no numbers", asyn
 });
 
 Deno.test("renderFirecracker() makes ids of letters, digits and underscores", async () => {
-  const { steps, undo } = await rendered("firecracker", { block: { readOnly: true } });
+  const { steps, undo, notes } = await rendered("firecracker", { block: { readOnly: true } });
+  assert(notes.some((note) => note.includes("refuses the step back")));
   assertEquals(steps, [{
     type: "http",
     method: "PUT",
