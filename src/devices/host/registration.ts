@@ -230,6 +230,7 @@ export function requireSame(request: RegisterRequest, draft: Draft, known: HostD
     const numbers = ({ major, minor }: DeviceInfo): string => `${major}:${minor}`;
     differs("numbers", numbers(known.info), numbers(draft.info));
   }
+  differs("pmem", known.info.pmem ?? false, request.info.pmem);
   for (const name of ["format", "shareRw", "readOnly"] as const) {
     differs(name, known.block?.[name], request.block?.[name]);
   }

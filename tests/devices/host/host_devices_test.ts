@@ -127,6 +127,22 @@ Deno.test("HostDevices.register() gives one tag and one address to one device of
   await idOf(host, folder("t"));
 });
 
+Deno.test("HostDevices.register() tells persistent memory from a disk of the same file", async () => {
+  const { bench, host } = await setUp();
+  const path = "/srv/pmem.img";
+  const content = new Uint8Array(8192);
+  content.set(new TextEncoder().encode("NVDIMM_PFN_INFO"), 4096);
+  await bench.hostTree.file(path, content);
+  const disk: DeviceInfo = { ...SDA, major: 0n, containerPath: path };
+  const memory: DeviceInfo = { ...disk, hostPath: path, pmem: true };
+  for (const [first, second] of [[disk, memory], [memory, { ...disk, pmem: false }]] as const) {
+    const id = await idOf(host, { info: first });
+    assertEquals(await idOf(host, { info: first }), id);
+    await refused("device-differs", () => idOf(host, { info: second }));
+    await host.delete(id);
+  }
+});
+
 Deno.test("HostDevices.register() has a disk read-only that the host has read-only", async () => {
   const { bench, host } = await setUp();
   await bench.hostTree.file("/sys/dev/block/8:0/ro", "1\n");
