@@ -1,4 +1,5 @@
 import { delay } from "@std/async";
+import { HOOK_TERM_MS } from "../core/limits.ts";
 import { write } from "./output.ts";
 
 /** How much of the end of a command's error output a failure report quotes. */
@@ -32,24 +33,31 @@ export async function runHook(
     // A process group of its own, so that everything the command has started ends with it.
     detached: true,
   }).spawn();
-  const kill = (): void => killGroup(child.pid);
+  let killing: ReturnType<typeof setTimeout> | undefined;
+  const end = (): void => {
+    signalGroup(child.pid, "SIGTERM");
+    killing = setTimeout(() => signalGroup(child.pid, "SIGKILL"), HOOK_TERM_MS);
+  };
   const ends = AbortSignal.any([signal, timeout]);
-  if (ends.aborted) kill();
-  ends.addEventListener("abort", kill, { once: true });
+  if (ends.aborted) end();
+  ends.addEventListener("abort", end, { once: true });
   const output = forward(child.stderr);
   const { code, signal: killedBy } = await child.status;
-  ends.removeEventListener("abort", kill);
+  ends.removeEventListener("abort", end);
+  clearTimeout(killing);
+  // Whatever it has started and that did not listen to SIGTERM.
+  if (ends.aborted) signalGroup(child.pid, "SIGKILL");
   if (timeout.aborted) return `"${command}" ran longer than ${timeoutMs} ms`;
   if (code === 0) return undefined;
   const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
   // A process that the command has left in the background may hold the stream open for long.
-  const end = await Promise.race([output, delay(OUTPUT_END_MS).then(() => "")]);
-  return `"${command}" ${how}${end === "" ? "" : `: ${end}`}`;
+  const quote = await Promise.race([output, delay(OUTPUT_END_MS).then(() => "")]);
+  return `"${command}" ${how}${quote === "" ? "" : `: ${quote}`}`;
 }
 
-function killGroup(pid: number): void {
+function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {
-    Deno.kill(-pid, "SIGKILL");
+    Deno.kill(-pid, signal);
   } catch {
     // It has just ended by itself.
   }
@@ -60,7 +68,11 @@ async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";
   for await (const bytes of stream) {
-    write(Deno.stderr, bytes);
+    try {
+      write(Deno.stderr, bytes);
+    } catch {
+      // Nobody reads it any more. That is no reason to stop the command.
+    }
     end = (end + decoder.decode(bytes, { stream: true })).slice(-QUOTED_CHARS);
   }
   return end.trim();

@@ -1,3 +1,5 @@
+import { delay } from "@std/async";
+import { HOOK_RETRIES_MAX, HOOK_RETRY_MS_MAX, SCOPE_LOOK_MS } from "../core/limits.ts";
 import { ProblemError } from "../client/problem_error.ts";
 import { type Generation, Watcher } from "../client/watcher.ts";
 import { command, type CommandContext } from "./command.ts";
@@ -23,7 +25,7 @@ export const watch = command({
   details: "One of --exec and --json is needed. With --json each generation is printed, and this " +
     "watcher neither confirms nor is waited for. The status is 8 when it is stopped before it " +
     "has confirmed: it is left behind then, and the barrier stays shut.",
-  arguments: { scope: { help: "the scope; it is made when it is missing" } },
+  arguments: { scope: { help: "the scope" } },
   options: {
     name: required(text("name", "what the watcher is called where somebody is late")),
     exec: text("command", "run by sh; 0 confirms. INNKEEPER_GENERATION and the like are set"),
@@ -34,10 +36,13 @@ export const watch = command({
       "seconds",
       `the command has failed after so long [${EXEC_TIMEOUT_SECONDS_DEFAULT}]`,
     ),
+    retry: number("times", "run a failed command again so often, after 1, 2, 4 … seconds [0]"),
+    "if-missing": text("what", "make the scope, wait for it, or fail, when it is not there [make]"),
     identity: text("file", "where it remembers who it is [below $XDG_STATE_HOME]"),
   },
   examples: [
     "watch vm-7 --name app --exec ./reseed.sh",
+    "watch vm-7 --name app --exec ./reseed.sh --retry 5 --if-missing wait",
     "watch vm-7 --name log --json",
   ],
   handlesSignals: true,
@@ -48,7 +53,8 @@ export const watch = command({
       throw new UsageError("One of --exec and --json is needed");
     }
     const timeoutMs = 1000 * (args["exec-timeout"] ?? EXEC_TIMEOUT_SECONDS_DEFAULT);
-    await ensureScope(scope, context);
+    const retries = retriesOf(args.retry);
+    await ensureScope(scope, ifMissingOf(args["if-missing"]), context);
     using identity = exec === undefined
       ? undefined
       : await openIdentity(await identityPath(context.address, scope, name), args.identity);
@@ -69,13 +75,24 @@ export const watch = command({
       onConnection: (state, detail) => context.err(`${state}: ${detail}`),
       onGeneration: exec === undefined
         ? (generation) => printOrStop(generation, watcher, context)
-        : (generation, signal) => run(exec, generation, signal, timeoutMs, context),
+        : (generation, signal) => runAgain(retries, generation, signal, timeoutMs, exec, context),
     });
+    let isStopped = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => void watcher.stop());
+      Deno.addSignalListener(signal, () => {
+        isStopped = true;
+        void watcher.stop();
+      });
     }
     await watcher.done;
     await hooks.ended();
+    if (watcher.isGone && !isStopped) {
+      identity?.remove();
+      throw new ExitError(
+        EXIT.notFound,
+        `${name} watches no more: scope ${scope} was deleted, or somebody released ${name}`,
+      );
+    }
     if (!watcher.isLeftBehind) {
       identity?.remove();
       return { status: EXIT.done };
@@ -109,19 +126,68 @@ async function openIdentity(
   throw new UsageError(`Cannot use identity file ${file}: another process watches with it`);
 }
 
+const IF_MISSING = ["make", "wait", "fail"] as const;
+
+/** What is done when the scope is not there. */
+type IfMissing = typeof IF_MISSING[number];
+
+function ifMissingOf(text = "make"): IfMissing {
+  const found = IF_MISSING.find((known) => known === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`Cannot take --if-missing ${text}: it is ${IF_MISSING.join(", ")}`);
+}
+
+function retriesOf(times = 0): number {
+  if (times <= HOOK_RETRIES_MAX) return times;
+  throw new UsageError(`Cannot take --retry ${times}: ${HOOK_RETRIES_MAX} at most`);
+}
+
 /**
- * Makes the scope if it is missing; an existing one must not lose its options. Who may watch it and
+ * Makes the scope if it is missing, or waits for it; an existing one must not lose its options. Who may watch it and
  * not read it cannot see whether it is missing, and is told when it watches.
  */
-async function ensureScope(scope: string, { client }: CommandContext): Promise<void> {
+async function ensureScope(
+  scope: string,
+  ifMissing: IfMissing,
+  { client, err }: CommandContext,
+): Promise<void> {
   const url = path`/v1/scopes/${scope}`;
-  try {
-    await client.request("GET", url);
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
-    if (error.problem.code === "not-permitted") return;
-    if (error.problem.code !== "scope-not-found") throw error;
-    await client.request("PUT", url, { json: {} });
+  for (let looks = 0;; looks++) {
+    try {
+      await client.request("GET", url);
+      return;
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      if (error.problem.code === "not-permitted") return;
+      if (error.problem.code !== "scope-not-found" || ifMissing === "fail") throw error;
+    }
+    if (ifMissing === "make") {
+      await client.request("PUT", url, { json: {} });
+      return;
+    }
+    if (looks === 0) err(`waiting for scope ${scope}`);
+    await delay(SCOPE_LOOK_MS);
+  }
+}
+
+/** Runs the command for a generation until it succeeds, or has failed too often. */
+async function runAgain(
+  retries: number,
+  generation: Generation,
+  signal: AbortSignal,
+  timeoutMs: number,
+  command: string,
+  context: CommandContext,
+): Promise<void> {
+  for (let failures = 0;; failures++) {
+    try {
+      return await run(command, generation, signal, timeoutMs, context);
+    } catch (error) {
+      if (signal.aborted || failures >= retries) throw error;
+    }
+    const pauseMs = Math.min(1_000 * 2 ** failures, HOOK_RETRY_MS_MAX);
+    context.err(`running it again in ${pauseMs / 1_000} s`);
+    await delay(pauseMs, { signal });
   }
 }
 

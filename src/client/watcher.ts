@@ -125,6 +125,7 @@ export class Watcher implements AsyncDisposable {
   #epoch: string | undefined;
   /** Whether there is a generation that this watcher has not confirmed. */
   #isOutdated = false;
+  #isGone = false;
   /** The epoch that this watcher confirmed last, once the daemon has taken it. */
   #confirmedEpoch: string | undefined;
   /** Acks that the daemon has not answered: their ids and epochs. */
@@ -168,6 +169,11 @@ export class Watcher implements AsyncDisposable {
   /** Whether barriers still wait for it after {@linkcode done}: it ended before it had confirmed. */
   get isLeftBehind(): boolean {
     return this.#isOutdated && this.#options.track !== false;
+  }
+
+  /** Whether somebody else ended it: its scope was deleted, or it was released. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /**
@@ -253,6 +259,7 @@ export class Watcher implements AsyncDisposable {
       case "settled":
         return this.#resumeFor(frame["epoch"]);
       case "unwatched":
+        this.#isGone = true;
         return this.#end();
       case "error":
         return this.#refused(frame);

@@ -233,6 +233,14 @@ export const HEARTBEAT_MS = 15_000;
 /** Connections of all clients together: about 30 KiB of daemon memory each. */
 export const CONNECTIONS_MAX = 20_000;
 
+/** Time that a command of `innkeeper watch` has to end by itself after SIGTERM, before SIGKILL. */
+export const HOOK_TERM_MS = 2_000;
+/** How often a failed command is run again at most; each time after twice as long. */
+export const HOOK_RETRIES_MAX = 100;
+/** Longest pause before a failed command is run again. */
+export const HOOK_RETRY_MS_MAX = 30_000;
+/** How often `innkeeper watch --if-missing wait` looks for its scope. */
+export const SCOPE_LOOK_MS = 500;
 /** Bytes of a WebSocket message that is not whole yet. Every legal one is far smaller. */
 export const SOCKET_UNFINISHED_BYTES_MAX = 1 * MIB;
 /** Interval between looks at WebSockets that may grow. */

@@ -42,7 +42,12 @@ export const COMMAND_CASES: Readonly<Record<string, CommandCase>> = {
   watch: {
     args: "seen --name log",
     bump: true,
-    others: { "seen --name log --exec true --json": "usage" },
+    others: {
+      "seen --name log --exec true --json": "usage",
+      "seen --name log --exec true --retry 1000": "usage",
+      "seen --name log --exec true --if-missing never": "usage",
+      "nowhere --name log --exec true --if-missing fail": "notFound",
+    },
   },
   bump: {
     args: "vm-7 --reason restore",
