@@ -101,7 +101,7 @@ export class EventLog implements EventSink {
       const events = this.#ring.slice(this.#indexAfter(this.#savedSeq));
       if (events.length === 0) return;
       await commit(this.#ledger, this.#saved.entries(events));
-      this.#saved.saved(events);
+      this.#saved.saved(events.length);
       this.#savedSeq = events.at(-1)?.seq ?? this.#savedSeq;
     });
     return this.#saving;

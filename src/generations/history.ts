@@ -12,6 +12,8 @@ export class History {
   /** Newest first. */
   readonly #bumps: PastBump[];
   #unsaved: PastBump | undefined;
+  /** The newest one as the ledger has it, or as the commit under way writes it. */
+  #saved: PastBump | undefined;
 
   /** @param known Those that the ledger has, in any order */
   constructor(scope: string, known: readonly PastBump[]) {
@@ -27,6 +29,7 @@ export class History {
 
   /** What the commit of a bump has to write. */
   entries(next: PastBump): LedgerEntry[] {
+    this.#saved = next;
     return [...this.unsaved(), pastBumpEntry(this.#scope, next)];
   }
 
@@ -40,9 +43,10 @@ export class History {
     this.#unsaved = undefined;
   }
 
-  /** Adds a bump that the ledger has. */
+  /** Adds a bump, whose commit may have foretold something else of it. */
   add(bump: PastBump): void {
     this.#bumps.unshift(bump);
+    if (this.#saved?.outdated !== bump.outdated) this.#unsaved = bump;
     if (this.#bumps.length > HISTORY_BUMPS_MAX) this.#bumps.pop();
   }
 
@@ -55,7 +59,9 @@ export class History {
     const [newest] = this.#bumps;
     if (newest?.bump.epoch !== epoch) return false;
     this.#bumps[0] = { ...newest, tookMs };
-    this.#unsaved = this.#bumps[0];
-    return true;
+    const isSaved = this.#unsaved === undefined && this.#saved?.bump.epoch === epoch &&
+      this.#saved.tookMs === tookMs;
+    if (!isSaved) this.#unsaved = this.#bumps[0];
+    return !isSaved;
   }
 }

@@ -126,8 +126,7 @@ export class LiveScope {
         epoch: counted < floorEpoch ? floorEpoch : counted,
       });
       const bump = mintBump(this.#ports, next, reason, by);
-      // Every tracked watcher is outdated by it.
-      const past = { bump, outdated: this.#scope.counts.tracked, tookMs: undefined };
+      const past = this.#foretold(bump);
       const { afterBump } = this.#scope.past;
       await this.#commit({ current: bump, previousGeneration: generation, ...afterBump }, [
         ...this.#history.entries(past),
@@ -316,6 +315,14 @@ export class LiveScope {
       // A deletion that came before has closed everything.
       if (!this.#changes.isDeleted) await this.#stop();
     });
+  }
+
+  /** What a bump is going to do, as its own commit writes it. */
+  #foretold(bump: Bump): PastBump {
+    const { counts: { tracked }, options: { expect, atLeast } } = this.#scope;
+    const isSettledAtOnce = tracked === 0 && expect.length === 0 && atLeast === 0;
+    // Every tracked watcher is outdated by it.
+    return { bump, outdated: tracked, tookMs: isSettledAtOnce ? 0 : undefined };
   }
 
   #mendPages(): void {

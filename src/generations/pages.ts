@@ -8,7 +8,14 @@ import type {
 import type { Bump } from "./bump.ts";
 import { ForeignValues } from "./foreign_values.ts";
 import { mendSysgenid, storeSysgenid, sysgenidBytes, sysgenidGeneration } from "./sysgenid_page.ts";
-import { mendVmclock, storeVmclock, vmclockBytes, vmclockEpoch } from "./vmclock_page.ts";
+import {
+  mendVmclock,
+  nextSequence,
+  storeVmclock,
+  vmclockBytes,
+  vmclockEpoch,
+  vmclockSequence,
+} from "./vmclock_page.ts";
 
 /** What the pages showed when they were opened. */
 export interface FoundPages {
@@ -26,6 +33,7 @@ interface ForeignPage {
 /** A bump, and the first bytes of the pages that show it. */
 interface ShownBump {
   readonly bump: Bump;
+  readonly sequence: number;
   readonly sysgenid: Uint8Array<ArrayBuffer>;
   readonly vmclock: Uint8Array<ArrayBuffer>;
 }
@@ -77,10 +85,11 @@ export class Pages {
 
   /** Publishes a bump. */
   store(bump: Bump): void {
+    const last = this.#shown?.sequence;
     // Set before, so that a store that fails in the middle is mended at the next look.
-    this.#show(bump, 0);
+    this.#show(bump, nextSequence(last ?? vmclockSequence(this.vmclock.bytes())));
     storeSysgenid(this.sysgenid, bump.generation);
-    this.#show(bump, storeVmclock(this.vmclock, bump.epoch));
+    storeVmclock(this.vmclock, bump.epoch, last);
   }
 
   /** Makes pages that were found those of a bump, whatever they show. */
@@ -126,10 +135,11 @@ export class Pages {
   }
 
   #show(bump: Bump, sequence: number): void {
+    const { generation, epoch } = bump;
     this.#shown = {
-      bump,
-      sysgenid: sysgenidBytes(bump.generation),
-      vmclock: vmclockBytes(bump.epoch, sequence),
+      ...{ bump, sequence },
+      sysgenid: sysgenidBytes(generation),
+      vmclock: vmclockBytes(epoch, sequence),
     };
   }
 }

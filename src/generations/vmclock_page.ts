@@ -80,10 +80,11 @@ export function readVmclock(bytes: Uint8Array<ArrayBuffer>): ShownVmclock | unde
  * Publishes an epoch: the generation, then the marker, then the next even sequence, each in one
  * store that nobody sees before those ahead of it.
  *
- * @returns The sequence that the page has now
+ * @param last The sequence that the page shows, where that is known
+ * @returns The sequence that it has now
  */
-export function storeVmclock(page: PageFile, epoch: bigint): number {
-  const sequence = sequenceAfter(page.bytes());
+export function storeVmclock(page: PageFile, epoch: bigint, last?: number): number {
+  const sequence = nextSequence(last ?? vmclockSequence(page.bytes()));
   page.store([
     [OFFSET.generation, epoch],
     [OFFSET.disruptionMarker, epoch],
@@ -100,7 +101,7 @@ export function storeVmclock(page: PageFile, epoch: bigint): number {
  */
 export function mendVmclock(page: PageFile, epoch: bigint): number {
   const found = page.bytes();
-  const sequence = sequenceAfter(found);
+  const sequence = nextSequence(vmclockSequence(found));
   const fields = wordsThatDiffer(found, vmclockBytes(epoch, sequence));
   page.store([
     ...fields.filter(([offset]) => offset !== SEQUENCE_WORD),
@@ -110,16 +111,18 @@ export function mendVmclock(page: PageFile, epoch: bigint): number {
 }
 
 /** The sequence that a page shows. */
-function vmclockSequence(bytes: Uint8Array<ArrayBuffer>): number {
+export function vmclockSequence(bytes: Uint8Array<ArrayBuffer>): number {
   return new DataView(bytes.buffer).getUint32(OFFSET.sequence, true);
 }
 
 /** The next even sequence. Only another program, or an older version of this one, leaves an odd one. */
-function sequenceAfter(found: Uint8Array<ArrayBuffer>): number {
-  const sequence = vmclockSequence(found);
+export function nextSequence(sequence: number): number {
   return (sequence + 2 - sequence % 2) >>> 0;
 }
 
+/** What stands before the sequence in its word. */
+const VERSION_BITS = BigInt(VERSION | COUNTER_INVALID << 16);
+
 function sequenceWord(sequence: number): bigint {
-  return new DataView(vmclockBytes(0n, sequence).buffer).getBigUint64(SEQUENCE_WORD, true);
+  return VERSION_BITS | BigInt(sequence) << 32n;
 }
