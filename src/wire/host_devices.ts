@@ -100,7 +100,9 @@ export const RegisterBody = z.strictObject({
     macAddress: z.string().regex(MAC, rightForm("six bytes in hexadecimal, as 52:54:00:12:34:56"))
       .optional().describe(VHOST_USER.macAddress),
     tag: Tag.optional().describe(VHOST_USER.tag),
-    cache: wordOf(["none", "auto", "always", "never", "metadata"]).optional().describe(VHOST_USER.cache),
+    cache: wordOf(["none", "auto", "always", "never", "metadata"]).optional().describe(
+      VHOST_USER.cache,
+    ),
     cacheSize: U32.optional().describe(VHOST_USER.cacheSize),
   }).optional().describe(DEVICE.vhostUser),
   rng: z.strictObject({ filename: AbsolutePath.describe("Path of its device on the host") })
