@@ -63,6 +63,8 @@ class Program {
   async restartDaemon(): Promise<void> {
     this.isCutOff = true;
     await this.daemon.stop("SIGKILL");
+    // What it does from now on, it does with the next daemon, and perhaps before that is ready here.
+    if (!this.steps.includes("end")) this.steps.length = 0;
     this.daemon = await Daemon.start({ folder: this.daemon.folder });
     await delay(20);
     this.isCutOff = false;
@@ -72,7 +74,6 @@ class Program {
   async recovers(ghostsMax: number): Promise<void> {
     await this.judge();
     if (this.steps.includes("end")) this.start();
-    else this.steps.length = 0;
     await this.reaches("after token");
     await this.judge();
     await this.bump();

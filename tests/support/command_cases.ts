@@ -46,7 +46,7 @@ export const COMMAND_CASES: Readonly<Record<string, CommandCase>> = {
       "seen --name log --exec true --json": "usage",
       "seen --name log --exec true --retry 1000": "usage",
       "seen --name log --exec true --if-missing never": "usage",
-      "nowhere --name log --exec true --if-missing fail": "notFound",
+      "nowhere --name log --if-missing fail": "notFound",
     },
   },
   bump: {
