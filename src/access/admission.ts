@@ -44,6 +44,7 @@ const ONE_CALLER = 3 / 4;
 export class Admission {
   readonly #descriptors: Descriptors;
   readonly #clock: Clock;
+  readonly #afterTurn: (done: () => void) => void;
   /** Each in the order in which its connections came into it. */
   readonly #queues: Readonly<Record<Queue, Set<Admitted>>> = {
     silent: new Set(),
@@ -61,9 +62,15 @@ export class Admission {
   /** Wakes those who wait for room. */
   #waiting: (() => void)[] = [];
 
-  constructor(descriptors: Descriptors, clock: Clock) {
+  /** @param afterTurn Calls back when the loop has read what has come by now */
+  constructor(
+    descriptors: Descriptors,
+    clock: Clock,
+    afterTurn: (done: () => void) => void = (done) => void clock.after(1, done),
+  ) {
     this.#descriptors = descriptors;
     this.#clock = clock;
+    this.#afterTurn = afterTurn;
   }
 
   /** How many connections of strangers there may be. */
@@ -196,7 +203,7 @@ export class Admission {
   /** Counts turns of the loop, while somebody waits for them. */
   async #nextTurn(): Promise<void> {
     this.#turning ??= new Promise((resolve) =>
-      this.#clock.after(1, () => {
+      this.#afterTurn(() => {
         this.#turn++;
         this.#turning = undefined;
         resolve();

@@ -455,7 +455,7 @@ function mountRoutes(
   return {
     app,
     listeners,
-    admission: new Admission(descriptors, systemClock),
+    admission: new Admission(descriptors, systemClock, (done) => setImmediate(done)),
     sockets: new NativeHostSockets(libc),
     answer(request, listener, connection, socket) {
       if (socket !== undefined) upgradable.set(request, socket);

@@ -111,7 +111,7 @@ interface ByteSession {
   start(): void;
   receive(bytes: Uint8Array): void;
   /** Takes a text, where the session has a use for it. */
-  receiveText?(text: string): void;
+  readonly receiveText?: ((text: string) => void) | undefined;
   /** The connection is over. */
   end(): void | Promise<void>;
 }
