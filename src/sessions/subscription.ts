@@ -29,6 +29,8 @@ export class Subscription {
   #unfollow = (): void => {};
   /** Quiesces that the client was sent and has not answered. */
   readonly #unanswered: { readonly id: string; isSent: boolean }[] = [];
+  /** Whether the client has said which quiesce it answers, so that it always does. */
+  #namesQuiesces = false;
 
   /**
    * @param watcher A registered watcher of the scope
@@ -95,14 +97,16 @@ export class Subscription {
 
   /**
    * The quiesce that an answer is to. One that does not say answers the first that was sent and not
-   * answered, so an answer that comes late does not count for the next quiesce. When none is left
-   * it is such a late one.
+   * answered, so an answer that comes late does not count for the next quiesce. When none is left,
+   * or this client has named one before, it is such a late one.
    */
   #answered(quiesce: string | undefined): string {
-    const at = quiesce === undefined ? 0 : this.#unanswered.findIndex(({ id }) => id === quiesce);
-    const oldest = this.#unanswered[at];
-    this.#unanswered.splice(0, at + 1);
-    return quiesce ?? oldest?.id ?? OF_BEFORE;
+    if (quiesce !== undefined) {
+      this.#namesQuiesces = true;
+      return quiesce;
+    }
+    const oldest = this.#namesQuiesces ? undefined : this.#unanswered.shift();
+    return oldest?.id ?? OF_BEFORE;
   }
 
   /** Releases the watcher; this is over then. */
