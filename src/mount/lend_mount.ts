@@ -26,6 +26,9 @@ import { isSpoken, negotiate } from "./protocol/negotiation.ts";
 import { initReply } from "./protocol/reply.ts";
 import { decodeRequest } from "./protocol/request.ts";
 
+/** How often a silent daemon is looked at before it counts as dead. */
+const LOOKS = 4;
+
 /** Exit statuses of a daemon that would end so again: wrong usage, folder in use, cannot listen. */
 const OF_NO_USE: readonly number[] = [2, 3, 4];
 /** The kernel sends the first request at once; it is waited for so long. */
@@ -160,11 +163,14 @@ class Lender {
   /** Kills a daemon whose event loop is dead. One that is stopped is not. */
   async #watch(child: Child, beats: Descriptor): Promise<void> {
     const { clock, say, deadMs = MOUNT_DEAD_MS } = this.#options;
+    const lookMs = deadMs / LOOKS;
     let hasBegun = false;
+    let silentLooks = 0;
     for (;;) {
       const startMs = clock.monotonicMs();
-      const isReady = await waitReadable(this.#libc, beats.number, deadMs);
+      const isReady = await waitReadable(this.#libc, beats.number, lookMs);
       if (isReady) {
+        silentLooks = 0;
         const room = new Uint8Array(64);
         const read = this.#libc.symbols.read(beats.number, room, BigInt(room.length));
         // The other end is closed: the daemon has ended.
@@ -173,9 +179,11 @@ class Lender {
         hasBegun = true;
         continue;
       }
-      // This process may have been stopped too.
-      const isOnTime = clock.monotonicMs() - startMs < 2 * deadMs;
-      if (!hasBegun || !isOnTime || this.#isStopped(child)) continue;
+      // This process may have been stopped too. Who was stopped has its time from then on.
+      const isOnTime = clock.monotonicMs() - startMs < 2 * lookMs;
+      const mayBeDead = hasBegun && isOnTime && !this.#isStopped(child);
+      silentLooks = mayBeDead ? silentLooks + 1 : 0;
+      if (silentLooks < LOOKS) continue;
       say(`The daemon has not answered for ${deadMs / 1000} s; it is killed`);
       child.kill(SIGKILL);
       return;

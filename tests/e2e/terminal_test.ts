@@ -137,7 +137,9 @@ Deno.test("a task takes paths from the folder that it is called in", async () =>
   await using daemon = await Daemon.start();
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/image.json`, "{");
-  const line = `${Deno.execPath()} task -q --config ${ROOT.pathname}deno.json innkeeper`;
+  // Deno leaves what an outer task has set.
+  const line =
+    `env -u INIT_CWD ${Deno.execPath()} task -q --config ${ROOT.pathname}deno.json innkeeper`;
   const inTask = await shell(daemon, `${line} devices image load image.json`, { cwd: folder });
   assertEquals(inTask.status, EXIT.usage);
   assertStringIncludes(inTask.err, "image.json as an image: it is not JSON");
