@@ -1,6 +1,9 @@
+import type { z } from "@hono/zod-openapi";
 import { MIB } from "../core/limits.ts";
 import { minOf } from "../core/segments.ts";
+import type { LeftoverView } from "../wire/leftovers.ts";
 import { command } from "./command.ts";
+import type { Connection } from "./connect.ts";
 import { EXIT } from "./exit.ts";
 import { fetchAll, path, tableOf } from "./listing.ts";
 import { flag } from "./options.ts";
@@ -9,21 +12,14 @@ const ID = { help: "the inode that they were written to, as `innkeeper inodes ke
 /** Bytes of one request: a long range is read in several. */
 const REQUEST_BYTES = BigInt(8 * MIB);
 
-/** Unsaved bytes as the API lists them. */
-interface LeftoverRow {
-  readonly id: string;
-  readonly root: string;
-  readonly path: string;
-  readonly dirtyBytes: string;
-  readonly reason: string;
-}
+type Leftover = z.infer<typeof LeftoverView>;
 
 const listLeft = command({
   name: "kept",
   summary: "list bytes that an earlier daemon left and no start could write back",
   examples: ["inodes kept"],
   async run(_none, { client }) {
-    const rows = await fetchAll<LeftoverRow>(client, "/v1/kept");
+    const rows = await fetchAll<Omit<Leftover, "ranges" | "next">>(client, "/v1/kept");
     const table = tableOf(
       "INODE  UNSAVED  FILE  WHY",
       rows,
@@ -82,16 +78,10 @@ const discard = command({
 /** What is done with bytes that no start could write back. */
 export const leftoverActions = [listLeft, retry, exportBytes, discard];
 
-async function rangesOf(
-  client: { request<Body>(method: string, path: string): Promise<{ body: Body }> },
-  id: string,
-): Promise<{ offset: string; length: string }[]> {
-  const ranges: { offset: string; length: string }[] = [];
+async function rangesOf(client: Connection["client"], id: string): Promise<Leftover["ranges"]> {
+  const ranges: Leftover["ranges"] = [];
   for (let cursor = "";;) {
-    const { body } = await client.request<{ ranges: typeof ranges; next?: string }>(
-      "GET",
-      path`/v1/kept/${id}` + cursor,
-    );
+    const { body } = await client.request<Leftover>("GET", path`/v1/kept/${id}` + cursor);
     ranges.push(...body.ranges);
     if (body.next === undefined) return ranges;
     cursor = `?cursor=${body.next}`;

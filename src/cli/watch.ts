@@ -75,7 +75,13 @@ export const watch = command({
       onConnection: (state, detail) => context.err(`${state}: ${detail}`),
       onGeneration: exec === undefined
         ? (generation) => printOrStop(generation, watcher, context)
-        : (generation, signal) => runAgain(retries, generation, signal, timeoutMs, exec, context),
+        : (generation, signal) =>
+          untilDone(
+            retries,
+            signal,
+            context,
+            () => run(exec, generation, signal, timeoutMs, context),
+          ),
     });
     let isStopped = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -170,23 +176,21 @@ async function ensureScope(
   }
 }
 
-/** Runs the command for a generation until it succeeds, or has failed too often. */
-async function runAgain(
+/** Does something that may fail until it succeeds, or has failed too often. */
+async function untilDone(
   retries: number,
-  generation: Generation,
   signal: AbortSignal,
-  timeoutMs: number,
-  command: string,
-  context: CommandContext,
+  { err }: CommandContext,
+  act: () => Promise<void>,
 ): Promise<void> {
   for (let failures = 0;; failures++) {
     try {
-      return await run(command, generation, signal, timeoutMs, context);
+      return await act();
     } catch (error) {
       if (signal.aborted || failures >= retries) throw error;
     }
     const pauseMs = Math.min(1_000 * 2 ** failures, HOOK_RETRY_MS_MAX);
-    context.err(`running it again in ${pauseMs / 1_000} s`);
+    err(`running it again in ${pauseMs / 1_000} s`);
     await delay(pauseMs, { signal });
   }
 }
