@@ -2,6 +2,7 @@ import {
   SOCKET_CLOSING_MS,
   SOCKET_LOOK_MS,
   SOCKET_LOOKS_PER_TURN,
+  SOCKET_SUSPECT_LOOK_MS,
   SOCKET_UNFINISHED_BYTES_MAX,
   SOCKET_UNREAD_LOOKS,
 } from "../core/limits.ts";
@@ -54,17 +55,23 @@ export class GrowthWatch {
   }
 
   #turn(): void {
+    let hasSuspects = false;
     // Who is put back comes last, and is not looked at again in this turn.
     let looks = Math.min(this.#watched.size, SOCKET_LOOKS_PER_TURN);
     for (const one of this.#watched) {
       if (looks-- === 0) break;
       this.#watched.delete(one);
-      if (this.#isTooMuch(one)) one.socket.shutdown();
-      else this.#watched.add(one);
+      if (this.#isTooMuch(one)) {
+        one.socket.shutdown();
+        continue;
+      }
+      this.#watched.add(one);
+      hasSuspects ||= one.unread > 0;
     }
-    this.#cancel = this.#watched.size === 0
-      ? undefined
-      : this.#clock.after(SOCKET_LOOK_MS, () => this.#turn());
+    this.#cancel = this.#watched.size === 0 ? undefined : this.#clock.after(
+      hasSuspects ? SOCKET_SUSPECT_LOOK_MS : SOCKET_LOOK_MS,
+      () => this.#turn(),
+    );
   }
 
   #isTooMuch(one: Watched): boolean {

@@ -245,6 +245,8 @@ export const SCOPE_LOOK_MS = 500;
 export const SOCKET_UNFINISHED_BYTES_MAX = 1 * MIB;
 /** Interval between looks at WebSockets that may grow. */
 export const SOCKET_LOOK_MS = 50;
+/** The same while one of them had unread bytes: at 2 GB/s a message grows by 20 MB in between. */
+export const SOCKET_SUSPECT_LOOK_MS = 10;
 /** WebSockets that are looked at in one turn, about a microsecond each. */
 export const SOCKET_LOOKS_PER_TURN = 1_000;
 /** Looks in a row at which a unix socket had unread bytes and gave no message. */

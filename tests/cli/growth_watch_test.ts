@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { GrowthWatch } from "../../src/cli/growth_watch.ts";
 import {
   SOCKET_LOOK_MS,
+  SOCKET_SUSPECT_LOOK_MS,
   SOCKET_UNFINISHED_BYTES_MAX,
   SOCKET_UNREAD_LOOKS,
 } from "../../src/core/limits.ts";
@@ -29,41 +30,45 @@ class Peer extends EventTarget implements HostSocket {
   }
 }
 
-function watched(received?: bigint): { peer: Peer; look: (times?: number) => void } {
+function watched(received?: bigint): { peer: Peer; wait: (ms: number) => void } {
   const clock = new FakeClock();
   const watch = new GrowthWatch(clock);
   const peer = new Peer();
   peer.received = received;
   watch.add(peer as unknown as WebSocket, peer);
-  const look = (times = 1): void => {
-    for (let count = 0; count < times; count++) clock.advance(SOCKET_LOOK_MS);
-  };
-  return { peer, look };
+  /** The turns that come within so many milliseconds. */
+  const wait = (ms: number): void => clock.advance(ms);
+  return { peer, wait };
 }
 
 Deno.test("GrowthWatch ends a unix socket only after several turns with unread bytes and no message", () => {
-  const { peer, look } = watched();
+  const { peer, wait } = watched();
   peer.unreadBytes = 1;
-  look(SOCKET_UNREAD_LOOKS - 1);
+  wait(SOCKET_LOOK_MS);
+  for (let looks = 1; looks < SOCKET_UNREAD_LOOKS - 1; looks++) wait(SOCKET_SUSPECT_LOOK_MS);
   assertEquals(peer.isShut, false);
   peer.dispatchEvent(new Event("message"));
-  look(SOCKET_UNREAD_LOOKS);
-  assertEquals(peer.isShut, false);
-  look();
+  wait(SOCKET_SUSPECT_LOOK_MS);
+  assertEquals(peer.isShut, false, "a message came");
+  wait(SOCKET_LOOK_MS);
+  for (let looks = 1; looks < SOCKET_UNREAD_LOOKS; looks++) {
+    assertEquals(peer.isShut, false);
+    wait(SOCKET_SUSPECT_LOOK_MS);
+  }
   assertEquals(peer.isShut, true);
 });
 
 Deno.test("GrowthWatch ends a TCP connection that sends more than any message may have", () => {
-  const { peer, look } = watched(0n);
+  const { peer, wait } = watched(0n);
   const bound = BigInt(SOCKET_UNFINISHED_BYTES_MAX);
   peer.received = bound;
-  look(3);
+  wait(3 * SOCKET_LOOK_MS);
   assertEquals(peer.isShut, false);
   peer.received = bound + 1n;
   peer.dispatchEvent(new Event("message"));
-  look();
+  wait(SOCKET_LOOK_MS);
   assertEquals(peer.isShut, false);
   peer.received = 2n * bound + 2n;
-  look();
+  wait(SOCKET_LOOK_MS);
   assertEquals(peer.isShut, true);
 });
